@@ -1,0 +1,48 @@
+/*
+ * Billing calendar: hours, days and cycles in a carrier's time zone (REC-5, CYC-1, CYC-2).
+ *
+ * Boundaries are instants: local 00:00 of the day (the first instant of that day where a daylight-saving change skips
+ * midnight). They are found once per window and cached by the caller, never per record. Zones are read from the system's
+ * TZif files, including the footer rule for years after the table, without touching the process's TZ (which is global, and
+ * not thread-safe to change). Objects are immutable after opening; any thread may read them. Rejected: mktime with
+ * setenv("TZ"), a global; ICU, 30 MB for this.
+ */
+#ifndef WEIR_CONFIG_CALENDAR_H
+#define WEIR_CONFIG_CALENDAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/base/error.h"
+
+struct weir_zone;
+
+/* Opens an IANA zone by name ("Asia/Shanghai"). POISON with err for an unknown or hostile name ("../etc/passwd"). */
+enum weir_class weir_zone_open(const char *name, struct weir_zone **zone_out, struct weir_error *err);
+void weir_zone_free(struct weir_zone *zone);
+
+/* Seconds east of UTC at an instant. */
+int32_t weir_zone_offset(const struct weir_zone *zone, int64_t at_us);
+
+struct weir_window {
+	int64_t start_us; /* inclusive */
+	int64_t end_us;   /* exclusive */
+	int32_t number;   /* hour: hours since 1970 of its start in UTC; day: local days since 1970; cycle: month number */
+};
+
+struct weir_window weir_zone_hour(const struct weir_zone *zone, int64_t at_us);
+struct weir_window weir_zone_day(const struct weir_zone *zone, int64_t at_us);
+
+/*
+ * The billing cycle that holds at_us: starts at 00:00 on day start_day (1-28) of a month. Its number is (year - 1970) * 12
+ * + month - 1 of the month that names it: the one it starts in, or, with named_after_end, the one it ends in (CYC-1: China
+ * Unicom).
+ */
+struct weir_window weir_zone_cycle(const struct weir_zone *zone, uint32_t start_day, bool named_after_end, int64_t at_us);
+/* The window of a cycle number. */
+struct weir_window weir_zone_cycle_by_number(
+    const struct weir_zone *zone, uint32_t start_day, bool named_after_end, int32_t number);
+/* "2026-11" of a cycle number; out of at least 16 bytes. */
+void weir_cycle_format(int32_t number, char *out);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * The dispatcher: turns "card X is desired in state S" into carrier commands (CMD-1 to CMD-3).
+ *
+ * One thread per process. Lanes tell it the desired state of a card (level-triggered: the newest word replaces the older
+ * one, and a command not yet sent for a state no longer desired is never sent); it keeps at most one command in flight
+ * per card, obeys each carrier's limits, retries with growing jittered delay, polls tickets, asks the carrier for the
+ * state after a timeout, and reports each change of a command's state to the lane that owns the card. It keeps
+ * nothing on disk: the owner stores what it reports in the card's enforcement slot and offers unfinished cards again after
+ * a restart.
+ *
+ * Thread: weir_dispatch_offer and weir_dispatch_next are for lane `lane`'s thread alone (SPSC rings inside).
+ */
+#ifndef WEIR_PIPELINE_DISPATCH_H
+#define WEIR_PIPELINE_DISPATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/base/error.h"
+#include "config/base/iccid.h"
+
+enum weir_card_state { WEIR_CARD_UNKNOWN = 0, WEIR_CARD_ACTIVE = 1, WEIR_CARD_SUSPENDED = 2 };
+
+enum weir_command_state {
+	WEIR_COMMAND_IDLE = 0,
+	WEIR_COMMAND_QUEUED,
+	WEIR_COMMAND_SENT,
+	WEIR_COMMAND_ACCEPTED, /* the carrier took it (202, ticket) and will do it later */
+	WEIR_COMMAND_CONFIRMED,
+	WEIR_COMMAND_FAILED, /* permanent: the carrier refuses this card */
+};
+
+#define WEIR_TICKET_MAX 48
+
+/* What a lane tells: the desired and last confirmed state of one card. */
+struct weir_command_offer {
+	struct weir_iccid iccid;
+	uint32_t partition;
+	uint32_t slot;           /* card's slot; (partition, slot) identifies the card */
+	uint8_t desired;         /* enum weir_card_state */
+	uint8_t confirmed;       /* as last known; equal to desired withdraws a command not yet sent */
+	uint8_t resumed_state;   /* on restart: command state stored (ACCEPTED: poll the ticket first), else IDLE */
+	uint8_t resumed_desired; /* the state that stored command was for */
+	uint16_t resumed_attempts;
+	char carrier[24]; /* carrier id; picks adapter and limits */
+	char ticket[WEIR_TICKET_MAX];
+};
+
+/* What it reports back. */
+struct weir_command_result {
+	struct weir_iccid iccid;
+	uint32_t partition;
+	uint32_t slot;
+	uint8_t state;     /* enum weir_command_state */
+	uint8_t target;    /* enum weir_card_state the command was for */
+	uint16_t attempts; /* calls made for this target */
+	int64_t at_us;     /* when it happened, microseconds UTC */
+	int64_t next_us;   /* when it will try again, 0 = no more tries due */
+	char ticket[WEIR_TICKET_MAX];
+	char text[80]; /* the carrier's words for FAILED or a retry, without secrets */
+};
+
+struct weir_dispatch;
+struct weir_settings;
+
+/* Optional hook: called on the dispatcher's thread before the first call of each card in a batch; writes intents. */
+typedef void (*weir_intent_fn)(void *ctx, const struct weir_command_offer *offers, uint32_t count);
+/* Rings lane `lane`'s bell after results were queued for it; any-thread-safe. */
+typedef void (*weir_bell_fn)(void *ctx, uint32_t lane);
+
+struct weir_dispatch_opts {
+	const struct weir_settings *settings; /* carriers section; borrowed for the dispatcher's life */
+	uint32_t lanes;
+	weir_bell_fn bell;
+	void *bell_ctx;
+	weir_intent_fn intent; /* NULL = none */
+	void *intent_ctx;
+};
+
+/* Starts the thread. NULL with err filled when a carrier's settings are unusable. */
+struct weir_dispatch *weir_dispatch_start(const struct weir_dispatch_opts *opts, struct weir_error *err);
+/* Stops: finishes calls in flight for at most grace_ms, reports them, joins. The caller still drains results after. */
+void weir_dispatch_stop(struct weir_dispatch *dispatch, uint32_t grace_ms);
+void weir_dispatch_free(struct weir_dispatch *dispatch);
+
+/* False when the ring is full: keep the card dirty and offer again later. */
+bool weir_dispatch_offer(struct weir_dispatch *dispatch, uint32_t lane, const struct weir_command_offer *offer);
+/* Forget all cards of a partition that the lane gave up (commands not sent are dropped, answers discarded). */
+bool weir_dispatch_forget(struct weir_dispatch *dispatch, uint32_t lane, uint32_t partition);
+/* Next result for this lane; false when there is none. */
+bool weir_dispatch_next(struct weir_dispatch *dispatch, uint32_t lane, struct weir_command_result *result_out);
+
+struct weir_carrier_counters { /* per carrier; relaxed snapshots */
+	char carrier[24];
+	uint64_t sent, confirmed, failed, retries, rate_limited, timeouts, withdrawn;
+	uint32_t queued_suspends, queued_resumes, in_flight;
+	bool breaker_open;
+};
+/* Copies up to max rows; returns the number of carriers. Any thread. */
+uint32_t weir_dispatch_counters(struct weir_dispatch *dispatch, struct weir_carrier_counters *rows, uint32_t max);
+
+#endif
