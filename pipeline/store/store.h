@@ -1,0 +1,142 @@
+/*
+ * The store: Redis, seen from a lane. One thread and one connection per lane; it moves bytes and holds the fence, and knows
+ * nothing of cards. Requests go in and come back through two SPSC rings, in order; the lane's bell rings for each that came
+ * back.
+ *
+ * Fence (ARCHITECTURE "Position, fencing, recovery"): every flush is WATCH h, HMGET h epoch o:…, comparison, MULTI body
+ * EXEC. A lost connection is retried by the store itself (reconnect with growing, jittered delay) until the request is
+ * decided; a flush whose acknowledgement was lost is decided by reading the header. Redis' refusals have classes:
+ * LOADING, READONLY, OOM, MISCONF, CLUSTERDOWN, TRYAGAIN, BUSY, NOREPLICAS -> retry with delay (counted, logged once a
+ * second at most); MOVED -> reconnect to the node it names and go on; NOAUTH, WRONGPASS, NOPERM, WRONGTYPE, unknown command
+ * -> fatal; bytes that are no RESP -> close, reconnect, retry.
+ */
+#ifndef WEIR_PIPELINE_STORE_H
+#define WEIR_PIPELINE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/base/error.h"
+#include "config/base/slice.h"
+#include "config/settings/settings.h"
+
+enum weir_store_kind {
+	WEIR_STORE_TAKE = 1, /* raise the epoch and load the partition into the sink */
+	WEIR_STORE_FLUSH,    /* one fenced transaction */
+	WEIR_STORE_FETCH,    /* read some strings (slow path of late records) */
+};
+
+enum weir_store_result {
+	WEIR_STORE_PENDING = 0,
+	WEIR_STORE_DONE,
+	WEIR_STORE_FENCED,    /* a higher epoch is stored: another owner */
+	WEIR_STORE_FORGOT,    /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
+	WEIR_STORE_FAILED,    /* fatal, see error */
+	WEIR_STORE_CANCELLED, /* weir_store_cancel, or the store is stopping */
+};
+
+enum weir_slab_kind { WEIR_SLAB_CARDS = 0, WEIR_SLAB_TERMS, WEIR_SLAB_ENFORCEMENTS, WEIR_SLAB_SESSIONS, WEIR_SLAB_COUNT };
+/* Letters of the slabs' keys, and slot sizes (docs/formats.md). Pages are 8192 bytes. */
+#define WEIR_SLAB_LETTERS "ctes"
+#define WEIR_PAGE_BYTES 8192
+
+/* Header as stored. offsets[i] = -1 when nothing is stored for that topic. */
+struct weir_store_header {
+	bool exists;    /* false: the partition was never flushed */
+	uint64_t epoch; /* after raising */
+	int64_t stream_time_us;
+	uint32_t slots[WEIR_SLAB_COUNT]; /* slots given out */
+	int64_t offsets[WEIR_INPUTS_MAX + 1];
+};
+
+/*
+ * Receives a partition while it is loaded: header first, then names in order, reference data, pages, marks, intents. Called
+ * on the store thread while the lane does not touch the object (ownership is with the request). Slices are valid during the
+ * call. A retried load calls begin() again, which must drop what came before. false from any = poison: the load fails with
+ * WEIR_STORE_FAILED.
+ */
+struct weir_load_sink {
+	void *ctx;
+	bool (*begin)(void *ctx, const struct weir_store_header *header);
+	bool (*name)(void *ctx, uint32_t index, struct weir_slice name);
+	bool (*reference)(void *ctx, struct weir_slice field, struct weir_slice json);
+	bool (*page)(void *ctx, enum weir_slab_kind slab, uint32_t page,
+	    struct weir_slice bytes); /* missing pages are not called; short ones are as stored */
+	bool (*marks)(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes);
+	bool (*intent)(void *ctx, uint32_t slot, uint8_t desired);
+};
+
+/* One string to read: whole (len 0) or a range. */
+struct weir_store_fetch {
+	char key[64]; /* name after the partition tag, e.g. "m:493012:17" */
+	uint32_t from;
+	uint32_t len;              /* 0 = whole string */
+	struct weir_buf value_out; /* filled by the store; empty if the key is missing. Caller frees. */
+	uint64_t tag;              /* caller's */
+};
+
+struct weir_store_request {
+	enum weir_store_kind kind;
+	uint32_t partition;
+	void *owner; /* caller's */
+	/* TAKE */
+	struct weir_load_sink sink;
+	uint64_t epoch_floor; /* new epoch = max(stored, floor) + 1, raised atomically */
+	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
+	/* FLUSH */
+	uint64_t epoch; /* ours */
+	int64_t offsets_before[WEIR_INPUTS_MAX +
+			       1]; /* that the header must hold, -1 = absent; order of weir_store_opts.topics */
+	int64_t offsets_after[WEIR_INPUTS_MAX + 1]; /* that it holds once the body (which sets them) was applied */
+	struct weir_buf body; /* RESP commands, without MULTI/EXEC; freed by the caller after it came back */
+	uint32_t commands;    /* their number */
+	/* FETCH */
+	struct weir_store_fetch *fetches;
+	uint32_t fetch_count;
+	/* answer */
+	enum weir_store_result result;
+	struct weir_store_header header; /* TAKE: what was loaded; FENCED/FORGOT: what is stored now */
+	int64_t took_us;                 /* time from start to answer */
+	struct weir_error error;
+};
+
+struct weir_store;
+
+struct weir_store_opts {
+	const struct weir_settings *settings; /* redis.*; borrowed */
+	const char *const *topics; /* topics whose offsets the header holds: inputs in order, then cards; borrowed */
+	uint32_t topic_count;
+	void (*bell)(void *ctx); /* rung on the store thread after each answer */
+	void *bell_ctx;
+	const char *owner_name; /* text stored in header field owner */
+};
+
+struct weir_store_counters { /* relaxed snapshot; any thread */
+	uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;
+	bool connected;
+};
+
+struct weir_store *weir_store_start(const struct weir_store_opts *opts, struct weir_error *err);
+/* false when the ring (256) is full. Lane's thread only. */
+bool weir_store_submit(struct weir_store *store, struct weir_store_request *request);
+/* Next answered request or NULL. Lane's thread only. */
+struct weir_store_request *weir_store_next(struct weir_store *store);
+/* Makes requests of a partition that are waiting for an unreachable Redis come back CANCELLED (used when a partition is
+ * lost). Lane's thread. */
+void weir_store_cancel(struct weir_store *store, uint32_t partition);
+/* Stops the thread; undecided requests come back CANCELLED and can still be taken with weir_store_next. */
+void weir_store_stop(struct weir_store *store);
+void weir_store_free(struct weir_store *store);
+void weir_store_counters_get(struct weir_store *store, struct weir_store_counters *counters_out);
+
+/*
+ * Plain connection for other users (command line, dispatcher's intents): connects by settings (tcp or unix, user/password,
+ * db, TLS where hiredis has it). Returns a hiredis context owned by the caller (as void * in this header only so that users
+ * need not include hiredis) or NULL with err.
+ */
+struct redisContext;
+struct redisContext *weir_redis_connect(const struct weir_settings *settings, struct weir_error *err);
+/* Installs or replaces the Redis Function library (weir_card) when its version differs from the stored one. */
+enum weir_class weir_redis_install_functions(struct redisContext *redis, struct weir_error *err);
+
+#endif
