@@ -1,0 +1,223 @@
+/*
+ * A partition's whole state and the pure functions over it: the core of the card stage.
+ *
+ * (state, records, time) -> (state, effects). No I/O, no clock, no randomness, no thread: time is set by the owner before
+ * each batch, what must be fetched is asked for in `wishes`, what must be told to others lies in `offers`, `audits` and
+ * `rejects` until the owner has taken it. The same code runs in the lane, under the simulator and in the benchmarks.
+ *
+ * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS-1, SUS-2 (evaluate.c), requests and
+ * reference data (control.c), commands' state (enforce.c), pages and marks to bytes (encode.c), and back (load.c).
+ */
+#ifndef WEIR_AGGREGATORS_PARTITION_H
+#define WEIR_AGGREGATORS_PARTITION_H
+
+#include "aggregators/marks.h"
+#include "aggregators/past.h"
+#include "aggregators/record.h"
+#include "aggregators/slab.h"
+#include "aggregators/slots.h"
+#include "config/base/slice.h"
+#include "config/calendar/calendar.h"
+#include "config/reference/reference.h"
+
+/* Limits and rules that the owner takes from the settings. */
+struct weir_partition_opts {
+	uint32_t number;
+	uint32_t dedupe_horizon_h;
+	uint32_t dedupe_fresh_h;
+	uint32_t session_retention_h;
+	uint32_t future_skew_s;
+	uint32_t parked_max;
+	bool auto_register;
+	const char *auto_register_carrier; /* borrowed */
+};
+
+/* A carrier as this partition knows it, with the current cycle's window. */
+struct weir_carrier_entry {
+	struct weir_ref_carrier ref;
+	struct weir_zone *zone;
+	struct weir_window current; /* by the enforcement clock */
+	struct weir_window other;   /* last window of another cycle that was asked for */
+	bool known;                 /* false: named by a card or plan, not yet defined */
+};
+
+struct weir_plan_entry {
+	struct weir_ref_plan ref;
+	bool known;
+	bool changed; /* its cards wait for the re-evaluation scan */
+};
+
+enum weir_audit_event {
+	WEIR_AUDIT_DECIDED, /* the desired state changed */
+	WEIR_AUDIT_REASON,  /* the set of reasons changed, the desired state did not */
+	WEIR_AUDIT_REQUEST, /* an operator's request was applied */
+	WEIR_AUDIT_SENT,
+	WEIR_AUDIT_ACCEPTED,
+	WEIR_AUDIT_CONFIRMED,
+	WEIR_AUDIT_FAILED,
+};
+
+/* One line of the audit (CMD-4): plain data, taken by the owner. */
+struct weir_audit {
+	struct weir_iccid iccid;
+	uint32_t slot;
+	uint8_t event;  /* enum weir_audit_event */
+	uint8_t action; /* enum weir_desired: 1 resume, 2 suspend */
+	uint8_t reason; /* that caused it; WEIR_REASON_NONE */
+	uint8_t carrier; /* number + 1 */
+	uint16_t reasons_before;
+	uint16_t reasons;
+	uint32_t input;
+	int64_t offset;
+	int64_t record_us, decided_us, sent_us, confirmed_us, at_us;
+	uint64_t limit, usage_before, usage_after, overshoot;
+	char ticket[48];
+	char text[80]; /* request's action and reply, or the carrier's words */
+};
+
+/* What made something happen: coordinates of the record or request. */
+struct weir_cause {
+	uint32_t input;
+	int64_t offset;
+	int64_t record_us;  /* the record's end time, or the request's time */
+	int64_t arrived_us; /* Kafka timestamp of the message; 0 = none (clock) */
+	uint64_t usage_before;
+};
+
+/* A string that a parked record waits for. */
+struct weir_wish {
+	bool past; /* false: marks of (hour, bucket) ; true: past totals of (cycle, slot) */
+	int64_t hour_or_cycle;
+	uint32_t bucket_or_slot;
+};
+
+struct weir_partition_stats {
+	uint64_t records, counted, duplicates, stale, late, parked, up, down, cards_made;
+	uint64_t suspends, resumes, decisions, gaps_lost;
+	uint64_t rejected[WEIR_REJECT_COUNT];
+};
+
+#define WEIR_CARRIER_NUMBERS 255
+#define WEIR_PARTITION_MAGIC 0x57504152u
+
+struct weir_partition {
+	uint32_t magic;
+	struct weir_partition_opts opts;
+	int64_t now_us;         /* enforcement clock, set by the owner */
+	int64_t stream_time_us; /* highest Kafka timestamp, never above the clock */
+	int64_t too_late_us;    /* records before this are too late (REC-3); derived */
+	int64_t future_us;      /* records after this are in the future (REC-7); derived */
+
+	struct weir_slab cards, terms, enforcements, sessions;
+	struct weir_shards card_index;
+	struct weir_shards session_index;
+	struct weir_marks marks;
+	struct weir_past past;
+
+	struct weir_carrier_entry *carriers; /* by number */
+	uint32_t carrier_count;
+	struct weir_plan_entry *plans; /* by number */
+	uint32_t plan_count;
+	struct weir_buf new_names;      /* names given since the last flush: lines "c:cm\n", "p:x\n" */
+	uint32_t new_name_count;
+	struct weir_buf new_references; /* field\0json\0 pairs to store */
+	uint32_t new_reference_count;
+	struct weir_u64_list new_cards;    /* directory entries to store: tag << 32 | slot */
+	struct weir_u64_list intents_done; /* card slots whose intent a flush may delete */
+
+	struct weir_records parked; /* waiting for wishes */
+	struct weir_wish *wishes;   /* to be fetched; taken by the owner */
+	uint32_t wish_count, wish_cap;
+	struct weir_u64_list offers; /* card slots whose desired or confirmed state changed */
+	struct weir_audit *audits;
+	uint32_t audit_count, audit_cap;
+	struct weir_records rejects; /* for the dead-letter topic; raw bytes are with the batch */
+
+	uint32_t scan_slot;      /* re-evaluation of cards after a plan changed: next slot */
+	bool scan_running;
+	uint32_t boundary_slot;  /* enforcement slots left to look at after a cycle ended */
+	bool boundary_running;
+	uint32_t session_sweep;  /* next session slot to look at for expiry */
+	struct weir_partition_stats stats;
+};
+
+struct weir_partition *weir_partition_new(const struct weir_partition_opts *opts);
+void weir_partition_free(struct weir_partition *partition);
+
+/* Time, before each batch and tick. now_us: the clock. stream_us: highest Kafka timestamp seen, 0 = none new. */
+void weir_partition_set_time(struct weir_partition *partition, int64_t now_us, int64_t stream_us);
+
+/*
+ * Folds decoded records in order. Rejected and parked ones are left in `rejects` and `parked`. Nothing is allocated once tables have
+ * their size. Cost: docs/performance.md.
+ */
+void weir_partition_fold(struct weir_partition *partition, const struct weir_record *records, uint32_t count);
+
+/* Applies one message of weir.cards. POISON with err when it cannot be applied (the owner dead-letters it). */
+enum weir_class weir_partition_apply(struct weir_partition *partition, const struct weir_reference *reference,
+    struct weir_slice json, const struct weir_cause *cause, struct weir_error *err);
+
+/* Bounded background work (cycle boundary, plan scan, session expiry); true when more is due. */
+bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
+
+/* Answers of wishes; when all that were asked for are in, call weir_partition_unpark. */
+bool weir_partition_wish_answer(struct weir_partition *partition, const struct weir_wish *wish, struct weir_slice value);
+void weir_partition_unpark(struct weir_partition *partition);
+
+/* A command's progress, as the dispatcher reported it. */
+struct weir_command_report {
+	uint32_t slot;
+	uint8_t state; /* enum weir_command_state */
+	uint8_t target;
+	uint16_t attempts;
+	int64_t at_us, next_us;
+	const char *ticket, *text; /* borrowed */
+};
+void weir_partition_command(struct weir_partition *partition, const struct weir_command_report *report);
+/* Offers every card whose desired state is not its confirmed one; unknown_too also those that an intent made unknown. */
+void weir_partition_offer_all(struct weir_partition *partition, bool unknown_too);
+
+/* The enforcement slot of a card, or NULL. */
+struct weir_enforcement_slot *weir_partition_enforcement(const struct weir_partition *partition, uint32_t card_slot);
+const char *weir_partition_carrier_name(const struct weir_partition *partition, uint32_t number_plus_1);
+struct weir_card_slot *weir_partition_find(const struct weir_partition *partition, struct weir_iccid iccid, uint32_t *slot_out);
+static inline uint64_t
+weir_card_used(const struct weir_card_slot *card)
+{
+	return card->up + card->down;
+}
+uint64_t weir_partition_bytes(const struct weir_partition *partition);
+/* Bytes of state that only a flush lets go of. */
+uint64_t weir_partition_unflushed(const struct weir_partition *partition);
+
+/*
+ * Where encode writes: the owner turns each call into a store command. Pages and ranges are copied during the call.
+ */
+struct weir_writer {
+	void *ctx;
+	void (*page)(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len);
+	void (*range)(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
+	void (*past)(void *ctx, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
+	uint8_t *(*marks)(void *ctx, int64_t hour, uint32_t bucket, uint32_t len);      /* append: returns where to write len bytes */
+	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len);                /* append */
+	void (*name)(void *ctx, struct weir_slice name);                                /* push */
+	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json);  /* set */
+	void (*intent_done)(void *ctx, uint32_t slot);
+};
+/*
+ * Writes all that changed since the last encode and forgets that it changed. The owner must not encode while records are
+ * parked, and must either bring the bytes into the store or reload the partition. sparse_slots: below this many dirty slots a page is
+ * written by ranges.
+ */
+void weir_partition_encode(struct weir_partition *partition, const struct weir_writer *writer, uint32_t sparse_slots);
+
+/* Loading (before any fold): in this order; false = the stored bytes are not valid. */
+void weir_partition_load_sizes(struct weir_partition *partition, const uint32_t slots[4], int64_t stream_time_us);
+bool weir_partition_load_name(struct weir_partition *partition, struct weir_slice name);
+bool weir_partition_load_reference(struct weir_partition *partition, struct weir_slice json);
+bool weir_partition_load_page(struct weir_partition *partition, uint32_t slab, uint32_t page, struct weir_slice bytes);
+bool weir_partition_load_intent(struct weir_partition *partition, uint32_t slot);
+/* Builds indexes and free lists after the pages; false when slots contradict each other. */
+bool weir_partition_load_finish(struct weir_partition *partition);
+
+#endif
