@@ -3,8 +3,8 @@
  *
  * Fresh hours are whole in memory: 256 shards of 64-bit hashes. An older hour's mark lives in Redis in one of 256 strings;
  * a late record brings that string in ("warm bucket"), is answered from it, and leaves it there until a flush finds the
- * cache over its bound. New marks wait in `pending` lists until a flush appends them. See docs/ARCHITECTURE.md for the probability of a
- * wrong "duplicate".
+ * cache over its bound. New marks wait in `pending` lists until a flush appends them. See docs/ARCHITECTURE.md for the
+ * probability of a wrong "duplicate".
  *
  * One owner (the partition's lane). Never asked for I/O here: a missing bucket is an answer (WEIR_MARK_ABSENT), not a wait.
  */

@@ -5,8 +5,9 @@
  * each batch, what must be fetched is asked for in `wishes`, what must be told to others lies in `offers`, `audits` and
  * `rejects` until the owner has taken it. The same code runs in the lane, under the simulator and in the benchmarks.
  *
- * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS-1, SUS-2 (evaluate.c), requests and
- * reference data (control.c), commands' state (enforce.c), pages and marks to bytes (encode.c), and back (load.c).
+ * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS-1, SUS-2 (evaluate.c),
+ * requests and reference data (control.c), commands' state (enforce.c), pages and marks to bytes (encode.c), and back
+ * (load.c).
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
@@ -61,9 +62,9 @@ enum weir_audit_event {
 struct weir_audit {
 	struct weir_iccid iccid;
 	uint32_t slot;
-	uint8_t event;  /* enum weir_audit_event */
-	uint8_t action; /* enum weir_desired: 1 resume, 2 suspend */
-	uint8_t reason; /* that caused it; WEIR_REASON_NONE */
+	uint8_t event;   /* enum weir_audit_event */
+	uint8_t action;  /* enum weir_desired: 1 resume, 2 suspend */
+	uint8_t reason;  /* that caused it; WEIR_REASON_NONE */
 	uint8_t carrier; /* number + 1 */
 	uint16_t reasons_before;
 	uint16_t reasons;
@@ -118,7 +119,7 @@ struct weir_partition {
 	uint32_t carrier_count;
 	struct weir_plan_entry *plans; /* by number */
 	uint32_t plan_count;
-	struct weir_buf new_names;      /* names given since the last flush: lines "c:cm\n", "p:x\n" */
+	struct weir_buf new_names; /* names given since the last flush: lines "c:cm\n", "p:x\n" */
 	uint32_t new_name_count;
 	struct weir_buf new_references; /* field\0json\0 pairs to store */
 	uint32_t new_reference_count;
@@ -133,11 +134,11 @@ struct weir_partition {
 	uint32_t audit_count, audit_cap;
 	struct weir_records rejects; /* for the dead-letter topic; raw bytes are with the batch */
 
-	uint32_t scan_slot;      /* re-evaluation of cards after a plan changed: next slot */
+	uint32_t scan_slot; /* re-evaluation of cards after a plan changed: next slot */
 	bool scan_running;
-	uint32_t boundary_slot;  /* enforcement slots left to look at after a cycle ended */
+	uint32_t boundary_slot; /* enforcement slots left to look at after a cycle ended */
 	bool boundary_running;
-	uint32_t session_sweep;  /* next session slot to look at for expiry */
+	uint32_t session_sweep; /* next session slot to look at for expiry */
 	struct weir_partition_stats stats;
 };
 
@@ -148,8 +149,8 @@ void weir_partition_free(struct weir_partition *partition);
 void weir_partition_set_time(struct weir_partition *partition, int64_t now_us, int64_t stream_us);
 
 /*
- * Folds decoded records in order. Rejected and parked ones are left in `rejects` and `parked`. Nothing is allocated once tables have
- * their size. Cost: docs/performance.md.
+ * Folds decoded records in order. Rejected and parked ones are left in `rejects` and `parked`. Nothing is allocated once
+ * tables have their size. Cost: docs/performance.md.
  */
 void weir_partition_fold(struct weir_partition *partition, const struct weir_record *records, uint32_t count);
 
@@ -180,7 +181,8 @@ void weir_partition_offer_all(struct weir_partition *partition, bool unknown_too
 /* The enforcement slot of a card, or NULL. */
 struct weir_enforcement_slot *weir_partition_enforcement(const struct weir_partition *partition, uint32_t card_slot);
 const char *weir_partition_carrier_name(const struct weir_partition *partition, uint32_t number_plus_1);
-struct weir_card_slot *weir_partition_find(const struct weir_partition *partition, struct weir_iccid iccid, uint32_t *slot_out);
+struct weir_card_slot *weir_partition_find(
+    const struct weir_partition *partition, struct weir_iccid iccid, uint32_t *slot_out);
 static inline uint64_t
 weir_card_used(const struct weir_card_slot *card)
 {
@@ -198,16 +200,17 @@ struct weir_writer {
 	void (*page)(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len);
 	void (*range)(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
 	void (*past)(void *ctx, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
-	uint8_t *(*marks)(void *ctx, int64_t hour, uint32_t bucket, uint32_t len);      /* append: returns where to write len bytes */
-	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len);                /* append */
-	void (*name)(void *ctx, struct weir_slice name);                                /* push */
-	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json);  /* set */
+	uint8_t *(*marks)(
+	    void *ctx, int64_t hour, uint32_t bucket, uint32_t len);     /* append: returns where to write len bytes */
+	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len); /* append */
+	void (*name)(void *ctx, struct weir_slice name);                 /* push */
+	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json); /* set */
 	void (*intent_done)(void *ctx, uint32_t slot);
 };
 /*
  * Writes all that changed since the last encode and forgets that it changed. The owner must not encode while records are
- * parked, and must either bring the bytes into the store or reload the partition. sparse_slots: below this many dirty slots a page is
- * written by ranges.
+ * parked, and must either bring the bytes into the store or reload the partition. sparse_slots: below this many dirty slots
+ * a page is written by ranges.
  */
 void weir_partition_encode(struct weir_partition *partition, const struct weir_writer *writer, uint32_t sparse_slots);
 

@@ -1,9 +1,9 @@
 /*
  * Past cycles' totals (CYC-3, REC-6): what a card had when its cycle ended, restated by late records.
  *
- * A small table of (cycle, card slot) -> totals: values on their way to Redis, and values that late records brought in. After a flush
- * everything in it is clean and may be dropped when there is too much of it. A value not in it is an answer, not a wait.
- * One owner (the partition's lane).
+ * A small table of (cycle, card slot) -> totals: values on their way to Redis, and values that late records brought in.
+ * After a flush everything in it is clean and may be dropped when there is too much of it. A value not in it is an answer,
+ * not a wait. One owner (the partition's lane).
  */
 #ifndef WEIR_AGGREGATORS_PAST_H
 #define WEIR_AGGREGATORS_PAST_H
@@ -15,7 +15,7 @@
 
 struct weir_past_entry {
 	struct weir_past_slot value;
-	uint32_t slot;  /* card slot + 1; 0 = empty place */
+	uint32_t slot; /* card slot + 1; 0 = empty place */
 	uint16_t cycle;
 	bool loaded;
 	bool dirty;

@@ -59,7 +59,7 @@ struct weir_record {
 	uint8_t flags;  /* WEIR_RECORD_… */
 	uint8_t reject; /* enum weir_reject */
 	uint8_t input;  /* index of the input topic (settings order) */
-	uint8_t pad[5];
+	uint8_t pad[13];
 	int64_t arrived_us; /* Kafka timestamp of its message, microseconds UTC: where latency is measured from */
 };
 _Static_assert(sizeof(struct weir_record) == 128, "two cache lines");

@@ -105,8 +105,8 @@ weir_index_entry(uint64_t hash, uint32_t slot)
 }
 
 /*
- * Walks the slots whose hash-high equals hash's: start with *pos_io = home and call until it returns false. For indexes; the
- * caller compares the slot's full key.
+ * Walks the slots whose hash-high equals hash's: start with *pos_io = home and call until it returns false. For indexes;
+ * the caller compares the slot's full key.
  */
 static inline bool
 weir_index_candidate(const struct weir_shard *shard, uint64_t hash, uint32_t *pos_io, uint32_t *slot_out)

@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 
 /*
- * Chunks come from mmap rather than the allocator: aligned to 2 MiB for huge pages, zero without being touched. A slab's first chunk
- * stays on small pages, so that a partition with a handful of cards costs kilobytes, not megabytes.
+ * Chunks come from mmap rather than the allocator: aligned to 2 MiB for huge pages, zero without being touched. A slab's
+ * first chunk stays on small pages, so that a partition with a handful of cards costs kilobytes, not megabytes.
  */
 static uint8_t *
 chunk_map(bool huge)
@@ -128,5 +128,6 @@ weir_slab_clean(struct weir_slab *slab)
 uint64_t
 weir_slab_bytes(const struct weir_slab *slab)
 {
-	return (uint64_t)slab->chunk_count * WEIR_SLAB_CHUNK_BYTES + slab->page_cap * (sizeof(*slab->dirt) + sizeof(uint32_t));
+	return (uint64_t)slab->chunk_count * WEIR_SLAB_CHUNK_BYTES +
+	       slab->page_cap * (sizeof(*slab->dirt) + sizeof(uint32_t));
 }

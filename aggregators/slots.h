@@ -1,5 +1,6 @@
 /*
- * The slots' layouts: what lies in a slab's slot, in memory and in Redis alike (docs/formats.md gives the same byte by byte).
+ * The slots' layouts: what lies in a slab's slot, in memory and in Redis alike (docs/formats.md gives the same byte by
+ * byte).
  *
  * Little-endian, naturally aligned, sizes and offsets asserted. References between slots are slot + 1, so that a zeroed
  * slot refers to nothing.
@@ -50,7 +51,8 @@ struct weir_card_slot {
 	uint32_t terms;  /* terms slot + 1 */
 };
 _Static_assert(sizeof(struct weir_card_slot) == 64, "one cache line");
-_Static_assert(offsetof(struct weir_card_slot, gate) == 32 && offsetof(struct weir_card_slot, cycle) == 52, "as documented");
+_Static_assert(
+    offsetof(struct weir_card_slot, gate) == 32 && offsetof(struct weir_card_slot, cycle) == 52, "as documented");
 _Static_assert(offsetof(struct weir_card_slot, terms) == 60, "as documented");
 
 #define WEIR_CARD_STATUS_MASK 7u
@@ -77,7 +79,7 @@ enum {
 };
 
 struct weir_enforcement_slot {
-	uint32_t card; /* + 1; 0 = free */
+	uint32_t card;     /* + 1; 0 = free */
 	uint8_t desired;   /* enum weir_desired */
 	uint8_t confirmed; /* likewise, 0 = unknown */
 	uint8_t command;   /* enum weir_command_state (dispatch.h) */
@@ -85,8 +87,8 @@ struct weir_enforcement_slot {
 	uint16_t attempts;
 	uint8_t reason; /* enum weir_reason that caused the decision */
 	uint8_t pad;
-	uint32_t input;   /* topic of the causing record or request */
-	int64_t offset;   /* of it */
+	uint32_t input; /* topic of the causing record or request */
+	int64_t offset; /* of it */
 	int64_t record_us;
 	int64_t decided_us;
 	int64_t sent_us;

@@ -1,0 +1,50 @@
+/*
+ * Billing cycles of cards (CYC-1 to CYC-4, REC-5, REC-6).
+ *
+ * A card's counters belong to one cycle. They roll over when the first record of a newer cycle is counted or, for cards
+ * that hold a reason or a command, when the clock passes the boundary; other cards roll when they are next touched, so that
+ * a boundary costs time in proportion to suspended cards only. A card's cycle is never behind the clock's once anything has
+ * looked at it.
+ */
+#include "aggregators/partition_priv.h"
+
+int32_t
+weir_partition_cycle_slow(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (at_us < carrier->other.start_us || at_us >= carrier->other.end_us)
+		carrier->other =
+		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, at_us);
+	return carrier->other.number;
+}
+
+static void
+keep_past(struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot)
+{
+	if (card->records == 0 && weir_card_used(card) == 0)
+		return;
+	bool created;
+	struct weir_past_entry *entry = weir_past_get(&p->past, card->cycle, slot, &created);
+	entry->value = (struct weir_past_slot){card->up, card->down, card->records, card->sessions, 0};
+	entry->loaded = true;
+	weir_past_mark_dirty(&p->past, entry);
+}
+
+void
+weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_cause *cause)
+{
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	keep_past(p, card, slot);
+	struct weir_terms_slot *terms = weir_terms_of(p, card);
+	/* CYC-4: usage_limit clears only with auto_restore; else it holds over until an operator or a new limit clears it.
+	 */
+	if (terms != NULL && (terms->flags & WEIR_TERMS_NO_AUTO_RESTORE) != 0 &&
+	    (card->reasons & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0) {
+		terms->flags |= WEIR_TERMS_LIMIT_HELD;
+		weir_slab_dirty(&p->terms, card->terms - 1);
+	}
+	card->up = card->down = 0;
+	card->records = card->sessions = 0;
+	card->cycle = (uint16_t)cycle;
+	weir_slab_dirty(&p->cards, slot);
+	weir_partition_evaluate(p, slot, cause);
+}

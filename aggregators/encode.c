@@ -1,0 +1,211 @@
+/*
+ * All that changed in a partition, as bytes for the store: pages or runs of slots, marks by bucket, past cycles' slots,
+ * directory entries, names. After it nothing counts as changed: the owner brings the bytes into the store or reloads.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregators/partition_priv.h"
+
+static void
+encode_runs(const struct weir_slab *slab, char letter, uint32_t page, const struct weir_slab_dirt *dirt,
+    const struct weir_writer *w)
+{
+	const uint8_t *bytes = weir_slab_page(slab, page);
+	uint32_t slots = 1u << slab->page_shift;
+	for (uint32_t at = 0; at < slots;) {
+		if ((dirt->bits[at >> 6] >> (at & 63) & 1) == 0) {
+			at++;
+			continue;
+		}
+		uint32_t from = at;
+		while (at < slots && (dirt->bits[at >> 6] >> (at & 63) & 1) != 0)
+			at++;
+		w->range(w->ctx, letter, page, from << slab->slot_shift, bytes + ((size_t)from << slab->slot_shift),
+		    (at - from) << slab->slot_shift);
+	}
+}
+
+static void
+encode_slab(struct weir_slab *slab, char letter, const struct weir_writer *w, uint32_t sparse_slots)
+{
+	for (uint32_t i = 0; i < slab->dirty_count; i++) {
+		uint32_t page = slab->dirty_pages[i];
+		const struct weir_slab_dirt *dirt = &slab->dirt[page];
+		uint32_t dirty = (uint32_t)(__builtin_popcountll(dirt->bits[0]) + __builtin_popcountll(dirt->bits[1]));
+		if (dirty * slab->slot_bytes < sparse_slots * 64)
+			encode_runs(slab, letter, page, dirt, w);
+		else
+			w->page(w->ctx, letter, page, weir_slab_page(slab, page), WEIR_SLAB_PAGE_BYTES);
+	}
+	weir_slab_clean(slab);
+}
+
+static void
+write_marks(uint8_t *out, const uint64_t *hashes, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t high = hashes[i] >> 8;
+		memcpy(out + (size_t)i * WEIR_MARK_BYTES, &high, WEIR_MARK_BYTES);
+	}
+}
+
+/* The hour's pending marks, sorted by bucket (counting sort), one append a bucket. */
+static void
+encode_hour(struct weir_marks_hour *hour, const struct weir_writer *w, struct weir_u64_list *scratch)
+{
+	uint32_t start[WEIR_SHARDS + 1] = {0};
+	uint32_t at[WEIR_SHARDS];
+	const struct weir_u64_list *pending = &hour->pending;
+	for (uint32_t i = 0; i < pending->n; i++)
+		start[(pending->v[i] & (WEIR_SHARDS - 1)) + 1]++;
+	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
+		at[b] = start[b];
+		start[b + 1] += start[b];
+	}
+	if (scratch->cap < pending->n) {
+		scratch->v = weir_realloc(scratch->v, pending->n * sizeof(uint64_t));
+		scratch->cap = pending->n;
+	}
+	for (uint32_t i = 0; i < pending->n; i++)
+		scratch->v[at[pending->v[i] & (WEIR_SHARDS - 1)]++] = pending->v[i];
+	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
+		uint32_t n = start[b + 1] - start[b];
+		if (n > 0)
+			write_marks(w->marks(w->ctx, hour->hour, b, n * WEIR_MARK_BYTES), scratch->v + start[b], n);
+	}
+	hour->pending.n = 0;
+}
+
+static void
+encode_marks(struct weir_marks *marks, const struct weir_writer *w)
+{
+	struct weir_u64_list scratch = {0};
+	for (uint32_t i = 0; i < marks->hour_count; i++)
+		if (marks->hours[i]->pending.n > 0)
+			encode_hour(marks->hours[i], w, &scratch);
+	free(scratch.v);
+	for (uint32_t i = 0; i < marks->warm_cap; i++) {
+		struct weir_marks_bucket *bucket = marks->warm[i];
+		if (bucket == NULL || bucket->pending.n == 0)
+			continue;
+		uint32_t len = bucket->pending.n * WEIR_MARK_BYTES;
+		write_marks(w->marks(w->ctx, bucket->hour, bucket->bucket, len), bucket->pending.v, bucket->pending.n);
+		bucket->pending.n = 0;
+	}
+	marks->pending = 0;
+}
+
+static int
+past_order(const void *a, const void *b)
+{
+	const struct weir_past_entry *x = a, *y = b;
+	if (x->cycle != y->cycle)
+		return x->cycle < y->cycle ? -1 : 1;
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+#define PAST_SLOTS (WEIR_SLAB_PAGE_BYTES / (uint32_t)sizeof(struct weir_past_slot))
+
+/* Dirty past totals in order of place; neighbours in one page go as one range. */
+static void
+encode_past(struct weir_past *past, const struct weir_writer *w)
+{
+	if (past->dirty == 0)
+		return;
+	struct weir_past_entry *sorted = weir_calloc(past->dirty, sizeof(*sorted));
+	struct weir_past_slot *run = weir_calloc(PAST_SLOTS, sizeof(*run));
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < past->cap; i++)
+		if (past->entries[i].dirty)
+			sorted[n++] = past->entries[i];
+	WEIR_CHECK(n == past->dirty);
+	qsort(sorted, n, sizeof(*sorted), past_order);
+	for (uint32_t i = 0; i < n;) {
+		uint32_t first = sorted[i].slot - 1, len = 0;
+		uint16_t cycle = sorted[i].cycle;
+		uint32_t page = first / PAST_SLOTS;
+		while (i < n && sorted[i].cycle == cycle && sorted[i].slot - 1 == first + len &&
+		       (first + len) / PAST_SLOTS == page)
+			run[len++] = sorted[i++].value;
+		w->past(w->ctx, cycle, page, first % PAST_SLOTS * (uint32_t)sizeof(*run), (const uint8_t *)run,
+		    len * (uint32_t)sizeof(*run));
+	}
+	free(run);
+	free(sorted);
+}
+
+#define DIRECTORY_BUCKETS 1024u
+
+static int
+directory_order(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a >> 32, y = *(const uint64_t *)b >> 32;
+	x %= DIRECTORY_BUCKETS;
+	y %= DIRECTORY_BUCKETS;
+	return x < y ? -1 : x > y;
+}
+
+static void
+encode_directory(struct weir_u64_list *cards, const struct weir_writer *w)
+{
+	qsort(cards->v, cards->n, sizeof(uint64_t), directory_order);
+	for (uint32_t i = 0; i < cards->n;) {
+		uint32_t bucket = (uint32_t)((cards->v[i] >> 32) % DIRECTORY_BUCKETS), from = i;
+		while (i < cards->n && (cards->v[i] >> 32) % DIRECTORY_BUCKETS == bucket)
+			i++;
+		uint8_t *out = w->directory(w->ctx, bucket, (i - from) * 8);
+		for (uint32_t k = from; k < i; k++, out += 8) {
+			uint32_t entry[2] = {(uint32_t)(cards->v[k] >> 32), (uint32_t)cards->v[k]};
+			memcpy(out, entry, sizeof(entry));
+		}
+	}
+	cards->n = 0;
+}
+
+static void
+encode_names(struct weir_partition *p, const struct weir_writer *w)
+{
+	for (size_t at = 0; at < p->new_names.len;) {
+		const uint8_t *line = p->new_names.data + at;
+		size_t len = (size_t)((const uint8_t *)memchr(line, '\n', p->new_names.len - at) - line);
+		w->name(w->ctx, (struct weir_slice){line, len});
+		at += len + 1;
+	}
+	p->new_names.len = 0;
+	p->new_name_count = 0;
+	for (size_t at = 0; at < p->new_references.len;) {
+		const uint8_t *field = p->new_references.data + at;
+		size_t field_len = strlen((const char *)field);
+		uint32_t len;
+		memcpy(&len, field + field_len + 1, sizeof(len));
+		const uint8_t *json = field + field_len + 1 + sizeof(len);
+		w->reference(w->ctx, (struct weir_slice){field, field_len}, (struct weir_slice){json, len});
+		at = (size_t)(json - p->new_references.data) + len;
+	}
+	p->new_references.len = 0;
+	p->new_reference_count = 0;
+}
+
+#define WARM_BUCKETS_KEPT 2048u
+#define PAST_ENTRIES_KEPT 65536u
+
+void
+weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uint32_t sparse_slots)
+{
+	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
+	WEIR_CHECK(p->parked.n == 0);
+	encode_slab(&p->cards, 'c', w, sparse_slots);
+	encode_slab(&p->terms, 't', w, sparse_slots);
+	encode_slab(&p->enforcements, 'e', w, sparse_slots);
+	encode_slab(&p->sessions, 's', w, sparse_slots);
+	encode_marks(&p->marks, w);
+	weir_marks_trim(&p->marks, WARM_BUCKETS_KEPT);
+	encode_past(&p->past, w);
+	weir_past_trim(&p->past, PAST_ENTRIES_KEPT);
+	encode_directory(&p->new_cards, w);
+	encode_names(p, w);
+	for (uint32_t i = 0; i < p->intents_done.n; i++)
+		w->intent_done(w->ctx, (uint32_t)p->intents_done.v[i]);
+	p->intents_done.n = 0;
+}

@@ -1,0 +1,113 @@
+/*
+ * The life of a command as its card's owner sees it (CMD-1, CMD-2, CMD-4): what the dispatcher reports is written to the
+ * card's enforcement slot and to the audit. Level-triggered: the slot holds desired and confirmed state, and whoever finds
+ * them apart offers the card to the dispatcher again.
+ */
+#include <string.h>
+
+#include "aggregators/partition_priv.h"
+
+enum { QUEUED = 1, SENT, ACCEPTED, CONFIRMED, FAILED }; /* enum weir_command_state of dispatch.h, as stored */
+
+static struct weir_audit *
+audit_command(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_enforcement_slot *e,
+    const struct weir_command_report *report)
+{
+	struct weir_cause cause = {e->input, e->offset, e->record_us, e->arrived_us, e->usage_before};
+	struct weir_audit *audit = weir_partition_add_audit(p, slot, event, &cause);
+	audit->action = report->target;
+	audit->reason = e->reason;
+	audit->limit = e->limit;
+	audit->overshoot = e->overshoot;
+	audit->decided_us = e->decided_us;
+	audit->sent_us = e->sent_us;
+	audit->confirmed_us = e->confirmed_us;
+	audit->at_us = report->at_us;
+	memcpy(audit->ticket, e->ticket, sizeof(audit->ticket));
+	if (report->text != NULL)
+		(void)strncpy(audit->text, report->text, sizeof(audit->text) - 1);
+	return audit;
+}
+
+/* Usage above the limit when the cut was confirmed: what the delay cost. */
+static void
+measure_overshoot(const struct weir_card_slot *card, struct weir_enforcement_slot *e, uint8_t target)
+{
+	uint64_t used = weir_card_used(card);
+	if (target == WEIR_DESIRED_SUSPENDED && e->limit != 0 && used > e->limit)
+		e->overshoot = used - e->limit;
+}
+
+static void
+confirmed(
+    struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, const struct weir_command_report *report)
+{
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	e->confirmed = report->target;
+	e->confirmed_us = report->at_us;
+	measure_overshoot(card, e, report->target);
+	(void)audit_command(p, slot, WEIR_AUDIT_CONFIRMED, e, report);
+	if (e->desired != e->confirmed) {
+		weir_u64_list_push(&p->offers, slot);
+		return;
+	}
+	struct weir_terms_slot *terms = weir_slab_at(&p->terms, card->terms - 1);
+	if (e->confirmed == WEIR_DESIRED_ACTIVE && card->reasons == 0) {
+		weir_slab_release(&p->enforcements, terms->enforcement - 1);
+		terms->enforcement = 0;
+		weir_slab_dirty(&p->terms, card->terms - 1);
+	}
+}
+
+void
+weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
+{
+	if (report->slot >= p->cards.used || report->target == WEIR_DESIRED_UNKNOWN)
+		return;
+	struct weir_enforcement_slot *e = weir_partition_enforce(p, report->slot);
+	e->command = report->state;
+	e->target = report->target;
+	e->attempts = report->attempts;
+	e->next_us = report->next_us;
+	memset(e->ticket, 0, sizeof(e->ticket));
+	if (report->ticket != NULL)
+		(void)strncpy(e->ticket, report->ticket, sizeof(e->ticket) - 1);
+	switch (report->state) {
+	case SENT:
+		if (e->sent_us == 0) {
+			e->sent_us = report->at_us;
+			(void)audit_command(p, report->slot, WEIR_AUDIT_SENT, e, report);
+		}
+		/* The stored slot now says "sent": recovery asks or repeats without the intent. */
+		weir_u64_list_push(&p->intents_done, report->slot);
+		break;
+	case ACCEPTED:
+		(void)audit_command(p, report->slot, WEIR_AUDIT_ACCEPTED, e, report);
+		break;
+	case CONFIRMED:
+		confirmed(p, report->slot, e, report);
+		weir_u64_list_push(&p->intents_done, report->slot);
+		break;
+	case FAILED:
+		e->confirmed = WEIR_DESIRED_UNKNOWN;
+		(void)audit_command(p, report->slot, WEIR_AUDIT_FAILED, e, report);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+weir_partition_offer_all(struct weir_partition *p, bool unknown_too)
+{
+	for (uint32_t i = 0; i < p->enforcements.used; i++) {
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
+		if (e->card == 0 || e->desired == e->confirmed || e->command == FAILED)
+			continue;
+		unsigned status = weir_card_at(p, e->card - 1)->flags & WEIR_CARD_STATUS_MASK;
+		if (status == WEIR_STATUS_DEACTIVATED || status == WEIR_STATUS_CANCELLED)
+			continue;
+		if (e->confirmed != WEIR_DESIRED_UNKNOWN || unknown_too)
+			weir_u64_list_push(&p->offers, e->card - 1);
+	}
+}

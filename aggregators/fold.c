@@ -1,0 +1,300 @@
+/*
+ * The fold: decoded records into counters (REC-2 to REC-7), the record path's centre.
+ *
+ * Records come in blocks. Three passes over a block keep many cache misses in flight at once: hash and prefetch the index
+ * and the mark's place; look up the card and prefetch its line; fold. Deciding what a record is needs, in this order: its
+ * time against stream time, its card, the past cycle's totals if it is late for a closed cycle, its identity. Everything
+ * that may be missing in memory (an old hour's marks, past totals) is checked before anything is changed, so that a parked
+ * record can simply be folded again.
+ */
+#include "aggregators/partition_priv.h"
+
+#define BLOCK 64u
+#define NO_SLOT UINT32_MAX
+
+void
+weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
+{
+	struct weir_record *kept = weir_records_add(&p->rejects);
+	*kept = *record;
+	kept->reject = (uint8_t)reject;
+	p->stats.rejected[reject]++;
+}
+
+/* Stream time moves with each record, so that a replay judges each as the first run did, wherever batches end. */
+static inline void
+advance_stream(struct weir_partition *p, int64_t arrived_us)
+{
+	if (arrived_us > p->stream_time_us && p->stream_time_us < p->now_us)
+		weir_partition_set_time(p, p->now_us, arrived_us);
+}
+
+static void
+wish_add(struct weir_partition *p, struct weir_wish wish)
+{
+	if (p->wish_count == p->wish_cap) {
+		p->wish_cap = p->wish_cap == 0 ? 64 : p->wish_cap * 2;
+		p->wishes = weir_realloc(p->wishes, p->wish_cap * sizeof(*p->wishes));
+	}
+	p->wishes[p->wish_count++] = wish;
+}
+
+static void
+park(struct weir_partition *p, const struct weir_record *r)
+{
+	*weir_records_add(&p->parked) = *r;
+	p->stats.parked++;
+}
+
+/* The closed cycle's totals, or NULL when they must be fetched first. */
+static struct weir_past_entry *
+past_ready(struct weir_partition *p, uint16_t cycle, uint32_t slot)
+{
+	bool created;
+	struct weir_past_entry *entry = weir_past_get(&p->past, cycle, slot, &created);
+	if (created)
+		wish_add(p, (struct weir_wish){true, cycle, slot});
+	return entry->loaded ? entry : NULL;
+}
+
+/* The old hour's bucket, or NULL when it must be fetched first. */
+static struct weir_marks_bucket *
+bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
+{
+	bool created;
+	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->marks, hour, hash & (WEIR_SHARDS - 1), &created);
+	if (created)
+		wish_add(p, (struct weir_wish){false, hour, (uint32_t)(hash & (WEIR_SHARDS - 1))});
+	return bucket->loaded ? bucket : NULL;
+}
+
+static inline void
+count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *card, const struct weir_record *r,
+    uint64_t up, uint64_t down, bool session)
+{
+	uint64_t before = weir_card_used(card);
+	if (__builtin_add_overflow(card->up, up, &card->up))
+		card->up = UINT64_MAX;
+	if (__builtin_add_overflow(card->down, down, &card->down))
+		card->down = UINT64_MAX;
+	card->records++;
+	card->sessions += session;
+	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
+	if (end_s > card->last_s)
+		card->last_s = end_s;
+	weir_slab_dirty(&p->cards, slot);
+	if (__builtin_expect(weir_card_used(card) >= card->gate, 0)) {
+		struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, before};
+		weir_partition_evaluate(p, slot, &cause);
+	}
+}
+
+static void
+count_in_past(struct weir_partition *p, struct weir_past_entry *entry, uint64_t up, uint64_t down, bool session)
+{
+	entry->value.up += up;
+	entry->value.down += down;
+	entry->value.records++;
+	entry->value.sessions += session;
+	weir_past_mark_dirty(&p->past, entry);
+}
+
+/* Is it new? Marks it as seen. Everything needed is in memory by now. */
+static inline bool
+identity_is_new(
+    struct weir_partition *p, const struct weir_record *r, struct weir_marks_hour *hour, struct weir_marks_bucket *bucket)
+{
+	if (r->id_hash == 0)
+		return true;
+	bool fresh = hour != NULL ? weir_marks_hour_add(&p->marks, hour, r->id_hash)
+				  : weir_marks_bucket_add(&p->marks, bucket, r->id_hash);
+	p->stats.duplicates += !fresh;
+	return fresh;
+}
+
+static bool
+session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_record *r, uint64_t *up_io,
+    uint64_t *down_io, bool *session_out)
+{
+	switch (weir_partition_session(p, slot, (uint16_t)cycle, r, up_io, down_io, session_out)) {
+	case WEIR_SESSION_COUNT:
+		return true;
+	case WEIR_SESSION_SEEN:
+		p->stats.duplicates++;
+		return false;
+	case WEIR_SESSION_STALE:
+		p->stats.stale++;
+		return false;
+	case WEIR_SESSION_TOO_LATE:
+		weir_partition_reject(p, r, WEIR_REJECT_TOO_LATE);
+		return false;
+	}
+	return false;
+}
+
+static void
+fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+{
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, weir_card_used(card)};
+	if (__builtin_expect(card->cycle < carrier->current.number, 0))
+		weir_partition_roll(p, slot, carrier->current.number, &cause);
+	int32_t cycle = weir_partition_cycle_of(carrier, r->end_us);
+
+	struct weir_past_entry *past = NULL;
+	bool closed = cycle < card->cycle;
+	if (__builtin_expect(closed, 0))
+		past = past_ready(p, (uint16_t)cycle, slot);
+	struct weir_marks_hour *hour = NULL;
+	struct weir_marks_bucket *bucket = NULL;
+	if (r->id_hash != 0) {
+		hour = weir_marks_hour_find(&p->marks, r->end_us / WEIR_HOUR_US);
+		if (__builtin_expect(hour == NULL, 0))
+			bucket = bucket_ready(p, r->end_us / WEIR_HOUR_US, r->id_hash);
+	}
+	if (__builtin_expect((closed && past == NULL) || (r->id_hash != 0 && hour == NULL && bucket == NULL), 0)) {
+		park(p, r);
+		return;
+	}
+
+	if (!identity_is_new(p, r, hour, bucket))
+		return;
+	uint64_t up = r->up, down = r->down;
+	bool session = (r->flags & WEIR_RECORD_START) != 0;
+	bool by_session = r->session_hash != 0 && (r->id_hash == 0 || (r->flags & WEIR_RECORD_TOTALS) != 0);
+	if (by_session && !session_says_count(p, slot, cycle, r, &up, &down, &session))
+		return;
+	p->stats.counted++;
+	p->stats.up += up;
+	p->stats.down += down;
+	if (closed) {
+		p->stats.late++;
+		count_in_past(p, past, up, down, session);
+		return;
+	}
+	if (__builtin_expect(cycle > card->cycle, 0))
+		weir_partition_roll(p, slot, cycle, &cause);
+	count_in_card(p, slot, card, r, up, down, session);
+}
+
+/* An unknown card registers itself when the settings say so (REC-7). */
+static uint32_t
+unknown_card(struct weir_partition *p, const struct weir_record *r)
+{
+	uint32_t slot;
+	if (weir_partition_find(p, r->iccid, &slot) != NULL)
+		return slot; /* made earlier in this block */
+	uint32_t carrier = UINT32_MAX;
+	if (p->opts.auto_register)
+		carrier = weir_partition_carrier_number(p, p->opts.auto_register_carrier);
+	if (carrier == UINT32_MAX)
+		return NO_SLOT;
+	slot = weir_partition_new_card(p, r->iccid, carrier);
+	weir_card_at(p, slot)->flags |= WEIR_CARD_AUTO_REGISTERED;
+	return slot;
+}
+
+static inline void
+fold_one(struct weir_partition *p, const struct weir_record *r, uint32_t slot)
+{
+	advance_stream(p, r->arrived_us);
+	if (__builtin_expect(r->reject != WEIR_REJECT_NONE, 0)) {
+		weir_partition_reject(p, r, (enum weir_reject)r->reject);
+		return;
+	}
+	if (__builtin_expect(r->end_us > p->future_us, 0)) {
+		weir_partition_reject(p, r, WEIR_REJECT_FUTURE);
+		return;
+	}
+	if (__builtin_expect(r->end_us < p->too_late_us, 0)) {
+		weir_partition_reject(p, r, WEIR_REJECT_TOO_LATE);
+		return;
+	}
+	if (__builtin_expect(slot == NO_SLOT, 0))
+		slot = unknown_card(p, r);
+	if (__builtin_expect(slot == NO_SLOT, 0)) {
+		weir_partition_reject(p, r, WEIR_REJECT_UNKNOWN_CARD);
+		return;
+	}
+	fold_card(p, slot, r);
+}
+
+static void
+fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
+{
+	uint64_t hash[BLOCK];
+	uint32_t slot[BLOCK];
+	for (uint32_t i = 0; i < count; i++) {
+		hash[i] = weir_iccid_hash(records[i].iccid);
+		weir_shard_prefetch(weir_shards_of(&p->card_index, hash[i]), hash[i]);
+	}
+	const struct weir_marks_hour *newest = p->marks.hour_count > 0 ? p->marks.hours[p->marks.hour_count - 1] : NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_record *r = &records[i];
+		struct weir_shard *shard = weir_shards_of(&p->card_index, hash[i]);
+		uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash[i]);
+		if (!weir_index_candidate(shard, hash[i], &pos, &slot[i]))
+			slot[i] = NO_SLOT;
+		else
+			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
+		if (r->id_hash != 0 && newest != NULL)
+			weir_shard_prefetch(&newest->shards.shard[r->id_hash & (WEIR_SHARDS - 1)], r->id_hash);
+		else if (r->id_hash == 0 && r->session_hash != 0)
+			weir_shard_prefetch(weir_shards_of(&p->session_index, r->session_hash), r->session_hash);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
+		 */
+		if (slot[i] != NO_SLOT && !weir_iccid_equal(weir_card_at(p, slot[i])->iccid, records[i].iccid) &&
+		    weir_partition_find(p, records[i].iccid, &slot[i]) == NULL)
+			slot[i] = NO_SLOT;
+		fold_one(p, &records[i], slot[i]);
+	}
+}
+
+void
+weir_partition_fold(struct weir_partition *p, const struct weir_record *records, uint32_t count)
+{
+	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
+	p->stats.records += count;
+	for (uint32_t at = 0; at < count; at += BLOCK)
+		fold_block(p, records + at, count - at < BLOCK ? count - at : BLOCK);
+}
+
+bool
+weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wish, struct weir_slice value)
+{
+	if (!wish->past) {
+		struct weir_marks_bucket *bucket =
+		    weir_marks_bucket_find(&p->marks, wish->hour_or_cycle, wish->bucket_or_slot);
+		return bucket == NULL || bucket->loaded || weir_marks_bucket_load(bucket, value.data, value.len);
+	}
+	struct weir_past_entry *entry = weir_past_find(&p->past, (uint16_t)wish->hour_or_cycle, wish->bucket_or_slot);
+	if (entry == NULL || entry->loaded)
+		return true;
+	if (value.len != 0 && value.len != sizeof(entry->value))
+		return false;
+	if (value.len != 0)
+		memcpy(&entry->value, value.data, sizeof(entry->value));
+	entry->loaded = true;
+	return true;
+}
+
+void
+weir_partition_unpark(struct weir_partition *p)
+{
+	struct weir_records parked = p->parked;
+	p->parked = (struct weir_records){0};
+	for (uint32_t i = 0; i < parked.n; i++) {
+		uint32_t slot;
+		if (weir_partition_find(p, parked.v[i].iccid, &slot) != NULL)
+			fold_card(p, slot, &parked.v[i]);
+	}
+	if (p->parked.v == NULL) {
+		parked.n = 0;
+		p->parked = parked;
+	} else {
+		weir_records_free(&parked);
+	}
+}

@@ -1,0 +1,151 @@
+/* Life, time and background work of a partition; see partition.h. */
+#include "aggregators/partition.h"
+
+#include <stdlib.h>
+
+#include "aggregators/partition_priv.h"
+
+struct weir_partition *
+weir_partition_new(const struct weir_partition_opts *opts)
+{
+	struct weir_partition *p = weir_calloc(1, sizeof(*p));
+	p->magic = WEIR_PARTITION_MAGIC;
+	p->opts = *opts;
+	weir_slab_init(&p->cards, sizeof(struct weir_card_slot));
+	weir_slab_init(&p->terms, sizeof(struct weir_terms_slot));
+	weir_slab_init(&p->enforcements, sizeof(struct weir_enforcement_slot));
+	weir_slab_init(&p->sessions, sizeof(struct weir_session_slot));
+	weir_marks_init(&p->marks);
+	weir_past_init(&p->past);
+	return p;
+}
+
+void
+weir_partition_free(struct weir_partition *p)
+{
+	if (p == NULL)
+		return;
+	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
+	for (uint32_t i = 0; i < p->carrier_count; i++)
+		if (p->carriers[i].zone != NULL)
+			weir_zone_free(p->carriers[i].zone);
+	weir_slab_free(&p->cards);
+	weir_slab_free(&p->terms);
+	weir_slab_free(&p->enforcements);
+	weir_slab_free(&p->sessions);
+	weir_shards_free(&p->card_index);
+	weir_shards_free(&p->session_index);
+	weir_marks_free(&p->marks);
+	weir_past_free(&p->past);
+	weir_buf_free(&p->new_names);
+	weir_buf_free(&p->new_references);
+	weir_records_free(&p->parked);
+	weir_records_free(&p->rejects);
+	free(p->carriers);
+	free(p->plans);
+	free(p->new_cards.v);
+	free(p->intents_done.v);
+	free(p->wishes);
+	free(p->offers.v);
+	free(p->audits);
+	p->magic = 0;
+	free(p);
+}
+
+/* Past a carrier's boundary: the new window, and a look at all that are suspended (CYC-4). */
+static void
+advance_cycles(struct weir_partition *p)
+{
+	for (uint32_t i = 0; i < p->carrier_count; i++) {
+		struct weir_carrier_entry *carrier = &p->carriers[i];
+		if (!carrier->known || p->now_us < carrier->current.end_us)
+			continue;
+		carrier->current =
+		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, p->now_us);
+		p->boundary_running = true;
+		p->boundary_slot = 0;
+	}
+}
+
+void
+weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream_us)
+{
+	if (now_us != p->now_us) {
+		p->now_us = now_us;
+		advance_cycles(p);
+	}
+	if (stream_us > now_us)
+		stream_us = now_us;
+	if (stream_us > p->stream_time_us)
+		p->stream_time_us = stream_us;
+	int64_t stream = p->stream_time_us != 0 ? p->stream_time_us : now_us;
+	p->too_late_us = stream - (int64_t)p->opts.dedupe_horizon_h * WEIR_HOUR_US;
+	p->future_us = stream + (int64_t)p->opts.future_skew_s * 1000000;
+	p->marks.fresh_from = stream / WEIR_HOUR_US - p->opts.dedupe_fresh_h;
+}
+
+static void
+tick_boundary(struct weir_partition *p, uint32_t slots_max)
+{
+	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, 0};
+	for (uint32_t i = 0; i < slots_max && p->boundary_running; i++) {
+		if (p->boundary_slot >= p->enforcements.used) {
+			p->boundary_running = false;
+			break;
+		}
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, p->boundary_slot++);
+		if (e->card == 0)
+			continue;
+		uint32_t slot = e->card - 1;
+		const struct weir_card_slot *card = weir_card_at(p, slot);
+		int32_t current = p->carriers[card->carrier - 1].current.number;
+		if (card->cycle < current) {
+			cause.usage_before = weir_card_used(card);
+			weir_partition_roll(p, slot, current, &cause);
+		}
+	}
+}
+
+static void
+tick_scan(struct weir_partition *p, uint32_t slots_max)
+{
+	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, 0};
+	for (uint32_t i = 0; i < slots_max && p->scan_running; i++) {
+		if (p->scan_slot >= p->cards.used) {
+			p->scan_running = false;
+			for (uint32_t k = 0; k < p->plan_count; k++)
+				p->plans[k].changed = false;
+			break;
+		}
+		uint32_t slot = p->scan_slot++;
+		const struct weir_card_slot *card = weir_card_at(p, slot);
+		if (card->plan == 0 || !p->plans[card->plan - 1].changed)
+			continue;
+		cause.usage_before = weir_card_used(card);
+		weir_partition_evaluate(p, slot, &cause);
+	}
+}
+
+bool
+weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
+{
+	tick_boundary(p, slots_max);
+	tick_scan(p, slots_max);
+	weir_partition_session_sweep(p, slots_max / 16);
+	return p->boundary_running || p->scan_running;
+}
+
+uint64_t
+weir_partition_bytes(const struct weir_partition *p)
+{
+	return sizeof(*p) + weir_slab_bytes(&p->cards) + weir_slab_bytes(&p->terms) + weir_slab_bytes(&p->enforcements) +
+	       weir_slab_bytes(&p->sessions) + weir_shards_bytes(&p->card_index) + weir_shards_bytes(&p->session_index) +
+	       weir_marks_bytes(&p->marks) + p->past.cap * sizeof(struct weir_past_entry);
+}
+
+uint64_t
+weir_partition_unflushed(const struct weir_partition *p)
+{
+	return p->marks.pending * sizeof(uint64_t) + p->past.dirty * sizeof(struct weir_past_entry) +
+	       p->audit_count * sizeof(struct weir_audit);
+}
