@@ -138,5 +138,9 @@ struct redisContext;
 struct redisContext *weir_redis_connect(const struct weir_settings *settings, struct weir_error *err);
 /* Installs or replaces the Redis Function library (weir_card) when its version differs from the stored one. */
 enum weir_class weir_redis_install_functions(struct redisContext *redis, struct weir_error *err);
+/* The same for another key prefix than "weir" (redis.prefix). RETRY: Redis is not ready; POISON: it has no functions
+ * (before 7.0) or does not allow them, go on without. Without a key weir_card needs `<prefix>:partitions` = number of
+ * partitions. */
+enum weir_class weir_redis_install_functions_at(struct redisContext *redis, const char *prefix, struct weir_error *err);
 
 #endif

@@ -1,0 +1,251 @@
+/*
+ * The header of a partition and the transaction around it: the fence. WATCH h, HMGET h and MULTI go out in one write, and
+ * nothing that changes anything goes out before their three answers are read. So a refused MULTI (an ACL without it) can
+ * never let a body run bare and unfenced, which a blind pipeline of all of it would; it costs no round trip more, since
+ * the header must be read first anyway. Giving up is DISCARD, which ends the watch too. Store thread only; every reply is
+ * input from outside.
+ */
+#include <string.h>
+
+#include "pipeline/store/store_priv.h"
+
+#define FORMAT_NUMBER 1
+
+/* Fields in the order asked for; the offsets of topics follow. */
+enum header_field {
+	FIELD_FORMAT = 0,
+	FIELD_EPOCH,
+	FIELD_STREAM_TIME,
+	FIELD_SLOTS, /* WEIR_SLAB_COUNT of them */
+	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLAB_COUNT,
+};
+static const char *const FIELD_NAMES[FIELD_OFFSETS] = {
+    "format", "epoch", "stream_time_us", "cards", "terms", "enforcements", "sessions"};
+
+void
+weir_header_init(struct weir_store *store)
+{
+	for (uint32_t i = 0; i < FIELD_OFFSETS; i++)
+		weir_resp_text(&store->header_fields, FIELD_NAMES[i]);
+	struct weir_buf name = {0};
+	for (uint32_t i = 0; i < store->opts.topic_count; i++) {
+		name.len = 0;
+		weir_buf_printf(&name, "o:%s", store->opts.topics[i]);
+		weir_resp_bulk(&store->header_fields, name.data, name.len);
+	}
+	weir_buf_free(&name);
+	store->header_field_count = FIELD_OFFSETS + store->opts.topic_count;
+}
+
+bool
+weir_parse_u64(const char *text, size_t len, uint64_t *number_out)
+{
+	if (len == 0 || len > 20)
+		return false;
+	uint64_t number = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		if (__builtin_mul_overflow(number, 10u, &number) ||
+		    __builtin_add_overflow(number, (uint64_t)(text[i] - '0'), &number))
+			return false;
+	}
+	*number_out = number;
+	return true;
+}
+
+bool
+weir_parse_i64(const char *text, size_t len, int64_t *number_out)
+{
+	bool negative = len > 0 && text[0] == '-';
+	uint64_t magnitude = 0;
+	if (!weir_parse_u64(text + negative, len - negative, &magnitude) || magnitude > INT64_MAX)
+		return false;
+	*number_out = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+	return true;
+}
+
+/* One field; a missing one leaves the default. */
+static bool
+parse_field(const redisReply *field, uint32_t index, struct weir_store_header *header)
+{
+	if (field->type == REDIS_REPLY_NIL)
+		return true;
+	if (field->type != REDIS_REPLY_STRING)
+		return false;
+	uint64_t number = 0;
+	if (index == FIELD_STREAM_TIME || index >= FIELD_OFFSETS) {
+		header->exists = true;
+		return weir_parse_i64(field->str, field->len,
+		    index == FIELD_STREAM_TIME ? &header->stream_time_us : &header->offsets[index - FIELD_OFFSETS]);
+	}
+	if (!weir_parse_u64(field->str, field->len, &number))
+		return false;
+	if (index == FIELD_FORMAT)
+		return number == FORMAT_NUMBER;
+	if (index == FIELD_EPOCH) {
+		header->epoch = number;
+		return true;
+	}
+	header->exists = true;
+	header->slots[index - FIELD_SLOTS] = (uint32_t)number;
+	return number <= UINT32_MAX;
+}
+
+/* The answer to HMGET. */
+static enum weir_step
+parse_header(
+    struct weir_store *store, struct weir_store_request *request, const redisReply *reply, struct weir_store_header *header)
+{
+	*header = (struct weir_store_header){0};
+	for (size_t i = 0; i < sizeof(header->offsets) / sizeof(header->offsets[0]); i++)
+		header->offsets[i] = -1;
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != store->header_field_count)
+		return weir_store_nonsense(store, "HMGET", reply);
+	for (uint32_t i = 0; i < reply->elements; i++) {
+		if (parse_field(reply->element[i], i, header))
+			continue;
+		return weir_store_fail(request, WEIR_POISON, "%s:{%u}:h field %s%s holds what this weir cannot read: %.64s",
+		    store->prefix, request->partition, i < FIELD_OFFSETS ? FIELD_NAMES[i] : "o:",
+		    i < FIELD_OFFSETS ? "" : store->opts.topics[i - FIELD_OFFSETS],
+		    reply->element[i]->str != NULL ? reply->element[i]->str : "");
+	}
+	return WEIR_STEP_OK;
+}
+
+static void
+write_watch(struct weir_store *store, uint32_t partition)
+{
+	struct weir_buf *out = &store->out;
+	out->len = 0;
+	weir_resp_command(out, 2);
+	weir_resp_text(out, "WATCH");
+	weir_resp_key(out, store->prefix, partition, "h");
+	weir_resp_command(out, 2 + store->header_field_count);
+	weir_resp_text(out, "HMGET");
+	weir_resp_key(out, store->prefix, partition, "h");
+	weir_buf_append(out, store->header_fields.data, store->header_fields.len);
+	weir_resp_command(out, 1);
+	weir_resp_text(out, "MULTI");
+}
+
+static enum weir_step
+read_status(struct weir_store *store, struct weir_store_request *request, const char *command)
+{
+	redisReply *reply = NULL;
+	enum weir_step step = weir_link_reply(store->link, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	if (reply->type == REDIS_REPLY_ERROR)
+		step = weir_store_refuse(store, request, reply);
+	else if (reply->type != REDIS_REPLY_STATUS)
+		step = weir_store_nonsense(store, command, reply);
+	freeReplyObject(reply);
+	return step;
+}
+
+enum weir_step
+weir_header_watch(struct weir_store *store, struct weir_store_request *request, struct weir_store_header *header_out)
+{
+	write_watch(store, request->partition);
+	enum weir_step step = weir_link_send(store->link, store->out.data, store->out.len);
+	store->out.len = 0;
+	if (step == WEIR_STEP_OK)
+		step = read_status(store, request, "WATCH");
+	redisReply *reply = NULL;
+	if (step == WEIR_STEP_OK)
+		step = weir_link_reply(store->link, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	if (reply->type == REDIS_REPLY_ERROR)
+		step = weir_store_refuse(store, request, reply);
+	else
+		step = parse_header(store, request, reply, header_out);
+	freeReplyObject(reply);
+	return step == WEIR_STEP_OK ? read_status(store, request, "MULTI") : step;
+}
+
+void
+weir_header_leave(struct weir_store *store)
+{
+	redisReply *reply = NULL;
+	store->out.len = 0;
+	weir_resp_command(&store->out, 1);
+	weir_resp_text(&store->out, "DISCARD");
+	enum weir_step step = weir_link_ask(store->link, &reply);
+	bool left = step == WEIR_STEP_OK && reply->type == REDIS_REPLY_STATUS;
+	if (reply != NULL)
+		freeReplyObject(reply);
+	if (!left)
+		weir_link_close(store->link);
+}
+
+/* The answers QUEUED; the first refusal among them, whose cause EXEC's own answer does not tell, is kept. */
+static enum weir_step
+read_queued(struct weir_store *store, struct weir_store_request *request, uint32_t commands, enum weir_step *refused_out)
+{
+	*refused_out = WEIR_STEP_OK;
+	for (uint32_t i = 0; i < commands; i++) {
+		redisReply *reply = NULL;
+		enum weir_step step = weir_link_reply(store->link, &reply);
+		if (step != WEIR_STEP_OK)
+			return step;
+		if (reply->type == REDIS_REPLY_ERROR) {
+			if (*refused_out == WEIR_STEP_OK)
+				*refused_out = weir_store_refuse(store, request, reply);
+		} else if (reply->type != REDIS_REPLY_STATUS) {
+			step = weir_store_nonsense(store, "a queued command", reply);
+		}
+		freeReplyObject(reply);
+		if (step != WEIR_STEP_OK)
+			return step;
+	}
+	return WEIR_STEP_OK;
+}
+
+/* EXEC ran: nothing in it may have failed. */
+static enum weir_step
+judge_results(struct weir_store_request *request, const redisReply *reply, uint32_t commands)
+{
+	for (size_t i = 0; i < reply->elements; i++) {
+		if (reply->element[i]->type != REDIS_REPLY_ERROR)
+			continue;
+		return weir_store_fail(request, WEIR_FATAL,
+		    "command %zu of %u failed INSIDE the transaction of partition %u, and Redis does not roll back: what "
+		    "is "
+		    "stored of this partition is now partly old and partly new: %.300s",
+		    i + 1, commands, request->partition, reply->element[i]->str);
+	}
+	if (reply->elements != commands)
+		return weir_store_fail(
+		    request, WEIR_FATAL, "a transaction of %u commands gave %zu answers", commands, reply->elements);
+	return WEIR_STEP_OK;
+}
+
+enum weir_step
+weir_header_exec(
+    struct weir_store *store, struct weir_store_request *request, const struct weir_buf *body, uint32_t commands)
+{
+	static const char EXEC[] = "*1\r\n$4\r\nEXEC\r\n";
+	enum weir_step refused = WEIR_STEP_OK;
+	redisReply *reply = NULL;
+	enum weir_step step = weir_link_send(store->link, body->data, body->len);
+	if (step == WEIR_STEP_OK)
+		step = weir_link_send(store->link, (const uint8_t *)EXEC, sizeof(EXEC) - 1);
+	if (step == WEIR_STEP_OK)
+		step = read_queued(store, request, commands, &refused);
+	if (step == WEIR_STEP_OK)
+		step = weir_link_reply(store->link, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	if (reply->type == REDIS_REPLY_ERROR)
+		step = refused != WEIR_STEP_OK ? refused : weir_store_refuse(store, request, reply);
+	else if (reply->type == REDIS_REPLY_NIL)
+		step = WEIR_STEP_AGAIN;
+	else if (reply->type == REDIS_REPLY_ARRAY)
+		step = judge_results(request, reply, commands);
+	else
+		step = weir_store_nonsense(store, "EXEC", reply);
+	freeReplyObject(reply);
+	return step;
+}

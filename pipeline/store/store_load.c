@@ -1,0 +1,228 @@
+/*
+ * Reading a partition into the lane's sink: header, names, reference data, pages, fresh hours' marks, intents. Pages come
+ * in pieces of 2 MiB and marks in quarters of an hour's 256 strings, so that neither Redis nor weir holds a whole partition
+ * as one answer. Plain reads after the epoch was raised: nobody else's flush can pass the fence, and store_take.c looks at
+ * the epoch again at the end. Store thread only; what a key holds is the sink's to judge.
+ */
+#include <string.h>
+
+#include "pipeline/store/store_priv.h"
+
+#define PAGES_A_PIECE (2 * 1024 * 1024 / WEIR_PAGE_BYTES)
+#define BUCKETS 256
+#define BUCKETS_A_PIECE 64
+#define HOUR_US INT64_C(3600000000)
+
+static const uint32_t SLOT_BYTES[WEIR_SLAB_COUNT] = {64, 64, 256, 64};
+
+static enum weir_step
+poisoned(struct weir_store *store, struct weir_store_request *request, const char *what)
+{
+	return weir_store_fail(
+	    request, WEIR_POISON, "%s:{%u}:%s holds what this weir cannot read", store->prefix, request->partition, what);
+}
+
+/* One command on one key of the partition, answered by an array. */
+static enum weir_step
+ask_array(struct weir_store *store, struct weir_store_request *request, const char *command, const char *name,
+    const char *from, const char *to, redisReply **reply_out)
+{
+	struct weir_buf *out = &store->out;
+	out->len = 0;
+	weir_resp_command(out, from != NULL ? 4 : 2);
+	weir_resp_text(out, command);
+	weir_resp_key(out, store->prefix, request->partition, "%s", name);
+	if (from != NULL) {
+		weir_resp_text(out, from);
+		weir_resp_text(out, to);
+	}
+	return weir_link_ask_for(store->link, request, REDIS_REPLY_ARRAY, reply_out);
+}
+
+static struct weir_slice
+slice_of(const redisReply *reply)
+{
+	return (struct weir_slice){(const uint8_t *)reply->str, reply->len};
+}
+
+/* All elements are strings. */
+static bool
+all_strings(const redisReply *reply)
+{
+	for (size_t i = 0; i < reply->elements; i++)
+		if (reply->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
+static enum weir_step
+load_names(struct weir_store *store, struct weir_store_request *request)
+{
+	redisReply *reply = NULL;
+	enum weir_step step = ask_array(store, request, "LRANGE", "n", "0", "-1", &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	bool good = all_strings(reply);
+	for (size_t i = 0; i < reply->elements && good; i++)
+		good = request->sink.name(request->sink.ctx, (uint32_t)i, slice_of(reply->element[i]));
+	freeReplyObject(reply);
+	return good ? WEIR_STEP_OK : poisoned(store, request, "n");
+}
+
+static enum weir_step
+load_reference(struct weir_store *store, struct weir_store_request *request)
+{
+	redisReply *reply = NULL;
+	enum weir_step step = ask_array(store, request, "HGETALL", "r", NULL, NULL, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	bool good = all_strings(reply) && reply->elements % 2 == 0;
+	for (size_t i = 0; i + 1 < reply->elements && good; i += 2)
+		good = request->sink.reference(
+		    request->sink.ctx, slice_of(reply->element[i]), slice_of(reply->element[i + 1]));
+	freeReplyObject(reply);
+	return good ? WEIR_STEP_OK : poisoned(store, request, "r");
+}
+
+static bool
+give_intent(struct weir_store_request *request, const redisReply *field, const redisReply *value)
+{
+	uint64_t slot = 0, desired = 0;
+	return weir_parse_u64(field->str, field->len, &slot) && slot <= UINT32_MAX &&
+	       weir_parse_u64(value->str, value->len, &desired) && desired <= UINT8_MAX &&
+	       request->sink.intent(request->sink.ctx, (uint32_t)slot, (uint8_t)desired);
+}
+
+static enum weir_step
+load_intents(struct weir_store *store, struct weir_store_request *request)
+{
+	redisReply *reply = NULL;
+	enum weir_step step = ask_array(store, request, "HGETALL", "i", NULL, NULL, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	bool good = all_strings(reply) && reply->elements % 2 == 0;
+	for (size_t i = 0; i + 1 < reply->elements && good; i += 2)
+		good = give_intent(request, reply->element[i], reply->element[i + 1]);
+	freeReplyObject(reply);
+	return good ? WEIR_STEP_OK : poisoned(store, request, "i");
+}
+
+/* Sends the MGET in store->out and checks the shape of its answer. */
+static enum weir_step
+ask_strings(struct weir_store *store, struct weir_store_request *request, uint32_t expected, redisReply **reply_out)
+{
+	redisReply *reply = NULL;
+	enum weir_step step = weir_link_ask_for(store->link, request, REDIS_REPLY_ARRAY, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	bool good = reply->elements == expected;
+	for (size_t i = 0; i < reply->elements && good; i++)
+		good = reply->element[i]->type == REDIS_REPLY_STRING || reply->element[i]->type == REDIS_REPLY_NIL;
+	if (!good) {
+		step = weir_store_nonsense(store, "MGET", reply);
+		freeReplyObject(reply);
+		return step;
+	}
+	*reply_out = reply;
+	return WEIR_STEP_OK;
+}
+
+static enum weir_step
+load_pages_piece(
+    struct weir_store *store, struct weir_store_request *request, enum weir_slab_kind slab, uint32_t first, uint32_t count)
+{
+	char letter = WEIR_SLAB_LETTERS[slab];
+	store->out.len = 0;
+	weir_resp_command(&store->out, 1 + count);
+	weir_resp_text(&store->out, "MGET");
+	for (uint32_t i = 0; i < count; i++)
+		weir_resp_key(&store->out, store->prefix, request->partition, "%c:%u", letter, first + i);
+	redisReply *reply = NULL;
+	enum weir_step step = ask_strings(store, request, count, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	for (uint32_t i = 0; i < count && step == WEIR_STEP_OK; i++) {
+		if (reply->element[i]->type == REDIS_REPLY_NIL)
+			continue;
+		if (!request->sink.page(request->sink.ctx, slab, first + i, slice_of(reply->element[i]))) {
+			char name[24];
+			(void)snprintf(name, sizeof(name), "%c:%u", letter, first + i);
+			step = poisoned(store, request, name);
+		}
+	}
+	freeReplyObject(reply);
+	return step;
+}
+
+static enum weir_step
+load_slab(struct weir_store *store, struct weir_store_request *request, enum weir_slab_kind slab)
+{
+	uint64_t slots_a_page = WEIR_PAGE_BYTES / SLOT_BYTES[slab];
+	uint32_t pages = (uint32_t)((request->header.slots[slab] + slots_a_page - 1) / slots_a_page);
+	for (uint32_t first = 0; first < pages; first += PAGES_A_PIECE) {
+		uint32_t count = pages - first < PAGES_A_PIECE ? pages - first : PAGES_A_PIECE;
+		enum weir_step step = load_pages_piece(store, request, slab, first, count);
+		if (step != WEIR_STEP_OK)
+			return step;
+	}
+	return WEIR_STEP_OK;
+}
+
+static enum weir_step
+load_marks_piece(struct weir_store *store, struct weir_store_request *request, int64_t hour, uint32_t first)
+{
+	store->out.len = 0;
+	weir_resp_command(&store->out, 1 + BUCKETS_A_PIECE);
+	weir_resp_text(&store->out, "MGET");
+	for (uint32_t i = 0; i < BUCKETS_A_PIECE; i++)
+		weir_resp_key(&store->out, store->prefix, request->partition, "m:%lld:%u", (long long)hour, first + i);
+	redisReply *reply = NULL;
+	enum weir_step step = ask_strings(store, request, BUCKETS_A_PIECE, &reply);
+	if (step != WEIR_STEP_OK)
+		return step;
+	for (uint32_t i = 0; i < BUCKETS_A_PIECE && step == WEIR_STEP_OK; i++) {
+		if (reply->element[i]->type == REDIS_REPLY_NIL)
+			continue;
+		if (!request->sink.marks(request->sink.ctx, hour, first + i, slice_of(reply->element[i]))) {
+			char name[40];
+			(void)snprintf(name, sizeof(name), "m:%lld:%u", (long long)hour, first + i);
+			step = poisoned(store, request, name);
+		}
+	}
+	freeReplyObject(reply);
+	return step;
+}
+
+/* Hours (stream hour - fresh_hours) .. stream hour + 1: records may be a little ahead of stream time. */
+static enum weir_step
+load_marks(struct weir_store *store, struct weir_store_request *request)
+{
+	if (!request->header.exists)
+		return WEIR_STEP_OK;
+	int64_t stream_hour = request->header.stream_time_us / HOUR_US;
+	for (int64_t hour = stream_hour - request->fresh_hours; hour <= stream_hour + 1; hour++) {
+		for (uint32_t first = 0; first < BUCKETS; first += BUCKETS_A_PIECE) {
+			enum weir_step step = load_marks_piece(store, request, hour, first);
+			if (step != WEIR_STEP_OK)
+				return step;
+		}
+	}
+	return WEIR_STEP_OK;
+}
+
+enum weir_step
+weir_store_load(struct weir_store *store, struct weir_store_request *request)
+{
+	if (!request->sink.begin(request->sink.ctx, &request->header))
+		return poisoned(store, request, "h");
+	enum weir_step step = load_names(store, request);
+	if (step == WEIR_STEP_OK)
+		step = load_reference(store, request);
+	for (uint32_t slab = 0; slab < WEIR_SLAB_COUNT && step == WEIR_STEP_OK; slab++)
+		step = load_slab(store, request, (enum weir_slab_kind)slab);
+	if (step == WEIR_STEP_OK)
+		step = load_marks(store, request);
+	if (step == WEIR_STEP_OK)
+		step = load_intents(store, request);
+	return step;
+}
