@@ -73,7 +73,7 @@ struct weir_audit {
 	int64_t record_us, decided_us, sent_us, confirmed_us, at_us;
 	uint64_t limit, usage_before, usage_after, overshoot;
 	char ticket[48];
-	char text[80]; /* request's action and reply, or the carrier's words */
+	char text[128]; /* request's action and reply, or the carrier's words */
 };
 
 /* What made something happen: coordinates of the record or request. */
