@@ -14,15 +14,20 @@
 #include <stdint.h>
 
 #include "config/base/error.h"
+#include "config/base/slice.h"
 
 struct weir_zone;
 
 /* Opens an IANA zone by name ("Asia/Shanghai"). POISON with err for an unknown or hostile name ("../etc/passwd"). */
 enum weir_class weir_zone_open(const char *name, struct weir_zone **zone_out, struct weir_error *err);
+/* The same from a TZif file's bytes (versions 2 to 4; no leap-second tables). */
+enum weir_class weir_zone_parse(struct weir_slice tzif, struct weir_zone **zone_out, struct weir_error *err);
 void weir_zone_free(struct weir_zone *zone);
 
-/* Seconds east of UTC at an instant. */
+/* Seconds east of UTC at an instant. Instants outside the years 1 to 9999 are taken as the nearest inside. */
 int32_t weir_zone_offset(const struct weir_zone *zone, int64_t at_us);
+/* The first change of offset after an instant (microseconds), INT64_MAX if there is none. */
+int64_t weir_zone_next_change(const struct weir_zone *zone, int64_t at_us);
 
 struct weir_window {
 	int64_t start_us; /* inclusive */
@@ -30,13 +35,17 @@ struct weir_window {
 	int32_t number;   /* hour: hours since 1970 of its start in UTC; day: local days since 1970; cycle: month number */
 };
 
+/*
+ * The local clock hour. A change by a part of an hour (Lord Howe: 30 minutes) cuts it; pieces whose starts fall in the same
+ * UTC hour are one window, so that numbers never repeat.
+ */
 struct weir_window weir_zone_hour(const struct weir_zone *zone, int64_t at_us);
 struct weir_window weir_zone_day(const struct weir_zone *zone, int64_t at_us);
 
 /*
  * The billing cycle that holds at_us: starts at 00:00 on day start_day (1-28) of a month. Its number is (year - 1970) * 12
  * + month - 1 of the month that names it: the one it starts in, or, with named_after_end, the one it ends in (CYC-1: China
- * Unicom).
+ * Unicom). With start_day 1 both are the same month: its last day is the last of that month.
  */
 struct weir_window weir_zone_cycle(const struct weir_zone *zone, uint32_t start_day, bool named_after_end, int64_t at_us);
 /* The window of a cycle number. */

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "config/base/error.h"
+#include "config/base/nearest.h" /* weir_nearest, also for subcommands */
 
 #define WEIR_INPUTS_MAX 8
 #define WEIR_CARRIERS_MAX 32
@@ -126,8 +127,5 @@ void weir_settings_print_table(FILE *out);
 
 /* The adapter settings for a carrier id: its own row, else "default", else a built-in row with adapter log. Never NULL. */
 const struct weir_carrier_settings *weir_settings_carrier(const struct weir_settings *settings, const char *id);
-
-/* The candidate nearest to `word` by edit distance, NULL if none is near. For unknown keys and subcommands. */
-const char *weir_nearest(const char *word, const char *const *candidates, uint32_t count);
 
 #endif
