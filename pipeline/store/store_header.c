@@ -242,6 +242,10 @@ weir_header_exec(
 		step = refused != WEIR_STEP_OK ? refused : weir_store_refuse(store, request, reply);
 	else if (reply->type == REDIS_REPLY_NIL)
 		step = WEIR_STEP_AGAIN;
+	else if (reply->type == REDIS_REPLY_ARRAY && refused != WEIR_STEP_OK)
+		step = weir_store_fail(request, WEIR_FATAL,
+		    "the transaction of partition %u ran WITHOUT a command that was refused: %.300s", request->partition,
+		    store->why.text);
 	else if (reply->type == REDIS_REPLY_ARRAY)
 		step = judge_results(request, reply, commands);
 	else

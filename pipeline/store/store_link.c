@@ -14,7 +14,8 @@
 #include "pipeline/store/store_priv.h"
 
 #define PIECE_BYTES (256 * 1024)
-#define TLS_NAP_MS 5 /* a TLS handshake may want to read while it cannot write: ask again this soon */
+#define ELEMENTS_MAX (1 << 24) /* of one answer; hiredis would allocate whatever a babbling server announces */
+#define TLS_NAP_MS 5           /* a TLS handshake may want to read while it cannot write: ask again this soon */
 
 static enum weir_step
 lost(struct weir_link *link, const char *what, const char *detail)
@@ -177,6 +178,24 @@ weir_link_ask_for(struct weir_link *link, struct weir_store_request *request, in
 	return step;
 }
 
+static void *
+create_bounded_array(const redisReadTask *task, weir_array_length elements)
+{
+	const struct weir_link *link = task->privdata;
+	return elements <= ELEMENTS_MAX ? link->create_array(task, elements) : NULL;
+}
+
+static void
+bound_replies(struct weir_link *link)
+{
+	redisReader *reader = link->redis->reader;
+	link->reply_functions = *reader->fn;
+	link->create_array = reader->fn->createArray;
+	link->reply_functions.createArray = create_bounded_array;
+	reader->fn = &link->reply_functions;
+	reader->privdata = link;
+}
+
 /* Waits for the connection to stand. */
 static enum weir_step
 finish_connect(struct weir_link *link)
@@ -234,6 +253,7 @@ weir_link_open(struct weir_link *link, struct weir_store_request *request)
 		return lost(link, "connect to Redis", "out of memory");
 	enum weir_step step =
 	    link->redis->err != 0 ? lost(link, "connect to Redis", link->redis->errstr) : finish_connect(link);
+	bound_replies(link);
 	if (step == WEIR_STEP_OK && url->unix_path == NULL)
 		(void)redisEnableKeepAlive(link->redis); /* best effort: the time limit guards each exchange anyway */
 	if (step == WEIR_STEP_OK && url->tls)

@@ -35,12 +35,21 @@ enum weir_step {
 
 struct weir_store;
 
+#if HIREDIS_MAJOR >= 1
+typedef size_t weir_array_length;
+#else
+typedef int weir_array_length;
+#endif
+typedef void *weir_create_array(const redisReadTask *task, weir_array_length elements);
+
 /* One connection. Non-blocking underneath, so that each wait can be interrupted; store thread only. */
 struct weir_link {
 	struct weir_store *store;
 	struct weir_redis_url *url;
-	struct redisContext *redis; /* NULL = closed */
-	bool was_lost;              /* the next opening counts as a reconnect */
+	struct redisContext *redis;                /* NULL = closed */
+	bool was_lost;                             /* the next opening counts as a reconnect */
+	redisReplyObjectFunctions reply_functions; /* hiredis' own, but for a bound on arrays */
+	weir_create_array *create_array;           /* hiredis' own */
 };
 
 struct weir_store_slot {

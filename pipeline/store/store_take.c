@@ -53,8 +53,11 @@ look_again(struct weir_store *store, struct weir_store_request *request)
 	if (step != WEIR_STEP_OK)
 		return step;
 	weir_header_leave(store);
-	if (now.epoch < ours)
-		return WEIR_STEP_AGAIN; /* forgotten while we read */
+	if (now.epoch < ours) {
+		(void)weir_error_set(
+		    &store->why, WEIR_RETRY, "Redis lost the new epoch of partition %u", request->partition);
+		return WEIR_STEP_LATER;
+	}
 	if (now.epoch == ours)
 		return WEIR_STEP_OK;
 	request->header = now;
