@@ -1,0 +1,32 @@
+/*
+ * The adapter that sends nothing: every command is confirmed at once. It serves carriers without a configured API and
+ * shadow mode (CMD-5): decisions are made, audited and reported as ever, the world is left alone. No limits apply to it.
+ */
+#include "pipeline/carriers/carrier.h"
+
+static enum weir_class
+log_check(const struct weir_carrier_settings *settings, struct weir_error *err)
+{
+	(void)settings;
+	(void)err;
+	return WEIR_OK;
+}
+
+static void
+log_classify(const struct weir_carrier_command *command, const struct weir_carrier_response *response,
+    struct weir_outcome *outcome_out)
+{
+	(void)response;
+	if (command->kind == WEIR_CALL_ASK)
+		outcome_out->state = command->target;
+	weir_outcome_set(
+	    outcome_out, command->kind == WEIR_CALL_ASK ? WEIR_OUTCOME_STATE : WEIR_OUTCOME_DONE, "written down only");
+}
+
+const struct weir_carrier_adapter weir_carrier_log = {
+    .name = "log",
+    .local = true,
+    .can_ask = true,
+    .check = log_check,
+    .classify = log_classify,
+};

@@ -1,0 +1,369 @@
+/*
+ * The decisions of the dispatcher; what they are is told in dispatch_core.h. Here: the one place where an entry's next
+ * step is chosen (card_settle) and the two where facts change (an offer; the outcome of a call, in dispatch_outcome.c).
+ */
+#include "pipeline/dispatch/core_priv.h"
+
+#include <stdlib.h>
+
+/* ---- small questions ---- */
+
+uint64_t
+weir_core_random(struct weir_dispatch_core *core)
+{
+	uint64_t z = core->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return z ^ z >> 31;
+}
+
+bool
+weir_card_needs_call(const struct weir_card_entry *card)
+{
+	if (card->accepted || card->ask_first)
+		return true;
+	return card->desired != card->confirmed && card->desired != card->refused;
+}
+
+static int64_t
+card_cooled_at(const struct weir_dispatch_core *core, const struct weir_card_entry *card)
+{
+	if (!card->commanded)
+		return INT64_MIN;
+	return card->command_us + (int64_t)core->carriers[card->carrier].gate.limits.cooldown_ms * 1000;
+}
+
+void
+weir_card_report(struct weir_dispatch_core *core, const struct weir_card_entry *card, enum weir_command_state state,
+    uint8_t target, int64_t now_us, int64_t next_us, const char *text)
+{
+	struct weir_command_result result = {.iccid = card->iccid,
+	    .partition = card->partition,
+	    .slot = card->slot,
+	    .state = (uint8_t)state,
+	    .target = target,
+	    .attempts = card->attempts,
+	    .at_us = now_us,
+	    .next_us = next_us};
+	if (card->ticket != NULL)
+		memcpy(result.ticket, card->ticket, strlen(card->ticket) + 1);
+	if (text != NULL)
+		memcpy(result.text, text, strnlen(text, sizeof(result.text) - 1));
+	core->result(core->result_ctx, card->lane, &result);
+}
+
+void
+weir_card_set_ticket(struct weir_card_entry *card, const char *ticket)
+{
+	free(card->ticket);
+	size_t len = strnlen(ticket, WEIR_TICKET_MAX - 1);
+	card->ticket = len > 0 ? weir_strndup(ticket, len) : NULL;
+}
+
+/* ---- places ---- */
+
+static struct weir_card_list *
+place_list(struct weir_dispatch_core *core, const struct weir_card_entry *card)
+{
+	struct weir_core_carrier *carrier = &core->carriers[card->carrier];
+	switch ((enum weir_place)card->place) {
+	case WEIR_PLACE_SUSPENDS:
+		return &carrier->suspends;
+	case WEIR_PLACE_RESUMES:
+		return &carrier->resumes;
+	case WEIR_PLACE_RETRY:
+		return &carrier->retries;
+	default:
+		return NULL;
+	}
+}
+
+/* Takes an entry out of where it waits. */
+static void
+card_take(struct weir_dispatch_core *core, struct weir_card_entry *card)
+{
+	struct weir_card_list *list = place_list(core, card);
+	if (list != NULL)
+		weir_list_remove(&core->cards, list, card);
+	if (card->place == WEIR_PLACE_HEAP || card->place == WEIR_PLACE_RETRY)
+		weir_heap_remove(&core->cards, card);
+	card->place = WEIR_PLACE_MOVING;
+}
+
+static void
+card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum weir_place place, int64_t due_us)
+{
+	card->place = (uint8_t)place;
+	weir_heap_push(&core->cards, card, due_us);
+	struct weir_card_list *list = place_list(core, card);
+	if (list != NULL)
+		weir_list_push(&core->cards, list, card, false);
+}
+
+/* Nothing to do: remembered for a while if we ever called for it, else dropped. */
+static void
+card_rest(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us)
+{
+	card->target = 0;
+	card->attempts = card->fails = card->polls = 0;
+	int64_t until_us = now_us + WEIR_DISPATCH_LINGER_US, cooled_us = card_cooled_at(core, card);
+	if (card->touched)
+		card_wait(core, card, WEIR_PLACE_HEAP, until_us > cooled_us ? until_us : cooled_us);
+	else
+		weir_cards_drop(&core->cards, card);
+}
+
+void
+weir_card_settle(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us, enum weir_settle how)
+{
+	WEIR_CHECK(card->place == WEIR_PLACE_MOVING);
+	if (!weir_card_needs_call(card)) {
+		card_rest(core, card, now_us);
+		return;
+	}
+	if (!card->accepted && !card->ask_first && card_cooled_at(core, card) > due_us)
+		due_us = card_cooled_at(core, card);
+	if (due_us > now_us) {
+		card_wait(core, card, how == WEIR_SETTLE_RETRY ? WEIR_PLACE_RETRY : WEIR_PLACE_HEAP, due_us);
+		return;
+	}
+	card->place = card->desired == WEIR_CARD_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
+	weir_list_push(&core->cards, place_list(core, card), card, how == WEIR_SETTLE_FRONT);
+}
+
+void
+weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int64_t now_us)
+{
+	struct weir_card_list *retries = &core->carriers[carrier].retries;
+	while (retries->first != WEIR_NONE) {
+		struct weir_card_entry *card = weir_cards_at(&core->cards, retries->first);
+		card_take(core, card);
+		weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+	}
+}
+
+/* ---- offers ---- */
+
+/* A command of an earlier run that may have reached the carrier: its ticket, or else the card's state, comes first. */
+static void
+card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_command_offer *offer)
+{
+	bool in_motion = offer->resumed_state == WEIR_COMMAND_ACCEPTED || offer->resumed_state == WEIR_COMMAND_SENT ||
+			 (offer->resumed_state == WEIR_COMMAND_QUEUED && offer->resumed_attempts > 0);
+	if (!in_motion || (offer->resumed_desired != WEIR_CARD_ACTIVE && offer->resumed_desired != WEIR_CARD_SUSPENDED))
+		return;
+	card->target = offer->resumed_desired;
+	card->attempts = offer->resumed_attempts;
+	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->touched = true;
+	if (!core->carriers[card->carrier].gate.limits.can_ask)
+		return;
+	card->accepted = offer->resumed_state == WEIR_COMMAND_ACCEPTED;
+	card->ask_first = !card->accepted;
+	weir_card_set_ticket(card, offer->ticket);
+}
+
+static void
+offer_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier, const struct weir_command_offer *offer,
+    int64_t now_us)
+{
+	struct weir_card_entry *card = weir_cards_add(&core->cards, offer->partition, offer->slot);
+	card->iccid = offer->iccid;
+	card->lane = lane;
+	card->carrier = card->carrier_next = (uint16_t)carrier;
+	card->desired = offer->desired;
+	card->confirmed = offer->confirmed;
+	card_resume(core, card, offer);
+	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK); /* drops it when there is nothing to do */
+}
+
+void
+weir_card_switch_carrier(struct weir_card_entry *card)
+{
+	card->carrier = card->carrier_next;
+	card->accepted = card->ask_first = false;
+	card->confirmed = WEIR_CARD_UNKNOWN; /* what one carrier did says nothing of another's card */
+	card->fails = card->polls = 0;
+	card->refused = card->intent = 0;
+	weir_card_set_ticket(card, "");
+}
+
+/* The newest word replaces the older one. */
+static void
+offer_replace(struct weir_card_entry *card, uint32_t lane, const struct weir_command_offer *offer)
+{
+	card->iccid = offer->iccid;
+	card->lane = lane;
+	card->forgotten = false;
+	if (card->desired != offer->desired) {
+		card->desired = offer->desired;
+		card->fails = 0;
+		card->refused = 0;
+	}
+	if (!card->touched)
+		card->confirmed = offer->confirmed;
+}
+
+static void
+offer_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uint32_t lane, uint32_t carrier,
+    const struct weir_command_offer *offer, int64_t now_us)
+{
+	bool needed = weir_card_needs_call(card), same_lane = card->lane == lane;
+	uint8_t desired_before = card->desired;
+	card->carrier_next = (uint16_t)carrier;
+	if (card->place == WEIR_PLACE_FLIGHT) {
+		offer_replace(card, lane, offer);
+		return;
+	}
+	bool switched = card->carrier != card->carrier_next, polling = card->accepted && card->place == WEIR_PLACE_HEAP;
+	int64_t due_us = polling && !switched ? card->due_us : now_us;
+	if (!switched && same_lane && card->desired == offer->desired && card->touched)
+		return; /* said before: its place in the queue, its delay and its linger stay */
+	if (!switched && needed && card->desired == offer->desired && offer->desired != offer->confirmed) {
+		offer_replace(card, lane, offer);
+		return;
+	}
+	card_take(core, card);
+	if (switched)
+		weir_card_switch_carrier(card);
+	offer_replace(card, lane, offer);
+	bool needs = weir_card_needs_call(card);
+	if (needed && !needs) {
+		core->carriers[card->carrier].withdrawn++;
+		weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
+	} else if (!needs && offer->desired != offer->confirmed) {
+		/* Settled before this owner came: it has not been told. */
+		enum weir_command_state told =
+		    card->desired == card->refused ? WEIR_COMMAND_FAILED : WEIR_COMMAND_CONFIRMED;
+		weir_card_report(core, card, told, card->desired, now_us, 0, NULL);
+	}
+	weir_card_settle(core, card, now_us, due_us, WEIR_SETTLE_BACK);
+}
+
+void
+weir_dispatch_core_offer(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
+    const struct weir_command_offer *offer, int64_t now_us)
+{
+	WEIR_CHECK(carrier < core->carrier_count);
+	if (offer->desired != WEIR_CARD_ACTIVE && offer->desired != WEIR_CARD_SUSPENDED)
+		return;
+	struct weir_card_entry *card = weir_cards_find(&core->cards, offer->partition, offer->slot);
+	if (card == NULL)
+		offer_new(core, lane, carrier, offer, now_us);
+	else
+		offer_known(core, card, lane, carrier, offer, now_us);
+}
+
+void
+weir_dispatch_core_forget(struct weir_dispatch_core *core, uint32_t lane, uint32_t partition)
+{
+	uint32_t at = weir_cards_first_of(&core->cards, partition);
+	while (at != WEIR_NONE) {
+		struct weir_card_entry *card = weir_cards_at(&core->cards, at);
+		at = card->peers.next;
+		if (card->lane != lane)
+			continue; /* another lane of this process took the partition already */
+		if (card->place == WEIR_PLACE_FLIGHT) {
+			card->forgotten = true;
+			continue;
+		}
+		card_take(core, card);
+		weir_cards_drop(&core->cards, card);
+	}
+}
+
+/* ---- calls ---- */
+
+static void
+core_fire_timers(struct weir_dispatch_core *core, int64_t now_us)
+{
+	struct weir_card_entry *card;
+	while ((card = weir_heap_first(&core->cards)) != NULL && card->due_us <= now_us) {
+		card_take(core, card);
+		if (weir_card_needs_call(card))
+			weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+		else
+			weir_cards_drop(&core->cards, card);
+	}
+}
+
+static void
+card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, struct weir_dispatch_call *call)
+{
+	struct weir_core_carrier *carrier = &core->carriers[card->carrier];
+	card_take(core, card);
+	card->asking = card->accepted || card->ask_first;
+	bool wants_intent = false;
+	if (!card->asking) {
+		if (card->target != card->desired)
+			card->attempts = 0;
+		card->target = card->desired;
+		card->attempts += card->attempts < UINT16_MAX;
+		card->command_us = now_us;
+		card->commanded = true;
+		wants_intent = card->intent != card->target;
+		card->intent = card->target;
+		carrier->sent++;
+	}
+	card->touched = true;
+	card->place = WEIR_PLACE_FLIGHT;
+	weir_gate_begin(&carrier->gate, now_us);
+	*call = (struct weir_dispatch_call){.card = card->self,
+	    .iccid = card->iccid,
+	    .partition = card->partition,
+	    .slot = card->slot,
+	    .carrier = card->carrier,
+	    .lane = card->lane,
+	    .kind = card->asking ? WEIR_CALL_ASK : WEIR_CALL_SET,
+	    .target = card->target,
+	    .confirmed = card->confirmed,
+	    .wants_intent = wants_intent};
+	if (card->ticket != NULL)
+		memcpy(call->ticket, card->ticket, strlen(card->ticket) + 1);
+	if (!card->asking)
+		weir_card_report(core, card, WEIR_COMMAND_SENT, card->target, now_us, 0, NULL);
+}
+
+static uint32_t
+carrier_start(struct weir_dispatch_core *core, struct weir_core_carrier *carrier, int64_t now_us,
+    struct weir_dispatch_call *calls, uint32_t max)
+{
+	uint32_t count = 0;
+	while (count < max) {
+		uint32_t first = carrier->suspends.first != WEIR_NONE ? carrier->suspends.first : carrier->resumes.first;
+		if (first == WEIR_NONE || weir_gate_ready_at(&carrier->gate, now_us) > now_us)
+			break;
+		card_launch(core, weir_cards_at(&core->cards, first), now_us, &calls[count++]);
+	}
+	return count;
+}
+
+uint32_t
+weir_dispatch_core_start(struct weir_dispatch_core *core, int64_t now_us, struct weir_dispatch_call *calls, uint32_t max)
+{
+	core_fire_timers(core, now_us);
+	uint32_t count = 0;
+	/* Another carrier comes first each time, so that none takes all places of a batch for ever. */
+	uint32_t turn = core->turn++ % core->carrier_count;
+	for (uint32_t i = 0; i < core->carrier_count && count < max; i++) {
+		struct weir_core_carrier *carrier = &core->carriers[(turn + i) % core->carrier_count];
+		count += carrier_start(core, carrier, now_us, calls + count, max - count);
+	}
+	return count;
+}
+
+int64_t
+weir_dispatch_core_next_due(const struct weir_dispatch_core *core, int64_t now_us)
+{
+	const struct weir_card_entry *card = weir_heap_first(&core->cards);
+	int64_t due_us = card != NULL ? card->due_us : WEIR_DISPATCH_NEVER;
+	for (uint32_t i = 0; i < core->carrier_count; i++) {
+		const struct weir_core_carrier *carrier = &core->carriers[i];
+		if (carrier->suspends.count + carrier->resumes.count == 0)
+			continue;
+		int64_t ready_us = weir_gate_ready_at(&carrier->gate, now_us);
+		due_us = ready_us < due_us ? ready_us : due_us;
+	}
+	return due_us;
+}

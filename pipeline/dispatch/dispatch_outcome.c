@@ -1,0 +1,240 @@
+/*
+ * The dispatcher's core, second half: what the outcome of a call does to its card, and the core's life. One function per
+ * outcome; docs/enforcement.md has the same table in words.
+ */
+#include "pipeline/dispatch/core_priv.h"
+
+#include <stdlib.h>
+
+/* ---- outcomes; each gets a card in place MOVING and settles it ---- */
+
+/* The card is in `state`, the carrier says. */
+static void
+outcome_confirmed(struct weir_dispatch_core *core, struct weir_card_entry *card, uint8_t state,
+    const struct weir_outcome *outcome, int64_t now_us)
+{
+	card->confirmed = state;
+	card->accepted = card->ask_first = false;
+	card->fails = card->polls = 0;
+	card->refused = 0;
+	core->carriers[card->carrier].confirmed++;
+	weir_card_report(core, card, WEIR_COMMAND_CONFIRMED, state, now_us, 0, outcome->text);
+	weir_card_set_ticket(card, "");
+	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+}
+
+/* Ask again later: confirm_ms apart at first, then growing, as a carrier's minutes may become days. */
+static int64_t
+poll_delay_us(struct weir_dispatch_core *core, const struct weir_card_entry *card)
+{
+	const struct weir_dispatch_limits *limits = &core->carriers[card->carrier].gate.limits;
+	uint32_t step = card->polls < 10 ? 0 : card->polls - 9;
+	uint32_t max_ms = limits->retry_max_ms > limits->confirm_ms ? limits->retry_max_ms : limits->confirm_ms;
+	return weir_gate_backoff_us(limits->confirm_ms, max_ms, step, weir_core_random(core));
+}
+
+static void
+outcome_accepted(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
+{
+	if (!core->carriers[card->carrier].gate.limits.can_ask) {
+		outcome_confirmed(core, card, card->target, outcome, now_us); /* nobody will ever say more */
+		return;
+	}
+	bool is_new = !card->accepted;
+	card->accepted = true;
+	card->ask_first = false;
+	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->fails = 0;
+	card->polls = is_new ? 0 : (uint16_t)(card->polls + (card->polls < UINT16_MAX));
+	if (outcome->ticket[0] != '\0')
+		weir_card_set_ticket(card, outcome->ticket);
+	int64_t next_us = now_us + poll_delay_us(core, card);
+	if (is_new)
+		weir_card_report(core, card, WEIR_COMMAND_ACCEPTED, card->target, now_us, next_us, outcome->text);
+	weir_card_settle(core, card, now_us, next_us, WEIR_SETTLE_BACK);
+}
+
+/* The answer to an ASK. */
+static void
+outcome_state(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
+{
+	uint8_t state = outcome->state;
+	if (state == card->target && state != WEIR_CARD_UNKNOWN) {
+		outcome_confirmed(core, card, state, outcome, now_us);
+		return;
+	}
+	card->fails = 0;
+	if (card->accepted && ++card->polls < WEIR_DISPATCH_POLLS_MAX) {
+		/* Not yet. Also when the card is wanted in this very state again: what was accepted will still happen. */
+		weir_card_settle(core, card, now_us, now_us + poll_delay_us(core, card), WEIR_SETTLE_BACK);
+		return;
+	}
+	if (state == card->desired) {
+		outcome_confirmed(core, card, state, outcome, now_us);
+		return;
+	}
+	card->accepted = card->ask_first = false;
+	card->polls = 0;
+	card->confirmed = state;
+	weir_card_set_ticket(card, "");
+	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+}
+
+/* Nothing came of the call. Says so, and when it is tried again; or that there is nothing left to try. */
+static void
+card_postpone(struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome,
+    int64_t now_us, int64_t due_us, enum weir_settle how)
+{
+	enum weir_command_state state = card->accepted ? WEIR_COMMAND_ACCEPTED : WEIR_COMMAND_QUEUED;
+	if (!weir_card_needs_call(card)) {
+		core->carriers[card->carrier].withdrawn++;
+		state = WEIR_COMMAND_IDLE;
+	}
+	weir_card_report(core, card, state, card->target, now_us, state == WEIR_COMMAND_IDLE ? 0 : due_us, outcome->text);
+	weir_card_settle(core, card, now_us, how == WEIR_SETTLE_FRONT ? now_us : due_us, how);
+}
+
+static void
+outcome_retry(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
+{
+	struct weir_core_carrier *carrier = &core->carriers[card->carrier];
+	const struct weir_dispatch_limits *limits = &carrier->gate.limits;
+	carrier->retried++;
+	if (!card->asking && outcome->maybe_done)
+		card->confirmed = WEIR_CARD_UNKNOWN;
+	if (!card->asking && outcome->timed_out)
+		card->ask_first = limits->can_ask;
+	int64_t delay_us =
+	    weir_gate_backoff_us(limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_core_random(core));
+	card->fails += card->fails < UINT16_MAX;
+	if (delay_us < (int64_t)outcome->after_ms * 1000)
+		delay_us = (int64_t)outcome->after_ms * 1000;
+	card_postpone(core, card, outcome, now_us, now_us + delay_us, WEIR_SETTLE_RETRY);
+}
+
+static void
+outcome_refused(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
+{
+	card->refused = card->target;
+	card->accepted = card->ask_first = false;
+	card->fails = card->polls = 0;
+	core->carriers[card->carrier].failed++;
+	weir_card_report(core, card, WEIR_COMMAND_FAILED, card->target, now_us, 0, outcome->text);
+	weir_card_set_ticket(card, "");
+	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+}
+
+static void
+card_apply(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
+{
+	const struct weir_gate *gate = &core->carriers[card->carrier].gate;
+	switch (outcome->kind) {
+	case WEIR_OUTCOME_DONE:
+	case WEIR_OUTCOME_ALREADY:
+		outcome_confirmed(core, card, card->target, outcome, now_us);
+		break;
+	case WEIR_OUTCOME_ACCEPTED:
+		outcome_accepted(core, card, outcome, now_us);
+		break;
+	case WEIR_OUTCOME_STATE:
+		outcome_state(core, card, outcome, now_us);
+		break;
+	case WEIR_OUTCOME_RETRY:
+		outcome_retry(core, card, outcome, now_us);
+		break;
+	case WEIR_OUTCOME_RATE_LIMITED:
+		core->carriers[card->carrier].rate_limited++;
+		card_postpone(core, card, outcome, now_us, gate->pause_until_us, WEIR_SETTLE_FRONT);
+		break;
+	case WEIR_OUTCOME_CARRIER_DOWN:
+		card_postpone(core, card, outcome, now_us, gate->breaker_until_us, WEIR_SETTLE_FRONT);
+		break;
+	case WEIR_OUTCOME_REFUSED:
+		outcome_refused(core, card, outcome, now_us);
+		break;
+	}
+}
+
+void
+weir_dispatch_core_finish(
+    struct weir_dispatch_core *core, uint32_t self, const struct weir_outcome *outcome, int64_t now_us)
+{
+	struct weir_card_entry *card = weir_cards_at(&core->cards, self);
+	WEIR_CHECK(card->place == WEIR_PLACE_FLIGHT);
+	uint32_t carrier = card->carrier;
+	bool recovered = weir_gate_end(&core->carriers[carrier].gate, outcome, now_us);
+	core->carriers[carrier].timeouts += outcome->timed_out;
+	card->place = WEIR_PLACE_MOVING;
+	if (card->forgotten) {
+		weir_cards_drop(&core->cards, card);
+	} else if (card->carrier != card->carrier_next) {
+		weir_card_switch_carrier(card);
+		weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+	} else {
+		card_apply(core, card, outcome, now_us);
+	}
+	if (recovered)
+		weir_core_release_retries(core, carrier, now_us);
+}
+
+/* ---- life ---- */
+
+struct weir_dispatch_core *
+weir_dispatch_core_new(const struct weir_dispatch_limits *limits, uint32_t count, uint64_t seed,
+    weir_dispatch_result_fn result, void *result_ctx)
+{
+	WEIR_CHECK(count > 0 && count <= UINT16_MAX && result != NULL);
+	struct weir_dispatch_core *core = weir_calloc(1, sizeof(*core));
+	core->carriers = weir_calloc(count, sizeof(*core->carriers));
+	core->carrier_count = count;
+	core->random = seed;
+	core->result = result;
+	core->result_ctx = result_ctx;
+	weir_cards_init(&core->cards);
+	for (uint32_t i = 0; i < count; i++) {
+		weir_gate_init(&core->carriers[i].gate, &limits[i]);
+		weir_list_init(&core->carriers[i].suspends);
+		weir_list_init(&core->carriers[i].resumes);
+		weir_list_init(&core->carriers[i].retries);
+	}
+	return core;
+}
+
+void
+weir_dispatch_core_free(struct weir_dispatch_core *core)
+{
+	if (core == NULL)
+		return;
+	weir_cards_free(&core->cards);
+	free(core->carriers);
+	free(core);
+}
+
+void
+weir_dispatch_core_counters(const struct weir_dispatch_core *core, uint32_t index, struct weir_carrier_counters *row_out)
+{
+	WEIR_CHECK(index < core->carrier_count);
+	const struct weir_core_carrier *carrier = &core->carriers[index];
+	row_out->sent = carrier->sent;
+	row_out->confirmed = carrier->confirmed;
+	row_out->failed = carrier->failed;
+	row_out->retries = carrier->retried;
+	row_out->rate_limited = carrier->rate_limited;
+	row_out->timeouts = carrier->timeouts;
+	row_out->withdrawn = carrier->withdrawn;
+	row_out->queued_suspends = carrier->suspends.count;
+	row_out->queued_resumes = carrier->resumes.count;
+	row_out->in_flight = carrier->gate.in_flight;
+	row_out->breaker_open = carrier->gate.breaker != WEIR_BREAKER_CLOSED;
+}
+
+uint32_t
+weir_dispatch_core_cards(const struct weir_dispatch_core *core)
+{
+	return core->cards.count;
+}
