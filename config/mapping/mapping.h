@@ -8,13 +8,18 @@
  *   feeds:
  *     emnify:
  *       filter:                      # all must hold, else the element is left out (counted as filtered, not rejected)
- *         - {path: traffic_type.id, equals: [5]}
- *       iccid: sim.iccid
+ *         - {path: traffic_type.id, equals: [5]}     # or prefix: [...]
+ *       iccid: sim.iccid             # without it the message key names the card
  *       id: id
- *       up:   {path: volume.tx, unit: MB}        # unit: B (default), kB, MB (1000^2), KiB, MiB; decimals convert exactly,
- * rounded half up to a byte down: {path: volume.rx, unit: MB} end: end_timestamp                        # format: iso
- * (default), unix_s, unix_ms, unix_us start: start_timestamp imei: endpoint.imei # also: session, seq, event {path, start:
- * [..], update: [..], stop: [..]}, volume: delta | total, apn, rat
+ *       up: {path: volume.tx, unit: MB}
+ *       down: {path: volume.rx, unit: MB}
+ *       end: end_timestamp           # or {path: ..., format: ...}
+ *       start: start_timestamp
+ *       imei: endpoint.imei
+ *
+ * Units: B (default), kB, MB (1000, 1000^2), KiB, MiB; decimals convert exactly, rounded half up to a byte. Time formats:
+ * iso (default), unix_s, unix_ms, unix_us, iso_or_ms. Also: session, seq, up_total, down_total, apn, rat, plmn; event:
+ * {path: ..., start: [...], update: [...], stop: [...]}; `volume: total` says that up and down are session totals.
  */
 #ifndef WEIR_CONFIG_MAPPING_H
 #define WEIR_CONFIG_MAPPING_H
@@ -23,6 +28,10 @@
 #include <stdint.h>
 
 #include "config/base/error.h"
+#include "config/base/mistakes.h"
+#include "config/base/slice.h"
+
+struct weir_yaml;
 
 enum weir_field { /* what a path may feed */
 	WEIR_FIELD_ICCID = 0,
@@ -72,6 +81,17 @@ struct weir_mapping {
 
 /* The canonical format as a mapping (docs/formats.md); static, never freed. */
 const struct weir_mapping *weir_mapping_canonical(void);
+
+/*
+ * Compiles the node of one feed. Every mistake goes to `mistakes` with its line; NULL if there was one. The caller owns the
+ * result.
+ */
+struct weir_mapping *weir_mapping_compile(const char *name, const struct weir_yaml *node, struct weir_mistakes *mistakes);
+/* The same from a text that holds the feed's members alone: for tests and tools. */
+enum weir_class weir_mapping_parse(
+    const char *name, struct weir_slice yaml, struct weir_mapping **mapping_out, struct weir_error *err);
+/* Writes the feed's members as YAML, one a line, indented; reads back as the same mapping. */
+void weir_mapping_print(const struct weir_mapping *mapping, unsigned indent, FILE *out);
 
 void weir_mapping_free(struct weir_mapping *mapping);
 

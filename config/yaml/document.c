@@ -244,3 +244,18 @@ weir_yaml_kind_name(enum weir_yaml_kind kind)
 {
 	return kind == WEIR_YAML_SCALAR ? "a text" : kind == WEIR_YAML_MAP ? "a map" : "a list";
 }
+
+void
+weir_yaml_print_text(const char *text, FILE *out)
+{
+	(void)fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			(void)fprintf(out, "\\%c", *text);
+		else if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			(void)fprintf(out, "\\x%02x", (unsigned char)*text);
+		else
+			(void)fputc(*text, out);
+	}
+	(void)fputc('"', out);
+}

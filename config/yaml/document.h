@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config/base/error.h"
 #include "config/base/slice.h"
@@ -41,6 +42,8 @@ void weir_yaml_free(struct weir_yaml *root);
 bool weir_yaml_is_null(const struct weir_yaml *node);
 /* The member of a map, NULL if absent or node is no map. */
 const struct weir_yaml *weir_yaml_member(const struct weir_yaml *map, const char *name);
+/* Writes text as a double-quoted YAML scalar. */
+void weir_yaml_print_text(const char *text, FILE *out);
 /* "a text", "a map", "a list": for messages. */
 const char *weir_yaml_kind_name(enum weir_yaml_kind kind);
 
