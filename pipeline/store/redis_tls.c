@@ -1,7 +1,8 @@
 /*
  * TLS to Redis, where the hiredis at hand has it (1.0 and later, its own library hiredis_ssl; found when the build is
- * configured). Certificates are checked against the system's trusted ones in /etc/ssl/certs; the server name is sent (SNI).
- * hiredis does not compare the certificate's name with the host's: docs/redis.md says so.
+ * configured). Certificates are checked against the trusted ones in the directory that SSL_CERT_DIR names, as for OpenSSL's
+ * own tools, or /etc/ssl/certs; the server name is sent (SNI). hiredis does not compare the certificate's name with the
+ * host's: docs/redis.md says so.
  */
 #include <hiredis/hiredis.h>
 
@@ -10,6 +11,7 @@
 #ifdef WEIR_HAVE_HIREDIS_SSL
 #include <hiredis/hiredis_ssl.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -24,7 +26,10 @@ weir_redis_tls_start(struct redisContext *redis, const struct weir_redis_url *ur
 {
 	(void)pthread_once(&once, init_openssl);
 	redisSSLContextError why = REDIS_SSL_CTX_NONE;
-	redisSSLContext *tls = redisCreateSSLContext(NULL, "/etc/ssl/certs", NULL, NULL, url->host, &why);
+	const char *trusted_dir = getenv("SSL_CERT_DIR");
+	if (trusted_dir == NULL)
+		trusted_dir = "/etc/ssl/certs";
+	redisSSLContext *tls = redisCreateSSLContext(NULL, trusted_dir, NULL, NULL, url->host, &why);
 	if (tls == NULL)
 		return weir_error_set(err, WEIR_FATAL, "TLS: %s", redisSSLContextGetError(why));
 	int result = redisInitiateSSLWithContext(redis, tls);

@@ -35,7 +35,7 @@ free_parts(struct weir_store *store)
 struct weir_store *
 weir_store_start(const struct weir_store_opts *opts, struct weir_error *err)
 {
-	WEIR_CHECK(opts->topic_count <= WEIR_INPUTS_MAX + 1);
+	WEIR_CHECK(opts->topic_count <= WEIR_POSITIONS_MAX);
 	struct weir_redis_url *url = NULL;
 	if (weir_redis_url_parse(opts->settings, &url, err) != WEIR_OK)
 		return NULL;

@@ -1,0 +1,102 @@
+/*
+ * Loading a partition and fetching strings from a real Redis: what is asked for, what arrives, what is poison.
+ */
+#include "store_lane.h"
+
+static void
+a_partition_is_loaded_whole(void **state)
+{
+	(void)state;
+	redisContext *redis = by_hand();
+	static char page[WEIR_PAGE_BYTES];
+	int64_t hour = 1774847286 / 3600;
+	freeReplyObject(redisCommand(redis,
+	    "HSET weir:{5}:h format 1 epoch 6 stream_time_us 1774847286000000 cards %d terms 130 enforcements 33 sessions "
+	    "1 "
+	    "o:weir.records 5 o:weir.cards 9007199254740993",
+	    600 * 128));
+	for (int i = 0; i < 600; i++)
+		freeReplyObject(redisCommand(redis, "SET weir:{5}:c:%d %b", i, page, sizeof(page)));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:t:1 short"));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:e:1 %b", page, sizeof(page)));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:c:600 beyond"));
+	freeReplyObject(redisCommand(redis, "RPUSH weir:{5}:n cm gold"));
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:r plan:gold {}"));
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:i 77 2"));
+	for (int i = 0; i < 256; i++)
+		for (int64_t h = hour - 2; h <= hour + 2; h++)
+			freeReplyObject(redisCommand(redis, "SET weir:{5}:m:%lld:%d 1234567", (long long)h, i));
+	struct lane *lane = lane_open("one");
+	struct loaded loaded = {0};
+	struct weir_store_request request = take_request(5, &loaded);
+	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
+	assert_true(request.header.exists);
+	assert_int_equal(request.header.epoch, 7);
+	assert_true(request.header.offsets[1] == INT64_C(9007199254740993));
+	assert_int_equal(request.header.stream_time_us, INT64_C(1774847286000000));
+	assert_int_equal(loaded.pages[WEIR_SLAB_CARDS], 600);
+	assert_int_equal(loaded.pages[WEIR_SLAB_TERMS], 1);
+	assert_int_equal(loaded.pages[WEIR_SLAB_ENFORCEMENTS], 1);
+	assert_int_equal(loaded.page_bytes, 601 * WEIR_PAGE_BYTES + 5);
+	assert_int_equal(loaded.names, 2);
+	assert_string_equal(loaded.last_name, "gold");
+	assert_string_equal(loaded.last_json, "{}");
+	assert_int_equal(loaded.intent_slot, 77);
+	assert_int_equal(loaded.marks, 3 * 256);
+	assert_int_equal(loaded.mark_bytes, 3 * 256 * 7);
+	assert_int_equal(loaded.last_hour, hour + 1);
+
+	loaded.reject_pages = true;
+	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+	assert_int_equal(request.error.class, WEIR_POISON);
+	assert_non_null(strstr(request.error.text, "weir:{5}:c:0"));
+	loaded.reject_pages = false;
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:i 77 many"));
+	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:i string"));
+	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+	freeReplyObject(redisCommand(redis, "DEL weir:{5}:i"));
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 2"));
+	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 1"));
+	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
+	lane_close(lane);
+	redisFree(redis);
+}
+
+static void
+fetching_reads_whole_strings_and_ranges(void **state)
+{
+	(void)state;
+	(void)say("SET weir:{3}:m:1:2 0123456789");
+	struct lane *lane = lane_open("one");
+	struct weir_store_fetch fetches[300] = {{.key = "m:1:2"}, {.key = "m:1:2", .from = 2, .len = 3}, {.key = "none"},
+	    {.key = "m:1:2", .from = 8, .len = 9}};
+	for (int i = 4; i < 300; i++)
+		(void)snprintf(fetches[i].key, sizeof(fetches[i].key), "m:1:%d", i == 299 ? 2 : 3);
+	struct weir_store_request request = {
+	    .kind = WEIR_STORE_FETCH, .partition = 3, .fetches = fetches, .fetch_count = 300};
+	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
+	assert_int_equal(fetches[0].value_out.len, 10);
+	assert_int_equal(fetches[1].value_out.len, 3);
+	assert_memory_equal(fetches[1].value_out.data, "234", 3);
+	assert_int_equal(fetches[2].value_out.len, 0);
+	assert_int_equal(fetches[3].value_out.len, 2);
+	assert_int_equal(fetches[298].value_out.len, 0);
+	assert_int_equal(fetches[299].value_out.len, 10);
+	for (int i = 0; i < 300; i++)
+		weir_buf_free(&fetches[i].value_out);
+	lane_close(lane);
+}
+
+int
+main(void)
+{
+	if (!redis_is_installed("store_load_test"))
+		return 0;
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(a_partition_is_loaded_whole, empty_server),
+	    cmocka_unit_test_setup(fetching_reads_whole_strings_and_ranges, empty_server),
+	};
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
