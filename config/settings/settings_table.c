@@ -1,0 +1,165 @@
+/*
+ * The table of settings: the only place that knows a setting's name, type, unit, range, default and meaning. Parser,
+ * checks, effective print and docs/configuration.md read it. Lists and maps (`inputs`, `feeds`, `carriers`,
+ * `kafka.properties`) are sections with readers of their own; the rows of one carrier are the second table.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "config/settings/settings_priv.h"
+
+static const char *
+check_topic(const char *text)
+{
+	for (const char *at = text; *at != '\0'; at++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *at) == NULL)
+			return "letters, digits, dots, underscores and hyphens are right";
+	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ? "a topic name is right" : NULL;
+}
+
+static const char *
+check_prefix(const char *text)
+{
+	return strpbrk(text, "{}: \t\r\n\"'\\") == NULL ? NULL
+							: "a word without braces, colons, quotes and spaces is right";
+}
+
+static const char *
+check_redis_url(const char *text)
+{
+	static const char *const schemes[] = {"redis://", "rediss://", "unix:///"};
+	for (uint32_t i = 0; i < 3; i++)
+		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 && text[strlen(schemes[i])] != '\0')
+			return NULL;
+	return "redis://host[:port][/db], rediss://... or unix:///path is right";
+}
+
+static const char *
+check_log_level(const char *text)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	for (uint32_t i = 0; i < 4; i++)
+		if (strcmp(text, levels[i]) == 0)
+			return NULL;
+	return "debug, info, warn or error is right";
+}
+
+static const char *
+check_adapter(const char *text)
+{
+	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "log or cisco is right";
+}
+
+static const char *
+check_http_url(const char *text)
+{
+	bool http = strncmp(text, "http://", 7) == 0 && text[7] != '\0';
+	bool https = strncmp(text, "https://", 8) == 0 && text[8] != '\0';
+	return text[0] == '\0' || http || https ? NULL : "http://host[:port] or https://host[:port] is right";
+}
+
+#define AT(field) offsetof(struct weir_settings, field)
+#define TEXT(name, min, max, def, field, check, text)                                                                      \
+	{                                                                                                                  \
+		name, WEIR_SETTING_TEXT, "", min, max, def, text, AT(field), false, check                                  \
+	}
+#define U32(name, unit, min, max, def, field, text)                                                                        \
+	{                                                                                                                  \
+		name, WEIR_SETTING_U32, unit, min, max, def, text, AT(field), false, NULL                                  \
+	}
+#define U64(name, unit, min, max, def, field, text)                                                                        \
+	{                                                                                                                  \
+		name, WEIR_SETTING_U64, unit, min, max, def, text, AT(field), false, NULL                                  \
+	}
+#define BOOL(name, def, field, text)                                                                                       \
+	{                                                                                                                  \
+		name, WEIR_SETTING_BOOL, "", 0, 1, def, text, AT(field), false, NULL                                       \
+	}
+#define SECRET(name, field, text)                                                                                          \
+	{                                                                                                                  \
+		name, WEIR_SETTING_TEXT, "", 0, 65536, "", text, AT(field), true, NULL                                     \
+	}
+#define SECRET_FILE(name, field, text)                                                                                     \
+	{                                                                                                                  \
+		name, WEIR_SETTING_SECRET_FILE, "", 0, 4096, "", text, AT(field), false, NULL                              \
+	}
+
+/* clang-format off */
+static const struct weir_setting TABLE[] = {
+	TEXT("kafka.brokers", 1, 4096, "localhost:9092", kafka_brokers, NULL, "Bootstrap brokers, host:port with commas between."),
+	TEXT("kafka.group", 1, 255, "weir", kafka_group, NULL, "Consumer group."),
+	TEXT("kafka.instance", 0, 255, "", kafka_instance, NULL, "Static membership id of this process; empty = dynamic membership."),
+	U32("kafka.queue_kb", "KiB", 1024, 2097151, "262144", kafka_queue_kb, "Fetch queue of each lane."),
+	U32("kafka.session_timeout_ms", "ms", 1000, 3600000, "10000", kafka_session_ms, "How long a silent member keeps its partitions."),
+	TEXT("topics.cards", 1, 249, "weir.cards", topic_cards, check_topic, "Reference data and operator requests."),
+	TEXT("topics.dead", 1, 249, "weir.dead", topic_dead, check_topic, "Dead letters."),
+	TEXT("topics.audit", 1, 249, "weir.audit", topic_audit, check_topic, "Audit entries."),
+	TEXT("redis.url", 1, 4096, "redis://localhost:6379", redis_url, check_redis_url, "redis://[user@]host[:port][/db], unix:///path, or rediss:// with TLS."),
+	TEXT("redis.user", 0, 255, "", redis_user, NULL, "ACL user; empty = default."),
+	SECRET_FILE("redis.password_file", redis_password, "File that holds the password."),
+	SECRET("redis.password", redis_password, "The password; WEIR_REDIS_PASSWORD only."),
+	TEXT("redis.prefix", 1, 64, "weir", redis_prefix, check_prefix, "First part of every key."),
+	U32("redis.timeout_ms", "ms", 10, 60000, "2000", redis_timeout_ms, "Longest wait for a reply."),
+	U32("lane.count", "", 1, 64, "2", lane_count, "Lanes (threads that own partitions) of this process."),
+	U32("lane.batch_records", "messages", 64, 65536, "2048", lane_batch_records, "Most messages taken in one poll."),
+	U32("lane.parked_max", "records", 1, 16777216, "65536", lane_parked_max, "Most late records that wait for their hour's marks."),
+	U32("lane.message_max_bytes", "bytes", 1024, 1073741824, "16777216", message_max_bytes, "Larger messages go to the dead-letter topic."),
+	U32("flush.interval_ms", "ms", 10, 60000, "1000", flush_interval_ms, "Time between two flushes to Redis."),
+	U64("flush.unflushed_max", "bytes", 1048576, UINT64_C(1099511627776), "268435456", flush_unflushed_max, "Unflushed data of a lane above which it stops reading."),
+	U32("flush.sparse_slots", "slots", 0, 128, "12", flush_sparse_slots, "A page with fewer dirty slots is written slot by slot."),
+	U32("dedupe.horizon_h", "h", 1, 720, "48", dedupe_horizon_h, "Older records go to the dead-letter topic as too_late (REC-3)."),
+	U32("dedupe.fresh_h", "h", 0, 48, "1", dedupe_fresh_h, "Hours before the current one whose marks stay in memory."),
+	U32("session.retention_h", "h", 1, 8784, "768", session_retention_h, "How long a silent session is remembered."),
+	U32("rules.future_skew_s", "s", 0, 86400, "300", future_skew_s, "How far in the future a record may end (REC-7)."),
+	BOOL("rules.auto_register", "false", auto_register, "Unknown cards register themselves."),
+	TEXT("rules.auto_register_carrier", 1, 63, "cm", auto_register_carrier, check_prefix, "Carrier of cards that registered themselves."),
+	U32("rules.cycles_kept", "cycles", 6, 60, "6", cycles_kept, "Past cycles that stay readable (CYC-3)."),
+	U32("audit.history", "entries", 0, 1000, "16", history_entries, "Audit entries kept per card in Redis."),
+	BOOL("enforcement.shadow", "false", shadow, "Decide and audit, send nothing (CMD-5)."),
+	TEXT("log.level", 4, 5, "info", log_level, check_log_level, "Least level that is logged: debug, info, warn, error."),
+	TEXT("log.file", 0, 4095, "", log_file, NULL, "Log file; empty = standard error."),
+};
+#undef AT
+#define AT(field) offsetof(struct weir_carrier_settings, field)
+static const struct weir_setting CARRIER_TABLE[] = {
+	TEXT("adapter", 1, 16, "log", adapter, check_adapter, "log (writes commands to the log) or cisco (Control Center)."),
+	TEXT("url", 0, 2048, "", url, check_http_url, "Base of the API, without /rws."),
+	TEXT("user", 0, 255, "", user, NULL, "API user."),
+	SECRET_FILE("api_key_file", api_key, "File that holds the API key."),
+	SECRET("api_key", api_key, "The API key; WEIR_CARRIER_<ID>_API_KEY only."),
+	U32("rate_per_s", "calls/s", 1, 10000, "10", rate_per_s, "Calls a second."),
+	U32("concurrency", "calls", 1, 256, "1", concurrency, "Calls in flight."),
+	U32("timeout_ms", "ms", 100, 120000, "10000", timeout_ms, "Longest wait for one call."),
+	U32("cooldown_ms", "ms", 0, 86400000, "0", cooldown_ms, "Least time between two commands of one card."),
+	U32("retry_min_ms", "ms", 1, 3600000, "500", retry_min_ms, "First retry delay; doubles, with jitter."),
+	U32("retry_max_ms", "ms", 1, 86400000, "300000", retry_max_ms, "Longest retry delay."),
+	U32("breaker_failures", "calls", 1, 10000, "10", breaker_failures, "Failures in a row that open the breaker."),
+	U32("breaker_open_ms", "ms", 1, 3600000, "5000", breaker_open_ms, "How long it stays open before one trial call."),
+	U32("confirm_ms", "ms", 10, 86400000, "1000", confirm_ms, "How often an accepted command is asked after."),
+};
+/* clang-format on */
+
+_Static_assert(sizeof(TABLE) / sizeof(TABLE[0]) <= 64, "rows_seen has a bit per row");
+
+const struct weir_setting *
+weir_settings_table(uint32_t *count_out)
+{
+	*count_out = sizeof(TABLE) / sizeof(TABLE[0]);
+	return TABLE;
+}
+
+const struct weir_setting *
+weir_settings_carrier_table(uint32_t *count_out)
+{
+	*count_out = sizeof(CARRIER_TABLE) / sizeof(CARRIER_TABLE[0]);
+	return CARRIER_TABLE;
+}
+
+const struct weir_setting *
+weir_setting_find(const struct weir_setting *rows, uint32_t count, const char *name)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
