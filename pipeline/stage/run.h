@@ -13,7 +13,7 @@
 
 struct weir_run;
 
-#define WEIR_LATENCY_BUCKETS 64 /* bucket i: [2^(i/4) * (1 + (i%4)/4), next) microseconds */
+#define WEIR_LATENCY_BUCKETS 128 /* bucket 4o+q: [2^o * (1 + q/4), next quarter) microseconds */
 
 struct weir_run_counters {
 	uint64_t messages, records, counted, duplicates, late, filtered;

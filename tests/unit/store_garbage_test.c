@@ -357,7 +357,7 @@ request_of(enum weir_store_kind kind)
 	    .commands = 1,
 	    .fresh_hours = 1,
 	    .sink = {NULL, sink_begin, sink_name, sink_reference, sink_page, sink_marks, sink_intent}};
-	for (uint32_t i = 0; i <= WEIR_INPUTS_MAX; i++)
+	for (uint32_t i = 0; i < WEIR_POSITIONS_MAX; i++)
 		request.offsets_before[i] = request.offsets_after[i] = -1;
 	request.offsets_before[0] = OFFSET;
 	request.offsets_after[0] = OFFSET + 1;

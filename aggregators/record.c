@@ -1,0 +1,80 @@
+/*
+ * Records: names of rejects, the growing array, and identities; see record.h.
+ *
+ * Identity is XXH3 (64 bits) over the id's bytes, seeded by the mixed ICCID. A packed batch and a JSON feed may carry the
+ * same record, one with the id as a number, the other as text; so a number is hashed as its decimal text.
+ */
+#include "aggregators/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "config/base/check.h"
+#include "config/base/decimal.h"
+
+static const char *const REJECT_NAMES[WEIR_REJECT_COUNT] = {
+    [WEIR_REJECT_NONE] = "none",
+    [WEIR_REJECT_MALFORMED] = "malformed",
+    [WEIR_REJECT_NO_CARD] = "no_card",
+    [WEIR_REJECT_BAD_ICCID] = "bad_iccid",
+    [WEIR_REJECT_NO_IDENTITY] = "no_identity",
+    [WEIR_REJECT_BAD_VOLUME] = "bad_volume",
+    [WEIR_REJECT_BAD_TIME] = "bad_time",
+    [WEIR_REJECT_BAD_FIELD] = "bad_field",
+    [WEIR_REJECT_FUTURE] = "future",
+    [WEIR_REJECT_TOO_LATE] = "too_late",
+    [WEIR_REJECT_UNKNOWN_CARD] = "unknown_card",
+    [WEIR_REJECT_BAD_REFERENCE] = "bad_reference",
+    [WEIR_REJECT_BAD_REQUEST] = "bad_request",
+    [WEIR_REJECT_TOO_LARGE] = "too_large",
+};
+
+const char *
+weir_reject_name(enum weir_reject reject)
+{
+	WEIR_CHECK((unsigned)reject < WEIR_REJECT_COUNT);
+	return REJECT_NAMES[reject];
+}
+
+static void __attribute__((noinline))
+records_grow(struct weir_records *records)
+{
+	WEIR_CHECK(records->cap < UINT32_MAX / 2);
+	records->cap = records->cap ? records->cap * 2 : 256;
+	records->v = weir_realloc(records->v, (size_t)records->cap * sizeof(*records->v));
+}
+
+struct weir_record *
+weir_records_add(struct weir_records *records)
+{
+	if (records->n == records->cap)
+		records_grow(records);
+	struct weir_record *rec = &records->v[records->n++];
+	memset(rec, 0, sizeof(*rec));
+	return rec;
+}
+
+void
+weir_records_free(struct weir_records *records)
+{
+	free(records->v);
+	*records = (struct weir_records){0};
+}
+
+uint64_t
+weir_identity_hash(struct weir_iccid iccid, const uint8_t *data, size_t len)
+{
+	uint64_t hash = XXH3_64bits_withSeed(data, len, weir_iccid_hash(iccid));
+	return hash ? hash : 1;
+}
+
+uint64_t
+weir_identity_hash_u64(struct weir_iccid iccid, uint64_t number)
+{
+	char text[20];
+	size_t len = weir_decimal_format_u64(number, text);
+	return weir_identity_hash(iccid, (const uint8_t *)text, len);
+}

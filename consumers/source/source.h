@@ -1,0 +1,96 @@
+/*
+ * A source of records: Kafka, seen from a lane.
+ *
+ * One source per lane, used by the lane's thread alone. It owns group membership and positions in the log; the lane owns
+ * what the records mean. Batches are runs of messages of one topic and partition, slices into memory that stays valid until
+ * the batch is released; nothing in the interface assumes one allocated object per message, so that a source which reads
+ * record batches in place can stand beside the first one (source_rdkafka.c).
+ *
+ * A partition here is a number: partition p of every topic together (they are co-partitioned). Assignment comes through
+ * weir_source_poll as callbacks: on_assign must fill where to start for each topic; on_revoke is called before the
+ * partitions go (lost: they are gone already). Positions are never taken from Kafka's committed offsets; commits are for
+ * lag monitoring.
+ */
+#ifndef WEIR_CONSUMERS_SOURCE_H
+#define WEIR_CONSUMERS_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/base/error.h"
+#include "config/base/slice.h"
+#include "config/settings/settings.h"
+
+#define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 1) /* inputs in settings order, then the cards topic */
+#define WEIR_OFFSET_START (-1)                /* from the log's beginning */
+
+struct weir_message {
+	struct weir_slice key;
+	struct weir_slice value;
+	int64_t offset;
+	int64_t timestamp_us; /* Kafka's timestamp; 0 = none */
+};
+
+struct weir_batch {
+	const struct weir_message *messages; /* owned by the source until released */
+	uint32_t count;
+	bool end; /* after these messages the partition's end was reached */
+	void *priv;
+};
+
+/* One partition's start offsets, by topic; filled by on_assign. */
+struct weir_start {
+	uint32_t partition;
+	int64_t offsets[WEIR_TOPICS_MAX];
+};
+
+struct weir_source_opts {
+	const struct weir_settings *settings;
+	const char *const *topics; /* borrowed for the source's life */
+	uint32_t topic_count;
+	uint32_t lane; /* names the member: <instance>-<lane> */
+	int bell_fd;   /* eventfd written when messages or events arrive */
+	void *ctx;
+	/* false: could not get ready; the source takes none of them. */
+	bool (*on_assign)(void *ctx, struct weir_start *starts, uint32_t count);
+	void (*on_revoke)(void *ctx, const uint32_t *partitions, uint32_t count, bool lost);
+};
+
+struct weir_source;
+
+enum weir_class weir_source_open(
+    const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err);
+/* Leaves the group (on_revoke is called for what is owned) and frees. */
+void weir_source_close(struct weir_source *source);
+
+/* Serves group events; may call on_assign and on_revoke. Fatal errors are returned. */
+enum weir_class weir_source_poll(struct weir_source *source, struct weir_error *err);
+/*
+ * Next batch of one topic and partition, at most max messages, without waiting. WEIR_RETRY: nothing there now. WEIR_FATAL:
+ * the offset asked for is no longer in the log (err says which). On WEIR_OK the batch must be released before the next call
+ * for the same source.
+ */
+enum weir_class weir_source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint32_t max,
+    struct weir_batch *batch_out, struct weir_error *err);
+void weir_source_release(struct weir_source *source, struct weir_batch *batch);
+/* Goes back: the partition's topics continue at these offsets; messages of before are never delivered afterwards. */
+enum weir_class weir_source_rewind(struct weir_source *source, const struct weir_start *start, struct weir_error *err);
+/* Stops fetching a partition that is still assigned (fenced, or stopped). */
+void weir_source_drop(struct weir_source *source, uint32_t partition);
+/* Tells Kafka how far a partition is, for lag monitoring. Never waits. */
+void weir_source_commit(struct weir_source *source, const struct weir_start *start);
+/* Messages between the position given and the log's end as last known; 0 when not known. */
+int64_t weir_source_lag(struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset);
+
+/* Partition counts of topics, asked of the cluster; FATAL naming what is missing or unequal, RETRY when it cannot be
+ * reached in timeout_ms. */
+enum weir_class weir_source_check_topics(const struct weir_settings *settings, const char *const *topics,
+    uint32_t topic_count, const char *const *others, uint32_t other_count, uint32_t timeout_ms, uint32_t *partitions_out,
+    struct weir_error *err);
+
+/* A librdkafka configuration made of the settings (brokers, properties) for consumers and producers alike; opaque to
+ * others. */
+struct rd_kafka_conf_s;
+struct rd_kafka_conf_s *weir_kafka_conf(const struct weir_settings *settings, struct weir_error *err);
+
+#endif

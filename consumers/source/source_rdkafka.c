@@ -1,0 +1,452 @@
+/*
+ * The librdkafka source: one consumer instance per lane.
+ *
+ * Each partition's queue is taken off the consumer's common queue (rd_kafka_queue_forward to nothing), so that a lane
+ * reads the partitions it wants, when it wants: back-pressure is not reading, and pause (which has known faults with batch
+ * consumption in librdkafka 2.0) is never used. Going back is a new rd_kafka_assign of all partitions at their positions,
+ * which puts a version barrier before anything fetched earlier; seek (known to time out) is not used either. Eager range
+ * assignment keeps partition p of all topics together, and that is checked, not trusted.
+ *
+ * Measured: the queue must hold more than a second of records, or librdkafka 2.0 sleeps a full second when it is full
+ * (settings kafka.queue_kb).
+ */
+#include "consumers/source/source.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/base/log.h"
+
+#define SOURCE_MAGIC 0x57535243u
+#define BATCH_MAX 65536u
+
+struct owned {
+	bool assigned[WEIR_TOPICS_MAX];
+	bool dropped;
+	rd_kafka_queue_t *queue[WEIR_TOPICS_MAX];
+	int64_t position[WEIR_TOPICS_MAX]; /* next offset to deliver */
+};
+
+struct weir_source {
+	uint32_t magic;
+	struct weir_source_opts opts;
+	rd_kafka_t *rk;
+	struct owned *owned; /* by partition number */
+	uint32_t owned_cap;
+	rd_kafka_message_t **raw;
+	struct weir_message *messages;
+	struct weir_error fatal;
+	bool failed;
+};
+
+struct rd_kafka_conf_s *
+weir_kafka_conf(const struct weir_settings *settings, struct weir_error *err)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char text[512];
+	const char *const fixed[][2] = {{"bootstrap.servers", settings->kafka_brokers}, {"client.id", "weir"},
+	    {"socket.nagle.disable", "true"}, {"log.connection.close", "false"}};
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+		(void)rd_kafka_conf_set(conf, fixed[i][0], fixed[i][1], text, sizeof(text));
+	for (uint32_t i = 0; i < settings->kafka_property_count; i++) {
+		const struct weir_property *property = &settings->kafka_properties[i];
+		if (rd_kafka_conf_set(conf, property->name, property->value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
+			continue;
+		(void)weir_error_set(err, WEIR_FATAL, "kafka.properties.%s: %s", property->name, text);
+		rd_kafka_conf_destroy(conf);
+		return NULL;
+	}
+	return conf;
+}
+
+/* Sets a property unless the settings' kafka.properties name it: the user's word is the last. */
+static void
+conf_default(rd_kafka_conf_t *conf, const struct weir_settings *settings, const char *name, const char *value)
+{
+	char text[256];
+	for (uint32_t i = 0; i < settings->kafka_property_count; i++)
+		if (strcmp(settings->kafka_properties[i].name, name) == 0)
+			return;
+	if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
+		weir_log(WEIR_LOG_WARN, "kafka_property", "%s=%s: %s", name, value, text);
+}
+
+static void
+on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void)rk;
+	weir_log(level <= 4 ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, "kafka", "%s: %s", facility, text);
+}
+
+static struct owned *
+owned_at(struct weir_source *s, uint32_t partition)
+{
+	if (partition >= s->owned_cap) {
+		uint32_t cap = s->owned_cap == 0 ? 16 : s->owned_cap;
+		while (cap <= partition)
+			cap *= 2;
+		s->owned = weir_realloc(s->owned, cap * sizeof(*s->owned));
+		memset(s->owned + s->owned_cap, 0, (cap - s->owned_cap) * sizeof(*s->owned));
+		s->owned_cap = cap;
+	}
+	return &s->owned[partition];
+}
+
+static uint32_t
+topic_index(const struct weir_source *s, const char *topic)
+{
+	for (uint32_t i = 0; i < s->opts.topic_count; i++)
+		if (strcmp(s->opts.topics[i], topic) == 0)
+			return i;
+	return UINT32_MAX;
+}
+
+static bool
+is_whole(const struct weir_source *s, const struct owned *owned)
+{
+	for (uint32_t t = 0; t < s->opts.topic_count; t++)
+		if (!owned->assigned[t])
+			return false;
+	return true;
+}
+
+static bool
+is_touched(const struct weir_source *s, const struct owned *owned)
+{
+	for (uint32_t t = 0; t < s->opts.topic_count; t++)
+		if (owned->assigned[t])
+			return true;
+	return false;
+}
+
+static void
+close_queues(struct weir_source *s, struct owned *owned)
+{
+	for (uint32_t t = 0; t < s->opts.topic_count; t++)
+		if (owned->queue[t] != NULL) {
+			rd_kafka_queue_io_event_enable(owned->queue[t], -1, NULL, 0);
+			rd_kafka_queue_destroy(owned->queue[t]);
+		}
+	*owned = (struct owned){0};
+}
+
+static void
+open_queues(struct weir_source *s, uint32_t partition)
+{
+	static const uint64_t ONE = 1;
+	struct owned *owned = owned_at(s, partition);
+	for (uint32_t t = 0; t < s->opts.topic_count; t++) {
+		if (owned->queue[t] != NULL)
+			continue;
+		owned->queue[t] = rd_kafka_queue_get_partition(s->rk, s->opts.topics[t], (int32_t)partition);
+		WEIR_CHECK(owned->queue[t] != NULL);
+		rd_kafka_queue_forward(owned->queue[t], NULL);
+		rd_kafka_queue_io_event_enable(owned->queue[t], s->opts.bell_fd, &ONE, sizeof(ONE));
+	}
+}
+
+/* Gives librdkafka the whole assignment at our positions: what we have, less what was dropped. */
+static rd_kafka_resp_err_t
+assign_all(struct weir_source *s)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+	for (uint32_t p = 0; p < s->owned_cap; p++) {
+		if (!is_whole(s, &s->owned[p]) || s->owned[p].dropped)
+			continue;
+		open_queues(s, p);
+		for (uint32_t t = 0; t < s->opts.topic_count; t++) {
+			int64_t at = s->owned[p].position[t];
+			rd_kafka_topic_partition_list_add(list, s->opts.topics[t], (int32_t)p)->offset =
+			    at == WEIR_OFFSET_START ? RD_KAFKA_OFFSET_BEGINNING : at;
+		}
+	}
+	rd_kafka_resp_err_t code = rd_kafka_assign(s->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code;
+}
+
+static void
+fail(struct weir_source *s, const char *what, const char *why)
+{
+	s->failed = true;
+	(void)weir_error_set(&s->fatal, WEIR_FATAL, "%s: %s", what, why);
+}
+
+static void
+take_assignment(struct weir_source *s, const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < list->cnt; i++) {
+		uint32_t topic = topic_index(s, list->elems[i].topic);
+		if (topic != UINT32_MAX)
+			owned_at(s, (uint32_t)list->elems[i].partition)->assigned[topic] = true;
+	}
+	struct weir_start *starts = weir_calloc(s->owned_cap + 1, sizeof(*starts));
+	uint32_t count = 0;
+	for (uint32_t p = 0; p < s->owned_cap; p++) {
+		if (is_whole(s, &s->owned[p]))
+			starts[count++].partition = p;
+		else if (is_touched(s, &s->owned[p]))
+			fail(s, "assignment",
+			    "a partition's topics are not all here: use the range assignor and equal partition counts");
+	}
+	bool ready = !s->failed && s->opts.on_assign(s->opts.ctx, starts, count);
+	for (uint32_t i = 0; ready && i < count; i++)
+		memcpy(s->owned[starts[i].partition].position, starts[i].offsets, sizeof(starts[i].offsets));
+	free(starts);
+	if (!ready) {
+		for (uint32_t p = 0; p < s->owned_cap; p++)
+			close_queues(s, &s->owned[p]);
+	}
+	rd_kafka_resp_err_t code = assign_all(s);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		fail(s, "assign", rd_kafka_err2str(code));
+}
+
+static void
+give_back(struct weir_source *s, bool lost)
+{
+	uint32_t *partitions = weir_calloc(s->owned_cap + 1, sizeof(*partitions));
+	uint32_t count = 0;
+	for (uint32_t p = 0; p < s->owned_cap; p++)
+		if (is_whole(s, &s->owned[p]))
+			partitions[count++] = p;
+	s->opts.on_revoke(s->opts.ctx, partitions, count, lost);
+	free(partitions);
+	(void)rd_kafka_assign(s->rk, NULL);
+	for (uint32_t p = 0; p < s->owned_cap; p++)
+		close_queues(s, &s->owned[p]);
+}
+
+static void
+on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct weir_source *s = opaque;
+	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
+		take_assignment(s, list);
+	else
+		give_back(s, rd_kafka_assignment_lost(rk) != 0);
+}
+
+static rd_kafka_conf_t *
+consumer_conf(const struct weir_source_opts *opts, struct weir_error *err)
+{
+	const struct weir_settings *settings = opts->settings;
+	rd_kafka_conf_t *conf = weir_kafka_conf(settings, err);
+	if (conf == NULL)
+		return NULL;
+	char number[32];
+	conf_default(conf, settings, "group.id", settings->kafka_group);
+	conf_default(conf, settings, "partition.assignment.strategy", "range");
+	conf_default(conf, settings, "enable.auto.commit", "false");
+	conf_default(conf, settings, "enable.auto.offset.store", "false");
+	conf_default(conf, settings, "auto.offset.reset", "error");
+	conf_default(conf, settings, "enable.partition.eof", "true");
+	conf_default(conf, settings, "fetch.wait.max.ms", "5");
+	conf_default(conf, settings, "fetch.error.backoff.ms", "50");
+	conf_default(conf, settings, "queued.min.messages", "10000000");
+	conf_default(conf, settings, "fetch.message.max.bytes", "4194304");
+	(void)snprintf(number, sizeof(number), "%u", settings->kafka_queue_kb);
+	conf_default(conf, settings, "queued.max.messages.kbytes", number);
+	(void)snprintf(number, sizeof(number), "%u", settings->kafka_session_ms);
+	conf_default(conf, settings, "session.timeout.ms", number);
+	(void)snprintf(number, sizeof(number), "%u", settings->kafka_session_ms / 5);
+	conf_default(conf, settings, "heartbeat.interval.ms", number);
+	if (settings->kafka_instance != NULL && settings->kafka_instance[0] != '\0') {
+		char member[256];
+		(void)snprintf(member, sizeof(member), "%s-%u", settings->kafka_instance, opts->lane);
+		conf_default(conf, settings, "group.instance.id", member);
+	}
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	return conf;
+}
+
+enum weir_class
+weir_source_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
+{
+	static const uint64_t ONE = 1;
+	char text[512];
+	struct weir_source *s = weir_calloc(1, sizeof(*s));
+	s->magic = SOURCE_MAGIC;
+	s->opts = *opts;
+	rd_kafka_conf_t *conf = consumer_conf(opts, err);
+	if (conf == NULL) {
+		free(s);
+		return WEIR_FATAL;
+	}
+	rd_kafka_conf_set_opaque(conf, s);
+	s->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (s->rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		free(s);
+		return weir_error_set(err, WEIR_FATAL, "kafka consumer: %s", text);
+	}
+	(void)rd_kafka_poll_set_consumer(s->rk);
+	rd_kafka_queue_t *events = rd_kafka_queue_get_consumer(s->rk);
+	rd_kafka_queue_io_event_enable(events, opts->bell_fd, &ONE, sizeof(ONE));
+	rd_kafka_queue_destroy(events);
+	s->raw = weir_calloc(BATCH_MAX, sizeof(*s->raw));
+	s->messages = weir_calloc(BATCH_MAX, sizeof(*s->messages));
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new((int)opts->topic_count);
+	for (uint32_t i = 0; i < opts->topic_count; i++)
+		(void)rd_kafka_topic_partition_list_add(topics, opts->topics[i], RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t code = rd_kafka_subscribe(s->rk, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	*source_out = s;
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		   ? WEIR_OK
+		   : weir_error_set(err, WEIR_FATAL, "subscribe: %s", rd_kafka_err2str(code));
+}
+
+void
+weir_source_close(struct weir_source *s)
+{
+	if (s == NULL)
+		return;
+	WEIR_CHECK_MAGIC(s, SOURCE_MAGIC);
+	(void)rd_kafka_consumer_close(s->rk);
+	for (uint32_t p = 0; p < s->owned_cap; p++)
+		close_queues(s, &s->owned[p]);
+	rd_kafka_destroy(s->rk);
+	free(s->owned);
+	free(s->raw);
+	free(s->messages);
+	s->magic = 0;
+	free(s);
+}
+
+enum weir_class
+weir_source_poll(struct weir_source *s, struct weir_error *err)
+{
+	for (int i = 0; i < 16; i++) {
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(s->rk, 0);
+		if (message == NULL)
+			break;
+		if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+			weir_log(WEIR_LOG_WARN, "kafka_event", "%s", rd_kafka_message_errstr(message));
+		if (message->err == RD_KAFKA_RESP_ERR__FATAL)
+			fail(s, "kafka", rd_kafka_message_errstr(message));
+		rd_kafka_message_destroy(message);
+	}
+	if (!s->failed)
+		return WEIR_OK;
+	*err = s->fatal;
+	return WEIR_FATAL;
+}
+
+/* Errors that come in a partition's queue. True when the partition cannot go on. */
+static bool
+queue_error(const struct owned *owned, uint32_t topic, const rd_kafka_message_t *message, struct weir_error *err)
+{
+	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+		(void)weir_error_set(err, WEIR_FATAL,
+		    "%s [%d]: Kafka no longer holds offset %lld, where the stored state ends: counting on would not be "
+		    "exact",
+		    rd_kafka_topic_name(message->rkt), message->partition, (long long)owned->position[topic]);
+		return true;
+	}
+	weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%d]: %s", rd_kafka_topic_name(message->rkt), message->partition,
+	    rd_kafka_message_errstr(message));
+	return false;
+}
+
+enum weir_class
+weir_source_next(struct weir_source *s, uint32_t topic, uint32_t partition, uint32_t max, struct weir_batch *batch,
+    struct weir_error *err)
+{
+	if (partition >= s->owned_cap || s->owned[partition].queue[topic] == NULL)
+		return WEIR_RETRY;
+	struct owned *owned = &s->owned[partition];
+	ssize_t got = rd_kafka_consume_batch_queue(owned->queue[topic], 0, s->raw, max < BATCH_MAX ? max : BATCH_MAX);
+	if (got <= 0)
+		return WEIR_RETRY;
+	*batch = (struct weir_batch){.messages = s->messages, .priv = (void *)got};
+	enum weir_class class = WEIR_OK;
+	for (ssize_t i = 0; i < got; i++) {
+		const rd_kafka_message_t *raw = s->raw[i];
+		if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+			batch->end = true;
+			continue;
+		}
+		if (raw->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+			if (queue_error(owned, topic, raw, err))
+				class = WEIR_FATAL;
+			continue;
+		}
+		if (raw->offset < owned->position[topic])
+			continue; /* fetched before a rewind to a later place */
+		batch->end = false;
+		rd_kafka_timestamp_type_t type;
+		int64_t ms = rd_kafka_message_timestamp(raw, &type);
+		s->messages[batch->count++] = (struct weir_message){
+		    .key = {raw->key, raw->key_len},
+		    .value = {raw->payload, raw->len},
+		    .offset = raw->offset,
+		    .timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms <= 0 ? 0 : ms * 1000,
+		};
+		owned->position[topic] = raw->offset + 1;
+	}
+	if (class != WEIR_OK)
+		weir_source_release(s, batch);
+	return class;
+}
+
+void
+weir_source_release(struct weir_source *s, struct weir_batch *batch)
+{
+	ssize_t count = (ssize_t)batch->priv;
+	for (ssize_t i = 0; i < count; i++)
+		rd_kafka_message_destroy(s->raw[i]);
+	*batch = (struct weir_batch){0};
+}
+
+enum weir_class
+weir_source_rewind(struct weir_source *s, const struct weir_start *start, struct weir_error *err)
+{
+	if (start->partition >= s->owned_cap || !is_whole(s, &s->owned[start->partition]))
+		return WEIR_OK; /* no longer ours */
+	struct owned *owned = &s->owned[start->partition];
+	/* What the queue still holds is from the old position; the assign's version barrier outdates it. */
+	memcpy(owned->position, start->offsets, sizeof(owned->position));
+	owned->dropped = false;
+	rd_kafka_resp_err_t code = assign_all(s);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_OK
+						  : weir_error_set(err, WEIR_FATAL, "assign: %s", rd_kafka_err2str(code));
+}
+
+void
+weir_source_drop(struct weir_source *s, uint32_t partition)
+{
+	if (partition >= s->owned_cap || !is_whole(s, &s->owned[partition]) || s->owned[partition].dropped)
+		return;
+	s->owned[partition].dropped = true;
+	(void)assign_all(s);
+}
+
+void
+weir_source_commit(struct weir_source *s, const struct weir_start *start)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)s->opts.topic_count);
+	for (uint32_t t = 0; t < s->opts.topic_count; t++)
+		if (start->offsets[t] >= 0)
+			rd_kafka_topic_partition_list_add(list, s->opts.topics[t], (int32_t)start->partition)->offset =
+			    start->offsets[t];
+	if (list->cnt > 0)
+		(void)rd_kafka_commit(s->rk, list, 1);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+int64_t
+weir_source_lag(struct weir_source *s, uint32_t topic, uint32_t partition, int64_t offset)
+{
+	int64_t low, high;
+	if (rd_kafka_get_watermark_offsets(s->rk, s->opts.topics[topic], (int32_t)partition, &low, &high) !=
+		RD_KAFKA_RESP_ERR_NO_ERROR ||
+	    high < 0)
+		return 0;
+	if (offset < 0)
+		offset = low;
+	return high > offset ? high - offset : 0;
+}

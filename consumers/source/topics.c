@@ -1,0 +1,69 @@
+/*
+ * Checks at start that all topics are there and that the inputs are co-partitioned with the cards topic: what a user gets
+ * wrong first is answered with the topics' names, not with a hang.
+ */
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+
+#include "consumers/source/source.h"
+
+static const rd_kafka_metadata_topic_t *
+find(const rd_kafka_metadata_t *metadata, const char *topic)
+{
+	for (int i = 0; i < metadata->topic_cnt; i++)
+		if (strcmp(metadata->topics[i].topic, topic) == 0 && metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			return &metadata->topics[i];
+	return NULL;
+}
+
+static enum weir_class
+compare(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t topic_count, const char *const *others,
+    uint32_t other_count, uint32_t *partitions_out, struct weir_error *err)
+{
+	char missing[256] = "";
+	for (uint32_t i = 0; i < topic_count + other_count; i++) {
+		const char *topic = i < topic_count ? topics[i] : others[i - topic_count];
+		size_t len = strlen(missing);
+		if (find(metadata, topic) == NULL)
+			(void)snprintf(missing + len, sizeof(missing) - len, "%s%s", len > 0 ? ", " : "", topic);
+	}
+	if (missing[0] != '\0')
+		return weir_error_set(err, WEIR_FATAL, "Kafka has no topic %s: create it (weir creates none)", missing);
+	int partitions = find(metadata, topics[0])->partition_cnt;
+	for (uint32_t i = 1; i < topic_count; i++) {
+		int other = find(metadata, topics[i])->partition_cnt;
+		if (other != partitions)
+			return weir_error_set(err, WEIR_FATAL,
+			    "topic %s has %d partitions, %s has %d: they must be equal, a card's records and its reference "
+			    "data share a partition",
+			    topics[0], partitions, topics[i], other);
+	}
+	*partitions_out = (uint32_t)partitions;
+	return WEIR_OK;
+}
+
+enum weir_class
+weir_source_check_topics(const struct weir_settings *settings, const char *const *topics, uint32_t topic_count,
+    const char *const *others, uint32_t other_count, uint32_t timeout_ms, uint32_t *partitions_out, struct weir_error *err)
+{
+	char text[256];
+	rd_kafka_conf_t *conf = weir_kafka_conf(settings, err);
+	if (conf == NULL)
+		return WEIR_FATAL;
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		return weir_error_set(err, WEIR_FATAL, "kafka: %s", text);
+	}
+	const rd_kafka_metadata_t *metadata = NULL;
+	rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, (int)timeout_ms);
+	enum weir_class class;
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		class = compare(metadata, topics, topic_count, others, other_count, partitions_out, err);
+	else
+		class = weir_error_set(err, WEIR_RETRY, "Kafka at %s: %s", settings->kafka_brokers, rd_kafka_err2str(code));
+	if (metadata != NULL)
+		rd_kafka_metadata_destroy(metadata);
+	rd_kafka_destroy(rk);
+	return class;
+}

@@ -1,0 +1,19 @@
+/*
+ * Intents: written to Redis before the first call for a card (docs/ARCHITECTURE.md "Commands against a crash"), on the
+ * dispatcher's thread, through a connection of its own with a short timeout: a Redis that does not answer costs a bounded
+ * wait and a counter, and enforcement goes on.
+ */
+#ifndef WEIR_PIPELINE_INTENTS_H
+#define WEIR_PIPELINE_INTENTS_H
+
+#include "pipeline/dispatch/dispatch.h"
+
+struct weir_intents;
+struct weir_intents *weir_intents_new(const struct weir_settings *settings);
+void weir_intents_free(struct weir_intents *intents);
+/* A weir_intent_fn; ctx is the weir_intents. */
+void weir_intents_write(void *ctx, const struct weir_command_offer *offers, uint32_t count);
+/* Offers whose intent could not be written; any thread. */
+uint64_t weir_intents_skipped(const struct weir_intents *intents);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * A lane: one thread that owns partitions and takes records from Kafka to counters, commands and flushes.
+ *
+ * Each round: group events, answers of the store, results of the dispatcher, then for each partition its reference data
+ * before its records, then flushes that are due. Sleeps on one eventfd when a round found nothing. See
+ * docs/ARCHITECTURE.md.
+ */
+#ifndef WEIR_PIPELINE_LANE_H
+#define WEIR_PIPELINE_LANE_H
+
+#include <stdatomic.h>
+
+#include "consumers/source/source.h"
+#include "pipeline/dispatch/dispatch.h"
+#include "pipeline/stage/letters.h"
+#include "pipeline/stage/run.h"
+
+struct weir_lane;
+
+/* What lanes share; owned by the run, outlives them. */
+struct weir_lane_shared {
+	const struct weir_settings *settings;
+	const char *topics[WEIR_TOPICS_MAX];        /* inputs, then cards */
+	const char *positions[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
+	uint32_t topic_count;
+	struct weir_dispatch *dispatch;
+	struct weir_letters *letters;
+	const char *owner_name;
+	void (*event)(void *ctx, const struct weir_run_event *event); /* for the live view; rare */
+	void *event_ctx;
+};
+
+/* Running totals; the lane stores, anyone loads (relaxed: each is a figure by itself). */
+struct weir_lane_counters {
+	_Atomic uint64_t messages, records, counted, duplicates, late, filtered, parked;
+	_Atomic uint64_t rejected[WEIR_REJECT_COUNT];
+	_Atomic uint64_t bytes_up, bytes_down, cards, suspends, resumes;
+	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
+	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
+	_Atomic int64_t lag;
+	_Atomic uint32_t partitions, partitions_ready;
+	_Atomic uint64_t fold_us, idle_us; /* time spent in rounds that did something, and asleep */
+};
+
+enum weir_class weir_lane_start(
+    const struct weir_lane_shared *shared, uint32_t number, struct weir_lane **lane_out, struct weir_error *err);
+/* Asks the lane to flush, leave its group and end. */
+void weir_lane_stop(struct weir_lane *lane);
+void weir_lane_join(struct weir_lane *lane);
+void weir_lane_free(struct weir_lane *lane);
+/* Wakes the lane. Any thread. */
+void weir_lane_ring(struct weir_lane *lane);
+const struct weir_lane_counters *weir_lane_counters_of(const struct weir_lane *lane);
+struct weir_store;
+struct weir_store *weir_lane_store(const struct weir_lane *lane);
+/* True when the lane ended by itself; err says why. */
+bool weir_lane_failed(const struct weir_lane *lane, struct weir_error *err);
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * Flushes: a partition's changes and its position as one fenced transaction, built by the lane, sent by the store thread
+ * while the lane folds on.
+ *
+ * One flush a partition at a time. It is encoded when it is due and nothing is parked (position and state must be one), and
+ * handed to the store when the letters posted before it are acknowledged.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/base/log.h"
+#include "pipeline/stage/lane_priv.h"
+#include "pipeline/store/resp.h"
+
+struct flush_writer {
+	struct weir_buf *body;
+	const char *prefix;
+	uint32_t partition;
+	uint32_t commands;
+	struct weir_u64_list *intents;
+};
+
+static void
+write_page(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 3);
+	weir_resp_text(w->body, "SET");
+	weir_resp_key(w->body, w->prefix, w->partition, "%c:%u", slab, page);
+	weir_resp_bulk(w->body, data, len);
+	w->commands++;
+}
+
+static void
+write_setrange(struct flush_writer *w, uint32_t offset, const uint8_t *data, uint32_t len)
+{
+	weir_resp_i64(w->body, offset);
+	weir_resp_bulk(w->body, data, len);
+	w->commands++;
+}
+
+static void
+write_range(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 4);
+	weir_resp_text(w->body, "SETRANGE");
+	weir_resp_key(w->body, w->prefix, w->partition, "%c:%u", slab, page);
+	write_setrange(w, offset, data, len);
+}
+
+static void
+write_past(void *ctx, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 4);
+	weir_resp_text(w->body, "SETRANGE");
+	weir_resp_key(w->body, w->prefix, w->partition, "y:%u:%u", cycle, page);
+	write_setrange(w, offset, data, len);
+}
+
+static uint8_t *
+write_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 3);
+	weir_resp_text(w->body, "APPEND");
+	weir_resp_key(w->body, w->prefix, w->partition, "m:%lld:%u", (long long)hour, bucket);
+	w->commands++;
+	return weir_resp_reserve(w->body, len);
+}
+
+static uint8_t *
+write_directory(void *ctx, uint32_t bucket, uint32_t len)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 3);
+	weir_resp_text(w->body, "APPEND");
+	weir_resp_key(w->body, w->prefix, w->partition, "d:%u", bucket);
+	w->commands++;
+	return weir_resp_reserve(w->body, len);
+}
+
+static void
+write_name(void *ctx, struct weir_slice name)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 3);
+	weir_resp_text(w->body, "RPUSH");
+	weir_resp_key(w->body, w->prefix, w->partition, "n");
+	weir_resp_bulk(w->body, name.data, name.len);
+	w->commands++;
+}
+
+static void
+write_reference(void *ctx, struct weir_slice field, struct weir_slice json)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 4);
+	weir_resp_text(w->body, "HSET");
+	weir_resp_key(w->body, w->prefix, w->partition, "r");
+	weir_resp_bulk(w->body, field.data, field.len);
+	weir_resp_bulk(w->body, json.data, json.len);
+	w->commands++;
+}
+
+static void
+write_intent_done(void *ctx, uint32_t slot)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 3);
+	weir_resp_text(w->body, "HDEL");
+	weir_resp_key(w->body, w->prefix, w->partition, "i");
+	weir_resp_i64(w->body, slot);
+	w->commands++;
+	weir_u64_list_push(w->intents, slot);
+}
+
+/* The header: counts of slots, stream time, and the position that the rest of the transaction stands for. */
+static void
+write_header(const struct lane_partition *lp, struct flush_writer *w)
+{
+	const struct weir_lane_shared *shared = lp->lane->shared;
+	const struct weir_partition *p = lp->core;
+	uint32_t topics = 0;
+	for (uint32_t t = 0; t < shared->topic_count; t++)
+		topics += lp->position[t] >= 0;
+	weir_resp_command(w->body, 2 + 14 + 2 * topics);
+	weir_resp_text(w->body, "HSET");
+	weir_resp_key(w->body, w->prefix, w->partition, "h");
+	const struct {
+		const char *name;
+		int64_t value;
+	} fields[] = {{"format", 1}, {"stream_time_us", p->stream_time_us}, {"cards", p->cards.used},
+	    {"terms", p->terms.used}, {"enforcements", p->enforcements.used}, {"sessions", p->sessions.used},
+	    {WEIR_FLUSH_FIELD, lp->flush_number}};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		weir_resp_text(w->body, fields[i].name);
+		weir_resp_i64(w->body, fields[i].value);
+	}
+	char name[300];
+	for (uint32_t t = 0; t < shared->topic_count; t++) {
+		if (lp->position[t] < 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "o:%s", shared->topics[t]);
+		weir_resp_text(w->body, name);
+		weir_resp_i64(w->body, lp->position[t]);
+	}
+	w->commands++;
+}
+
+/* Marks beyond the horizon go in whole hours, 256 keys in one command; a day at most per flush. */
+static void
+purge_marks(struct lane_partition *lp, struct flush_writer *w)
+{
+	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
+	int64_t until = stream_hour - lp->lane->shared->settings->dedupe_horizon_h - 2;
+	for (int n = 0; n < 24 && lp->purge_hour < until; n++, lp->purge_hour++) {
+		weir_resp_command(w->body, 1 + WEIR_SHARDS);
+		weir_resp_text(w->body, "UNLINK");
+		for (uint32_t b = 0; b < WEIR_SHARDS; b++)
+			weir_resp_key(w->body, w->prefix, w->partition, "m:%lld:%u", (long long)lp->purge_hour, b);
+		w->commands++;
+	}
+}
+
+/* Past cycles older than those kept (CYC-3), when the oldest current cycle moves on. */
+static void
+purge_cycles(struct lane_partition *lp, struct flush_writer *w)
+{
+	int32_t oldest = INT32_MAX;
+	for (uint32_t i = 0; i < lp->core->carrier_count; i++)
+		if (lp->core->carriers[i].known && lp->core->carriers[i].current.number < oldest)
+			oldest = lp->core->carriers[i].current.number;
+	int32_t until = oldest - (int32_t)lp->lane->shared->settings->cycles_kept - 2;
+	uint32_t pages = (lp->core->cards.used + 255) / 256;
+	if (oldest == INT32_MAX || until <= lp->purge_cycle || until < 0 || pages == 0)
+		return;
+	lp->purge_cycle = until;
+	weir_resp_command(w->body, 1 + pages);
+	weir_resp_text(w->body, "UNLINK");
+	for (uint32_t page = 0; page < pages; page++)
+		weir_resp_key(w->body, w->prefix, w->partition, "y:%d:%u", until, page);
+	w->commands++;
+}
+
+static void
+encode(struct lane_partition *lp)
+{
+	const struct weir_settings *settings = lp->lane->shared->settings;
+	struct weir_store_request *request = weir_calloc(1, sizeof(*request));
+	request->kind = WEIR_STORE_FLUSH;
+	request->partition = lp->number;
+	request->owner = lp;
+	request->epoch = lp->epoch;
+	memcpy(request->offsets_before, lp->stored, sizeof(lp->stored));
+	memcpy(request->offsets_after, lp->position, sizeof(lp->position));
+	request->offsets_before[lp->lane->shared->topic_count] = lp->flush_number;
+	request->offsets_after[lp->lane->shared->topic_count] = ++lp->flush_number;
+	struct flush_writer w = {.body = &request->body,
+	    .prefix = settings->redis_prefix,
+	    .partition = lp->number,
+	    .intents = &lp->flush_intents};
+	const struct weir_writer writer = {&w, write_page, write_range, write_past, write_marks, write_directory,
+	    write_name, write_reference, write_intent_done};
+	write_header(lp, &w);
+	weir_partition_encode(lp->core, &writer, settings->flush_sparse_slots);
+	purge_marks(lp, &w);
+	purge_cycles(lp, &w);
+	weir_buf_append(&request->body, lp->audits.data, lp->audits.len);
+	request->commands = w.commands + lp->audit_commands;
+	lp->audits.len = 0;
+	lp->audit_commands = 0;
+	lp->changed = false;
+	lp->flush = request;
+	lp->box->generation ^= 1; /* letters from here on belong to the next flush */
+}
+
+static void
+send(struct lane_partition *lp)
+{
+	if (!weir_letterbox_closed_empty(lp->box))
+		return;
+	if (atomic_load_explicit(&lp->box->failed, memory_order_relaxed)) {
+		lane_stop_partition(lp, "a dead letter or audit entry was refused by Kafka for good");
+		return;
+	}
+	if (weir_store_submit(lp->lane->store, lp->flush)) {
+		lp->flush_sent = true;
+		lp->requests++;
+	}
+}
+
+void
+lane_flush_round(struct lane_partition *lp, int64_t now_us)
+{
+	if (lp->state != LANE_RUNNING)
+		return;
+	if (lp->flush != NULL) {
+		if (!lp->flush_sent)
+			send(lp);
+		return;
+	}
+	if (!lp->changed || now_us < lp->flush_due_us || lp->core->parked.n > 0 || !weir_letterbox_closed_empty(lp->box))
+		return;
+	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;
+	encode(lp);
+	lp->flush_due_us = lp->flush_due_us + interval_us > now_us ? lp->flush_due_us + interval_us : now_us + interval_us;
+	send(lp);
+}
+
+bool
+lane_is_held(const struct lane_partition *lp, int64_t now_us)
+{
+	const struct weir_settings *settings = lp->lane->shared->settings;
+	if (lp->core->parked.n > 0 &&
+	    (lp->core->parked.n >= settings->lane_parked_max || (lp->flush == NULL && now_us >= lp->flush_due_us)))
+		return true;
+	uint64_t waiting = lp->flush != NULL ? lp->flush->body.len : 0;
+	return waiting + weir_partition_unflushed(lp->core) + lp->audits.len >= settings->flush_unflushed_max;
+}
+
+#define FETCHES_PER_REQUEST 256u
+
+/* The wishes lie behind the fetches in one allocation, so that answers find them. */
+static void
+fetch_some(struct lane_partition *lp, const struct weir_wish *wishes, uint32_t count)
+{
+	struct weir_store_request *request = weir_calloc(1, sizeof(*request));
+	request->kind = WEIR_STORE_FETCH;
+	request->partition = lp->number;
+	request->owner = lp;
+	request->fetch_count = count;
+	request->fetches = weir_calloc(count, sizeof(*request->fetches) + sizeof(*wishes));
+	memcpy(request->fetches + count, wishes, count * sizeof(*wishes));
+	for (uint32_t i = 0; i < count; i++) {
+		struct weir_store_fetch *fetch = &request->fetches[i];
+		const struct weir_wish *wish = &wishes[i];
+		if (!wish->past) {
+			(void)snprintf(fetch->key, sizeof(fetch->key), "m:%lld:%u", (long long)wish->hour_or_cycle,
+			    wish->bucket_or_slot);
+			continue;
+		}
+		(void)snprintf(fetch->key, sizeof(fetch->key), "y:%lld:%u", (long long)wish->hour_or_cycle,
+		    wish->bucket_or_slot / 256);
+		fetch->from = wish->bucket_or_slot % 256 * (uint32_t)sizeof(struct weir_past_slot);
+		fetch->len = sizeof(struct weir_past_slot);
+	}
+	lp->requests++;
+	lp->fetching++;
+	while (!weir_store_submit(lp->lane->store, request))
+		(void)poll(NULL, 0, 1);
+}
+
+void
+lane_fetch_wishes(struct lane_partition *lp)
+{
+	struct weir_partition *p = lp->core;
+	for (uint32_t at = 0; at < p->wish_count; at += FETCHES_PER_REQUEST) {
+		uint32_t left = p->wish_count - at;
+		fetch_some(lp, p->wishes + at, left < FETCHES_PER_REQUEST ? left : FETCHES_PER_REQUEST);
+	}
+	p->wish_count = 0;
+}

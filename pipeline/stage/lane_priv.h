@@ -1,0 +1,102 @@
+/* What the files of the lane share among themselves. */
+#ifndef WEIR_PIPELINE_LANE_PRIV_H
+#define WEIR_PIPELINE_LANE_PRIV_H
+
+#include <pthread.h>
+
+#include "aggregators/partition.h"
+#include "consumers/decode/decode.h"
+#include "pipeline/stage/lane.h"
+#include "pipeline/store/store.h"
+
+#define WEIR_FLUSH_TOPIC "#flush" /* the flush number lies among the positions, under a name no topic can have */
+#define WEIR_FLUSH_FIELD "o:" WEIR_FLUSH_TOPIC
+
+enum lane_state {
+	LANE_TAKING, /* the store is loading it */
+	LANE_RUNNING,
+	LANE_FENCED,  /* another owner was seen; waiting for the group to agree, else taken again */
+	LANE_STOPPED, /* cannot go on exactly; said so */
+	LANE_GONE,    /* given back; kept until its last request has come back */
+};
+
+struct lane_partition {
+	struct weir_lane *lane;
+	struct weir_partition *core; /* owned by the store thread while taking */
+	uint32_t number;
+	enum lane_state state;
+	uint64_t epoch;
+	uint32_t requests;                 /* with the store */
+	int64_t position[WEIR_TOPICS_MAX]; /* next offset to fold */
+	int64_t stored[WEIR_TOPICS_MAX];   /* as the header holds it */
+	bool at_end[WEIR_TOPICS_MAX];      /* reached the end once since it was taken */
+	bool settled;                      /* reached the end of all topics; unknown states were offered */
+	bool restart_offers;               /* offers on their way come from stored state */
+	int64_t flush_due_us;
+	struct weir_store_request *flush; /* encoded, waiting for letters or with the store */
+	bool flush_sent;
+	int64_t flush_number;               /* of the last flush encoded: tells two flushes at one position apart */
+	struct weir_u64_list flush_intents; /* card slots whose intent that flush deletes: offers for them wait */
+	uint32_t fetching;                  /* FETCH requests with the store */
+	struct weir_buf audits;             /* RESP of audit entries since the last encode */
+	uint32_t audit_commands;
+	struct weir_letterbox *box;
+	int64_t purge_hour; /* marks of hours up to here are deleted */
+	int32_t purge_cycle;
+	int64_t retake_us;
+	bool drop_due; /* stopped, and still being fetched */
+	bool changed;  /* something to flush */
+};
+
+struct weir_lane {
+	const struct weir_lane_shared *shared;
+	uint32_t number;
+	int bell_fd;
+	pthread_t thread;
+	_Atomic bool stop;   /* relaxed: the bell orders nothing, the loop only ends */
+	_Atomic bool failed; /* release after error is written, acquire before it is read */
+	struct weir_error error;
+	struct weir_source *source;
+	struct weir_store *store;
+	struct weir_decoder *decoders[WEIR_INPUTS_MAX];
+	struct weir_records records;
+	struct lane_partition **partitions; /* by place in the list */
+	uint32_t partition_count, partition_cap;
+	bool assigning;                /* within on_assign: partitions start together when it returns */
+	struct weir_letterbox **boxes; /* by partition number, for the lane's life */
+	uint32_t box_cap;
+	struct weir_partition_stats gone; /* sums of partitions given back */
+	uint64_t messages;
+	uint64_t commands_sent, commands_confirmed, commands_failed;
+	struct weir_buf json; /* scratch */
+	struct weir_lane_counters counters;
+};
+
+int64_t lane_now_us(void);
+/* Ends the lane with an error. */
+void lane_fail(struct weir_lane *lane, const struct weir_error *err);
+
+/* lane_take.c */
+bool lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count);
+void lane_on_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool lost);
+struct lane_partition *lane_find(struct weir_lane *lane, uint32_t number);
+/* Waits on the bell at most timeout_us, then takes all answers of the store. */
+void lane_wait(struct weir_lane *lane, int64_t timeout_us);
+void lane_take_again(struct lane_partition *lp);
+void lane_stop_partition(struct lane_partition *lp, const char *why);
+
+/* lane_flush.c */
+void lane_flush_round(struct lane_partition *lp, int64_t now_us);
+void lane_fetch_wishes(struct lane_partition *lp);
+/* Takes what came back from the store; true when there was something. */
+bool lane_store_answers(struct weir_lane *lane);
+/* Must the partition not fold now (waiting for look-ups, or too much unflushed)? */
+bool lane_is_held(const struct lane_partition *lp, int64_t now_us);
+
+/* lane_effects.c */
+bool lane_dispatch_results(struct weir_lane *lane);
+/* Offers, audits and rejects that the core left; batch holds the raw bytes of rejected records (NULL = none). */
+void lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch);
+void lane_count_latency(struct weir_lane *lane, int64_t latency_us);
+
+#endif

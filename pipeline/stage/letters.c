@@ -1,0 +1,184 @@
+/* The producer of dead letters and audit entries; see letters.h. */
+#include "pipeline/stage/letters.h"
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/base/log.h"
+
+#define VALUE_MAX_AFTER_REFUSAL 524288u /* bytes of a dead letter that the broker found too large */
+
+struct weir_letters {
+	const struct weir_settings *settings;
+	rd_kafka_t *rk;
+	pthread_t thread;
+	_Atomic bool stop; /* relaxed: only ends the loop */
+};
+
+/* A box and its generation in one pointer: boxes are aligned, the lowest bit is free. */
+static void *
+opaque_of(struct weir_letterbox *box)
+{
+	return (void *)((uintptr_t)box | box->generation);
+}
+
+static void
+acknowledge(void *opaque)
+{
+	static const uint64_t ONE = 1;
+	struct weir_letterbox *box = (struct weir_letterbox *)((uintptr_t)opaque & ~(uintptr_t)1);
+	uint32_t generation = (uintptr_t)opaque & 1;
+	int fd = box->bell_fd;
+	if (atomic_fetch_sub_explicit(&box->outstanding[generation], 1, memory_order_release) == 1)
+		(void)!write(fd, &ONE, sizeof(ONE));
+}
+
+/* Too large for the broker: its beginning, with the full length in a header, is better than a stopped partition. */
+static bool
+send_cut(rd_kafka_t *rk, const rd_kafka_message_t *message)
+{
+	rd_kafka_headers_t *headers = NULL;
+	if (message->len <= VALUE_MAX_AFTER_REFUSAL)
+		return false;
+	if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		headers = rd_kafka_headers_copy(headers);
+	else
+		headers = rd_kafka_headers_new(1);
+	char length[24];
+	(void)snprintf(length, sizeof(length), "%zu", message->len);
+	(void)rd_kafka_header_add(headers, "cut_from_bytes", -1, length, -1);
+	rd_kafka_resp_err_t code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(rd_kafka_topic_name(message->rkt)),
+	    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(message->key, message->key_len),
+	    RD_KAFKA_V_VALUE(message->payload, VALUE_MAX_AFTER_REFUSAL), RD_KAFKA_V_HEADERS(headers),
+	    RD_KAFKA_V_OPAQUE(message->_private), RD_KAFKA_V_END);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_headers_destroy(headers);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void
+on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+	(void)opaque;
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && send_cut(rk, message))
+			return;
+		struct weir_letterbox *box = (struct weir_letterbox *)((uintptr_t)message->_private & ~(uintptr_t)1);
+		weir_log(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s", rd_kafka_topic_name(message->rkt),
+		    rd_kafka_err2str(message->err));
+		if (message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE && message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+			atomic_store_explicit(&box->failed, true, memory_order_relaxed);
+	}
+	acknowledge(message->_private);
+}
+
+static void *
+run(void *arg)
+{
+	struct weir_letters *letters = arg;
+	while (!atomic_load_explicit(&letters->stop, memory_order_relaxed))
+		(void)rd_kafka_poll(letters->rk, 100);
+	return NULL;
+}
+
+static void
+on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	(void)rk;
+	weir_log(level <= 4 ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, "kafka", "%s: %s", facility, text);
+}
+
+enum weir_class
+weir_letters_start(const struct weir_settings *settings, struct weir_letters **letters_out, struct weir_error *err)
+{
+	char text[512];
+	rd_kafka_conf_t *conf = weir_kafka_conf(settings, err);
+	if (conf == NULL)
+		return WEIR_FATAL;
+	static const char *const FIXED[][2] = {{"enable.idempotence", "true"}, {"linger.ms", "5"},
+	    {"message.timeout.ms", "0"}, {"message.max.bytes", "33554432"}, {"compression.codec", "lz4"}};
+	for (size_t i = 0; i < sizeof(FIXED) / sizeof(FIXED[0]); i++)
+		(void)rd_kafka_conf_set(conf, FIXED[i][0], FIXED[i][1], text, sizeof(text));
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	if (rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		return weir_error_set(err, WEIR_FATAL, "kafka producer: %s", text);
+	}
+	struct weir_letters *letters = weir_calloc(1, sizeof(*letters));
+	letters->settings = settings;
+	letters->rk = rk;
+	WEIR_CHECK(pthread_create(&letters->thread, NULL, run, letters) == 0);
+	*letters_out = letters;
+	return WEIR_OK;
+}
+
+void
+weir_letters_stop(struct weir_letters *letters, uint32_t grace_ms)
+{
+	if (letters == NULL)
+		return;
+	(void)rd_kafka_flush(letters->rk, (int)grace_ms);
+	atomic_store_explicit(&letters->stop, true, memory_order_relaxed);
+	(void)pthread_join(letters->thread, NULL);
+	(void)rd_kafka_purge(letters->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	(void)rd_kafka_poll(letters->rk, 100);
+	rd_kafka_destroy(letters->rk);
+	free(letters);
+}
+
+/* Posts; waits while the producer's queue is full (bounded memory; the lane slows down to what Kafka takes). */
+static void
+post(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, struct weir_slice key,
+    struct weir_slice value, rd_kafka_headers_t *headers)
+{
+	atomic_fetch_add_explicit(&box->outstanding[box->generation], 1, memory_order_relaxed);
+	for (;;) {
+		rd_kafka_resp_err_t code =
+		    rd_kafka_producev(letters->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_KEY(key.data, key.len), RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.len),
+			RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(opaque_of(box)), RD_KAFKA_V_END);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			return;
+		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && value.len > VALUE_MAX_AFTER_REFUSAL) {
+			value.len = VALUE_MAX_AFTER_REFUSAL;
+			continue;
+		}
+		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+			weir_log(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s", topic, rd_kafka_err2str(code));
+			atomic_store_explicit(&box->failed, true, memory_order_relaxed);
+			rd_kafka_headers_destroy(headers);
+			acknowledge(opaque_of(box));
+			return;
+		}
+		(void)usleep(1000);
+	}
+}
+
+void
+weir_letters_dead(struct weir_letters *letters, struct weir_letterbox *box, const struct weir_letter *letter)
+{
+	char number[24];
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
+	(void)rd_kafka_header_add(headers, "reason", -1, weir_reject_name(letter->reject), -1);
+	if (letter->text != NULL)
+		(void)rd_kafka_header_add(headers, "text", -1, letter->text, -1);
+	(void)rd_kafka_header_add(headers, "topic", -1, letter->topic, -1);
+	(void)snprintf(number, sizeof(number), "%u", letter->partition);
+	(void)rd_kafka_header_add(headers, "partition", -1, number, -1);
+	(void)snprintf(number, sizeof(number), "%lld", (long long)letter->offset);
+	(void)rd_kafka_header_add(headers, "offset", -1, number, -1);
+	(void)snprintf(number, sizeof(number), "%u", letter->element);
+	(void)rd_kafka_header_add(headers, "element", -1, number, -1);
+	post(letters, box, letters->settings->topic_dead, letter->key, letter->value, headers);
+}
+
+void
+weir_letters_audit(struct weir_letters *letters, struct weir_letterbox *box, const char *key, struct weir_slice json)
+{
+	post(letters, box, letters->settings->topic_audit, weir_slice_of(key), json, rd_kafka_headers_new(1));
+}

@@ -1,0 +1,56 @@
+/*
+ * Letters: what a stage tells Kafka — dead letters (REC-7) and audit entries (CMD-4) — through one idempotent producer.
+ *
+ * A flush must not store an offset whose letters Kafka has not acknowledged, or a crash would drop them in silence. Each
+ * partition has a letterbox with two generations of counters: letters count in the open generation; a flush closes it by
+ * opening the other one and goes out when the closed one is empty. Letters repeat after a crash (at least once), never
+ * vanish.
+ *
+ * Threads: lanes post; the producer's own thread takes acknowledgements and rings the lane. Not on the record path.
+ */
+#ifndef WEIR_PIPELINE_LETTERS_H
+#define WEIR_PIPELINE_LETTERS_H
+
+#include <stdatomic.h>
+
+#include "aggregators/record.h"
+#include "config/settings/settings.h"
+#include "consumers/source/source.h"
+
+struct weir_letters;
+
+struct weir_letterbox {
+	/* Posted and not yet acknowledged, by generation. Release on decrement, acquire on read: a lane that sees 0 sees
+	 * all acks. */
+	_Atomic int32_t outstanding[2];
+	_Atomic bool failed; /* a letter was refused for good: the partition must stop (relaxed: checked each round) */
+	int bell_fd;         /* eventfd of the lane */
+	uint32_t generation; /* open one; the lane's alone */
+};
+
+enum weir_class weir_letters_start(
+    const struct weir_settings *settings, struct weir_letters **letters_out, struct weir_error *err);
+/* Waits for acknowledgements at most grace_ms, then stops. */
+void weir_letters_stop(struct weir_letters *letters, uint32_t grace_ms);
+
+struct weir_letter {
+	struct weir_slice key;
+	struct weir_slice value;
+	enum weir_reject reject;
+	const char *text;
+	const char *topic; /* source coordinates */
+	uint32_t partition;
+	int64_t offset;
+	uint32_t element;
+};
+void weir_letters_dead(struct weir_letters *letters, struct weir_letterbox *box, const struct weir_letter *letter);
+void weir_letters_audit(struct weir_letters *letters, struct weir_letterbox *box, const char *key, struct weir_slice json);
+
+/* Closes the open generation; true when it has become empty since. Lane's thread. */
+static inline bool
+weir_letterbox_closed_empty(const struct weir_letterbox *box)
+{
+	return atomic_load_explicit(&box->outstanding[box->generation ^ 1], memory_order_acquire) == 0;
+}
+
+#endif

@@ -1,0 +1,278 @@
+/* The engine as one object: start in order, stop in reverse order, sums of the lanes' counters. See run.h. */
+#include "pipeline/stage/run.h"
+
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/base/log.h"
+#include "pipeline/stage/intents.h"
+#include "pipeline/stage/lane.h"
+#include "pipeline/stage/lane_priv.h"
+#include "pipeline/store/store.h"
+
+#define EVENTS_KEPT 32u
+#define TOPICS_TIMEOUT_MS 10000u
+#define STOP_GRACE_MS 5000u
+
+struct weir_run {
+	const struct weir_settings *settings;
+	struct weir_lane_shared shared;
+	struct weir_lane **lanes;
+	uint32_t lane_count;
+	struct weir_intents *intents;
+	uint32_t partitions;
+	char owner_name[128];
+	pthread_mutex_t events_lock; /* a few events a second at most per screen: not the record path */
+	struct weir_run_event events[EVENTS_KEPT];
+	uint32_t event_count;
+};
+
+static void
+on_event(void *ctx, const struct weir_run_event *event)
+{
+	struct weir_run *run = ctx;
+	(void)pthread_mutex_lock(&run->events_lock);
+	run->events[run->event_count++ % EVENTS_KEPT] = *event;
+	(void)pthread_mutex_unlock(&run->events_lock);
+}
+
+static void
+on_bell(void *ctx, uint32_t lane)
+{
+	struct weir_run *run = ctx;
+	if (lane < run->lane_count && run->lanes[lane] != NULL)
+		weir_lane_ring(run->lanes[lane]);
+}
+
+static void
+name_topics(struct weir_run *run)
+{
+	struct weir_lane_shared *shared = &run->shared;
+	for (uint32_t i = 0; i < run->settings->input_count; i++)
+		shared->topics[shared->topic_count++] = run->settings->inputs[i].topic;
+	shared->topics[shared->topic_count++] = run->settings->topic_cards;
+	for (uint32_t i = 0; i < shared->topic_count; i++)
+		shared->positions[i] = shared->topics[i];
+	shared->positions[shared->topic_count] = WEIR_FLUSH_TOPIC;
+}
+
+/* Redis is prepared when it is there; a Redis that is away at start is the stores' matter, which wait for it. */
+static void
+prepare_redis(const struct weir_run *run)
+{
+	struct weir_error err = {0};
+	struct redisContext *redis = weir_redis_connect(run->settings, &err);
+	if (redis == NULL) {
+		weir_log(WEIR_LOG_WARN, "redis_away", "%s", err.text);
+		return;
+	}
+	if (weir_redis_install_functions(redis, &err) != WEIR_OK)
+		weir_log(WEIR_LOG_WARN, "redis_functions", "%s", err.text);
+	redisReply *reply = redisCommand(redis, "SET %s:partitions %u", run->settings->redis_prefix, run->partitions);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	redisFree(redis);
+}
+
+static enum weir_class
+start_lanes(struct weir_run *run, struct weir_error *err)
+{
+	for (uint32_t i = 0; i < run->lane_count; i++) {
+		enum weir_class class = weir_lane_start(&run->shared, i, &run->lanes[i], err);
+		if (class != WEIR_OK)
+			return class;
+	}
+	return WEIR_OK;
+}
+
+static enum weir_class
+start_parts(struct weir_run *run, struct weir_error *err)
+{
+	const struct weir_settings *settings = run->settings;
+	const char *const others[] = {settings->topic_dead, settings->topic_audit};
+	enum weir_class class = weir_source_check_topics(
+	    settings, run->shared.topics, run->shared.topic_count, others, 2, TOPICS_TIMEOUT_MS, &run->partitions, err);
+	if (class != WEIR_OK)
+		return class;
+	prepare_redis(run);
+	class = weir_letters_start(settings, &run->shared.letters, err);
+	if (class != WEIR_OK)
+		return class;
+	run->intents = weir_intents_new(settings);
+	struct weir_dispatch_opts dispatch = {.settings = settings,
+	    .lanes = run->lane_count,
+	    .bell = on_bell,
+	    .bell_ctx = run,
+	    .intent = weir_intents_write,
+	    .intent_ctx = run->intents};
+	run->shared.dispatch = weir_dispatch_start(&dispatch, err);
+	if (run->shared.dispatch == NULL)
+		return WEIR_FATAL;
+	return start_lanes(run, err);
+}
+
+enum weir_class
+weir_run_start(const struct weir_settings *settings, struct weir_run **run_out, struct weir_error *err)
+{
+	struct weir_run *run = weir_calloc(1, sizeof(*run));
+	char host[64] = "";
+	run->settings = settings;
+	run->lane_count = settings->lane_count;
+	run->lanes = weir_calloc(run->lane_count, sizeof(struct weir_lane *));
+	(void)pthread_mutex_init(&run->events_lock, NULL);
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(run->owner_name, sizeof(run->owner_name), "%s:%d", host, (int)getpid());
+	run->shared.settings = settings;
+	run->shared.owner_name = run->owner_name;
+	run->shared.event = on_event;
+	run->shared.event_ctx = run;
+	name_topics(run);
+	enum weir_class class = start_parts(run, err);
+	if (class != WEIR_OK) {
+		weir_run_stop(run);
+		weir_run_free(run);
+		return class;
+	}
+	*run_out = run;
+	return WEIR_OK;
+}
+
+void
+weir_run_stop(struct weir_run *run)
+{
+	for (uint32_t i = 0; i < run->lane_count; i++)
+		if (run->lanes[i] != NULL)
+			weir_lane_stop(run->lanes[i]);
+	for (uint32_t i = 0; i < run->lane_count; i++)
+		if (run->lanes[i] != NULL)
+			weir_lane_join(run->lanes[i]);
+	if (run->shared.dispatch != NULL)
+		weir_dispatch_stop(run->shared.dispatch, STOP_GRACE_MS);
+	weir_letters_stop(run->shared.letters, STOP_GRACE_MS);
+	run->shared.letters = NULL;
+}
+
+void
+weir_run_free(struct weir_run *run)
+{
+	for (uint32_t i = 0; i < run->lane_count; i++)
+		weir_lane_free(run->lanes[i]);
+	if (run->shared.dispatch != NULL)
+		weir_dispatch_free(run->shared.dispatch);
+	weir_intents_free(run->intents);
+	(void)pthread_mutex_destroy(&run->events_lock);
+	free(run->lanes);
+	free(run);
+}
+
+bool
+weir_run_is_ready(struct weir_run *run)
+{
+	uint32_t owned = 0, ready = 0;
+	for (uint32_t i = 0; i < run->lane_count; i++) {
+		const struct weir_lane_counters *c = weir_lane_counters_of(run->lanes[i]);
+		owned += atomic_load_explicit(&c->partitions, memory_order_relaxed);
+		ready += atomic_load_explicit(&c->partitions_ready, memory_order_relaxed);
+	}
+	return owned > 0 && ready == owned;
+}
+
+bool
+weir_run_failed(struct weir_run *run, struct weir_error *err)
+{
+	for (uint32_t i = 0; i < run->lane_count; i++)
+		if (weir_lane_failed(run->lanes[i], err))
+			return true;
+	return false;
+}
+
+static uint64_t
+resident_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%*u %lu", &pages) != 1)
+		pages = 0;
+	(void)fclose(file);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+#define ADD(field) out->field += atomic_load_explicit(&c->field, memory_order_relaxed)
+
+static void
+add_lane(struct weir_lane *lane, struct weir_run_counters *out)
+{
+	const struct weir_lane_counters *c = weir_lane_counters_of(lane);
+	ADD(messages);
+	ADD(records);
+	ADD(counted);
+	ADD(duplicates);
+	ADD(late);
+	ADD(filtered);
+	ADD(parked);
+	ADD(bytes_up);
+	ADD(bytes_down);
+	ADD(cards);
+	ADD(suspends);
+	ADD(resumes);
+	ADD(commands_sent);
+	ADD(commands_confirmed);
+	ADD(commands_failed);
+	ADD(partitions);
+	out->lag_messages += atomic_load_explicit(&c->lag, memory_order_relaxed);
+	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
+		ADD(rejected[i]);
+	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS; i++)
+		ADD(command_latency[i]);
+	struct weir_store *store = weir_lane_store(lane);
+	if (store == NULL)
+		return;
+	struct weir_store_counters s;
+	weir_store_counters_get(store, &s);
+	out->flushes += s.flushes;
+	out->flush_us_total += s.flush_us;
+	out->flush_bytes += s.flush_bytes;
+	out->fenced += s.fenced;
+	out->forgot += s.forgot;
+}
+
+void
+weir_run_counters_get(struct weir_run *run, struct weir_run_counters *out)
+{
+	*out = (struct weir_run_counters){0};
+	for (uint32_t i = 0; i < run->lane_count; i++)
+		add_lane(run->lanes[i], out);
+	out->intents_skipped = weir_intents_skipped(run->intents);
+	out->memory_bytes = resident_bytes();
+}
+
+uint32_t
+weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max)
+{
+	(void)pthread_mutex_lock(&run->events_lock);
+	uint32_t held = run->event_count < EVENTS_KEPT ? run->event_count : EVENTS_KEPT;
+	uint32_t count = held < max ? held : max;
+	for (uint32_t i = 0; i < count; i++)
+		events[i] = run->events[(run->event_count - 1 - i) % EVENTS_KEPT];
+	(void)pthread_mutex_unlock(&run->events_lock);
+	return count;
+}
+
+uint64_t
+weir_latency_quantile(const uint64_t *buckets, double p)
+{
+	uint64_t total = 0, seen = 0;
+	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS; i++)
+		total += buckets[i];
+	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS && total > 0; i++) {
+		seen += buckets[i];
+		if ((double)seen >= p * (double)total)
+			return ((uint64_t)1 << (i / 4)) * (4 + i % 4 + 1) / 4;
+	}
+	return 0;
+}
