@@ -1,0 +1,157 @@
+"""A private Apache Kafka: one KRaft node, started as a plain Java program from jars that Maven fetched.
+
+The jars are kept outside the source tree and fetched once, with Maven as the machine has it configured and checksums
+enforced. Where they cannot be had, available() says why and the tests that need Kafka are skipped by name.
+"""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+import base64
+
+from . import procs
+
+VERSION = "3.9.1"
+_POM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "kafka", "pom.xml")
+
+_LOG4J = """\
+log4j.rootLogger=WARN, out
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d %p %c: %m%n
+log4j.logger.kafka.server.KafkaRaftServer=INFO
+"""
+
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "weir-tests", "kafka-" + VERSION)
+
+
+def jars():
+    """Directory with the jars, fetched if need be. Raises RuntimeError when they cannot be had."""
+    cache = cache_dir()
+    if glob.glob(os.path.join(cache, "kafka_*.jar")):
+        return cache
+    if not shutil.which("mvn") or not shutil.which("java"):
+        raise RuntimeError("java or maven is not installed")
+    os.makedirs(os.path.dirname(cache), exist_ok=True)
+    fresh = tempfile.mkdtemp(prefix="kafka-", dir=os.path.dirname(cache))
+    try:
+        run = subprocess.run(
+            ["mvn", "-q", "-B", "-C", "-f", _POM, "dependency:copy-dependencies", "-DincludeScope=runtime",
+             "-DoutputDirectory=" + fresh],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+        if run.returncode or not glob.glob(os.path.join(fresh, "kafka_*.jar")):
+            raise RuntimeError("maven could not fetch Kafka %s: %s" % (VERSION, run.stdout.decode(errors="replace")[-300:]))
+        try:
+            os.rename(fresh, cache)
+        except OSError:
+            pass  # another run was faster
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return cache
+
+
+def available():
+    """None when Kafka can be run, else the reason why not."""
+    try:
+        jars()
+        return None
+    except (RuntimeError, subprocess.TimeoutExpired, OSError) as e:
+        return str(e)
+
+
+class Kafka:
+    def __init__(self, heap_mb=512):
+        self.dir = procs.directory("kafka")
+        self.port = procs.free_port()
+        controller = procs.free_port()
+        self.log = os.path.join(self.dir, "kafka.log")
+        self.brokers = "127.0.0.1:%d" % self.port
+        self._heap_mb = heap_mb
+        self._child = None
+        self._config = os.path.join(self.dir, "server.properties")
+        with open(self._config, "w") as f:
+            f.write("\n".join([
+                "process.roles=broker,controller", "node.id=1",
+                "controller.quorum.voters=1@127.0.0.1:%d" % controller,
+                "listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d" % (self.port, controller),
+                "advertised.listeners=PLAINTEXT://127.0.0.1:%d" % self.port,
+                "controller.listener.names=CONTROLLER",
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                "log.dirs=" + os.path.join(self.dir, "data"),
+                "offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4",
+                "transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",
+                "transaction.state.log.num.partitions=4",
+                "broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500",
+                "group.initial.rebalance.delay.ms=0", "group.min.session.timeout.ms=1000",
+                "auto.create.topics.enable=false", "log.retention.ms=-1", "log.segment.bytes=268435456",
+                "message.max.bytes=20971520", "replica.fetch.max.bytes=20971520", "socket.request.max.bytes=104857600",
+                "num.network.threads=2", "num.io.threads=4", "background.threads=2",
+                "delete.topic.enable=true", "file.delete.delay.ms=100", "log.cleaner.enable=false", ""]))
+        with open(os.path.join(self.dir, "log4j.properties"), "w") as f:
+            f.write(_LOG4J)
+        self._java("kafka.tools.StorageTool", "format", "-t", base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22],
+                   "-c", self._config, wait=True)
+
+    def _java(self, main, *args, wait=False):
+        command = [
+            "java", "-Xms128m", "-Xmx%dm" % self._heap_mb, "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto",
+            "-Djava.awt.headless=true", "-Dlog4j.configuration=file:" + os.path.join(self.dir, "log4j.properties"),
+            "-cp", os.path.join(jars(), "*"), main] + list(args)
+        child = procs.start(command, self.log)
+        if wait and child.wait(60):
+            raise RuntimeError("%s failed:\n%s" % (main, procs.tail(self.log)))
+        return child
+
+    def start(self):
+        self._child = self._java("kafka.Kafka", self._config)
+        procs.wait_for(self._answers, 60, lambda: "Kafka to answer:\n" + procs.tail(self.log))
+        return self
+
+    def _answers(self):
+        from confluent_kafka import KafkaException
+        if self._child.poll() is not None:
+            raise RuntimeError("Kafka ended:\n" + procs.tail(self.log))
+        try:
+            return self.admin().list_topics(timeout=1).brokers
+        except KafkaException:
+            return False
+
+    def admin(self):
+        from confluent_kafka.admin import AdminClient
+        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+
+    def create(self, topics):
+        """Creates topics, given as {name: partitions}."""
+        from confluent_kafka.admin import NewTopic
+        admin = self.admin()  # lives until the answers are here
+        made = admin.create_topics(
+            [NewTopic(name, partitions, 1) for name, partitions in topics.items()], operation_timeout=20)
+        for name, future in made.items():
+            future.result(30)
+
+    def delete(self, names):
+        admin = self.admin()
+        for future in admin.delete_topics(list(names), operation_timeout=20).values():
+            future.result(30)
+
+    def kill(self):
+        """kill -9."""
+        procs.stop(self._child, signal.SIGKILL)
+        self._child = None
+
+    def restart(self):
+        self.kill()
+        return self.start()
+
+    def stop(self):
+        procs.stop(self._child, signal.SIGKILL)  # nothing in it is to be kept
+        self._child = None
+        if not os.environ.get("WEIR_E2E_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
