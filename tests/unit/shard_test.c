@@ -1,0 +1,135 @@
+/* Shards as sets and as indexes, against a sorted array that cannot be wrong: adds, growth, removals. rule REC-3 (marks).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "aggregators/marks.h"
+
+static uint64_t
+next(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static void
+test_set_remembers_each_once(void **state)
+{
+	(void)state;
+	struct weir_shards shards = {0};
+	enum { N = 200000 };
+	uint64_t seed = 7;
+	for (int i = 0; i < N; i++) {
+		uint64_t h = next(&seed);
+		assert_true(weir_shard_add(weir_shards_of(&shards, h), h));
+	}
+	seed = 7;
+	for (int i = 0; i < N; i++) {
+		uint64_t h = next(&seed);
+		assert_false(weir_shard_add(weir_shards_of(&shards, h), h));
+	}
+	uint64_t used = 0;
+	for (int i = 0; i < WEIR_SHARDS; i++)
+		used += shards.shard[i].used;
+	assert_int_equal(used, N);
+	weir_shards_free(&shards);
+}
+
+/* Entries whose homes collide and wrap around the end, removed in every order: the rest must stay findable. */
+static void
+test_removal_keeps_the_rest(void **state)
+{
+	(void)state;
+	uint64_t seed = 99;
+	for (int round = 0; round < 2000; round++) {
+		struct weir_shard shard = {0};
+		uint64_t entries[10];
+		for (int i = 0; i < 10; i++) {
+			uint64_t high = round % 2 == 0 ? 0xffffffffu : next(&seed) % 4 * 0x3fffffffu;
+			entries[i] = high << 32 | (uint64_t)(i + 1);
+			weir_shard_insert(&shard, entries[i]);
+		}
+		uint32_t alive = (1u << 10) - 1;
+		while (alive != 0) {
+			int victim = (int)(next(&seed) % 10);
+			if ((alive >> victim & 1) == 0)
+				continue;
+			uint32_t pos = weir_shard_home(&shard, entries[victim]);
+			while (shard.entries[pos] != entries[victim])
+				pos = weir_shard_next(&shard, pos);
+			weir_shard_remove_at(&shard, pos);
+			alive &= ~(1u << victim);
+			for (int i = 0; i < 10; i++) {
+				uint32_t at = weir_shard_home(&shard, entries[i]);
+				while (shard.entries[at] != 0 && shard.entries[at] != entries[i])
+					at = weir_shard_next(&shard, at);
+				assert_int_equal(shard.entries[at] == entries[i], alive >> i & 1);
+			}
+		}
+		assert_int_equal(shard.used, 0);
+		weir_shard_free(&shard);
+	}
+}
+
+static void
+test_stored_marks_come_back(void **state)
+{
+	(void)state;
+	struct weir_marks marks;
+	weir_marks_init(&marks);
+	marks.fresh_from = 100;
+	uint64_t seed = 3;
+	for (int i = 0; i < 1000; i++) {
+		uint64_t h = next(&seed) | 1;
+		uint64_t high = h >> 8;
+		assert_true(weir_marks_load(&marks, 100, h & 255, (const uint8_t *)&high, WEIR_MARK_BYTES));
+		struct weir_marks_hour *hour = weir_marks_hour_find(&marks, 100);
+		assert_false(weir_marks_hour_add(&marks, hour, h));
+		assert_true(weir_marks_hour_add(&marks, hour, h ^ (1ull << 63)));
+	}
+	assert_false(weir_marks_load(&marks, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole marks */
+	assert_null(weir_marks_hour_find(&marks, 99));                                 /* not fresh */
+	weir_marks_free(&marks);
+}
+
+static void
+test_warm_buckets_are_dropped_only_when_clean(void **state)
+{
+	(void)state;
+	struct weir_marks marks;
+	weir_marks_init(&marks);
+	bool created;
+	for (uint32_t i = 0; i < 300; i++) {
+		struct weir_marks_bucket *bucket = weir_marks_bucket_get(&marks, 5 + i / 256, i % 256, &created);
+		assert_true(created);
+		assert_true(weir_marks_bucket_load(bucket, NULL, 0));
+	}
+	struct weir_marks_bucket *bucket = weir_marks_bucket_find(&marks, 5, 17);
+	assert_non_null(bucket);
+	assert_true(weir_marks_bucket_add(&marks, bucket, 0x1111));
+	assert_false(weir_marks_bucket_add(&marks, bucket, 0x1111));
+	assert_int_equal(marks.pending, 1);
+	bucket->pending.n = 0;
+	weir_marks_trim(&marks, 299);
+	assert_int_equal(marks.warm_count, 0);
+	weir_marks_free(&marks);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_set_remembers_each_once),
+	    cmocka_unit_test(test_removal_keeps_the_rest),
+	    cmocka_unit_test(test_stored_marks_come_back),
+	    cmocka_unit_test(test_warm_buckets_are_dropped_only_when_clean),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
