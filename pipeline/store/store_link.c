@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "config/base/log.h"
 #include "pipeline/store/store_priv.h"
 
 #define PIECE_BYTES (256 * 1024)
@@ -264,8 +265,10 @@ weir_link_open(struct weir_link *link, struct weir_store_request *request)
 		weir_link_close(link);
 		return step;
 	}
-	if (link->was_lost)
+	if (link->was_lost) {
 		weir_store_count(&link->store->reconnects, 1);
+		WEIR_LOG_LIMITED(WEIR_LOG_INFO, "redis_connected", "connected to Redis again");
+	}
 	link->was_lost = false;
 	atomic_store_explicit(&link->store->connected, true, memory_order_relaxed);
 	return WEIR_STEP_OK;

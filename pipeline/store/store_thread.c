@@ -14,10 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/base/log.h"
 #include "pipeline/store/store_priv.h"
 
 #define DELAY_MIN_MS 10
 #define DELAY_MAX_MS 1000
+#define SAY_EVERY_US 1000000
 #define HOPS_MAX 5 /* MOVED in a row before it is treated as a refusal */
 
 int64_t
@@ -148,11 +150,27 @@ attempt(struct weir_store *store, struct weir_store_request *request)
 	return weir_store_fail(request, WEIR_FATAL, "unknown kind of request");
 }
 
+/* Once a second at most: Redis may be away for hours. */
+static void
+say_why(struct weir_store *store, const struct weir_store_request *request, enum weir_step step)
+{
+	int64_t now_us = weir_store_now_us();
+	if (store->said_us != 0 && now_us - store->said_us < SAY_EVERY_US)
+		return;
+	store->said_us = now_us;
+	const char *event = step == WEIR_STEP_MOVED   ? "redis_moved"
+			    : step == WEIR_STEP_LATER ? "redis_refused"
+						      : "redis_lost";
+	weir_log(step == WEIR_STEP_MOVED ? WEIR_LOG_INFO : WEIR_LOG_WARN, event, "partition %u waits: %s",
+	    request->partition, store->why.text);
+}
+
 /* What comes between two attempts. */
 static void
 between(struct weir_store *store, const struct weir_store_request *request, enum weir_step step, uint32_t *hops)
 {
 	bool had_worked = store->link->redis != NULL;
+	say_why(store, request, step);
 	if (step == WEIR_STEP_LOST)
 		store->link->was_lost = true;
 	weir_link_close(store->link);
