@@ -118,6 +118,8 @@ weir_carrier_request_reset(struct weir_carrier_request *request)
 void
 weir_carrier_request_free(struct weir_carrier_request *request)
 {
+	if (request->headers.cap > 0)
+		explicit_bzero(request->headers.data, request->headers.cap);
 	weir_buf_free(&request->url);
 	weir_buf_free(&request->headers);
 	weir_buf_free(&request->body);

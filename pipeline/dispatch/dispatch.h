@@ -63,7 +63,11 @@ struct weir_command_result {
 struct weir_dispatch;
 struct weir_settings;
 
-/* Optional hook: called on the dispatcher's thread before the first call of each card in a batch; writes intents. */
+/*
+ * Optional hook: called on the dispatcher's thread, once a batch, before the first call for each new target; writes
+ * intents. Of the offers only iccid, partition, slot, desired, confirmed and carrier are filled. It may block for a bounded
+ * time.
+ */
 typedef void (*weir_intent_fn)(void *ctx, const struct weir_command_offer *offers, uint32_t count);
 /* Rings lane `lane`'s bell after results were queued for it; any-thread-safe. */
 typedef void (*weir_bell_fn)(void *ctx, uint32_t lane);
@@ -75,8 +79,19 @@ struct weir_dispatch_opts {
 	void *bell_ctx;
 	weir_intent_fn intent; /* NULL = none */
 	void *intent_ctx;
+	uint64_t seed; /* of the delays' jitter; 0 = drawn at start */
 };
 
+/*
+ * What an owner may rely on:
+ * - Offering means queued; QUEUED is reported only for a retry, with next_us and the carrier's words.
+ * - IDLE: the command was withdrawn before it could reach the carrier. No further result for it.
+ * - After CONFIRMED, FAILED or IDLE compare desired with confirmed anew and offer again if they differ. CONFIRMED's target
+ * is the state the carrier's card is in.
+ * - A card that FAILED is tried again when it is offered again; how often is the owner's choice.
+ * - An offer repeated unchanged changes nothing: place in the queue, delays and attempts stay.
+ * - SENT counts attempts; asking for a state or a ticket is no attempt and is not reported.
+ */
 /* Starts the thread. NULL with err filled when a carrier's settings are unusable. */
 struct weir_dispatch *weir_dispatch_start(const struct weir_dispatch_opts *opts, struct weir_error *err);
 /* Stops: finishes calls in flight for at most grace_ms, reports them, joins. The caller still drains results after. */

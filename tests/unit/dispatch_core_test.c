@@ -511,6 +511,16 @@ struct model {
 	uint32_t open_count[CARRIERS];
 };
 
+static uint64_t model_seed; /* of the run at hand */
+
+static int
+print_seed(void **state)
+{
+	(void)state;
+	print_message("           last seed: %llu\n", (unsigned long long)model_seed);
+	return 0;
+}
+
 static uint32_t
 draw(struct model *model, uint32_t below)
 {
@@ -706,7 +716,7 @@ test_core_holds_against_a_model(void **state) /* rules CMD-1, CMD-2, CMD-3 */
 		for (uint32_t slot = 0; slot < CARDS; slot++)
 			model.desired[slot] = model.believed[slot] = model.actual[slot] = ACTIVE;
 		model.core = weir_dispatch_core_new(model.limits, CARRIERS, seed, model_result, &model);
-		print_message("seed %llu\r", (unsigned long long)seed);
+		model_seed = seed;
 		model_run(&model);
 		weir_dispatch_core_free(model.core);
 		for (uint32_t i = 0; i < CARRIERS; i++)
@@ -767,7 +777,7 @@ main(void)
 	    cmocka_unit_test(test_core_forgets_a_partition),
 	    cmocka_unit_test(test_core_million_cards),
 	    cmocka_unit_test(test_core_rate_holds_in_any_second),
-	    cmocka_unit_test(test_core_holds_against_a_model),
+	    cmocka_unit_test_teardown(test_core_holds_against_a_model, print_seed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
