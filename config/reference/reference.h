@@ -80,8 +80,8 @@ struct weir_reference {
 	};
 };
 
-/* Parses one message. WEIR_POISON with err when it breaks the schema (wrong types, ranges, unknown type or action,
- * contradictions). */
+/* Parses one message. Carriers and plans are whole: a missing optional member gets its default. WEIR_POISON with err when
+ * it breaks the schema (wrong types, ranges, unknown type or action, contradictions). */
 enum weir_class weir_reference_parse(struct weir_slice json, struct weir_reference *reference_out, struct weir_error *err);
 
 /* The shipped carriers (CYC-1): cm, cu, ct, al and an overseas example. Static. */
@@ -97,7 +97,11 @@ const char *weir_action_name(enum weir_action action);
  * for each upsert in an order that puts carriers before plans before cards: key (ICCID text, or empty for broadcasts) and
  * the JSON message. Validates each message and the file against itself (duplicate ids, a plan of an unknown carrier in the
  * same file, card carrier differing from its plan's): POISON with err "file:line: …". `emit` false stops the reading
- * (WEIR_RETRY). Returns WEIR_OK with the number emitted.
+ * (WEIR_RETRY). Returns WEIR_OK with the number emitted. The file is checked whole before anything is emitted.
+ *
+ * YAML: top-level lists `carriers`, `plans`, `cards`; a card may stand for a range: {iccid_from: "8986…", count: 1000, …}
+ * counts the ICCID's trailing digits up. A carrier that the file does not name is a mistake if it names others, unless
+ * shipped.
  */
 typedef bool (*weir_reference_emit_fn)(void *ctx, const char *key, const char *json, size_t json_len);
 enum weir_class weir_reference_read(

@@ -1,0 +1,183 @@
+/*
+ * Reading reference files: each file is read twice, first to check it whole, then to emit, so that nothing is sent from a
+ * file with a mistake in its last line. YAML is for people (small, kept as a tree), CSV for fleets (read row by row).
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "config/calendar/calendar.h"
+#include "config/reference/reference_file.h"
+#include "config/reference/reference_priv.h"
+#include "config/yaml/document.h"
+
+#define YAML_MAX_BYTES ((size_t)256 << 20)
+#define STEP_DIGITS_MAX 18 /* trailing digits that count: as many as an integer holds */
+
+bool
+weir_iccid_text_add(const char *text, uint64_t step, char out[WEIR_ICCID_TEXT_MAX])
+{
+	size_t len = strlen(text);
+	if (len >= WEIR_ICCID_TEXT_MAX)
+		return false;
+	memcpy(out, text, len + 1);
+	for (size_t i = len, digits = 0; step > 0; digits++) {
+		if (i == 0 || digits == STEP_DIGITS_MAX || out[i - 1] < '0' || out[i - 1] > '9')
+			return false;
+		i--;
+		uint64_t sum = (uint64_t)(out[i] - '0') + step % 10;
+		step = step / 10 + sum / 10;
+		out[i] = (char)('0' + sum % 10);
+	}
+	return true;
+}
+
+static bool
+message_emit(struct weir_reference_reader *reader, const char *key)
+{
+	reader->stopped = !reader->emit(reader->ctx, key, (const char *)reader->message.data, reader->message.len);
+	reader->count += !reader->stopped;
+	return !reader->stopped;
+}
+
+/* {"type":"card","iccid":"…"} and the other members, for each card of the row. */
+static bool
+cards_emit(struct weir_reference_reader *reader, json_t *object, uint64_t card_count)
+{
+	char first[WEIR_ICCID_TEXT_MAX], iccid[WEIR_ICCID_TEXT_MAX];
+	struct weir_iccid packed;
+	const char *given = json_string_value(json_object_get(object, "iccid"));
+	WEIR_CHECK(weir_iccid_parse((const uint8_t *)given, strlen(given), &packed)); /* checked in the first reading */
+	(void)weir_iccid_format(packed, first);                                       /* one spelling, so one key */
+	(void)json_object_del(object, "iccid");
+	char *rest = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	WEIR_CHECK(rest != NULL);
+	bool going = true;
+	for (uint64_t i = 0; going && i < card_count; i++) {
+		if (!weir_iccid_text_add(first, i, iccid))
+			break; /* checked in the first reading */
+		reader->message.len = 0;
+		weir_buf_printf(&reader->message, "{\"type\":\"card\",\"iccid\":\"%s\"%s%s", iccid,
+		    rest[1] == '}' ? "" : ",", rest + 1);
+		going = message_emit(reader, iccid);
+	}
+	free(rest);
+	return going;
+}
+
+static bool
+broadcast_emit(struct weir_reference_reader *reader, enum weir_reference_type type, json_t *object)
+{
+	char *text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	WEIR_CHECK(text != NULL);
+	reader->message.len = 0;
+	weir_buf_printf(&reader->message, "{\"type\":\"%s\",%s", weir_reference_type_name(type), text + 1);
+	free(text);
+	return message_emit(reader, "");
+}
+
+static void
+cards_check(struct weir_reference_reader *reader, uint32_t line, struct weir_reference *reference, uint64_t card_count)
+{
+	char first[WEIR_ICCID_TEXT_MAX], iccid[WEIR_ICCID_TEXT_MAX];
+	(void)weir_iccid_format(reference->card.iccid, first);
+	uint32_t before = reader->mistakes.count;
+	for (uint64_t i = 0; i < card_count && reader->mistakes.count == before; i++) {
+		if (!weir_iccid_text_add(first, i, iccid)) {
+			weir_mistake_add(&reader->mistakes, line,
+			    "iccid_from: its trailing digits end before %" PRIu64 " cards", card_count);
+			return;
+		}
+		WEIR_CHECK(weir_iccid_parse((const uint8_t *)iccid, strlen(iccid), &reference->card.iccid));
+		weir_reference_index_add(reader->index, &reader->mistakes, line, reference);
+	}
+}
+
+static void
+carrier_check(struct weir_reference_reader *reader, uint32_t line, const struct weir_reference *reference)
+{
+	struct weir_zone *zone;
+	struct weir_error err;
+	if (weir_zone_open(reference->carrier.zone, &zone, &err) != WEIR_OK)
+		weir_mistake_add(&reader->mistakes, line, "carrier %s: %s", reference->carrier.id, err.text);
+	else
+		weir_zone_free(zone);
+	weir_reference_index_add(reader->index, &reader->mistakes, line, reference);
+}
+
+static void
+row_check(
+    struct weir_reference_reader *reader, uint32_t line, enum weir_reference_type type, json_t *object, uint64_t card_count)
+{
+	struct weir_reference reference;
+	struct weir_error err;
+	(void)json_object_set_new(object, "type", json_string(weir_reference_type_name(type)));
+	enum weir_class class = weir_reference_from_json(object, &reference, &err);
+	if (class != WEIR_OK)
+		weir_mistake_add(&reader->mistakes, line, "%s", err.text);
+	else if (type == WEIR_REF_CARD)
+		cards_check(reader, line, &reference, card_count);
+	else if (type == WEIR_REF_CARRIER)
+		carrier_check(reader, line, &reference);
+	else
+		weir_reference_index_add(reader->index, &reader->mistakes, line, &reference);
+}
+
+bool
+weir_reference_row(
+    struct weir_reference_reader *reader, uint32_t line, enum weir_reference_type type, json_t *object, uint64_t card_count)
+{
+	if (reader->emit == NULL) {
+		row_check(reader, line, type, object, card_count);
+		return reader->mistakes.count < 100;
+	}
+	return type == WEIR_REF_CARD ? cards_emit(reader, object, card_count) : broadcast_emit(reader, type, object);
+}
+
+static bool
+name_ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name), end_len = strlen(end);
+	return len > end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+/* Runs both readings through one of the two formats. */
+static enum weir_class
+read_twice(
+    const char *path, struct weir_reference_reader *reader, weir_reference_emit_fn emit, const struct weir_yaml *root)
+{
+	for (int reading = 0; reading < 2; reading++) {
+		reader->emit = reading == 0 ? NULL : emit;
+		enum weir_class class = WEIR_OK;
+		if (root != NULL)
+			weir_reference_read_yaml(root, reader);
+		else
+			class = weir_reference_read_csv(path, reader);
+		if (class != WEIR_OK || reader->mistakes.count > 0)
+			return WEIR_POISON;
+		if (reader->stopped)
+			return WEIR_RETRY;
+	}
+	return WEIR_OK;
+}
+
+enum weir_class
+weir_reference_read(const char *path, weir_reference_emit_fn emit, void *ctx, uint64_t *count_out, struct weir_error *err)
+{
+	struct weir_reference_reader reader = {.mistakes = {.source = path, .err = err}, .ctx = ctx};
+	struct weir_yaml root = {0};
+	*count_out = 0;
+	bool yaml = name_ends_with(path, ".yaml") || name_ends_with(path, ".yml");
+	if (!yaml && !name_ends_with(path, ".csv"))
+		return weir_error_set(err, WEIR_POISON, "%.300s: a name that ends in .yaml, .yml or .csv is right", path);
+	if (yaml && weir_yaml_read(path, YAML_MAX_BYTES, &root, err) != WEIR_OK)
+		return WEIR_POISON;
+	reader.index = weir_reference_index_new();
+	enum weir_class class = read_twice(path, &reader, emit, yaml ? &root : NULL);
+	if (class == WEIR_RETRY)
+		(void)weir_error_set(err, WEIR_RETRY, "%.300s: stopped after %" PRIu64 " messages", path, reader.count);
+	weir_reference_index_free(reader.index);
+	weir_buf_free(&reader.message);
+	weir_yaml_free(&root);
+	*count_out = reader.count;
+	return class;
+}
