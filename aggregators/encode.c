@@ -149,7 +149,8 @@ directory_order(const void *a, const void *b)
 static void
 encode_directory(struct weir_u64_list *cards, const struct weir_writer *w)
 {
-	qsort(cards->v, cards->n, sizeof(uint64_t), directory_order);
+	if (cards->n > 0)
+		qsort(cards->v, cards->n, sizeof(uint64_t), directory_order);
 	for (uint32_t i = 0; i < cards->n;) {
 		uint32_t bucket = (uint32_t)((cards->v[i] >> 32) % DIRECTORY_BUCKETS), from = i;
 		while (i < cards->n && (cards->v[i] >> 32) % DIRECTORY_BUCKETS == bucket)

@@ -218,7 +218,7 @@ encode(struct lane_partition *lp)
 }
 
 static void
-send(struct lane_partition *lp)
+send_flush(struct lane_partition *lp)
 {
 	if (!weir_letterbox_closed_empty(lp->box))
 		return;
@@ -239,7 +239,7 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 		return;
 	if (lp->flush != NULL) {
 		if (!lp->flush_sent)
-			send(lp);
+			send_flush(lp);
 		return;
 	}
 	if (!lp->changed || now_us < lp->flush_due_us || lp->core->parked.n > 0 || !weir_letterbox_closed_empty(lp->box))
@@ -247,7 +247,7 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;
 	encode(lp);
 	lp->flush_due_us = lp->flush_due_us + interval_us > now_us ? lp->flush_due_us + interval_us : now_us + interval_us;
-	send(lp);
+	send_flush(lp);
 }
 
 bool

@@ -131,9 +131,16 @@ local function find(base, iccid)
   return nil
 end
 
-local function name_of(base, index)
+-- The index-th name of a kind ('c' carriers, 'p' plans), from 1; the list holds both as "<kind>:<name>".
+local function name_of(base, kind, index)
   if index == 0 then return 'none' end
-  return redis.call('LINDEX', base .. 'n', index - 1) or 'none'
+  for _, name in ipairs(redis.call('LRANGE', base .. 'n', 0, -1)) do
+    if name:sub(1, 2) == kind .. ':' then
+      index = index - 1
+      if index == 0 then return name:sub(3) end
+    end
+  end
+  return 'none'
 end
 
 local function reasons_text(mask)
@@ -174,11 +181,11 @@ end
 local function describe(base, partition, iccid, slot, card)
   local terms_slot = u32(card, 60)
   local terms = terms_slot > 0 and slot_bytes(base, 't', terms_slot - 1, 64) or nil
-  local cycle, plan, seen = u16(card, 52), name_of(base, u16(card, 56)), u32(card, 48)
+  local cycle, plan, seen = u16(card, 52), name_of(base, 'p', u16(card, 56)), u32(card, 48)
   local addon = terms and u16(terms, 32) == cycle and decimal(u64(terms, 16)) or '0'
   local desired, confirmed, command, ticket = enforcement_words(base, terms)
   return { 'iccid', iccid, 'partition', partition, 'slot', string.format('%d', slot),
-    'carrier', name_of(base, u8(card, 58)), 'plan', plan, 'status', STATUS[u8(card, 59) % 8] or 'unknown',
+    'carrier', name_of(base, 'c', u8(card, 58)), 'plan', plan, 'status', STATUS[u8(card, 59) % 8] or 'unknown',
     'cycle', cycle_text(cycle), 'up_bytes', decimal(u64(card, 16)), 'down_bytes', decimal(u64(card, 24)),
     'used_bytes', decimal(add(u64(card, 16), u64(card, 24))), 'records', string.format('%d', u32(card, 40)),
     'sessions', string.format('%d', u32(card, 44)), 'last_record', seen > 0 and time_text(seen) or 'none',
