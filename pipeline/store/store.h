@@ -39,7 +39,8 @@ enum weir_slab_kind { WEIR_SLAB_CARDS = 0, WEIR_SLAB_TERMS, WEIR_SLAB_ENFORCEMEN
 /* Letters of the slabs' keys, and slot sizes (docs/formats.md). Pages are 8192 bytes. */
 #define WEIR_SLAB_LETTERS "ctes"
 #define WEIR_PAGE_BYTES 8192
-/* Positions of a header: the input topics, the cards topic, and the number of the flush (which moves when no topic does). */
+/* Positions of a header: the input topics, the cards topic, and the number of the flush (which moves when no topic does).
+ */
 #define WEIR_POSITIONS_MAX (WEIR_INPUTS_MAX + 2)
 
 /* Header as stored. offsets[i] = -1 when nothing is stored for that topic. */
@@ -86,9 +87,10 @@ struct weir_store_request {
 	uint64_t epoch_floor; /* new epoch = max(stored, floor) + 1, raised atomically */
 	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
 	/* FLUSH */
-	uint64_t epoch; /* ours */
-	int64_t offsets_before[WEIR_POSITIONS_MAX]; /* that the header must hold, -1 = absent; order of weir_store_opts.topics */
-	int64_t offsets_after[WEIR_POSITIONS_MAX]; /* that it holds once the body (which sets them) was applied */
+	uint64_t epoch;                             /* ours */
+	int64_t offsets_before[WEIR_POSITIONS_MAX]; /* that the header must hold, -1 = absent; order of
+						       weir_store_opts.topics */
+	int64_t offsets_after[WEIR_POSITIONS_MAX];  /* that it holds once the body (which sets them) was applied */
 	struct weir_buf body; /* RESP commands, without MULTI/EXEC; freed by the caller after it came back */
 	uint32_t commands;    /* their number */
 	/* FETCH */

@@ -26,8 +26,8 @@ store_card(redisContext *redis, const char *text, uint32_t slot, uint64_t up, ui
 	put(card + 48, 1774847286, 4);
 	put(card + 52, 56 * 12 + 2, 2); /* 2026-03 */
 	put(card + 54, 1 << 1 | 1 << 6, 2);
-	put(card + 56, 2, 2);
-	card[58] = 1;
+	put(card + 56, 3, 2); /* the third plan, the second carrier */
+	card[58] = 2;
 	card[59] = 2 | 8;
 	put(card + 60, 131, 4);
 	put(terms, slot + 1, 4);
@@ -86,7 +86,7 @@ weir_card_answers_in_words(void **state)
 	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
 	assert_card(redis, "89860000000000000001", false, "ERR weir_card: weir:partitions is not set: has weir run?");
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 12"));
-	freeReplyObject(redisCommand(redis, "RPUSH weir:{3}:n cm gold"));
+	freeReplyObject(redisCommand(redis, "RPUSH weir:{3}:n p:x c:cu c:cm p:y p:gold"));
 	freeReplyObject(
 	    redisCommand(redis, "HSET weir:{3}:r plan:gold %s", "{\"limit\":9007199254740995,\"id\":\"gold\"}"));
 	store_card(redis, "8986000000000000000a", 1000, UINT64_MAX - 1, (UINT64_C(1) << 53) + 1);
