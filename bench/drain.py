@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""Drives the drain benchmark: a private Kafka and Redis, one preloaded topic, bare and weir drains in turn.
+
+Prints each drain's JSON object and, as the last line, one object with medians and the ratio of weir to the best bare
+drain of the same run. Cards are loaded once; every weir drain starts from a copy of that Redis, so that each counts all
+records anew. Usage: bench/drain.py [--cards N] [--records N] [--rounds N] [--partitions N] [--lanes N] [--by-sequence]
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
+from harness import kafka, procs, redis  # noqa: E402
+
+
+class SavedRedis(redis.Redis):
+    """A Redis that can go back to what was saved once."""
+
+    def save(self):
+        self.client().save()
+        shutil.copy(os.path.join(self.dir, "dump.rdb"), os.path.join(self.dir, "saved.rdb"))
+
+    def back(self, appendonly):
+        self.kill()
+        shutil.rmtree(os.path.join(self.dir, "appendonlydir"), ignore_errors=True)
+        shutil.copy(os.path.join(self.dir, "saved.rdb"), os.path.join(self.dir, "dump.rdb"))
+        self.start()
+        if appendonly:
+            client = self.client()
+            client.config_set("appendonly", "yes")
+            while client.info("persistence")["aof_rewrite_in_progress"]:
+                time.sleep(0.05)
+
+
+def run(command):
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode().strip().splitlines()
+    return json.loads(out[-1]) if out else {}
+
+
+def settings(path, brokers, url, lanes):
+    with open(path, "w") as f:
+        json.dump({"kafka": {"brokers": brokers, "group": "bench"}, "redis": {"url": url}, "lane": {"count": lanes},
+                   "log": {"level": "warn"}}, f)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cards", type=int, default=1000000)
+    parser.add_argument("--records", type=int, default=6000000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--by-sequence", action="store_true")
+    parser.add_argument("--bench", default=os.path.join(ROOT, "build", "bench", "weir_bench_drain"))
+    args = parser.parse_args()
+    broker = kafka.Kafka(heap_mb=1024).start()
+    store = SavedRedis()
+    directory = procs.directory("bench")
+    config = os.path.join(directory, "bench.json")
+    results = []
+    try:
+        store.start()
+        broker.create({"weir.records": args.partitions, "weir.cards": args.partitions, "weir.dead": 1, "weir.audit": 1})
+        settings(config, broker.brokers, store.url, args.lanes)
+        common = ["--config", config, "--partitions", str(args.partitions), "--cards", str(args.cards)]
+        run([args.bench, "fill"] + common + ["--records", "0"])
+        subprocess.run([args.bench, "weir"] + common + ["--records", "0"], check=True)
+        store.save()
+        run([args.bench, "fill"] + common + ["--records", str(args.records)] +
+            (["--by-sequence", "1"] if args.by_sequence else []))
+        count = ["--records", str(args.records)]
+        for _ in range(args.rounds):
+            for instances in (1, 2, 4):
+                results.append(run([args.bench, "bare"] + common + count + ["--instances", str(instances)]))
+                print(json.dumps(results[-1]), flush=True)
+            for appendonly in (False, True):
+                store.back(appendonly)
+                before = store.client().info("cpu")
+                result = run([args.bench, "weir"] + common + count)
+                after = store.client().info("cpu")
+                result["what"] = "weir_aof" if appendonly else "weir"
+                redis_s = sum(after[k] - before[k] for k in ("used_cpu_user", "used_cpu_sys"))
+                result["redis_cpu_ns_per_message"] = round(redis_s * 1e9 / args.records)
+                results.append(result)
+                print(json.dumps(result), flush=True)
+    finally:
+        store.stop()
+        broker.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+    rate = {}
+    for what in sorted({r["what"] for r in results}):
+        rate[what] = statistics.median(r["per_second"] for r in results if r["what"] == what)
+    best = max(rate[k] for k in rate if k.startswith("bare"))
+    print(json.dumps({"cards": args.cards, "records": args.records, "lanes": args.lanes, "partitions": args.partitions,
+                      "identity": "sequence" if args.by_sequence else "id", "median_per_second": rate,
+                      "weir_to_bare": round(rate["weir"] / best, 3), "aof_to_weir": round(rate["weir_aof"] / rate["weir"], 3)}))
+
+
+if __name__ == "__main__":
+    main()
