@@ -69,7 +69,7 @@ prepare_redis(const struct weir_run *run)
 		weir_log(WEIR_LOG_WARN, "redis_away", "%s", err.text);
 		return;
 	}
-	if (weir_redis_install_functions(redis, &err) != WEIR_OK)
+	if (weir_redis_install_functions_at(redis, run->settings->redis_prefix, &err) != WEIR_OK)
 		weir_log(WEIR_LOG_WARN, "redis_functions", "%s", err.text);
 	redisReply *reply = redisCommand(redis, "SET %s:partitions %u", run->settings->redis_prefix, run->partitions);
 	if (reply != NULL)
