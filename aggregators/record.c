@@ -39,8 +39,7 @@ weir_reject_name(enum weir_reject reject)
 	return REJECT_NAMES[reject];
 }
 
-static void __attribute__((noinline))
-records_grow(struct weir_records *records)
+static void __attribute__((noinline)) records_grow(struct weir_records *records)
 {
 	WEIR_CHECK(records->cap < UINT32_MAX / 2);
 	records->cap = records->cap ? records->cap * 2 : 256;
