@@ -220,6 +220,30 @@ fold_one(struct weir_partition *p, const struct weir_record *r, uint32_t slot)
 	fold_card(p, slot, r);
 }
 
+/* Where the record's mark or session will be looked for; an hour not held yet has nothing to fetch. */
+static inline void
+prefetch_identity(struct weir_partition *p, const struct weir_record *r)
+{
+	if (r->id_hash == 0) {
+		weir_shard_prefetch(weir_shards_of(&p->session_index, r->session_hash), r->session_hash);
+		return;
+	}
+	int64_t number = r->end_us / WEIR_HOUR_US;
+	for (uint32_t i = 0; i < p->marks.hour_count; i++)
+		if (p->marks.hours[i]->hour == number)
+			weir_shard_prefetch(weir_shards_of(&p->marks.hours[i]->shards, r->id_hash), r->id_hash);
+}
+
+/* The session's slot itself, once its index entry is in cache. */
+static inline void
+prefetch_session(struct weir_partition *p, const struct weir_record *r)
+{
+	struct weir_shard *shard = weir_shards_of(&p->session_index, r->session_hash);
+	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, r->session_hash), slot;
+	if (r->id_hash == 0 && weir_index_candidate(shard, r->session_hash, &pos, &slot))
+		__builtin_prefetch(weir_slab_at(&p->sessions, slot), 1, 3);
+}
+
 static void
 fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
 {
@@ -229,7 +253,6 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 		hash[i] = weir_iccid_hash(records[i].iccid);
 		weir_shard_prefetch(weir_shards_of(&p->card_index, hash[i]), hash[i]);
 	}
-	const struct weir_marks_hour *newest = p->marks.hour_count > 0 ? p->marks.hours[p->marks.hour_count - 1] : NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct weir_record *r = &records[i];
 		struct weir_shard *shard = weir_shards_of(&p->card_index, hash[i]);
@@ -238,11 +261,10 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			slot[i] = NO_SLOT;
 		else
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
-		if (r->id_hash != 0 && newest != NULL)
-			weir_shard_prefetch(&newest->shards.shard[r->id_hash & (WEIR_SHARDS - 1)], r->id_hash);
-		else if (r->id_hash == 0 && r->session_hash != 0)
-			weir_shard_prefetch(weir_shards_of(&p->session_index, r->session_hash), r->session_hash);
+		prefetch_identity(p, r);
 	}
+	for (uint32_t i = 0; i < count; i++)
+		prefetch_session(p, &records[i]);
 	for (uint32_t i = 0; i < count; i++) {
 		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
 		 */
