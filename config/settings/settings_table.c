@@ -116,7 +116,7 @@ static const struct weir_setting TABLE[] = {
 	U32("rules.cycles_kept", "cycles", 6, 60, "6", cycles_kept, "Past cycles that stay readable (CYC-3)."),
 	U32("audit.history", "entries", 0, 1000, "16", history_entries, "Audit entries kept per card in Redis."),
 	BOOL("enforcement.shadow", "false", shadow, "Decide and audit, send nothing (CMD-5)."),
-	TEXT("log.level", 4, 5, "info", log_level, check_log_level, "Least level that is logged: debug, info, warn, error."),
+	TEXT("log.level", 1, 16, "info", log_level, check_log_level, "Least level that is logged: debug, info, warn, error."),
 	TEXT("log.file", 0, 4095, "", log_file, NULL, "Log file; empty = standard error."),
 };
 #undef AT
