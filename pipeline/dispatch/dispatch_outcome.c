@@ -71,13 +71,13 @@ outcome_state(
 		weir_card_settle(core, card, now_us, now_us + poll_delay_us(core, card), WEIR_SETTLE_BACK);
 		return;
 	}
-	if (state == card->desired) {
-		outcome_confirmed(core, card, state, outcome, now_us);
-		return;
-	}
+	/*
+	 * Not done, as far as the carrier knows now; what was sent may still be on its way inside. So even if the card is in
+	 * the state desired by now, that state is commanded: it comes last, and the last command counts.
+	 */
 	card->accepted = card->ask_first = false;
 	card->polls = 0;
-	card->confirmed = state;
+	card->confirmed = WEIR_CARD_UNKNOWN;
 	weir_card_set_ticket(card, "");
 	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
 }

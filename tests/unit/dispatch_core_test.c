@@ -221,6 +221,25 @@ test_core_asks_after_a_timeout(void **state) /* rule CMD-2 */
 	weir_dispatch_core_free(fix.core);
 }
 
+/* The lost command may still be on its way inside the carrier: the opposite is commanded, not assumed. */
+static void
+test_core_overrides_a_lost_command_no_longer_wanted(void **state) /* rules CMD-1, CMD-2 */
+{
+	(void)state;
+	struct fixture fix;
+	fixture_begin(&fix, LIMITS);
+	offer(&fix, 1, SUSPENDED, ACTIVE);
+	finish(&fix, start(&fix), outcome_timeout());
+	offer(&fix, 1, ACTIVE, ACTIVE);
+	struct weir_dispatch_call call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_ASK);
+	finish(&fix, call, outcome_state(ACTIVE));
+	call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_SET);
+	assert_int_equal(call.target, ACTIVE);
+	weir_dispatch_core_free(fix.core);
+}
+
 static void
 test_core_polls_an_accepted_command(void **state) /* rule CMD-2 */
 {
@@ -765,6 +784,7 @@ main(void)
 	    cmocka_unit_test(test_core_reverses_what_may_have_been_done),
 	    cmocka_unit_test(test_core_one_in_flight_then_the_newest_word),
 	    cmocka_unit_test(test_core_asks_after_a_timeout),
+	    cmocka_unit_test(test_core_overrides_a_lost_command_no_longer_wanted),
 	    cmocka_unit_test(test_core_polls_an_accepted_command),
 	    cmocka_unit_test(test_core_sends_again_what_was_accepted_and_lost),
 	    cmocka_unit_test(test_core_resumes_after_a_restart),
