@@ -36,7 +36,7 @@ encode_slab(struct weir_slab *slab, char letter, const struct weir_writer *w, ui
 		if (dirty * slab->slot_bytes < sparse_slots * 64)
 			encode_runs(slab, letter, page, dirt, w);
 		else
-			w->page(w->ctx, letter, page, weir_slab_page(slab, page), WEIR_SLAB_PAGE_BYTES);
+			w->page(w->ctx, letter, page, weir_slab_page(slab, page), weir_slab_stored_bytes(slab));
 	}
 	weir_slab_clean(slab);
 }

@@ -53,6 +53,8 @@ static bool
 index_cards(struct weir_partition *p)
 {
 	for (uint32_t slot = 0; slot < p->cards.used; slot++) {
+		if (weir_slab_is_filler(&p->cards, slot))
+			continue;
 		const struct weir_card_slot *card = weir_card_at(p, slot);
 		if (weir_iccid_is_zero(card->iccid) || card->carrier == 0 || card->carrier > p->carrier_count ||
 		    card->plan > p->plan_count || card->terms > p->terms.used)
@@ -69,6 +71,8 @@ static bool
 check_terms(struct weir_partition *p)
 {
 	for (uint32_t slot = 0; slot < p->terms.used; slot++) {
+		if (weir_slab_is_filler(&p->terms, slot))
+			continue;
 		const struct weir_terms_slot *terms = weir_slab_at(&p->terms, slot);
 		if (terms->card == 0)
 			weir_slab_push_free(&p->terms, slot);
@@ -83,6 +87,8 @@ static bool
 check_enforcements(struct weir_partition *p)
 {
 	for (uint32_t slot = 0; slot < p->enforcements.used; slot++) {
+		if (weir_slab_is_filler(&p->enforcements, slot))
+			continue;
 		struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, slot);
 		if (e->card == 0) {
 			weir_slab_push_free(&p->enforcements, slot);
@@ -101,6 +107,8 @@ static bool
 index_sessions(struct weir_partition *p)
 {
 	for (uint32_t slot = 0; slot < p->sessions.used; slot++) {
+		if (weir_slab_is_filler(&p->sessions, slot))
+			continue;
 		const struct weir_session_slot *s = weir_slab_at(&p->sessions, slot);
 		if (s->key == 0)
 			weir_slab_push_free(&p->sessions, slot);

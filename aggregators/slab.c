@@ -72,6 +72,8 @@ weir_slab_new(struct weir_slab *slab)
 	if (slab->free_count > 0) {
 		slot = slab->free_slots[--slab->free_count];
 	} else {
+		if (weir_slab_is_filler(slab, slab->used))
+			slab->used++;
 		slot = slab->used++;
 		if (slot >> slab->chunk_shift >= slab->chunk_count)
 			add_chunk(slab);

@@ -3,8 +3,9 @@
  *
  * A page in memory and a page in Redis are the same bytes, so a flush is a copy and a load is a copy. Slots are numbered
  * from 0 and found by shift and mask: chunks of 2 MiB (huge pages where the kernel has them) hold 256 pages each. A
- * bit per slot and a list of pages say what changed since the last flush. Released slots are zeroed and given out again
- * (cards are never released: a card's slot is its for life).
+ * bit per slot and a list of pages say what changed since the last flush. A page's last slot is never given out: what is
+ * stored is then 8192 bytes less one slot, which with Redis' string header fits an 8 KiB allocation; all 8192 would take 10
+ * KiB. Released slots are zeroed and given out again (cards are never released: a card's slot is its for life).
  *
  * One owner (the partition's lane). Memory grows by a chunk; nothing moves, so pointers to slots stay valid.
  */
@@ -35,7 +36,7 @@ struct weir_slab {
 	uint32_t slot_shift;  /* log2 slot_bytes */
 	uint32_t page_shift;  /* log2 slots per page */
 	uint32_t chunk_shift; /* log2 slots per chunk */
-	uint32_t used;        /* slots given out, released ones included */
+	uint32_t used;        /* slot numbers given out, released ones and fillers included */
 	uint32_t chunk_count;
 	uint32_t page_cap;
 	uint32_t dirty_count;
@@ -72,6 +73,28 @@ weir_slab_page(const struct weir_slab *slab, uint32_t page)
 {
 	return slab->chunks[page / WEIR_SLAB_PAGES_PER_CHUNK] +
 	       (size_t)(page % WEIR_SLAB_PAGES_PER_CHUNK) * WEIR_SLAB_PAGE_BYTES;
+}
+
+/* Is this the slot of its page that is never given out? */
+static inline bool
+weir_slab_is_filler(const struct weir_slab *slab, uint32_t slot)
+{
+	uint32_t mask = (1u << slab->page_shift) - 1;
+	return (slot & mask) == mask;
+}
+
+/* Bytes of a page that are stored: all but the filler. */
+static inline uint32_t
+weir_slab_stored_bytes(const struct weir_slab *slab)
+{
+	return WEIR_SLAB_PAGE_BYTES - slab->slot_bytes;
+}
+
+/* Slots in use: neither released nor filler. */
+static inline uint32_t
+weir_slab_count(const struct weir_slab *slab)
+{
+	return slab->used - (slab->used >> slab->page_shift) - slab->free_count;
 }
 
 static inline void

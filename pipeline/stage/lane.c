@@ -205,7 +205,7 @@ publish(struct weir_lane *lane)
 		const uint64_t *from = (const uint64_t *)&lp->core->stats;
 		for (size_t k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
 			((uint64_t *)&sum)[k] += from[k];
-		cards += lp->core->cards.used;
+		cards += weir_slab_count(&lp->core->cards);
 		for (uint32_t t = 0; t + 1 < lane->shared->topic_count; t++)
 			lag += weir_source_lag(lane->source, t, lp->number, lp->position[t]);
 	}
