@@ -72,8 +72,8 @@ outcome_state(
 		return;
 	}
 	/*
-	 * Not done, as far as the carrier knows now; what was sent may still be on its way inside. So even if the card is in
-	 * the state desired by now, that state is commanded: it comes last, and the last command counts.
+	 * Not done, as far as the carrier knows now; what was sent may still be on its way inside. So even if the card is
+	 * in the state desired by now, that state is commanded: it comes last, and the last command counts.
 	 */
 	card->accepted = card->ask_first = false;
 	card->polls = 0;

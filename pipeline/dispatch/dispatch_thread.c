@@ -5,86 +5,39 @@
  * One turn: finished calls, offers, new calls (intents first), results out, sleep. It sleeps in the HTTP library's poll; a
  * lane that offers wakes it only if it said that it sleeps, so that a burst of offers costs one system call.
  * A lane that does not drain its results is waited for: they are kept in a backlog, and until that is empty no offers of
- * that lane are taken and no calls are started. Nothing is lost, and the backlog stays as short as a turn.
- *
- * Memory shared with lanes: the rings, `asleep`, `stop_at_us`, and the rows of counters behind a mutex.
+ * that lane are taken and no calls are started. Nothing is lost, and the backlog stays as short as a turn. See
+ * thread_priv.h for the memory shared with lanes.
  */
-#include <pthread.h>
-#include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
+#include "config/base/log.h"
+#include "pipeline/dispatch/thread_priv.h"
 
-#include "config/base/ring.h"
-#include "pipeline/dispatch/dispatch.h"
-#include "pipeline/dispatch/dispatch_core.h"
-#include "pipeline/dispatch/http_priv.h"
-
-#define DISPATCH_MAGIC 0x64697370u
-#define OFFERS_RING 65536u
-#define RESULTS_RING 16384u
 #define OFFERS_A_TURN 4096u
-#define CALLS_A_TURN 256u
 #define SLEEP_MAX_MS 1000u
-
-struct dispatch_message {
-	bool forget; /* the offer's partition only */
-	struct weir_command_offer offer;
-};
-
-struct dispatch_lane {
-	struct weir_ring offers;
-	struct weir_ring results;
-	struct weir_buf backlog; /* results that found the ring full */
-	size_t backlog_read;     /* bytes of it handed on */
-	bool rings;              /* its bell is due this turn */
-};
-
-struct dispatch_carrier {
-	const struct weir_carrier_settings *settings;
-	const struct weir_carrier_adapter *adapter;
-	char name[24];
-};
-
-struct weir_dispatch {
-	uint32_t magic;
-	struct weir_dispatch_opts opts;
-	struct dispatch_carrier carriers[WEIR_CARRIERS_MAX + 1]; /* the last: log, for carriers without settings */
-	uint32_t carrier_count;
-	uint32_t fallback; /* index for carriers not named: "default" or log */
-	struct dispatch_lane *lanes;
-	struct weir_dispatch_core *core;
-	struct weir_http *http;
-	int64_t utc_offset_us; /* UTC minus the core's axis */
-	pthread_t thread;
-	bool started;
-	_Atomic bool asleep;
-	_Atomic bool joined;
-	_Atomic int64_t stop_at_us; /* 0 = run */
-	pthread_mutex_t rows_lock;
-	struct weir_carrier_counters rows[WEIR_CARRIERS_MAX + 1];
-};
-
-static int64_t
-clock_us(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static int64_t
 dispatch_now(struct weir_dispatch *dispatch)
 {
-	int64_t now_us = clock_us(CLOCK_MONOTONIC);
-	dispatch->utc_offset_us = clock_us(CLOCK_REALTIME) - now_us;
+	int64_t now_us = dispatch_clock_us(CLOCK_MONOTONIC);
+	dispatch->utc_offset_us = dispatch_clock_us(CLOCK_REALTIME) - now_us;
 	return now_us;
 }
 
 /* ---- results ---- */
 
-/* The core's result callback. */
+/* What an operator should see of single cards: refusals. Everything else is in the audit. */
 static void
-dispatch_result(void *ctx, uint32_t lane_index, const struct weir_command_result *core_result)
+result_log(const struct weir_command_result *result)
+{
+	if (result->state != WEIR_COMMAND_FAILED)
+		return;
+	char iccid[WEIR_ICCID_TEXT_MAX];
+	(void)weir_iccid_format(result->iccid, iccid);
+	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "command_failed", "card %s: the carrier refuses to %s it: %s", iccid,
+	    result->target == WEIR_CARD_SUSPENDED ? "suspend" : "resume", result->text);
+}
+
+void
+weir_dispatch_result(void *ctx, uint32_t lane_index, const struct weir_command_result *core_result)
 {
 	struct weir_dispatch *dispatch = ctx;
 	struct dispatch_lane *lane = &dispatch->lanes[lane_index];
@@ -93,6 +46,7 @@ dispatch_result(void *ctx, uint32_t lane_index, const struct weir_command_result
 	if (result.next_us != 0)
 		result.next_us += dispatch->utc_offset_us;
 	lane->rings = true;
+	result_log(&result);
 	if (lane->backlog.len > 0 || !weir_ring_push(&lane->results, &result))
 		weir_buf_append(&lane->backlog, &result, sizeof(result));
 }
@@ -209,11 +163,13 @@ dispatch_start_calls(struct weir_dispatch *dispatch, int64_t now_us)
 static bool
 dispatch_finish_calls(struct weir_dispatch *dispatch)
 {
-	uint32_t card;
+	struct weir_dispatch_call call;
 	struct weir_outcome outcome;
 	bool any = false;
-	while (weir_http_next(dispatch->http, &card, &outcome)) {
-		weir_dispatch_core_finish(dispatch->core, card, &outcome, dispatch_now(dispatch));
+	while (weir_http_next(dispatch->http, &call, &outcome)) {
+		if (outcome.kind == WEIR_OUTCOME_RETRY || outcome.kind == WEIR_OUTCOME_CARRIER_DOWN)
+			memcpy(dispatch->carriers[call.carrier].last_trouble, outcome.text, sizeof(outcome.text));
+		weir_dispatch_core_finish(dispatch->core, call.card, &outcome, dispatch_now(dispatch));
 		any = true;
 	}
 	return any;
@@ -222,12 +178,28 @@ dispatch_finish_calls(struct weir_dispatch *dispatch)
 /* ---- the thread ---- */
 
 static void
+carrier_log(struct dispatch_carrier *carrier, const struct weir_carrier_counters *row)
+{
+	if (row->breaker_open == carrier->was_open)
+		return;
+	carrier->was_open = row->breaker_open;
+	if (row->breaker_open)
+		WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "carrier_down",
+		    "carrier %s: no calls but one trial every %u ms; last answer: %s", carrier->name,
+		    carrier->settings != NULL ? carrier->settings->breaker_open_ms : 0, carrier->last_trouble);
+	else
+		WEIR_LOG_LIMITED(WEIR_LOG_INFO, "carrier_up", "carrier %s answers again", carrier->name);
+}
+
+static void
 dispatch_publish(struct weir_dispatch *dispatch)
 {
 	(void)pthread_mutex_lock(&dispatch->rows_lock);
 	for (uint32_t i = 0; i < dispatch->carrier_count; i++)
 		weir_dispatch_core_counters(dispatch->core, i, &dispatch->rows[i]);
 	(void)pthread_mutex_unlock(&dispatch->rows_lock);
+	for (uint32_t i = 0; i < dispatch->carrier_count; i++)
+		carrier_log(&dispatch->carriers[i], &dispatch->rows[i]); /* no other thread writes rows */
 }
 
 static bool
@@ -243,18 +215,19 @@ dispatch_has_offers(const struct weir_dispatch *dispatch)
 static void
 dispatch_sleep(struct weir_dispatch *dispatch, int64_t due_us)
 {
-	/* seq_cst, and a fence before looking at the rings: either the lane's look at `asleep` comes after this store and
-	 * it wakes us, or its push comes before our look. */
-	atomic_store_explicit(&dispatch->asleep, true, memory_order_seq_cst);
-	atomic_thread_fence(memory_order_seq_cst);
+	/*
+	 * `asleep` is changed by exchanges alone, so its changes form one chain: a lane's exchange after this one finds
+	 * true and wakes us; one before it hands us, by release and acquire along the chain, the push that came before it.
+	 */
+	(void)atomic_exchange_explicit(&dispatch->asleep, true, memory_order_acq_rel);
 	int64_t wait_us = due_us == WEIR_DISPATCH_NEVER ? SLEEP_MAX_MS * 1000 : due_us - dispatch_now(dispatch);
 	uint32_t wait_ms =
 	    wait_us <= 0 ? 0 : (uint32_t)(wait_us < SLEEP_MAX_MS * 1000 ? (wait_us + 999) / 1000 : SLEEP_MAX_MS);
-	bool stopping = atomic_load_explicit(&dispatch->stop_at_us, memory_order_seq_cst) != 0;
+	bool stopping = atomic_load_explicit(&dispatch->stop_at_us, memory_order_acquire) != 0; /* as in dispatch_turn */
 	if (wait_ms > 0 && (stopping || !dispatch_has_offers(dispatch)))
 		weir_http_wait(dispatch->http, wait_ms);
-	/* relaxed: clearing it late costs a needless wakeup, nothing else. */
-	atomic_store_explicit(&dispatch->asleep, false, memory_order_relaxed);
+	/* acq_rel: part of the chain. */
+	(void)atomic_exchange_explicit(&dispatch->asleep, false, memory_order_acq_rel);
 }
 
 /* One turn. False when it is time to end. */
@@ -288,198 +261,11 @@ dispatch_turn(struct weir_dispatch *dispatch)
 	return true;
 }
 
-static void *
-dispatch_main(void *arg)
+void *
+weir_dispatch_main(void *arg)
 {
 	struct weir_dispatch *dispatch = arg;
 	while (dispatch_turn(dispatch))
 		;
 	return NULL;
-}
-
-/* ---- the lanes' side ---- */
-
-static bool
-dispatch_send(struct weir_dispatch *dispatch, uint32_t lane, const struct dispatch_message *message)
-{
-	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
-	WEIR_CHECK(lane < dispatch->opts.lanes);
-	if (!weir_ring_push(&dispatch->lanes[lane].offers, message))
-		return false;
-	/* The other half of dispatch_sleep's bargain: push, fence, look. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&dispatch->asleep, memory_order_relaxed) &&
-	    atomic_exchange_explicit(&dispatch->asleep, false, memory_order_relaxed))
-		weir_http_wakeup(dispatch->http);
-	return true;
-}
-
-bool
-weir_dispatch_offer(struct weir_dispatch *dispatch, uint32_t lane, const struct weir_command_offer *offer)
-{
-	struct dispatch_message message = {.forget = false, .offer = *offer};
-	return dispatch_send(dispatch, lane, &message);
-}
-
-bool
-weir_dispatch_forget(struct weir_dispatch *dispatch, uint32_t lane, uint32_t partition)
-{
-	struct dispatch_message message = {.forget = true, .offer = {.partition = partition}};
-	return dispatch_send(dispatch, lane, &message);
-}
-
-bool
-weir_dispatch_next(struct weir_dispatch *dispatch, uint32_t lane_index, struct weir_command_result *result_out)
-{
-	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
-	WEIR_CHECK(lane_index < dispatch->opts.lanes);
-	struct dispatch_lane *lane = &dispatch->lanes[lane_index];
-	if (weir_ring_pop(&lane->results, result_out))
-		return true;
-	/* acquire: once the thread is joined its backlog is ours. */
-	if (!atomic_load_explicit(&dispatch->joined, memory_order_acquire) || lane->backlog_read >= lane->backlog.len)
-		return false;
-	memcpy(result_out, lane->backlog.data + lane->backlog_read, sizeof(*result_out));
-	lane->backlog_read += sizeof(*result_out);
-	return true;
-}
-
-uint32_t
-weir_dispatch_counters(struct weir_dispatch *dispatch, struct weir_carrier_counters *rows, uint32_t max)
-{
-	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
-	uint32_t count = dispatch->carrier_count < max ? dispatch->carrier_count : max;
-	(void)pthread_mutex_lock(&dispatch->rows_lock);
-	memcpy(rows, dispatch->rows, count * sizeof(*rows));
-	(void)pthread_mutex_unlock(&dispatch->rows_lock);
-	return dispatch->carrier_count;
-}
-
-/* ---- life ---- */
-
-static struct weir_dispatch_limits
-limits_of(const struct dispatch_carrier *carrier)
-{
-	const struct weir_carrier_settings *settings = carrier->settings;
-	if (carrier->adapter->local || settings == NULL)
-		return (struct weir_dispatch_limits){.concurrency = CALLS_A_TURN, .can_ask = carrier->adapter->can_ask};
-	return (struct weir_dispatch_limits){.rate_per_s = settings->rate_per_s > 0 ? settings->rate_per_s : 1,
-	    .concurrency = settings->concurrency,
-	    .cooldown_ms = settings->cooldown_ms,
-	    .retry_min_ms = settings->retry_min_ms,
-	    .retry_max_ms = settings->retry_max_ms,
-	    .breaker_failures = settings->breaker_failures,
-	    .breaker_open_ms = settings->breaker_open_ms,
-	    .confirm_ms = settings->confirm_ms,
-	    .can_ask = carrier->adapter->can_ask};
-}
-
-/* Resolves adapters. Shadow mode replaces all of them by log (CMD-5). */
-static enum weir_class
-dispatch_resolve(struct weir_dispatch *dispatch, struct weir_error *err)
-{
-	const struct weir_settings *settings = dispatch->opts.settings;
-	uint32_t count = settings->carrier_count;
-	WEIR_CHECK(count <= WEIR_CARRIERS_MAX);
-	dispatch->carrier_count = count + 1;
-	dispatch->fallback = count;
-	dispatch->carriers[count] = (struct dispatch_carrier){.adapter = &weir_carrier_log, .name = "(log)"};
-	for (uint32_t i = 0; i < count; i++) {
-		const struct weir_carrier_settings *row = &settings->carriers[i];
-		struct dispatch_carrier *carrier = &dispatch->carriers[i];
-		const char *id = row->id != NULL ? row->id : "", *name = row->adapter != NULL ? row->adapter : "log";
-		if (strlen(id) >= sizeof(carrier->name))
-			return weir_error_set(err, WEIR_FATAL, "carrier %s: id is longer than 23 characters", id);
-		memcpy(carrier->name, id, strlen(id) + 1);
-		carrier->settings = row;
-		carrier->adapter = weir_carrier_adapter_find(name);
-		if (carrier->adapter == NULL)
-			return weir_error_set(
-			    err, WEIR_FATAL, "carrier %s: no adapter \"%s\" (known: log, cisco)", id, name);
-		enum weir_class class = carrier->adapter->check(row, err);
-		if (class != WEIR_OK && !settings->shadow)
-			return class;
-		if (settings->shadow)
-			carrier->adapter = &weir_carrier_log;
-		if (strcmp(id, "default") == 0)
-			dispatch->fallback = i;
-	}
-	return WEIR_OK;
-}
-
-static void
-dispatch_prepare(struct weir_dispatch *dispatch)
-{
-	struct weir_dispatch_limits limits[WEIR_CARRIERS_MAX + 1];
-	for (uint32_t i = 0; i < dispatch->carrier_count; i++) {
-		limits[i] = limits_of(&dispatch->carriers[i]);
-		memcpy(dispatch->rows[i].carrier, dispatch->carriers[i].name, sizeof(dispatch->rows[i].carrier));
-	}
-	uint64_t seed = dispatch->opts.seed;
-	if (seed == 0 && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		seed = (uint64_t)clock_us(CLOCK_REALTIME);
-	dispatch->core = weir_dispatch_core_new(limits, dispatch->carrier_count, seed, dispatch_result, dispatch);
-	dispatch->http = weir_http_new();
-	dispatch->lanes = weir_calloc(dispatch->opts.lanes, sizeof(*dispatch->lanes));
-	for (uint32_t i = 0; i < dispatch->opts.lanes; i++) {
-		weir_ring_init(&dispatch->lanes[i].offers, OFFERS_RING, sizeof(struct dispatch_message));
-		weir_ring_init(&dispatch->lanes[i].results, RESULTS_RING, sizeof(struct weir_command_result));
-	}
-}
-
-struct weir_dispatch *
-weir_dispatch_start(const struct weir_dispatch_opts *opts, struct weir_error *err)
-{
-	WEIR_CHECK(opts->settings != NULL && opts->lanes > 0);
-	struct weir_dispatch *dispatch = weir_calloc(1, sizeof(*dispatch));
-	dispatch->magic = DISPATCH_MAGIC;
-	dispatch->opts = *opts;
-	(void)pthread_mutex_init(&dispatch->rows_lock, NULL);
-	if (dispatch_resolve(dispatch, err) != WEIR_OK) {
-		weir_dispatch_free(dispatch);
-		return NULL;
-	}
-	dispatch_prepare(dispatch);
-	if (pthread_create(&dispatch->thread, NULL, dispatch_main, dispatch) != 0) {
-		(void)weir_error_set(err, WEIR_FATAL, "dispatcher: no thread to be had");
-		weir_dispatch_free(dispatch);
-		return NULL;
-	}
-	dispatch->started = true;
-	return dispatch;
-}
-
-void
-weir_dispatch_stop(struct weir_dispatch *dispatch, uint32_t grace_ms)
-{
-	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
-	if (!dispatch->started || atomic_load_explicit(&dispatch->joined, memory_order_relaxed))
-		return; /* relaxed: set below, by this same thread */
-	int64_t stop_at_us = clock_us(CLOCK_MONOTONIC) + (int64_t)grace_ms * 1000;
-	/* seq_cst: ordered before the wakeup like a lane's push. */
-	atomic_store_explicit(&dispatch->stop_at_us, stop_at_us, memory_order_seq_cst);
-	weir_http_wakeup(dispatch->http);
-	(void)pthread_join(dispatch->thread, NULL);
-	/* release: lanes that read it see the backlog as the thread left it. */
-	atomic_store_explicit(&dispatch->joined, true, memory_order_release);
-}
-
-void
-weir_dispatch_free(struct weir_dispatch *dispatch)
-{
-	if (dispatch == NULL)
-		return;
-	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
-	weir_dispatch_stop(dispatch, 0);
-	for (uint32_t i = 0; dispatch->lanes != NULL && i < dispatch->opts.lanes; i++) {
-		weir_ring_free(&dispatch->lanes[i].offers);
-		weir_ring_free(&dispatch->lanes[i].results);
-		weir_buf_free(&dispatch->lanes[i].backlog);
-	}
-	free(dispatch->lanes);
-	weir_http_free(dispatch->http);
-	weir_dispatch_core_free(dispatch->core);
-	(void)pthread_mutex_destroy(&dispatch->rows_lock);
-	dispatch->magic = 0;
-	free(dispatch);
 }

@@ -251,7 +251,7 @@ slot_classify(struct http_slot *slot, CURLcode code, struct weir_outcome *outcom
 }
 
 bool
-weir_http_next(struct weir_http *http, uint32_t *card_out, struct weir_outcome *outcome_out)
+weir_http_next(struct weir_http *http, struct weir_dispatch_call *call_out, struct weir_outcome *outcome_out)
 {
 	int running = 0, left = 0;
 	if (http->open_count == 0)
@@ -267,7 +267,7 @@ weir_http_next(struct weir_http *http, uint32_t *card_out, struct weir_outcome *
 	(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 	struct http_slot *slot = (struct http_slot *)(void *)private;
 	slot_classify(slot, message->data.result, outcome_out);
-	*card_out = slot->call.card;
+	*call_out = slot->call;
 	(void)curl_multi_remove_handle(http->multi, slot->easy);
 	slot_put(http, slot);
 	return true;

@@ -20,7 +20,7 @@ void weir_http_free(struct weir_http *http);
 void weir_http_begin(struct weir_http *http, const struct weir_carrier_adapter *adapter,
     const struct weir_carrier_settings *settings, const struct weir_dispatch_call *call);
 /* Moves bytes; then one finished call, false if there is none (more). */
-bool weir_http_next(struct weir_http *http, uint32_t *card_out, struct weir_outcome *outcome_out);
+bool weir_http_next(struct weir_http *http, struct weir_dispatch_call *call_out, struct weir_outcome *outcome_out);
 /* Sleeps until a socket is ready, timeout_ms passed or a wakeup. */
 void weir_http_wait(struct weir_http *http, uint32_t timeout_ms);
 /* Ends the current or next wait. Any thread. */
