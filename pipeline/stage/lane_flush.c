@@ -156,6 +156,8 @@ purge_marks(struct lane_partition *lp, struct flush_writer *w)
 {
 	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
 	int64_t until = stream_hour - lp->lane->shared->settings->dedupe_horizon_h - 2;
+	if (lp->purge_hour < 0)
+		lp->purge_hour = until; /* a new partition has nothing older */
 	for (int n = 0; n < 24 && lp->purge_hour < until; n++, lp->purge_hour++) {
 		weir_resp_command(w->body, 1 + WEIR_SHARDS);
 		weir_resp_text(w->body, "UNLINK");

@@ -130,7 +130,7 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 		lp->stored[t] = lp->position[t] = request->header.offsets[t];
 	lp->flush_number = request->header.offsets[lane->shared->topic_count];
 	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
-	lp->purge_hour = stream_hour - lane->shared->settings->dedupe_horizon_h - 2;
+	lp->purge_hour = stream_hour == 0 ? -1 : stream_hour - lane->shared->settings->dedupe_horizon_h - 2;
 	lp->purge_cycle = -1;
 	lp->flush_due_us = lane_now_us() + (int64_t)lane->shared->settings->flush_interval_ms * 1000 *
 					       (1 + lp->number % 8) / 8; /* staggered */
