@@ -7,7 +7,7 @@
 
 #include "aggregators/partition_priv.h"
 
-enum { QUEUED = 1, SENT, ACCEPTED, CONFIRMED, FAILED }; /* enum weir_command_state of dispatch.h, as stored */
+enum { IDLE, QUEUED, SENT, ACCEPTED, CONFIRMED, FAILED }; /* enum weir_command_state of dispatch.h, as stored */
 
 static struct weir_audit *
 audit_command(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_enforcement_slot *e,
@@ -42,27 +42,21 @@ static void
 confirmed(
     struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, const struct weir_command_report *report)
 {
-	struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_card_slot *card = weir_card_at(p, slot);
 	e->confirmed = report->target;
 	e->confirmed_us = report->at_us;
 	measure_overshoot(card, e, report->target);
 	(void)audit_command(p, slot, WEIR_AUDIT_CONFIRMED, e, report);
-	if (e->desired != e->confirmed) {
-		weir_u64_list_push(&p->offers, slot);
-		return;
-	}
-	struct weir_terms_slot *terms = weir_slab_at(&p->terms, card->terms - 1);
-	if (e->confirmed == WEIR_DESIRED_ACTIVE && card->reasons == 0) {
-		weir_slab_release(&p->enforcements, terms->enforcement - 1);
-		terms->enforcement = 0;
-		weir_slab_dirty(&p->terms, card->terms - 1);
-	}
 }
 
 void
 weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
 {
 	if (report->slot >= p->cards.used || report->target == WEIR_DESIRED_UNKNOWN)
+		return;
+	/* A slot given back meanwhile is made again only for what happened at the carrier. */
+	bool known = weir_partition_enforcement(p, report->slot) != NULL;
+	if (!known && (report->state == IDLE || report->state == QUEUED))
 		return;
 	struct weir_enforcement_slot *e = weir_partition_enforce(p, report->slot);
 	e->command = report->state;
@@ -92,9 +86,13 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 		e->confirmed = WEIR_DESIRED_UNKNOWN;
 		(void)audit_command(p, report->slot, WEIR_AUDIT_FAILED, e, report);
 		break;
-	default:
+	default: /* idle: withdrawn before it was sent; queued: waits for a retry */
 		break;
 	}
+	bool ended = report->state == CONFIRMED || report->state == IDLE;
+	if (ended && e->desired != e->confirmed)
+		weir_u64_list_push(&p->offers, report->slot);
+	weir_partition_release_idle(p, report->slot);
 }
 
 void

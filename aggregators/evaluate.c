@@ -87,9 +87,8 @@ write_decision(struct weir_enforcement_slot *e, const struct weir_card_slot *car
 	e->overshoot = limit != 0 && e->usage_after > limit ? e->usage_after - limit : 0;
 }
 
-/* An enforcement slot that holds nothing more to do or to know goes back. */
-static void
-release_if_idle(struct weir_partition *p, uint32_t slot)
+void
+weir_partition_release_idle(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_terms_slot *terms = weir_terms_of(p, card);
@@ -136,7 +135,7 @@ settle(struct weir_partition *p, uint32_t slot, uint16_t before, uint64_t limit,
 	audit->limit = limit;
 	audit->overshoot = limit != 0 && audit->usage_after > limit ? audit->usage_after - limit : 0;
 	p->stats.decisions++;
-	release_if_idle(p, slot);
+	weir_partition_release_idle(p, slot);
 }
 
 static uint64_t

@@ -44,6 +44,8 @@ void weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle,
 
 /* evaluate.c: brings reasons, desired state and gate in line with the card's usage and terms (SUS-2). */
 void weir_partition_evaluate(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause);
+/* Gives the card's enforcement slot back when it holds nothing more to do or to know. */
+void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 /* Sets and clears reasons that are not derived from usage, then evaluates. */
 void weir_partition_change_reasons(
     struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause);
