@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "config/base/check.h"
+#include "config/base/jemalloc_conf.h"
 #include "config/base/log.h"
 #include "consumers/source/source.h"
 #include "pipeline/stage/run.h"

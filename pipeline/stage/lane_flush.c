@@ -196,6 +196,8 @@ encode(struct lane_partition *lp)
 	request->partition = lp->number;
 	request->owner = lp;
 	request->epoch = lp->epoch;
+	request->body = lp->body; /* memory of the last one: a fresh 16 MB each time would be page faults */
+	lp->body = (struct weir_buf){0};
 	memcpy(request->offsets_before, lp->stored, sizeof(lp->stored));
 	memcpy(request->offsets_after, lp->position, sizeof(lp->position));
 	request->offsets_before[lp->lane->shared->topic_count] = lp->flush_number;

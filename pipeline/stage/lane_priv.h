@@ -38,6 +38,7 @@ struct lane_partition {
 	int64_t flush_number;               /* of the last flush encoded: tells two flushes at one position apart */
 	struct weir_u64_list flush_intents; /* card slots whose intent that flush deletes: offers for them wait */
 	uint32_t fetching;                  /* FETCH requests with the store */
+	struct weir_buf body;                /* spare memory for the next flush */
 	struct weir_buf audits;             /* RESP of audit entries since the last encode */
 	uint32_t audit_commands;
 	struct weir_letterbox *box;

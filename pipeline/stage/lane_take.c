@@ -273,6 +273,7 @@ partition_free(struct lane_partition *lp)
 	}
 	weir_partition_free(lp->core);
 	weir_buf_free(&lp->audits);
+	weir_buf_free(&lp->body);
 	free(lp->flush_intents.v);
 	free(lp);
 }
@@ -342,6 +343,10 @@ answer_flush(struct lane_partition *lp, struct weir_store_request *request)
 	lp->flush = NULL;
 	lp->flush_sent = false;
 	lp->flush_intents.n = 0;
+	weir_buf_free(&lp->body);
+	WEIR_TAKE(lp->body.data, request->body.data);
+	lp->body.cap = request->body.cap;
+	request->body = (struct weir_buf){0};
 	if (lp->state != LANE_RUNNING)
 		return;
 	switch (request->result) {

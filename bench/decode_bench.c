@@ -1,0 +1,242 @@
+/*
+ * Decoding alone: nanoseconds per record for each format, best of several rounds over a seeded pool of messages.
+ *
+ * The pool is larger than the first cache but not the second, as messages come fresh from the network. The hash over the
+ * decoded records proves that a faster build decodes the same.
+ *
+ *   weir_bench_decode [records per round, default 1000000] [seed, default 1]
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "config/base/timetext.h"
+#include "config/mapping/mapping.h"
+#include "consumers/decode/decode.h"
+
+#define POOL 1024
+#define ROUNDS 50
+
+struct pool {
+	struct weir_buf bytes;
+	size_t off[POOL + 1];
+};
+
+static uint64_t
+next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 20;
+}
+
+/* Members of one canonical record; shuffled: in another order each time. */
+static void
+canonical_write(struct weir_buf *buf, uint64_t *seed, bool shuffled)
+{
+	char member[13][96], start[WEIR_TIME_TEXT_MAX], end[WEIR_TIME_TEXT_MAX];
+	int64_t end_us = INT64_C(1774847296894000) + (int64_t)(next_random(seed) % 86400000) * 1000;
+	(void)weir_time_format_ms(end_us - 300000000, start);
+	(void)weir_time_format_ms(end_us, end);
+	uint64_t card = next_random(seed) % 1000000;
+	(void)snprintf(member[0], 96, "\"id\":\"01KMYJ9DDA5N23P4S%09" PRIu64 "\"", next_random(seed) % 1000000000);
+	(void)snprintf(member[1], 96, "\"iccid\":\"8986000000%010" PRIu64 "\"", card);
+	(void)snprintf(member[2], 96, "\"session\":\"d0-%010" PRIu64 "\"", next_random(seed) % 10000000000);
+	(void)snprintf(member[3], 96, "\"start\":\"%s\"", start);
+	(void)snprintf(member[4], 96, "\"end\":\"%s\"", end);
+	(void)snprintf(member[5], 96, "\"up\":%" PRIu64, next_random(seed) >> (next_random(seed) % 24 + 16));
+	(void)snprintf(member[6], 96, "\"down\":%" PRIu64, next_random(seed) >> (next_random(seed) % 24 + 16));
+	(void)snprintf(member[7], 96, "\"imei\":\"86%013" PRIu64 "\"", card);
+	(void)snprintf(member[8], 96, "\"apn\":\"%s\"", next_random(seed) % 4 ? "cmiot" : "internet");
+	(void)snprintf(member[9], 96, "\"rat\":\"%s\"", next_random(seed) % 4 ? "LTE" : "NR");
+	(void)snprintf(member[10], 96, "\"plmn\":\"46000\"");
+	(void)snprintf(member[11], 96, "\"event\":\"update\"");
+	(void)snprintf(member[12], 96, "\"seq\":%" PRIu64, next_random(seed) % 500);
+	uint32_t order[13];
+	for (uint32_t i = 0; i < 13; i++)
+		order[i] = i;
+	for (uint32_t i = 12; shuffled && i > 0; i--) {
+		uint32_t other = (uint32_t)(next_random(seed) % (i + 1)), kept = order[i];
+		order[i] = order[other];
+		order[other] = kept;
+	}
+	for (uint32_t i = 0; i < 13; i++)
+		weir_buf_printf(buf, "%c%s", i ? ',' : '{', member[order[i]]);
+	weir_buf_append(buf, "}", 1);
+}
+
+static void
+kore_write(struct weir_buf *buf, uint64_t *seed)
+{
+	char end[WEIR_TIME_TEXT_MAX];
+	(void)weir_time_format_ms(INT64_C(1764148544000000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
+	uint64_t up = next_random(seed) % 10000000, down = next_random(seed) % 100000000;
+	weir_buf_printf(buf,
+	    "{\"data\":{\"apn\":\"super\",\"imei\":\"353785726123176\",\"imsi\":\"732123206640719\",\"network\":{"
+	    "\"mcc\":\"310\",\"mnc\":\"170\",\"sid\":\"HWb90542dc0d8b4276a694d0fe5c794168\",\"iso_country\":\"US\","
+	    "\"friendly_name\":\"AT&T\"},\"sim_sid\":\"HS7319340e9486db1faba1eb2790e6ef03\",\"location\":{\"lac\":\"602\","
+	    "\"lat\":26.2721,\"lon\":-81.8090,\"cell_id\":\"40026625\"},\"rat_type\":\"4G "
+	    "LTE\",\"event_sid\":\"EZ%08" PRIu64 "\",\"sim_iccid\":\"8988307000%010" PRIu64
+	    "\",\"timestamp\":\"%s\",\"data_total\":%" PRIu64
+	    ",\"event_type\":\"com.twilio.iot.supersim.connection.data-session.updated\",\"ip_address\":\"100.66.10.142\","
+	    "\"account_sid\":\"AC123\",\"data_upload\":%" PRIu64 ",\"data_download\":%" PRIu64
+	    ",\"data_session_sid\":\"PI%08" PRIu64 "\"},\"id\":\"EZ%08" PRIu64
+	    "\",\"time\":\"%s\",\"type\":\"com.twilio.iot.supersim.connection.data-session.updated\",\"source\":\"kore-"
+	    "events\",\"specversion\":\"2.0\"}",
+	    next_random(seed) % 100000000, next_random(seed) % 1000000, end, up + down, up, down,
+	    next_random(seed) % 100000000, next_random(seed) % 100000000, end);
+}
+
+static void
+emnify_write(struct weir_buf *buf, uint64_t *seed)
+{
+	char end[WEIR_TIME_TEXT_MAX];
+	(void)weir_time_format_ms(INT64_C(1708009012260000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
+	weir_buf_printf(buf,
+	    "{\"cost\":0.00188512,\"id\":%" PRIu64 ",\"operator\":{\"id\":5,\"name\":\"Telefonica "
+						   "O2\",\"mnc\":\"07\",\"country\":{\"id\":74,\"mcc\":\"262\",\"name\":"
+	    "\"Germany\"}},\"traffic_type\":{\"id\":5,\"description\":\"Data\"},\"endpoint\":{\"id\":123456789,\"name\":"
+	    "\"Example "
+	    "Device\",\"imei\":\"8677300511111142\",\"balance\":null},\"volume\":{\"total\":0.219933,\"rx\":%" PRIu64
+	    ".%06" PRIu64 ",\"tx\":0.%06" PRIu64
+	    "},\"start_timestamp\":\"2022-04-26T11:53:43Z\",\"sim\":{\"id\":3324192,\"iccid\":\"8988303000%010" PRIu64
+	    "\",\"production_date\":\"2020-09-09T06:42:59Z\"},\"currency\":{\"id\":1,\"code\":\"EUR\",\"symbol\":"
+	    "\"\xe2\x82\xac\"},\"end_timestamp\":\"%s\",\"session_id\":\"722aeb56-c4de-4753-ac23-4f99c1980c5e\"}",
+	    next_random(seed) % 1000000000000000 + 1, next_random(seed) % 100, next_random(seed) % 1000000,
+	    next_random(seed) % 1000000, next_random(seed) % 1000000, end);
+}
+
+static void
+packed_write(struct weir_buf *buf, uint64_t *seed, uint32_t count)
+{
+	const int64_t base_us = INT64_C(1774847296894000);
+	weir_buf_append(buf, "WRP1", 4);
+	weir_buf_append(buf, &count, 4);
+	weir_buf_append(buf, &base_us, 8);
+	for (uint32_t i = 0; i < count; i++) {
+		char text[WEIR_ICCID_TEXT_MAX];
+		struct weir_iccid iccid;
+		(void)snprintf(text, sizeof(text), "8986000000%010" PRIu64, next_random(seed) % 1000000);
+		(void)weir_iccid_parse((const uint8_t *)text, 20, &iccid);
+		uint64_t words[8] = {iccid.hi, iccid.lo, next_random(seed) * next_random(seed) | 1, next_random(seed) | 1,
+		    next_random(seed) >> 20, next_random(seed) >> 18, i | (uint64_t)i << 32,
+		    UINT64_C(86000000000000) | (uint64_t)1 << 56};
+		weir_buf_append(buf, words, sizeof(words));
+	}
+}
+
+enum kind { CANONICAL, SHUFFLED, ARRAYS, LINES, KORE, EMNIFY, PACKED, KIND_COUNT };
+
+static void
+message_write(struct weir_buf *buf, enum kind kind, uint64_t *seed)
+{
+	if (kind == PACKED) {
+		packed_write(buf, seed, 50);
+	} else if (kind == KORE) {
+		kore_write(buf, seed);
+	} else if (kind == EMNIFY) {
+		emnify_write(buf, seed);
+	} else if (kind == ARRAYS || kind == LINES) {
+		for (int i = 0; i < 50; i++) {
+			weir_buf_append(buf, kind == LINES ? "\n" : i ? "," : "[", 1);
+			canonical_write(buf, seed, false);
+		}
+		weir_buf_append(buf, kind == LINES ? "\n" : "]", 1);
+	} else {
+		canonical_write(buf, seed, kind == SHUFFLED);
+	}
+}
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec ts;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Decodes whole passes over the pool until at least `records` are made; nanoseconds per record. */
+static double
+round_run(struct weir_decoder *decoder, const struct pool *pool, uint32_t messages, uint64_t records, uint64_t *hash)
+{
+	static struct weir_records out;
+	uint64_t done = 0, began = now_ns();
+	while (done < records)
+		for (uint32_t i = 0; i < messages; i++) {
+			struct weir_slice value = {pool->bytes.data + pool->off[i], pool->off[i + 1] - pool->off[i]};
+			out.n = 0;
+			done += weir_decode(decoder, (struct weir_slice){0}, value, i, &out);
+			for (uint32_t k = 0; k < out.n; k++)
+				*hash += out.v[k].id_hash ^ (uint64_t)out.v[k].end_us ^ out.v[k].up ^ out.v[k].reject;
+		}
+	return (double)(now_ns() - began) / (double)done;
+}
+
+static void
+kind_run(enum kind kind, const char *name, const struct weir_mapping *mapping, uint64_t records, uint64_t seed)
+{
+	static struct pool pool;
+	uint32_t messages = kind == ARRAYS || kind == LINES || kind == PACKED ? POOL / 16 : POOL;
+	pool.bytes.len = 0;
+	for (uint32_t i = 0; i < messages; i++) {
+		pool.off[i] = pool.bytes.len;
+		message_write(&pool.bytes, kind, &seed);
+	}
+	pool.off[messages] = pool.bytes.len;
+	struct weir_decoder *decoder = weir_decoder_new(mapping, 1 << 24);
+	uint64_t hash = 0;
+	double best = 1e9;
+	for (int i = 0; i < ROUNDS; i++) {
+		hash = 0;
+		double ns = round_run(decoder, &pool, messages, records / ROUNDS, &hash);
+		best = ns < best ? ns : best;
+	}
+	const struct weir_decode_stats *stats = weir_decoder_stats(decoder);
+	uint64_t total = stats->fast_records + stats->full_records + stats->packed_records;
+	(void)printf("%-10s %7.1f ns/record  %6.1f M/s  %5.1f%% by shape  rejects %" PRIu64 "  hash %016" PRIx64 "\n", name,
+	    best, 1e3 / best, 100.0 * (double)stats->fast_records / (double)total, stats->rejects, hash);
+	weir_decoder_free(decoder);
+}
+
+static struct weir_mapping *
+mapping_of(const char *name, const char *yaml)
+{
+	struct weir_mapping *mapping;
+	struct weir_error err = {0};
+	if (weir_mapping_parse(name, weir_slice_of(yaml), &mapping, &err) != WEIR_OK) {
+		(void)fprintf(stderr, "%s\n", err.text);
+		exit(1);
+	}
+	return mapping;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
+	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	struct weir_mapping *kore =
+	    mapping_of("kore", "iccid: data.sim_iccid\nid: id\nsession: data.data_session_sid\nup: data.data_upload\n"
+			       "down: data.data_download\nend: data.timestamp\nimei: data.imei\n");
+	struct weir_mapping *emnify =
+	    mapping_of("emnify", "filter:\n  - {path: traffic_type.id, equals: [5]}\niccid: sim.iccid\nid: id\n"
+				 "up: {path: volume.tx, unit: MB}\ndown: {path: volume.rx, unit: MB}\nend: end_timestamp\n"
+				 "start: start_timestamp\nimei: endpoint.imei\n");
+#ifdef __AVX2__
+	const char *march = "avx2";
+#else
+	const char *march = "plain";
+#endif
+	(void)printf("weir_bench_decode: records %" PRIu64 " a kind, seed %" PRIu64 ", %s, best of %d rounds\n", records,
+	    seed, march, ROUNDS);
+	kind_run(CANONICAL, "canonical", NULL, records, seed);
+	kind_run(SHUFFLED, "shuffled", NULL, records, seed);
+	kind_run(ARRAYS, "array 50", NULL, records, seed);
+	kind_run(LINES, "lines 50", NULL, records, seed);
+	kind_run(KORE, "kore", kore, records, seed);
+	kind_run(EMNIFY, "emnify", emnify, records, seed);
+	kind_run(PACKED, "packed 50", NULL, records, seed);
+	weir_mapping_free(kore);
+	weir_mapping_free(emnify);
+	return 0;
+}
