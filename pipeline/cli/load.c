@@ -1,0 +1,173 @@
+/*
+ * `weir load`: reference files into the topic of cards.
+ *
+ * All files are read and checked before the first message is sent, so that a mistake in the last line sends nothing. Cards
+ * are keyed by ICCID and land in the partition where the records of that key are, as long as their producers use the same
+ * partitioner: murmur2_random, the default of Java's client, unless `kafka.properties` names another. Carriers and plans
+ * go to every partition, each before the cards that name it. Messages are absolute: loading a file twice changes nothing.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/reference/reference.h"
+#include "pipeline/cli/cli.h"
+#include "pipeline/cli/common.h"
+#include "pipeline/cli/kafka.h"
+
+#define METADATA_MS 10000
+
+struct load {
+	rd_kafka_t *kafka; /* NULL while files are only checked */
+	const char *topic;
+	uint32_t partitions;
+	uint64_t cards, broadcasts; /* messages of the files, before they were multiplied */
+	uint64_t sent, delivered, failed;
+	struct weir_error err; /* the first failure */
+};
+
+static const struct weir_usage usage = {
+    .command = "load",
+    .arguments = "FILE...",
+    .text =
+	"Sends carriers, plans, cards and operators' requests from YAML or CSV files to the topic of cards "
+	"(topics.cards).\n"
+	"Nothing is sent unless all files are right. Cards are partitioned by ICCID with murmur2_random, Java's default;\n"
+	"producers of records must use the same, or set kafka.properties: {partitioner: ...} to theirs.\n",
+};
+
+static void
+delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque)
+{
+	struct load *load = opaque;
+	(void)kafka;
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		load->delivered++;
+		return;
+	}
+	if (load->failed++ == 0)
+		(void)weir_error_set(&load->err, WEIR_RETRY, "not delivered: %s", rd_kafka_err2str(message->err));
+}
+
+static bool
+produce(struct load *load, int32_t partition, const char *key, const char *json, size_t json_len)
+{
+	const char *key_bytes = key[0] == '\0' ? NULL : key;
+	size_t key_len = strlen(key);
+	for (;;) {
+		rd_kafka_resp_err_t code =
+		    rd_kafka_producev(load->kafka, RD_KAFKA_V_TOPIC(load->topic), RD_KAFKA_V_PARTITION(partition),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key_bytes, key_len),
+			RD_KAFKA_V_VALUE((char *)(uintptr_t)json, json_len), RD_KAFKA_V_END);
+		if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+			load->sent++;
+			(void)rd_kafka_poll(load->kafka, 0);
+			return load->failed == 0;
+		}
+		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+			(void)weir_error_set(&load->err, WEIR_RETRY, "not sent: %s", rd_kafka_err2str(code));
+			return false;
+		}
+		(void)rd_kafka_poll(load->kafka, 100);
+		if (load->failed > 0)
+			return false;
+	}
+}
+
+static bool
+load_emit(void *ctx, const char *key, const char *json, size_t json_len)
+{
+	struct load *load = ctx;
+	bool broadcast = key[0] == '\0';
+	*(broadcast ? &load->broadcasts : &load->cards) += 1;
+	if (load->kafka == NULL)
+		return true;
+	if (!broadcast)
+		return produce(load, RD_KAFKA_PARTITION_UA, key, json, json_len);
+	for (uint32_t p = 0; p < load->partitions; p++)
+		if (!produce(load, (int32_t)p, key, json, json_len))
+			return false;
+	return true;
+}
+
+/* Reads all files through load_emit. */
+static int
+files_read(struct load *load, const struct weir_words *files)
+{
+	load->cards = load->broadcasts = 0;
+	for (uint32_t i = 0; i < files->n; i++) {
+		struct weir_error err = {0};
+		uint64_t count;
+		enum weir_class class = weir_reference_read(files->v[i], load_emit, load, &count, &err);
+		if (class == WEIR_RETRY)
+			return weir_cli_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
+		if (class != WEIR_OK)
+			return weir_cli_fail("load", WEIR_EXIT_SETTINGS, &err);
+	}
+	return WEIR_EXIT_OK;
+}
+
+static int
+load_flush(struct load *load)
+{
+	/* A message is given up after librdkafka's own message.timeout.ms, so this ends. */
+	while (rd_kafka_outq_len(load->kafka) > 0 && load->failed == 0)
+		(void)rd_kafka_poll(load->kafka, 100);
+	if (load->failed > 0)
+		return weir_cli_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
+	return WEIR_EXIT_OK;
+}
+
+static int
+load_send(struct load *load, const struct weir_settings *settings, const struct weir_words *files)
+{
+	struct weir_error err = {0};
+	load->topic = settings->topic_cards;
+	load->kafka = weir_producer_open(settings, delivery, load, &err);
+	if (load->kafka == NULL)
+		return weir_cli_fail("load", WEIR_EXIT_SETTINGS, &err);
+	int code = WEIR_EXIT_OK;
+	if (weir_topic_partitions(load->kafka, load->topic, METADATA_MS, &load->partitions, &err) != WEIR_OK)
+		code = weir_cli_fail("load", WEIR_EXIT_UNREACHABLE, &err);
+	if (code == WEIR_EXIT_OK)
+		code = files_read(load, files);
+	if (code == WEIR_EXIT_OK)
+		code = load_flush(load);
+	if (code != WEIR_EXIT_OK)
+		(void)rd_kafka_purge(load->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_destroy(load->kafka);
+	return code;
+}
+
+int
+weir_cli_load(int argc, char **argv)
+{
+	struct weir_common common = {0};
+	bool dry_run = false;
+	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	    {.name = "dry-run", .help = "check the files, send nothing", .flag = &dry_run}, {0}};
+	struct weir_words files;
+	int code;
+	if (!weir_options_accept(&usage, options, argc, argv, 1, WEIR_WORDS_MAX, &files, &code))
+		return code;
+	struct load load = {0};
+	code = files_read(&load, &files);
+	if (code != WEIR_EXIT_OK)
+		return code;
+	if (dry_run) {
+		(void)printf("%" PRIu64 " cards and requests, %" PRIu64 " carriers and plans; nothing sent\n", load.cards,
+		    load.broadcasts);
+		return WEIR_EXIT_OK;
+	}
+	struct weir_settings *settings = NULL;
+	code = weir_common_load(&common, "load", &settings);
+	if (code != WEIR_EXIT_OK)
+		return code;
+	code = load_send(&load, settings, &files);
+	if (code == WEIR_EXIT_OK)
+		(void)printf("%" PRIu64 " cards and requests, %" PRIu64 " carriers and plans to each of %" PRIu32
+			     " partitions of %s\n",
+		    load.cards, load.broadcasts, load.partitions, load.topic);
+	weir_settings_free(settings);
+	return code;
+}

@@ -1,0 +1,217 @@
+/* The demo's cards and the sums kept for them; see fleet.h. */
+#include "pipeline/demo/fleet.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "config/base/check.h"
+
+#define MIB UINT64_C(1048576)
+#define SHANGHAI "Asia/Shanghai", 28800
+
+const struct weir_demo_carrier weir_demo_carriers[] = {
+    {"cm", SHANGHAI, 1, false},
+    {"cu", SHANGHAI, 27, true},
+    {"ct", SHANGHAI, 1, false},
+    {"al", SHANGHAI, 0, false},
+    {"overseas", "UTC", 0, 0, false},
+};
+const uint32_t weir_demo_carrier_count = sizeof(weir_demo_carriers) / sizeof(weir_demo_carriers[0]);
+
+const struct weir_demo_plan weir_demo_plans[] = {
+    {"cm-single-30m", 0, "single", 30 * MIB, WEIR_DEMO_NO_LIMIT, true},
+    {"cm-pool-1g", 0, "accumulative", 1024 * MIB, 40 * MIB, false},
+    {"cu-single-100m", 1, "single", 100 * MIB, 80 * MIB, true},
+    {"ct-metered", 2, "metered", 0, 25 * MIB, false},
+    {"ct-single-10m", 2, "single", 10 * MIB, WEIR_DEMO_NO_LIMIT, true},
+    {"al-fixed", 3, "fixed", 0, WEIR_DEMO_NO_LIMIT, false},
+    {"al-single-50m", 3, "single", 50 * MIB, WEIR_DEMO_NO_LIMIT, true},
+    {"overseas-single-50m", 4, "single", 50000000, WEIR_DEMO_NO_LIMIT, true},
+    {"overseas-metered", 4, "metered", 0, 60000000, false},
+};
+const uint32_t weir_demo_plan_count = sizeof(weir_demo_plans) / sizeof(weir_demo_plans[0]);
+
+uint64_t
+weir_demo_rng_next(struct weir_demo_rng *rng)
+{
+	uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+uint64_t
+weir_demo_rng_below(struct weir_demo_rng *rng, uint64_t bound)
+{
+	return (uint64_t)(((unsigned __int128)weir_demo_rng_next(rng) * bound) >> 64);
+}
+
+static struct tm
+local_time(int64_t at_us, int32_t offset_s)
+{
+	time_t local = (time_t)(at_us / 1000000) + offset_s;
+	struct tm parts;
+	(void)gmtime_r(&local, &parts);
+	return parts;
+}
+
+int32_t
+weir_demo_cycle_number(int64_t at_us, int32_t offset_s, uint32_t cycle_day, bool named_after_end)
+{
+	struct tm parts = local_time(at_us, offset_s);
+	int32_t month = (parts.tm_year - 70) * 12 + parts.tm_mon;
+	if (parts.tm_mday < (int)cycle_day)
+		month--; /* the cycle began the month before */
+	/* A cycle from the 1st ends in the month in which it starts; any other in the next. */
+	return named_after_end && cycle_day > 1 ? month + 1 : month;
+}
+
+int32_t
+weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us)
+{
+	const struct weir_demo_carrier *carrier = &weir_demo_carriers[card->carrier];
+	return weir_demo_cycle_number(at_us, carrier->offset_s, fleet->cycle_days[card->carrier], carrier->named_after_end);
+}
+
+/* A threshold that a card may cross, or WEIR_DEMO_NO_LIMIT. */
+static uint64_t
+limit_of(const struct weir_demo_card *card)
+{
+	return card->limit != WEIR_DEMO_NO_LIMIT ? card->limit : weir_demo_plans[card->plan].limit;
+}
+
+static uint64_t
+first_threshold(const struct weir_demo_card *card)
+{
+	const struct weir_demo_plan *plan = &weir_demo_plans[card->plan];
+	uint64_t limit = limit_of(card);
+	return plan->single && plan->allowance < limit ? plan->allowance : limit;
+}
+
+/*
+ * Most cards use little. One in ten is heavy: it crosses its first threshold after two seconds to a minute and a half of
+ * its share of the traffic.
+ */
+static uint64_t
+mean_of(const struct weir_demo_card *card, double records_per_s, struct weir_demo_rng *rng)
+{
+	uint64_t threshold = first_threshold(card);
+	if (threshold == WEIR_DEMO_NO_LIMIT || weir_demo_rng_below(rng, 10) != 0)
+		return 500 + weir_demo_rng_below(rng, 4000);
+	double seconds = 2.0;
+	for (uint64_t doublings = weir_demo_rng_below(rng, 6); doublings > 0; doublings--)
+		seconds *= 2.0;
+	seconds *= 1.0 + (double)weir_demo_rng_below(rng, 1000) / 1000.0;
+	uint64_t mean = (uint64_t)((double)threshold / (seconds * records_per_s));
+	return mean > 2 ? mean : 2;
+}
+
+/* ICCIDs of 20 characters; every seventh carries a letter, as real ones do. */
+static void
+iccid_write(struct weir_demo_card *card, uint32_t index)
+{
+	static const char *const issuers[] = {"898600", "898601", "898603", "898699", "898830"};
+	(void)snprintf(card->iccid, sizeof(card->iccid), "%s%014" PRIu32, issuers[card->carrier], index);
+	if (index % 7 == 0)
+		card->iccid[WEIR_DEMO_ICCID_LEN - 8] = (char)('A' + index % 26);
+}
+
+static uint8_t
+style_of(const struct weir_demo_card *card, uint32_t index)
+{
+	static const uint8_t overseas[] = {WEIR_DEMO_KORE, WEIR_DEMO_EMNIFY};
+	static const uint8_t home[] = {
+	    WEIR_DEMO_CANONICAL_ID, WEIR_DEMO_CANONICAL_SEQ, WEIR_DEMO_CANONICAL_ID, WEIR_DEMO_CANONICAL_TOTALS};
+	return weir_demo_carriers[card->carrier].offset_s == 0 ? overseas[index / weir_demo_plan_count % 2]
+							       : home[index / weir_demo_plan_count % 4];
+}
+
+static void
+card_fill(struct weir_demo_card *card, uint32_t index, double records_per_s, struct weir_demo_rng *rng)
+{
+	card->plan = (uint8_t)(index % weir_demo_plan_count);
+	card->carrier = (uint8_t)weir_demo_plans[card->plan].carrier;
+	card->style = style_of(card, index);
+	iccid_write(card, index);
+	card->limit = weir_demo_rng_below(rng, 8) == 0 ? (5 + weir_demo_rng_below(rng, 40)) * MIB : WEIR_DEMO_NO_LIMIT;
+	card->deactivated = index % 50 == 49;
+	card->mean_bytes = mean_of(card, records_per_s, rng);
+}
+
+struct weir_demo_fleet *
+weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_demo_rng *rng, int64_t now_us)
+{
+	struct weir_demo_fleet *fleet = weir_calloc(1, sizeof(*fleet));
+	fleet->cards = weir_calloc(cards, sizeof(*fleet->cards));
+	fleet->count = cards;
+	for (uint32_t i = 0; i < weir_demo_carrier_count; i++) {
+		int today = local_time(now_us, weir_demo_carriers[i].offset_s).tm_mday;
+		uint32_t day = weir_demo_carriers[i].cycle_day;
+		fleet->cycle_days[i] = day != 0 ? day : today > 28 ? 28 : (uint32_t)today;
+	}
+	for (uint32_t i = 0; i < cards; i++)
+		card_fill(&fleet->cards[i], i, (double)rate / cards, rng);
+	return fleet;
+}
+
+void
+weir_demo_fleet_free(struct weir_demo_fleet *fleet)
+{
+	if (fleet == NULL)
+		return;
+	free(fleet->cards);
+	free(fleet);
+}
+
+bool
+weir_demo_card_count(struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down)
+{
+	uint32_t i = 0;
+	while (i < card->cycle_count && card->cycles[i].number != cycle)
+		i++;
+	if (i == WEIR_DEMO_CYCLES)
+		return false;
+	if (i == card->cycle_count)
+		card->cycles[card->cycle_count++] = (struct weir_demo_cycle){.number = cycle};
+	card->cycles[i].records++;
+	card->cycles[i].up += up;
+	card->cycles[i].down += down;
+	return true;
+}
+
+struct weir_demo_cycle
+weir_demo_card_sums(const struct weir_demo_card *card, int32_t cycle)
+{
+	for (uint32_t i = 0; i < card->cycle_count; i++)
+		if (card->cycles[i].number == cycle)
+			return card->cycles[i];
+	return (struct weir_demo_cycle){.number = cycle};
+}
+
+void
+weir_demo_card_reasons(const struct weir_demo_card *card, int32_t cycle, char out[WEIR_DEMO_REASONS_MAX])
+{
+	const struct weir_demo_plan *plan = &weir_demo_plans[card->plan];
+	struct weir_demo_cycle sums = weir_demo_card_sums(card, cycle);
+	uint64_t used = sums.up + sums.down;
+	uint64_t addon = card->addon_cycle == cycle ? card->addon_bytes : 0;
+	uint64_t limit = limit_of(card);
+	bool plan_exhausted = plan->single && used >= plan->allowance + addon;
+	bool over_limit = limit != WEIR_DEMO_NO_LIMIT && used >= limit;
+	(void)snprintf(out, WEIR_DEMO_REASONS_MAX, "%s%s%s%s%s", plan_exhausted ? "plan_exhausted" : "",
+	    plan_exhausted && over_limit ? "," : "", over_limit ? "usage_limit" : "",
+	    (plan_exhausted || over_limit) && card->manual ? "," : "", card->manual ? "manual" : "");
+	if (out[0] == '\0')
+		memcpy(out, "none", sizeof("none"));
+}
+
+bool
+weir_demo_card_suspended(const struct weir_demo_card *card, int32_t cycle)
+{
+	char reasons[WEIR_DEMO_REASONS_MAX];
+	weir_demo_card_reasons(card, cycle, reasons);
+	return !card->deactivated && strcmp(reasons, "none") != 0;
+}

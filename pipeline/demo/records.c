@@ -1,0 +1,167 @@
+/*
+ * What the generator makes: one message after the other, and the operator's requests. Each record is added to the sums of
+ * its card and cycle here and nowhere else.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "pipeline/demo/traffic_priv.h"
+
+#define HOUR_US INT64_C(3600000000)
+#define SILENT_AFTER_US 1000000 /* a card over its limit goes on for so long: the carrier is cutting it off */
+#define HELP_AFTER_US 3000000   /* then an operator may help */
+
+static bool
+chance(struct weir_demo_traffic *t, uint32_t one_in)
+{
+	return weir_demo_rng_below(&t->rng, one_in) == 0;
+}
+
+/* Between half and one and a half of the mean. */
+static uint64_t
+volume_draw(struct weir_demo_traffic *t, uint64_t mean)
+{
+	return mean / 2 + weir_demo_rng_below(&t->rng, mean + 1);
+}
+
+/* Mostly now; one in 25 ended 1 to 20 hours ago. Session totals stay in the present: their order is their meaning. */
+static int64_t
+end_draw(struct weir_demo_traffic *t, const struct weir_demo_card *card, int64_t now_us, bool *late_out)
+{
+	int64_t unit = weir_demo_time_unit_us(card->style);
+	*late_out = card->style != WEIR_DEMO_CANONICAL_TOTALS && chance(t, 25);
+	int64_t age_us = *late_out ? HOUR_US + (int64_t)weir_demo_rng_below(&t->rng, (uint64_t)(19 * HOUR_US)) : 0;
+	if (!*late_out && card->style != WEIR_DEMO_CANONICAL_TOTALS)
+		age_us = (int64_t)weir_demo_rng_below(&t->rng, 3000000);
+	return (now_us - age_us) / unit * unit;
+}
+
+static struct weir_demo_record
+record_make(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t now_us)
+{
+	bool late;
+	struct weir_demo_record r = {.id = ++t->next_id, .seq = ++card->seq};
+	uint64_t bytes = volume_draw(t, card->mean_bytes);
+	r.up = bytes / 8;
+	r.down = bytes - r.up;
+	r.end_us = end_draw(t, card, now_us, &late);
+	r.up_total = card->up_total += r.up;
+	r.down_total = card->down_total += r.down;
+	int32_t cycle = weir_demo_card_cycle(t->opts.fleet, card, r.end_us);
+	WEIR_CHECK(weir_demo_card_count(card, cycle, r.up, r.down));
+	WEIR_DEMO_ADD(t, unique, 1);
+	if (late)
+		WEIR_DEMO_ADD(t, late, 1);
+	if (late && cycle != weir_demo_card_cycle(t->opts.fleet, card, now_us))
+		WEIR_DEMO_ADD(t, before_cycle, 1);
+	return r;
+}
+
+/* Feeds send arrays of up to three elements, some of which are no data; canonical cards one object, sometimes lines. */
+static void
+message_write(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t now_us)
+{
+	struct weir_demo_message *m = &t->now;
+	bool feed = card->style == WEIR_DEMO_KORE || card->style == WEIR_DEMO_EMNIFY;
+	uint32_t count = feed ? 1 + (uint32_t)weir_demo_rng_below(&t->rng, 3) : chance(t, 10) ? 3 : 1;
+	m->value.len = 0;
+	m->records = m->filtered = 0;
+	m->in_order = card->style == WEIR_DEMO_CANONICAL_TOTALS;
+	if (feed)
+		weir_buf_append(&m->value, "[", 1);
+	for (uint32_t i = 0; i < count; i++) {
+		if (i > 0)
+			weir_buf_append(&m->value, feed ? "," : "\n", 1);
+		struct weir_demo_record record = record_make(t, card, now_us);
+		weir_demo_record_write(card, &record, &m->value);
+		m->records++;
+	}
+	if (feed && chance(t, 10)) {
+		struct weir_demo_record other = {.id = ++t->next_id, .end_us = now_us};
+		weir_buf_append(&m->value, ",", 1);
+		m->filtered += weir_demo_other_write(card, &other, &m->value);
+	}
+	if (feed)
+		weir_buf_append(&m->value, "]", 1);
+}
+
+static bool
+card_is_silent(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t now_us)
+{
+	if (!weir_demo_card_suspended(card, weir_demo_card_cycle(t->opts.fleet, card, now_us))) {
+		card->over_us = 0;
+		return false;
+	}
+	if (card->over_us == 0)
+		card->over_us = now_us;
+	return now_us - card->over_us > SILENT_AFTER_US && !chance(t, 20);
+}
+
+bool
+weir_demo_message_make(struct weir_demo_traffic *t, int64_t now_us)
+{
+	struct weir_demo_card *card = &t->opts.fleet->cards[weir_demo_rng_below(&t->rng, t->opts.fleet->count)];
+	if (card_is_silent(t, card, now_us))
+		return false;
+	t->now.topic = weir_demo_topic(card->style);
+	memcpy(t->now.key, card->iccid, sizeof(t->now.key));
+	message_write(t, card, now_us);
+	return true;
+}
+
+static void
+request_send(struct weir_demo_traffic *t, const struct weir_demo_card *card, const char *action, const char *members)
+{
+	char json[256];
+	int len = snprintf(json, sizeof(json),
+	    "{\"type\":\"request\",\"iccid\":\"%s\",\"action\":\"%s\",\"id\":\"q-%" PRIu64 "\",\"by\":\"demo\"%s}",
+	    card->iccid, action, ++t->next_id, members);
+	/* One in four is sent twice: an operator's console may repeat, a repeated id must change nothing. */
+	for (uint32_t times = chance(t, 4) ? 2 : 1; times > 0; times--) {
+		weir_demo_send(t, t->opts.topic_cards, card->iccid, json, (size_t)len);
+		WEIR_DEMO_ADD(t, requests, 1);
+	}
+}
+
+/* Lifts what holds a card that ran over: its limit first, then its plan. */
+static void
+card_help(struct weir_demo_traffic *t, struct weir_demo_card *card, int32_t cycle)
+{
+	const struct weir_demo_plan *plan = &weir_demo_plans[card->plan];
+	struct weir_demo_cycle sums = weir_demo_card_sums(card, cycle);
+	uint64_t used = sums.up + sums.down;
+	uint64_t limit = card->limit != WEIR_DEMO_NO_LIMIT ? card->limit : plan->limit;
+	char members[64];
+	if (limit != WEIR_DEMO_NO_LIMIT && used >= limit) {
+		card->limit = used + limit;
+		(void)snprintf(members, sizeof(members), ",\"limit\":%" PRIu64, card->limit);
+		request_send(t, card, "limit", members);
+	}
+	if (card->addon_cycle != cycle)
+		card->addon_bytes = 0;
+	if (plan->single && used >= plan->allowance + card->addon_bytes) {
+		uint64_t bytes = used - plan->allowance - card->addon_bytes + plan->allowance / 2;
+		card->addon_bytes += bytes;
+		card->addon_cycle = cycle;
+		(void)snprintf(members, sizeof(members), ",\"bytes\":%" PRIu64, bytes);
+		request_send(t, card, "addon", members);
+	}
+}
+
+void
+weir_demo_operator_act(struct weir_demo_traffic *t, int64_t now_us)
+{
+	struct weir_demo_card *card = &t->opts.fleet->cards[weir_demo_rng_below(&t->rng, t->opts.fleet->count)];
+	int32_t cycle = weir_demo_card_cycle(t->opts.fleet, card, now_us);
+	bool limitless = card->limit == WEIR_DEMO_NO_LIMIT && weir_demo_plans[card->plan].limit == WEIR_DEMO_NO_LIMIT;
+	if (card->manual) {
+		/* A resume would lift a usage limit too, whether the card has met it by then or not: only cards without. */
+		card->manual = false;
+		request_send(t, card, "resume", "");
+	} else if (card->over_us != 0 && now_us - card->over_us > HELP_AFTER_US) {
+		card_help(t, card, cycle);
+	} else if (limitless && chance(t, 20)) {
+		card->manual = true;
+		request_send(t, card, "suspend", "");
+	}
+}

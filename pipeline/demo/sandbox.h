@@ -1,0 +1,30 @@
+/*
+ * What the demo needs around the engine, in a temporary folder: a broker inside the process, a redis-server on a unix
+ * socket, a carrier's API on loopback, and a settings file that names them. All of it goes away with
+ * weir_demo_sandbox_close, also when opening broke off half-way; redis-server also ends when this process is killed. Main
+ * thread.
+ */
+#ifndef WEIR_PIPELINE_DEMO_SANDBOX_H
+#define WEIR_PIPELINE_DEMO_SANDBOX_H
+
+#include <librdkafka/rdkafka.h>
+#include <sys/types.h>
+
+#include "config/settings/settings.h"
+#include "pipeline/carriers/simulator.h"
+
+#define WEIR_DEMO_PARTITIONS 8
+
+struct weir_demo_sandbox {
+	char folder[64];
+	pid_t redis_pid;
+	rd_kafka_t *kafka; /* the generator's producer; the broker lives in it */
+	struct weir_carrier_sim *carrier;
+	struct weir_settings *settings;
+};
+
+/* Opens all of it; the caller closes also after a failure. */
+enum weir_class weir_demo_sandbox_open(uint64_t seed, struct weir_demo_sandbox *sandbox_out, struct weir_error *err);
+void weir_demo_sandbox_close(struct weir_demo_sandbox *sandbox);
+
+#endif
