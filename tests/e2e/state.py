@@ -58,11 +58,12 @@ class Partition:
                 yield at + i, page or b""
 
     def _slots(self, letter, header_field, shape):
-        count, per_page, out = int(self.header.get(header_field, 0)), 8192 // shape.size, []
-        for number, page in self._pages(letter, count, per_page):
-            page = page.ljust(8192, b"\0")
-            out.extend(shape.iter_unpack(page))
-        return out[:count]
+        """Slots by number; the last of each page is never given out, so that numbers run ahead of their count."""
+        per_page, out = 8192 // shape.size, []
+        count = int(self.header.get(header_field, 0))
+        for _, page in self._pages(letter, count + count // (per_page - 1) + 1, per_page):
+            out.extend(shape.iter_unpack(page.ljust(8192, b"\0")))
+        return out
 
     def _read(self):
         names = [n.decode() for n in self._redis.lrange(self.base + "n", 0, -1)]

@@ -170,6 +170,6 @@ def parse_sim_state(state):
     for iccid, row in rows:
         if isinstance(row, str):
             row = {"status": row}
-        puts = row.get("puts", row.get("put_count", 0))
+        puts = row.get("changed", 0) + row.get("repeated", 0)
         out[iccid] = (str(row.get("status", "")).upper() not in ("ACTIVATED", "ACTIVE", "1"), puts)
     return out

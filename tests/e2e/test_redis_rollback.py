@@ -1,0 +1,85 @@
+"""Redis forgets or goes away: the owner rewinds Kafka to what Redis still knows; enforcement goes on meanwhile."""
+
+import os
+import threading
+import time
+
+import generate
+
+
+def _load(w, seed, seconds, rate=4000):
+    o = generate.Options(seed=seed, cards=2000, records=int(seconds * rate),
+                         start_ms=int(time.time() * 1000) - seconds * 1000, span_ms=seconds * 1000)
+    cards, references = generate.fleet(o)
+    w.cards.references(references)
+    stop = threading.Event()
+    thread = threading.Thread(target=w.records.send_all, args=(generate.stream(o, cards), rate, stop))
+    thread.start()
+    return thread, stop
+
+
+def _finish(w, thread, stop):
+    stop.set()
+    thread.join()
+    w.wait_done(90)
+    oracle = w.oracle()
+    assert w.differences(oracle) == []
+    assert w.wait_enforced(oracle) == []
+    assert w.dead_differences(oracle) == []
+
+
+def test_redis_lost_its_last_seconds(world):
+    """rule REC-3: killed, its append-only file cut back behind flushes that were acknowledged, started again; thrice."""
+    w = world(sim={"seed": 21}, appendonly=True)
+    weir = w.weir().start()
+    thread, stop = _load(w, 21, 60)
+    try:
+        for back_s in (1.0, 2.5, 0.5):
+            time.sleep(2)
+            size = os.path.getsize(w.redis.aof())
+            time.sleep(back_s)
+            w.redis.kill()
+            w.redis.cut(size - 7)  # within a command: Redis drops the half
+            w.redis.start()
+            time.sleep(2)
+    finally:
+        _finish(w, thread, stop)
+    assert weir.running()
+    assert weir.said("forgot") or weir.said("rewind"), weir.text()[-3000:]
+
+
+def test_redis_forgot_while_weir_was_down(world):
+    w = world(sim={"seed": 22}, appendonly=True)
+    weir = w.weir().start()
+    thread, stop = _load(w, 22, 40)
+    try:
+        time.sleep(2)
+        size = os.path.getsize(w.redis.aof())
+        time.sleep(1.5)
+        weir.kill()
+        w.redis.kill()
+        w.redis.cut(size)
+        w.redis.start()
+        weir.start()
+    finally:
+        _finish(w, thread, stop)
+
+
+def test_redis_away(world):
+    """20 s without Redis: commands still reach the carrier, nothing is lost, all is stored when it is back."""
+    w = world(sim={"seed": 23}, appendonly=True)
+    weir = w.weir().start()
+    thread, stop = _load(w, 23, 60)
+    try:
+        time.sleep(3)
+        w.redis.kill()
+        time.sleep(5)
+        before = w.sim.counters()["changed"]
+        time.sleep(15)
+        after = w.sim.counters()["changed"]
+        w.redis.start()
+        time.sleep(3)
+    finally:
+        _finish(w, thread, stop)
+    assert weir.running()
+    assert after > before, "no command while Redis was away"
