@@ -125,17 +125,23 @@ add_on(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *r
 {
 	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	if (request->id_hash != 0 && request->id_hash == terms->addon_id) {
-		*reply_out = "repeated id: already applied";
-		return;
-	}
 	if (terms->addon_cycle != card->cycle) {
 		terms->addon_cycle = card->cycle;
 		terms->addon_bytes = 0;
+		terms->addon_id = terms->addon_id_before[0] = terms->addon_id_before[1] = 0;
+	}
+	uint64_t id = request->id_hash;
+	if (id != 0 && (id == terms->addon_id || id == terms->addon_id_before[0] || id == terms->addon_id_before[1])) {
+		*reply_out = "repeated id: already applied";
+		return;
 	}
 	if (__builtin_add_overflow(terms->addon_bytes, request->bytes, &terms->addon_bytes))
 		terms->addon_bytes = UINT64_MAX;
-	terms->addon_id = request->id_hash;
+	if (id == 0)
+		return;
+	terms->addon_id_before[1] = terms->addon_id_before[0];
+	terms->addon_id_before[0] = terms->addon_id;
+	terms->addon_id = id;
 }
 
 /* SUS-1: clears manual and usage_limit, and keeps the limit lifted until the cycle ends or the limit is changed. */

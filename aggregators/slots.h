@@ -63,13 +63,13 @@ struct weir_terms_slot {
 	uint32_t enforcement; /* + 1 */
 	uint64_t limit;       /* bytes, UINT64_MAX = none of its own */
 	uint64_t addon_bytes;
-	uint64_t addon_id;     /* hash of the last add-on's id */
+	uint64_t addon_id;     /* hash of the newest add-on's id in addon_cycle */
 	uint16_t addon_cycle;  /* cycle for which addon_bytes hold */
 	uint16_t lifted_cycle; /* cycle in which the limit is lifted (SUS-1), 0 = not */
 	uint8_t flags;         /* WEIR_TERMS_… */
 	uint8_t pad[3];
 	uint64_t imei14;
-	uint8_t spare[16];
+	uint64_t addon_id_before[2]; /* of the two add-ons before it */
 };
 _Static_assert(sizeof(struct weir_terms_slot) == 64, "one cache line");
 

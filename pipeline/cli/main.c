@@ -1,4 +1,5 @@
 /* The program: everything it can do is a row of the command table in cli.c. */
+#include "config/base/jemalloc_conf.h"
 #include "pipeline/cli/cli.h"
 
 int

@@ -243,7 +243,7 @@ settings_make(struct weir_demo_sandbox *s, struct weir_error *err)
 				    "    end: {path: end_timestamp, format: iso}\n";
 	struct weir_buf text = {0};
 	weir_buf_printf(&text,
-	    "kafka:\n  brokers: %s\n  group: demo\n  properties: {fetch.wait.max.ms: \"5\"}\n"
+	    "kafka:\n  brokers: %s\n  group: demo\n"
 	    "inputs:\n  - {topic: %s}\n  - {topic: %s, format: kore}\n  - {topic: %s, format: emnify}\n"
 	    "redis: {url: \"unix://%s/redis.sock\"}\nflush: {interval_ms: 500}\nlog: {level: warn, file: %s/weir.log}\n"
 	    "carriers:\n  default: {adapter: cisco, url: \"http://127.0.0.1:%u\", user: demo, api_key_file: %s/key,"
