@@ -1,0 +1,54 @@
+# A thin face of the CMake build; CMakePresets.json has the same builds for editors. Targets that run something install the
+# packages they need first (packages.txt, tests/packages.txt).
+export CMAKE_GENERATOR ?= $(shell command -v ninja >/dev/null && echo Ninja || echo Unix Makefiles)
+FUZZ_SECONDS ?= 60
+JOBS ?= $(shell nproc)
+TESTS_FILTER ?=
+
+.PHONY: all packages test-packages test demo bench fuzz asan tsan format format-check clean
+all: packages
+	cmake --preset release -DWEIR_TESTS=OFF
+	cmake --build --preset release -j $(JOBS)
+
+packages:
+	@./packages.sh packages.txt
+
+test-packages:
+	@./packages.sh packages.txt tests/packages.txt
+
+demo: all
+	build/weir demo
+
+# Everything: units, checks of the source, end to end against Apache Kafka and Redis.
+test: test-packages
+	cmake --preset release -DWEIR_TESTS=ON
+	cmake --build --preset release -j $(JOBS)
+	ctest --preset release $(if $(TESTS_FILTER),-R $(TESTS_FILTER))
+
+# The unit tests under the sanitizers.
+asan: PRESET = asan-ubsan
+tsan: PRESET = tsan
+asan tsan: test-packages
+	cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET) -j $(JOBS)
+	ctest --preset $(PRESET) -LE 'e2e|check' $(if $(TESTS_FILTER),-R $(TESTS_FILTER))
+
+# Every fuzz target for FUZZ_SECONDS.
+fuzz: test-packages
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+bench: test-packages
+	cmake --preset release -DWEIR_TESTS=ON
+	cmake --build --preset release -j $(JOBS)
+	build/bench/weir_bench_core
+	bench/drain.py
+
+SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
+format: test-packages
+	clang-format-14 -i $(SOURCES)
+
+format-check: test-packages
+	clang-format-14 --dry-run -Werror $(SOURCES)
+
+clean:
+	rm -rf build build-debug build-asan build-tsan build-fuzz
