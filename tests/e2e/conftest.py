@@ -128,9 +128,10 @@ class World:
         """Differences to the oracle, asked again until there are none or the time is up (a last flush may be due)."""
         deadline = time.monotonic() + timeout_s
         oracle = oracle or self.oracle()
-        while True:
+        while True:  # weir's own words are asked again: what is stored may be one flush old
             out = state.differences(oracle, self.state(), **how)
             if not out or time.monotonic() > deadline:
+                print("\n".join(out))
                 return out
             time.sleep(0.5)
 
@@ -149,6 +150,7 @@ class World:
                     wrong.append("%s is %s at the carrier, reasons %s" % (
                         iccid, "suspended" if cut_off else "active", sorted(oracle.reasons(card))))
             if not wrong or time.monotonic() > deadline:
+                print("\n".join(wrong[:20]))
                 return wrong[:20]
             time.sleep(0.3)
 
