@@ -144,16 +144,17 @@ add_on(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *r
 	terms->addon_id = id;
 }
 
-/* SUS-1: clears manual and usage_limit, and keeps the limit lifted until the cycle ends or the limit is changed. */
+/*
+ * SUS-1: clears manual and usage_limit, and keeps the limit lifted until the cycle ends or the limit is changed. Lifted
+ * whether or not it was reached: a replay may see the request before the record that reached it, and must end in the same
+ * state.
+ */
 static void
 resume(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
 {
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	if ((card->reasons & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0) {
-		struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-		terms->lifted_cycle = card->cycle;
-		terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
-	}
+	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	terms->lifted_cycle = weir_card_at(p, slot)->cycle;
+	terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
 	weir_partition_change_reasons(p, slot, 0, WEIR_REASON_BIT(WEIR_REASON_MANUAL), cause);
 }
 

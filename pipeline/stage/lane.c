@@ -262,6 +262,9 @@ run(void *arg)
 			}
 			polled_us = now_us;
 		}
+		struct weir_store_counters store;
+		weir_store_counters_get(lane->store, &store);
+		lane->store_connected = store.connected;
 		bool worked = lane_store_answers(lane);
 		worked |= lane_dispatch_results(lane);
 		for (uint32_t i = 0; i < lane->partition_count; i++)

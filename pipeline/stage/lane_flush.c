@@ -254,15 +254,21 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 	send_flush(lp);
 }
 
+/*
+ * A flush that is due waits for the parked records' look-ups, so nothing new may be parked meanwhile. With Redis away there
+ * is no flush to wait for: records are folded and commands decided until memory's bound.
+ */
 bool
 lane_is_held(const struct lane_partition *lp, int64_t now_us)
 {
 	const struct weir_settings *settings = lp->lane->shared->settings;
-	if (lp->core->parked.n > 0 &&
-	    (lp->core->parked.n >= settings->lane_parked_max || (lp->flush == NULL && now_us >= lp->flush_due_us)))
+	const struct weir_partition *p = lp->core;
+	if (p->parked.n >= settings->lane_parked_max)
+		return true;
+	if (p->parked.n > 0 && lp->flush == NULL && now_us >= lp->flush_due_us && lp->lane->store_connected)
 		return true;
 	uint64_t waiting = lp->flush != NULL ? lp->flush->body.len : 0;
-	return waiting + weir_partition_unflushed(lp->core) + lp->audits.len >= settings->flush_unflushed_max;
+	return waiting + weir_partition_unflushed(p) + lp->audits.len >= settings->flush_unflushed_max;
 }
 
 #define FETCHES_PER_REQUEST 256u

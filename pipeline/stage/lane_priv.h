@@ -38,7 +38,7 @@ struct lane_partition {
 	int64_t flush_number;               /* of the last flush encoded: tells two flushes at one position apart */
 	struct weir_u64_list flush_intents; /* card slots whose intent that flush deletes: offers for them wait */
 	uint32_t fetching;                  /* FETCH requests with the store */
-	struct weir_buf body;                /* spare memory for the next flush */
+	struct weir_buf body;               /* spare memory for the next flush */
 	struct weir_buf audits;             /* RESP of audit entries since the last encode */
 	uint32_t audit_commands;
 	struct weir_letterbox *box;
@@ -63,6 +63,7 @@ struct weir_lane {
 	struct weir_records records;
 	struct lane_partition **partitions; /* by place in the list */
 	uint32_t partition_count, partition_cap;
+	bool store_connected;          /* as seen at the round's start */
 	bool assigning;                /* within on_assign: partitions start together when it returns */
 	struct weir_letterbox **boxes; /* by partition number, for the lane's life */
 	uint32_t box_cap;
