@@ -94,7 +94,7 @@ emnify_write(struct weir_buf *buf, uint64_t *seed)
 	(void)weir_time_format_ms(INT64_C(1708009012260000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
 	weir_buf_printf(buf,
 	    "{\"cost\":0.00188512,\"id\":%" PRIu64 ",\"operator\":{\"id\":5,\"name\":\"Telefonica "
-						   "O2\",\"mnc\":\"07\",\"country\":{\"id\":74,\"mcc\":\"262\",\"name\":"
+	    "O2\",\"mnc\":\"07\",\"country\":{\"id\":74,\"mcc\":\"262\",\"name\":"
 	    "\"Germany\"}},\"traffic_type\":{\"id\":5,\"description\":\"Data\"},\"endpoint\":{\"id\":123456789,\"name\":"
 	    "\"Example "
 	    "Device\",\"imei\":\"8677300511111142\",\"balance\":null},\"volume\":{\"total\":0.219933,\"rx\":%" PRIu64
