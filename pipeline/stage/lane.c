@@ -170,7 +170,7 @@ partition_round(struct lane_partition *lp, int64_t now_us)
 		settle(lp);
 	if (weir_partition_tick(lp->core, TICK_SLOTS))
 		worked = true;
-	if (lp->core->offers.n > 0 || lp->core->audit_count > 0)
+	if (lp->core->offers.n > 0 || lp->core->audit_count > 0 || lp->core->wish_count > 0)
 		lane_effects(lp, 0, NULL);
 	lp->changed |= lp->core->cards.dirty_count > 0 || lp->core->enforcements.dirty_count > 0 ||
 		       lp->core->sessions.dirty_count > 0 || lp->core->past.dirty > 0 || lp->core->new_name_count > 0;

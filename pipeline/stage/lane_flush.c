@@ -5,7 +5,6 @@
  * One flush a partition at a time. It is encoded when it is due and nothing is parked (position and state must be one), and
  * handed to the store when the letters posted before it are acknowledged.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -271,10 +270,24 @@ lane_is_held(const struct lane_partition *lp, int64_t now_us)
 	return waiting + weir_partition_unflushed(p) + lp->audits.len >= settings->flush_unflushed_max;
 }
 
-#define FETCHES_PER_REQUEST 256u
+#define FETCHES_PER_REQUEST 512u
+#define FETCHING_MAX 2u /* requests of one partition with the store: what more is wished for waits here */
 
-/* The wishes lie behind the fetches in one allocation, so that answers find them. */
 static void
+name_fetch(struct weir_store_fetch *fetch, const struct weir_wish *wish)
+{
+	long long number = (long long)wish->hour_or_cycle;
+	if (!wish->past) {
+		(void)snprintf(fetch->key, sizeof(fetch->key), "m:%lld:%u", number, wish->bucket_or_slot);
+		return;
+	}
+	(void)snprintf(fetch->key, sizeof(fetch->key), "y:%lld:%u", number, wish->bucket_or_slot / 256);
+	fetch->from = wish->bucket_or_slot % 256 * (uint32_t)sizeof(struct weir_past_slot);
+	fetch->len = sizeof(struct weir_past_slot);
+}
+
+/* The wishes lie behind the fetches in one allocation, so that answers find them. False when the store's ring is full. */
+static bool
 fetch_some(struct lane_partition *lp, const struct weir_wish *wishes, uint32_t count)
 {
 	struct weir_store_request *request = weir_calloc(1, sizeof(*request));
@@ -284,32 +297,27 @@ fetch_some(struct lane_partition *lp, const struct weir_wish *wishes, uint32_t c
 	request->fetch_count = count;
 	request->fetches = weir_calloc(count, sizeof(*request->fetches) + sizeof(*wishes));
 	memcpy(request->fetches + count, wishes, count * sizeof(*wishes));
-	for (uint32_t i = 0; i < count; i++) {
-		struct weir_store_fetch *fetch = &request->fetches[i];
-		const struct weir_wish *wish = &wishes[i];
-		if (!wish->past) {
-			(void)snprintf(fetch->key, sizeof(fetch->key), "m:%lld:%u", (long long)wish->hour_or_cycle,
-			    wish->bucket_or_slot);
-			continue;
-		}
-		(void)snprintf(fetch->key, sizeof(fetch->key), "y:%lld:%u", (long long)wish->hour_or_cycle,
-		    wish->bucket_or_slot / 256);
-		fetch->from = wish->bucket_or_slot % 256 * (uint32_t)sizeof(struct weir_past_slot);
-		fetch->len = sizeof(struct weir_past_slot);
+	for (uint32_t i = 0; i < count; i++)
+		name_fetch(&request->fetches[i], &wishes[i]);
+	if (!weir_store_submit(lp->lane->store, request)) {
+		free(request->fetches);
+		free(request);
+		return false;
 	}
 	lp->requests++;
 	lp->fetching++;
-	while (!weir_store_submit(lp->lane->store, request))
-		(void)poll(NULL, 0, 1);
+	return true;
 }
 
 void
 lane_fetch_wishes(struct lane_partition *lp)
 {
 	struct weir_partition *p = lp->core;
-	for (uint32_t at = 0; at < p->wish_count; at += FETCHES_PER_REQUEST) {
-		uint32_t left = p->wish_count - at;
-		fetch_some(lp, p->wishes + at, left < FETCHES_PER_REQUEST ? left : FETCHES_PER_REQUEST);
+	while (p->wish_count > 0 && lp->fetching < FETCHING_MAX) {
+		uint32_t count = p->wish_count < FETCHES_PER_REQUEST ? p->wish_count : FETCHES_PER_REQUEST;
+		if (!fetch_some(lp, p->wishes, count))
+			return;
+		p->wish_count -= count;
+		memmove(p->wishes, p->wishes + count, p->wish_count * sizeof(*p->wishes));
 	}
-	p->wish_count = 0;
 }

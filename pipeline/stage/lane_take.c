@@ -412,7 +412,8 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request)
 		lane_stop_partition(lp, request->error.text);
 		return;
 	}
-	if (lp->fetching == 0) {
+	lane_fetch_wishes(lp);
+	if (lp->fetching == 0 && lp->core->wish_count == 0) {
 		weir_partition_set_time(lp->core, lane_now_us(), 0);
 		weir_partition_unpark(lp->core);
 		lp->changed = true;
