@@ -302,7 +302,8 @@ lane_on_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool lost)
 		struct lane_partition *lp = lane_find(lane, partitions[i]);
 		if (lp == NULL)
 			continue;
-		weir_log(WEIR_LOG_INFO, "given_back", "partition=%u lost=%d flushed=%d", lp->number, lost, is_flushed(lp));
+		weir_log(lost ? WEIR_LOG_WARN : WEIR_LOG_INFO, lost ? "lost" : "given_back", "partition=%u flushed=%d",
+		    lp->number, is_flushed(lp));
 		lp->state = LANE_GONE;
 		weir_store_cancel(lane->store, lp->number);
 		(void)weir_dispatch_forget(lane->shared->dispatch, lane->number, lp->number);
