@@ -4,6 +4,17 @@
 #include <string.h>
 
 #include "config/base/decimal.h"
+#include "consumers/decode/scan.h"
+
+#ifdef __AVX2__
+#define EIGHT(c) c, c, c, c, c, c, c, c
+#define ALL(c)                                                                                                             \
+	{                                                                                                                  \
+		EIGHT(c), EIGHT(c), EIGHT(c), EIGHT(c)                                                                     \
+	}
+/* Not in shape.c, whose compiler would see through them; see scan.h. */
+const struct weir_scan_constants weir_scan_constants = {ALL('"'), ALL('\\'), ALL(' ')};
+#endif
 
 static inline uint32_t
 digits_len(const uint8_t *text, uint32_t len)

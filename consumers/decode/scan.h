@@ -28,15 +28,28 @@ weir_scan_equal(const uint8_t *at, const uint8_t *fixed, uint32_t mask)
 #endif
 }
 
+#ifdef __AVX2__
+/* Constants that must stay in memory: else the compiler builds each anew for every string (three instructions, not none).
+ */
+struct weir_scan_constants {
+	_Alignas(32) uint8_t quote[32];
+	uint8_t slash[32];
+	uint8_t space[32];
+};
+extern const struct weir_scan_constants weir_scan_constants;
+#endif
+
 /* Bit per byte of at[0..32) that is no plain string content: quote, backslash, control character, not ASCII. */
 static inline uint32_t
 weir_scan_special(const uint8_t *at)
 {
 #ifdef __AVX2__
 	__m256i bytes = _mm256_loadu_si256((const __m256i *)at);
-	__m256i special = _mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), bytes); /* signed: not ASCII is below, too */
-	special = _mm256_or_si256(special, _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"')));
-	special = _mm256_or_si256(special, _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\')));
+	const struct weir_scan_constants *constants = &weir_scan_constants;
+	/* Signed: bytes that are not ASCII are below a space, too. */
+	__m256i special = _mm256_cmpgt_epi8(*(const __m256i *)constants->space, bytes);
+	special = _mm256_or_si256(special, _mm256_cmpeq_epi8(bytes, *(const __m256i *)constants->quote));
+	special = _mm256_or_si256(special, _mm256_cmpeq_epi8(bytes, *(const __m256i *)constants->slash));
 	return (uint32_t)_mm256_movemask_epi8(special);
 #else
 	uint32_t mask = 0;

@@ -19,6 +19,7 @@
  */
 #include "consumers/decode/shape.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "config/base/check.h"
@@ -39,8 +40,8 @@ struct step {
 	uint32_t mask; /* a bit per byte of fixed */
 	uint8_t len;
 	bool has_value;
-	uint8_t leaf;
-	uint8_t pad[25];
+	uint16_t value_off; /* where the value goes in struct weir_values */
+	uint8_t pad[24];
 };
 _Static_assert(sizeof(struct step) == 64, "a cache line");
 
@@ -48,6 +49,7 @@ struct shape {
 	_Alignas(64) struct step steps[STEPS_MAX];
 	uint32_t count; /* 0 = free */
 	uint32_t hits;
+	uint32_t present;           /* leaves that its slots fill, a bit each */
 	bool lines;                 /* fixed text holds a newline */
 	uint8_t predict[STEPS_MAX]; /* length of the string there, PREDICT_NEVER = varies */
 	uint8_t misses[STEPS_MAX];
@@ -217,7 +219,6 @@ shape_match(
 	struct window window = {end - at > MARGIN ? end - MARGIN : at, end, end};
 	const struct step *step = shape->steps;
 	uint32_t count = shape->count;
-	uint32_t present = 0;
 	for (uint32_t i = 0; i < count; i++, step++) {
 		if (__builtin_expect(at >= window.last, 0)) {
 			size_t left = (size_t)(end - at);
@@ -231,7 +232,7 @@ shape_match(
 		at += step->len;
 		if (!step->has_value)
 			continue;
-		struct weir_scalar *value = &values->leaf[step->leaf];
+		struct weir_scalar *value = (struct weir_scalar *)(void *)((uint8_t *)values + step->value_off);
 		if (*at == '"')
 			at = string_match(shape, i, window, at + 1, value);
 		else if (*at == '-' || (uint8_t)(*at - '0') <= 9)
@@ -240,9 +241,8 @@ shape_match(
 			at = literal_match(at, value);
 		if (at == NULL)
 			return NULL;
-		present |= 1u << step->leaf;
 	}
-	values->present = present & ~(1u << WEIR_LEAF_SKIP);
+	values->present = shape->present;
 	return end - (window.end - at);
 }
 
@@ -314,7 +314,8 @@ draft_add(struct shape *draft, const uint8_t *text, size_t len, bool has_value, 
 			return false;
 		uint32_t part = len < WEIR_SCAN_BLOCK ? (uint32_t)len : WEIR_SCAN_BLOCK;
 		struct step *step = &draft->steps[draft->count++];
-		*step = (struct step){.len = (uint8_t)part, .has_value = has_value && part == len, .leaf = leaf};
+		*step = (struct step){.len = (uint8_t)part, .has_value = has_value && part == len};
+		step->value_off = (uint16_t)offsetof(struct weir_values, leaf[leaf]);
 		step->mask = part == WEIR_SCAN_BLOCK ? UINT32_MAX : (1u << part) - 1;
 		memcpy(step->fixed, text, part);
 		draft->lines |= memchr(text, '\n', part) != NULL;
@@ -332,10 +333,12 @@ draft_make(struct weir_shapes *shapes)
 	draft->count = 0;
 	draft->hits = 0;
 	draft->lines = false;
+	draft->present = 0;
 	for (uint32_t i = 0; i < shapes->learnt_count; i++) {
 		const struct learnt_value *value = &shapes->learnt[i];
 		if (!draft_add(draft, at, (size_t)(value->start - at), true, value->leaf))
 			return false;
+		draft->present |= (1u << value->leaf) & ~(1u << WEIR_LEAF_SKIP);
 		size_t contents = (size_t)(value->end - value->start) - 2;
 		bool string = *value->start == '"' && contents < WEIR_SCAN_BLOCK;
 		draft->predict[draft->count - 1] = string ? (uint8_t)contents : PREDICT_NEVER - 1;
@@ -392,5 +395,6 @@ weir_shapes_learn_commit(struct weir_shapes *shapes)
 	memcpy(shape->misses, shapes->draft.misses, steps);
 	shape->count = shapes->draft.count;
 	shape->lines = shapes->draft.lines;
+	shape->present = shapes->draft.present;
 	shape->hits = 0;
 }
