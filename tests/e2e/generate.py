@@ -42,7 +42,7 @@ class Options:
     poison: float = 0.001
     arrays: float = 0.02         # messages that hold several records
     mean_bytes: int = MB
-    limits: bool = True
+    scale: float = 1.0           # limits and allowances against the mean usage: small ones are reached early
 
 
 @dataclass
@@ -82,7 +82,7 @@ def fleet(o):
     rng = random.Random(o.seed)
     references = [(None, {"type": "carrier", "id": c, "zone": z, "cycle_day": d, "cycle_named_after": n, "mb_bytes": 1048576})
                   for c, (z, d, n) in CARRIERS.items()]
-    mean = o.mean_bytes * max(1, o.records // max(1, o.cards))
+    mean = max(1, int(o.scale * o.mean_bytes * max(1, o.records // max(1, o.cards))))
     for c in CARRIERS:
         for tier, share in (("s", 0.5), ("m", 1.5), ("l", 20)):
             plan = {"type": "plan", "id": "%s_%s" % (c, tier), "carrier": c, "kind": "single",
@@ -99,7 +99,7 @@ def fleet(o):
         card.partition = partition_of(card.key, o.partitions)
         cards.append(card)
         m = {"type": "card", "iccid": card.iccid, "carrier": carrier, "plan": "%s_%s" % (carrier, rng.choice("smlpp"))}
-        if o.limits and rng.random() < 0.2:
+        if rng.random() < 0.2:
             m["limit"] = max(1, int(mean * rng.uniform(0.3, 2)))
         if rng.random() < 0.02:
             m["status"] = "deactivated"

@@ -14,7 +14,7 @@ def test_kill_at_any_instant(world):
     rng, rate = random.Random(seed), 4000
     seconds = kills * 4 + 20  # more than is sent: the load ends with the kills
     w = world(sim={"seed": seed, "latency_ms": "1-20", "error_rate": 0.05})
-    o = generate.Options(seed=seed, cards=3000, records=int(seconds * rate), poison=0.0005,
+    o = generate.Options(seed=seed, cards=3000, records=int(seconds * rate), poison=0.0005, scale=0.2,
                          start_ms=int(time.time() * 1000) - int(seconds * 1000), span_ms=int(seconds * 1000))
     cards, references = generate.fleet(o)
     w.cards.references(references)
