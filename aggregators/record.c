@@ -77,3 +77,25 @@ weir_identity_hash_u64(struct weir_iccid iccid, uint64_t number)
 	size_t len = weir_decimal_format_u64(number, text);
 	return weir_identity_hash(iccid, (const uint8_t *)text, len);
 }
+
+const char *
+weir_reject_text(enum weir_reject reject)
+{
+	static const char *const TEXTS[WEIR_REJECT_COUNT] = {
+	    [WEIR_REJECT_NONE] = "counted",
+	    [WEIR_REJECT_MALFORMED] = "not valid JSON, not an object, or a packed batch of a wrong length",
+	    [WEIR_REJECT_NO_CARD] = "no ICCID in the record, and the message key is none",
+	    [WEIR_REJECT_BAD_ICCID] = "an ICCID has 19 or 20 letters and digits",
+	    [WEIR_REJECT_NO_IDENTITY] = "needs a record id, a session with a sequence number, or a session with totals",
+	    [WEIR_REJECT_BAD_VOLUME] = "volumes are whole numbers of bytes from 0 to below 2^56, at least one of a pair",
+	    [WEIR_REJECT_BAD_TIME] = "times are ISO 8601 with Z or an offset, or milliseconds since 1970",
+	    [WEIR_REJECT_BAD_FIELD] = "a member has a wrong type or range",
+	    [WEIR_REJECT_FUTURE] = "the end time is further in the future than the allowed skew (REC-7)",
+	    [WEIR_REJECT_TOO_LATE] = "older than the dedupe horizon, or no longer provably new (REC-3)",
+	    [WEIR_REJECT_UNKNOWN_CARD] = "no reference data for this card (REC-7)",
+	    [WEIR_REJECT_BAD_REFERENCE] = "reference data breaks its schema",
+	    [WEIR_REJECT_BAD_REQUEST] = "the request breaks its schema",
+	    [WEIR_REJECT_TOO_LARGE] = "the message is larger than lane.message_max_bytes",
+	};
+	return reject < WEIR_REJECT_COUNT ? TEXTS[reject] : "unknown";
+}

@@ -31,6 +31,8 @@ enum weir_reject {
 };
 
 const char *weir_reject_name(enum weir_reject reject);
+/* The same in words for people: the dead letters' `text` where nothing more is known. */
+const char *weir_reject_text(enum weir_reject reject);
 
 enum {
 	WEIR_RECORD_HAS_SEQ = 1, /* seq and session_hash identify the record */

@@ -37,15 +37,13 @@ apply_message(struct lane_partition *lp, const struct weir_message *message)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	uint32_t topic = shared->topic_count - 1;
-	struct weir_reference reference;
+	struct weir_reference reference = {.type = WEIR_REF_CARD}; /* the parser sets it before it finds fault */
 	struct weir_error err;
 	struct weir_cause cause = {topic, message->offset, message->timestamp_us, message->timestamp_us, 0};
 	weir_partition_set_time(lp->core, lp->core->now_us, 0);
 	enum weir_class class = weir_reference_parse(message->value, &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(lp->core, &reference, message->value, &cause, &err);
-	else
-		reference.type = WEIR_REF_CARD;
 	if (class == WEIR_OK)
 		return;
 	struct weir_letter letter = {.key = message->key,

@@ -189,6 +189,7 @@ give_rejects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 	for (uint32_t i = 0; i < rejects->n; i++) {
 		const struct weir_record *r = &rejects->v[i];
 		struct weir_letter letter = {.reject = (enum weir_reject)r->reject,
+		    .text = weir_reject_text((enum weir_reject)r->reject),
 		    .topic = lp->lane->shared->topics[r->input],
 		    .partition = lp->number,
 		    .offset = r->offset,
