@@ -23,7 +23,7 @@ demo: all
 test: test-packages
 	cmake --preset release -DWEIR_TESTS=ON
 	cmake --build --preset release -j $(JOBS)
-	ctest --preset release $(if $(TESTS_FILTER),-R $(TESTS_FILTER))
+	ctest --preset release $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
 
 # The unit tests under the sanitizers.
 asan: PRESET = asan-ubsan
@@ -31,7 +31,7 @@ tsan: PRESET = tsan
 asan tsan: test-packages
 	cmake --preset $(PRESET)
 	cmake --build --preset $(PRESET) -j $(JOBS)
-	ctest --preset $(PRESET) -LE 'e2e|check' $(if $(TESTS_FILTER),-R $(TESTS_FILTER))
+	ctest --preset $(PRESET) -LE 'e2e|check' $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
 
 # Every fuzz target for FUZZ_SECONDS.
 fuzz: test-packages
