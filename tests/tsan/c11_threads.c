@@ -144,3 +144,12 @@ cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct tim
 {
 	return answer(pthread_cond_timedwait(condition_of(condition), mutex_of(mutex), until));
 }
+
+/* Asked for by the sanitizer when it starts. */
+const char *__tsan_default_suppressions(void);
+
+const char *
+__tsan_default_suppressions(void)
+{
+	return "called_from_lib:librdkafka.so.1\n";
+}
