@@ -30,6 +30,14 @@ next_random(uint64_t *seed)
 	return *seed >> 20;
 }
 
+/* Of varying length. Each number is drawn in a statement of its own: the order of arguments is the compiler's choice. */
+static uint64_t
+volume_random(uint64_t *seed)
+{
+	uint64_t shift = next_random(seed) % 24 + 16;
+	return next_random(seed) >> shift;
+}
+
 /* Members of one canonical record; shuffled: in another order each time. */
 static void
 canonical_write(struct weir_buf *buf, uint64_t *seed, bool shuffled)
@@ -44,8 +52,8 @@ canonical_write(struct weir_buf *buf, uint64_t *seed, bool shuffled)
 	(void)snprintf(member[2], 96, "\"session\":\"d0-%010" PRIu64 "\"", next_random(seed) % 10000000000);
 	(void)snprintf(member[3], 96, "\"start\":\"%s\"", start);
 	(void)snprintf(member[4], 96, "\"end\":\"%s\"", end);
-	(void)snprintf(member[5], 96, "\"up\":%" PRIu64, next_random(seed) >> (next_random(seed) % 24 + 16));
-	(void)snprintf(member[6], 96, "\"down\":%" PRIu64, next_random(seed) >> (next_random(seed) % 24 + 16));
+	(void)snprintf(member[5], 96, "\"up\":%" PRIu64, volume_random(seed));
+	(void)snprintf(member[6], 96, "\"down\":%" PRIu64, volume_random(seed));
 	(void)snprintf(member[7], 96, "\"imei\":\"86%013" PRIu64 "\"", card);
 	(void)snprintf(member[8], 96, "\"apn\":\"%s\"", next_random(seed) % 4 ? "cmiot" : "internet");
 	(void)snprintf(member[9], 96, "\"rat\":\"%s\"", next_random(seed) % 4 ? "LTE" : "NR");
@@ -71,6 +79,8 @@ kore_write(struct weir_buf *buf, uint64_t *seed)
 	char end[WEIR_TIME_TEXT_MAX];
 	(void)weir_time_format_ms(INT64_C(1764148544000000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
 	uint64_t up = next_random(seed) % 10000000, down = next_random(seed) % 100000000;
+	uint64_t event = next_random(seed) % 100000000, session = next_random(seed) % 100000000;
+	uint64_t card = next_random(seed) % 1000000;
 	weir_buf_printf(buf,
 	    "{\"data\":{\"apn\":\"super\",\"imei\":\"353785726123176\",\"imsi\":\"732123206640719\",\"network\":{"
 	    "\"mcc\":\"310\",\"mnc\":\"170\",\"sid\":\"HWb90542dc0d8b4276a694d0fe5c794168\",\"iso_country\":\"US\","
@@ -83,8 +93,7 @@ kore_write(struct weir_buf *buf, uint64_t *seed)
 	    ",\"data_session_sid\":\"PI%08" PRIu64 "\"},\"id\":\"EZ%08" PRIu64
 	    "\",\"time\":\"%s\",\"type\":\"com.twilio.iot.supersim.connection.data-session.updated\",\"source\":\"kore-"
 	    "events\",\"specversion\":\"2.0\"}",
-	    next_random(seed) % 100000000, next_random(seed) % 1000000, end, up + down, up, down,
-	    next_random(seed) % 100000000, next_random(seed) % 100000000, end);
+	    event, card, end, up + down, up, down, session, event, end);
 }
 
 static void
@@ -92,6 +101,9 @@ emnify_write(struct weir_buf *buf, uint64_t *seed)
 {
 	char end[WEIR_TIME_TEXT_MAX];
 	(void)weir_time_format_ms(INT64_C(1708009012260000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
+	uint64_t id = next_random(seed) % 1000000000000000 + 1, rx = next_random(seed) % 100;
+	uint64_t rx_fraction = next_random(seed) % 1000000, tx_fraction = next_random(seed) % 1000000;
+	uint64_t card = next_random(seed) % 1000000;
 	weir_buf_printf(buf,
 	    "{\"cost\":0.00188512,\"id\":%" PRIu64 ",\"operator\":{\"id\":5,\"name\":\"Telefonica "
 	    "O2\",\"mnc\":\"07\",\"country\":{\"id\":74,\"mcc\":\"262\",\"name\":"
@@ -102,8 +114,7 @@ emnify_write(struct weir_buf *buf, uint64_t *seed)
 	    "},\"start_timestamp\":\"2022-04-26T11:53:43Z\",\"sim\":{\"id\":3324192,\"iccid\":\"8988303000%010" PRIu64
 	    "\",\"production_date\":\"2020-09-09T06:42:59Z\"},\"currency\":{\"id\":1,\"code\":\"EUR\",\"symbol\":"
 	    "\"\xe2\x82\xac\"},\"end_timestamp\":\"%s\",\"session_id\":\"722aeb56-c4de-4753-ac23-4f99c1980c5e\"}",
-	    next_random(seed) % 1000000000000000 + 1, next_random(seed) % 100, next_random(seed) % 1000000,
-	    next_random(seed) % 1000000, next_random(seed) % 1000000, end);
+	    id, rx, rx_fraction, tx_fraction, card, end);
 }
 
 static void
@@ -118,8 +129,9 @@ packed_write(struct weir_buf *buf, uint64_t *seed, uint32_t count)
 		struct weir_iccid iccid;
 		(void)snprintf(text, sizeof(text), "8986000000%010" PRIu64, next_random(seed) % 1000000);
 		(void)weir_iccid_parse((const uint8_t *)text, 20, &iccid);
-		uint64_t words[8] = {iccid.hi, iccid.lo, next_random(seed) * next_random(seed) | 1, next_random(seed) | 1,
-		    next_random(seed) >> 20, next_random(seed) >> 18, i | (uint64_t)i << 32,
+		uint64_t id = next_random(seed) * 0x9e3779b97f4a7c15u | 1, session = next_random(seed) | 1;
+		uint64_t up = next_random(seed) >> 20, down = next_random(seed) >> 18;
+		uint64_t words[8] = {iccid.hi, iccid.lo, id, session, up, down, i | (uint64_t)i << 32,
 		    UINT64_C(86000000000000) | (uint64_t)1 << 56};
 		weir_buf_append(buf, words, sizeof(words));
 	}
