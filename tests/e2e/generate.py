@@ -230,7 +230,7 @@ class Log:
         self._producer = Producer({
             "bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 10, "batch.num.messages": 10000,
             "queue.buffering.max.messages": 500000, "queue.buffering.max.kbytes": 262144,
-            "message.max.bytes": 20000000, "log_level": 3})
+            "message.max.bytes": 20000000, "log_level": 0})
 
     def send(self, partition, timestamp_ms, key, value):
         while True:

@@ -8,6 +8,7 @@ Where the rules leave a choice, the oracle takes this one, and generated input s
 - lateness and skew are judged against the partition's highest Kafka timestamp, this message's included (never above now);
 - a repeated identity is a duplicate whatever its volumes say; a total not above its session's is an old record;
 - a `start` restarts a session's totals when it ends after every record of that session seen before;
+- a limit set to what it is already is no change, so that it stays lifted;
 - an operator's resume lifts the usage limit for the cycle whether or not it had been reached.
 """
 
@@ -237,8 +238,7 @@ class Oracle:
         elif action == "resume":
             card.manual, card.lifted = False, now
         elif action == "limit":
-            card.lifted = None
-            card.own_limit = m["limit"]
+            self._limit(card, m["limit"])
             card.auto_restore = m.get("auto_restore", card.auto_restore)
         elif m.get("id") is None or m["id"] not in card.addon_ids:
             card.addon_ids.add(m.get("id"))

@@ -3,6 +3,7 @@
 Every counter of every card and cycle, every reason and every dead letter must be what the oracle says.
 """
 
+import json
 import time
 
 import generate
@@ -60,3 +61,25 @@ def test_restart_goes_on_where_it_stopped(world):
     assert w.differences(oracle) == []
     assert w.dead_differences(oracle) == []
     assert len(w.dead_rows) == len(oracle.dead)
+
+
+def test_totals_across_a_closed_cycle_stay_in_order(world):
+    """rule REC-2, rule REC-6: of a session's 100 bytes in October and 150 by November, 50 belong to November.
+
+    The first record waits for the closed cycle's totals; the second must not overtake it.
+    """
+    w = world(partitions=1)
+    start_ms = generate.month_start_ms()
+    iccids = ["8986%016d" % n for n in range(20)]
+    w.cards.references([(i, {"type": "card", "iccid": i, "carrier": "cm"}) for i in iccids])
+    for iccid in iccids:
+        for total, hours in ((100, -20), (150, -1), (170, -0.5)):
+            w.records.send(0, start_ms, iccid.encode(), json.dumps(
+                {"iccid": iccid, "session": "s", "up_total": total, "down_total": 0,
+                 "end": int(start_ms + hours * 3600000)}).encode())
+    w.records.flush()
+    w.weir().start()
+    w.wait_done(30)
+    oracle = w.oracle()
+    assert sorted(c[0] for c in oracle.cards[iccids[0]].cycles.values()) == [70, 100], "the test itself is wrong"
+    assert w.differences(oracle, timeout_s=3) == []

@@ -66,4 +66,4 @@ def test_paused_process_is_fenced(world):
     finally:
         a.resume()
         _finish(w, thread, stop)
-    assert a.said("fenced") or a.said("lost") or a.said("partition_lost"), a.text()[-3000:]
+    assert a.said("fenced") or a.said("lost"), a.text()[-3000:]
