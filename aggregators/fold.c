@@ -135,6 +135,11 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 static void
 fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
+	/* A total counts by what came before it: it must not overtake one that is parked. */
+	if (__builtin_expect(p->parked.n > 0 && (r->flags & WEIR_RECORD_TOTALS) != 0, 0)) {
+		park(p, r);
+		return;
+	}
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
 	struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, weir_card_used(card)};

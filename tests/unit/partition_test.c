@@ -418,6 +418,25 @@ test_totals(void **state)
 	weir_partition_free(p);
 }
 
+/* rule REC-2, rule REC-6: totals of a closed cycle that wait for a look-up are not overtaken by their successors. */
+static void
+test_parked_totals_keep_their_order(void **state)
+{
+	(void)state;
+	int64_t boundary = 1774972800ll * S;
+	struct weir_partition *p = with_card(boundary + HOUR);
+	fold(p, total(5, 100, boundary - 100 * S, 0));
+	assert_int_equal(p->parked.n, 1);
+	struct weir_wish wish = p->wishes[0];
+	p->wish_count = 0;
+	assert_true(weir_partition_wish_answer(p, &wish, (struct weir_slice){0}));
+	fold(p, total(5, 300, boundary - 50 * S, 0)); /* could be counted at once: the look-up is answered */
+	weir_partition_unpark(p);
+	assert_int_equal(p->stats.counted, 2);
+	assert_int_equal(p->stats.stale, 0);
+	weir_partition_free(p);
+}
+
 /* ---- CYC ---- */
 
 /* rule CYC-3, rule REC-5, rule REC-6: a new cycle starts at zero, the old one stays and is restated by late records. */
@@ -731,6 +750,7 @@ main(void)
 	    cmocka_unit_test(test_old_hours_are_looked_up),
 	    cmocka_unit_test(test_sequences_against_a_plain_set),
 	    cmocka_unit_test(test_totals),
+	    cmocka_unit_test(test_parked_totals_keep_their_order),
 	    cmocka_unit_test(test_cycle_rolls_and_late_records_restate),
 	    cmocka_unit_test(test_unicom_boundary),
 	    cmocka_unit_test(test_boundary_resumes_the_suspended_only),
