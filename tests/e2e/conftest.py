@@ -214,12 +214,15 @@ def world(kafka, request):
         made.append(World(kafka, **how))
         return made[-1]
     yield make
+    sanitizers = [line for w in made for weir in w.weirs for line in weir.text().splitlines()
+                  if "Sanitizer: " in line or "runtime error: " in line]
     failed = getattr(request.node, "rep_call", None)
     for w in made:
         if failed is not None and failed.failed:
             for weir in w.weirs:
                 print("--- %s\n%s" % (weir.name, procs.tail(weir.log, 40)))
         w.close()
+    assert sanitizers == []
 
 
 @pytest.hookimpl(hookwrapper=True)
