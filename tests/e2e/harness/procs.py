@@ -7,6 +7,7 @@ here are ever signalled, by their id.
 
 import atexit
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -53,9 +54,18 @@ def stop(child, sig=signal.SIGTERM, grace_s=10.0):
 
 def directory(name):
     """A temporary directory, removed at exit (kept when WEIR_E2E_KEEP is set)."""
-    path = tempfile.mkdtemp(prefix="weir-e2e-%s-" % name)
+    if not _directories:
+        _sweep()
+    path = tempfile.mkdtemp(prefix="weir-e2e-%d-%s-" % (os.getpid(), name))
     _directories.append(path)
     return path
+
+
+def _sweep():
+    """Removes what runners that were killed with -9 could not remove: directories that name a process long gone."""
+    for path in glob.glob(os.path.join(tempfile.gettempdir(), "weir-e2e-[0-9]*-*")):
+        if not os.path.exists("/proc/" + os.path.basename(path).split("-")[2]):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def free_port():
