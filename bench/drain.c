@@ -1,10 +1,12 @@
 /*
  * Drain benchmark: a preloaded topic on a real broker into a real Redis, by weir and by a bare librdkafka consumer.
  *
- * Three subcommands over one settings file, so that a driver (drain.py) can interleave them:
+ * Subcommands over one settings file, so that a driver (drain.py) can interleave them:
  *   fill   cards and records (canonical JSON, one record per message), seeded;
  *   bare   consume the records topic with N plain consumer instances, touching nothing but lengths;
  *   weir   run the engine until every record is folded and flushed.
+ *   pace   send records open loop at a rate, one in 2,000 exhausting its card;
+ *   serve  run the engine on them and print the latency from record to command.
  * bare and weir print one JSON object: messages, seconds from the first message to the last, messages per second. The ratio
  * of the two in one run is the figure to quote: absolute rates belong to the machine.
  */
@@ -51,13 +53,13 @@ next_random(uint64_t *state)
 }
 
 static rd_kafka_t *
-producer(const struct weir_settings *settings)
+producer(const struct weir_settings *settings, const char *linger_ms)
 {
 	char text[256];
 	struct weir_error err;
 	rd_kafka_conf_t *conf = weir_kafka_conf(settings, &err);
 	WEIR_CHECK(conf != NULL);
-	const char *const set[][2] = {{"linger.ms", "20"}, {"batch.num.messages", "10000"},
+	const char *const set[][2] = {{"linger.ms", linger_ms}, {"batch.num.messages", "10000"},
 	    {"queue.buffering.max.messages", "2000000"}, {"queue.buffering.max.kbytes", "2000000"},
 	    {"partitioner", "murmur2_random"}, {"batch.size", "1000000"}};
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
@@ -132,7 +134,7 @@ static int
 do_fill(const struct weir_settings *settings, uint64_t cards, uint64_t records, uint64_t seed, bool by_sequence,
     int32_t partitions)
 {
-	rd_kafka_t *rk = producer(settings);
+	rd_kafka_t *rk = producer(settings, "20");
 	if (records == 0) {
 		fill_plan(rk, settings, partitions);
 		(void)rd_kafka_flush(rk, 60000);
@@ -156,6 +158,46 @@ do_fill(const struct weir_settings *settings, uint64_t cards, uint64_t records, 
 	rd_kafka_destroy(rk);
 	free(sequence);
 	printf("{\"cards\":%" PRIu64 ",\"records\":%" PRIu64 "}\n", cards, records);
+	return 0;
+}
+
+/*
+ * Open loop: `rate` records a second for `seconds`, each sent when it is due however late the last one was; one in 2,000
+ * exhausts its card's plan, so that commands are measured from the Kafka timestamp (set when the record was due and sent)
+ * to the adapter.
+ */
+static int
+do_pace(const struct weir_settings *settings, uint64_t cards, uint64_t rate, uint64_t seconds, uint64_t seed)
+{
+	rd_kafka_t *rk = producer(settings, "1");
+	char key[32], json[512];
+	int64_t start = now_us(), late_us_max = 0;
+	uint64_t total = rate * seconds, run = (uint64_t)time(NULL) * 1000000000;
+	for (uint64_t i = 0; i < total; i++) {
+		int64_t due = start + (int64_t)(i * 1000000 / rate);
+		int64_t now = i % 64 == 0 ? now_us() : due;
+		while (now < due) {
+			(void)rd_kafka_poll(rk, 0);
+			now = now_us();
+		}
+		late_us_max = now - due > late_us_max ? now - due : late_us_max;
+		uint64_t random = next_random(&seed);
+		iccid_of(random % cards, key);
+		uint64_t volume = i % 2000 == 1999 ? UINT64_MAX : next_random(&seed);
+		int len = write_record(json, sizeof(json), key, run + i, volume, time(NULL), false);
+		if (volume == UINT64_MAX)
+			len = snprintf(json, sizeof(json),
+			    "{\"id\":\"x%" PRIu64 "\",\"iccid\":\"%s\",\"end\":%lld,\"up\":0,\"down\":2000000000000}",
+			    run + i, key, (long long)time(NULL) * 1000);
+		produce(rk, settings->inputs[0].topic, key, json, (size_t)len);
+		if (i % 256 == 0)
+			(void)rd_kafka_poll(rk, 0);
+	}
+	int64_t took = now_us() - start;
+	(void)rd_kafka_flush(rk, 60000);
+	rd_kafka_destroy(rk);
+	printf("{\"what\":\"pace\",\"records\":%" PRIu64 ",\"per_second\":%.0f,\"late_us_max\":%" PRId64 ",\"valid\":%s}\n",
+	    total, (double)total * 1e6 / (double)took, late_us_max, late_us_max < 200000 ? "true" : "false");
 	return 0;
 }
 
@@ -294,6 +336,36 @@ do_weir(const struct weir_settings *settings, uint64_t records)
 	return 0;
 }
 
+/* Runs until `records` were folded, then prints the latency from Kafka timestamp to command. */
+static int
+do_serve(const struct weir_settings *settings, uint64_t records)
+{
+	struct weir_error err = {0};
+	struct weir_run *run = NULL;
+	struct weir_run_counters c, before;
+	if (weir_run_start(settings, &run, &err) != WEIR_OK) {
+		fprintf(stderr, "%s\n", err.text);
+		return 4;
+	}
+	while (!weir_run_is_ready(run) && !weir_run_failed(run, &err))
+		(void)usleep(1000);
+	weir_run_counters_get(run, &before);
+	fprintf(stderr, "ready\n");
+	do {
+		(void)usleep(10000);
+		weir_run_counters_get(run, &c);
+	} while (c.records - before.records < records && !weir_run_failed(run, &err));
+	(void)usleep(300000);
+	weir_run_counters_get(run, &c);
+	printf("{\"what\":\"latency\",\"commands\":%" PRIu64 ",\"us_p50\":%" PRIu64 ",\"us_p90\":%" PRIu64
+	       ",\"us_p99\":%" PRIu64 ",\"us_p999\":%" PRIu64 "}\n",
+	    c.commands_sent, weir_latency_quantile(c.command_latency, 0.5), weir_latency_quantile(c.command_latency, 0.9),
+	    weir_latency_quantile(c.command_latency, 0.99), weir_latency_quantile(c.command_latency, 0.999));
+	weir_run_stop(run);
+	weir_run_free(run);
+	return 0;
+}
+
 static uint64_t
 option(int argc, char **argv, const char *name, uint64_t fallback)
 {
@@ -320,7 +392,8 @@ main(int argc, char **argv)
 	const char *config = text_option(argc, argv, "--config");
 	if (argc < 2 || config == NULL) {
 		fprintf(stderr,
-		    "usage: %s fill|bare|weir --config FILE [--cards N] [--records N] [--seed N] [--instances N] "
+		    "usage: %s fill|bare|weir|pace|serve --config FILE [--cards N] [--records N] [--seed N] [--instances "
+		    "N] "
 		    "[--partitions N] [--by-sequence 1]\n",
 		    argv[0]);
 		return 2;
@@ -339,6 +412,11 @@ main(int argc, char **argv)
 		code = do_bare(settings, records, (uint32_t)option(argc, argv, "--instances", 2), partitions);
 	else if (strcmp(argv[1], "weir") == 0)
 		code = do_weir(settings, records);
+	else if (strcmp(argv[1], "serve") == 0)
+		code = do_serve(settings, records);
+	else if (strcmp(argv[1], "pace") == 0)
+		code = do_pace(settings, cards, option(argc, argv, "--rate", 100000), option(argc, argv, "--seconds", 10),
+		    option(argc, argv, "--seed", 7));
 	weir_settings_free(settings);
 	return code;
 }

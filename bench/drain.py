@@ -57,6 +57,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--latency", type=int, metavar="RATE", help="measure record-to-command latency at RATE records/s instead")
+    parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--by-sequence", action="store_true")
     parser.add_argument("--bench", default=os.path.join(ROOT, "build", "bench", "weir_bench_drain"))
     args = parser.parse_args()
@@ -72,6 +74,16 @@ def main():
         common = ["--config", config, "--partitions", str(args.partitions), "--cards", str(args.cards)]
         run([args.bench, "fill"] + common + ["--records", "0"])
         subprocess.run([args.bench, "weir"] + common + ["--records", "0"], check=True)
+        if args.latency:
+            total = ["--records", str(args.latency * args.seconds)]
+            serve = subprocess.Popen([args.bench, "serve"] + common + total, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            while b"ready" not in serve.stderr.readline():
+                pass
+            pace = [args.bench, "pace"] + common + ["--rate", str(args.latency), "--seconds", str(args.seconds)]
+            sent = run(pace)
+            latency = json.loads(serve.communicate(timeout=120)[0].decode().strip().splitlines()[-1])
+            print(json.dumps({"rate": args.latency, "cards": args.cards, "sent": sent, "latency": latency}))
+            return
         store.save()
         run([args.bench, "fill"] + common + ["--records", str(args.records)] +
             (["--by-sequence", "1"] if args.by_sequence else []))
