@@ -20,7 +20,8 @@
 struct weir_run {
 	const struct weir_settings *settings;
 	struct weir_lane_shared shared;
-	struct weir_lane **lanes;
+	_Atomic(struct weir_lane *)
+	    *lanes; /* release when started, acquire in on_bell: the dispatcher runs before the lanes */
 	uint32_t lane_count;
 	struct weir_intents *intents;
 	uint32_t partitions;
@@ -43,8 +44,10 @@ static void
 on_bell(void *ctx, uint32_t lane)
 {
 	struct weir_run *run = ctx;
-	if (lane < run->lane_count && run->lanes[lane] != NULL)
-		weir_lane_ring(run->lanes[lane]);
+	struct weir_lane *started =
+	    lane < run->lane_count ? atomic_load_explicit(&run->lanes[lane], memory_order_acquire) : NULL;
+	if (started != NULL)
+		weir_lane_ring(started);
 }
 
 static void
@@ -81,9 +84,11 @@ static enum weir_class
 start_lanes(struct weir_run *run, struct weir_error *err)
 {
 	for (uint32_t i = 0; i < run->lane_count; i++) {
-		enum weir_class class = weir_lane_start(&run->shared, i, &run->lanes[i], err);
+		struct weir_lane *lane = NULL;
+		enum weir_class class = weir_lane_start(&run->shared, i, &lane, err);
 		if (class != WEIR_OK)
 			return class;
+		atomic_store_explicit(&run->lanes[i], lane, memory_order_release);
 	}
 	return WEIR_OK;
 }
@@ -121,7 +126,7 @@ weir_run_start(const struct weir_settings *settings, struct weir_run **run_out, 
 	char host[64] = "";
 	run->settings = settings;
 	run->lane_count = settings->lane_count;
-	run->lanes = weir_calloc(run->lane_count, sizeof(struct weir_lane *));
+	run->lanes = weir_calloc(run->lane_count, sizeof(*run->lanes));
 	(void)pthread_mutex_init(&run->events_lock, NULL);
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(run->owner_name, sizeof(run->owner_name), "%s:%d", host, (int)getpid());
@@ -164,7 +169,7 @@ weir_run_free(struct weir_run *run)
 		weir_dispatch_free(run->shared.dispatch);
 	weir_intents_free(run->intents);
 	(void)pthread_mutex_destroy(&run->events_lock);
-	free(run->lanes);
+	free((void *)run->lanes);
 	free(run);
 }
 
