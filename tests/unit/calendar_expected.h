@@ -1106,4 +1106,3 @@ static const struct cycles_row {
     {"Africa/Casablanca", 27, 2692836000, 2692396800, 2694985200, 1023},
     {"Asia/Beirut", 15, 2689797600, 2688674400, 2691349200, 1022},
 };
-
