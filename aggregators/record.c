@@ -39,21 +39,12 @@ weir_reject_name(enum weir_reject reject)
 	return REJECT_NAMES[reject];
 }
 
-static void __attribute__((noinline)) records_grow(struct weir_records *records)
+void
+weir_records_grow(struct weir_records *records)
 {
 	WEIR_CHECK(records->cap < UINT32_MAX / 2);
 	records->cap = records->cap ? records->cap * 2 : 256;
 	records->v = weir_realloc(records->v, (size_t)records->cap * sizeof(*records->v));
-}
-
-struct weir_record *
-weir_records_add(struct weir_records *records)
-{
-	if (records->n == records->cap)
-		records_grow(records);
-	struct weir_record *rec = &records->v[records->n++];
-	memset(rec, 0, sizeof(*rec));
-	return rec;
 }
 
 void
@@ -64,18 +55,30 @@ weir_records_free(struct weir_records *records)
 }
 
 uint64_t
+weir_identity_hash_seeded(uint64_t seed, const uint8_t *data, size_t len)
+{
+	uint64_t hash = XXH3_64bits_withSeed(data, len, seed);
+	return hash ? hash : 1;
+}
+
+uint64_t
 weir_identity_hash(struct weir_iccid iccid, const uint8_t *data, size_t len)
 {
-	uint64_t hash = XXH3_64bits_withSeed(data, len, weir_iccid_hash(iccid));
-	return hash ? hash : 1;
+	return weir_identity_hash_seeded(weir_identity_seed(iccid), data, len);
+}
+
+uint64_t
+weir_identity_hash_u64_seeded(uint64_t seed, uint64_t number)
+{
+	uint8_t digits[32];
+	size_t first = weir_decimal_digits_u64(number, digits);
+	return weir_identity_hash_seeded(seed, digits + first, sizeof(digits) - first);
 }
 
 uint64_t
 weir_identity_hash_u64(struct weir_iccid iccid, uint64_t number)
 {
-	char text[20];
-	size_t len = weir_decimal_format_u64(number, text);
-	return weir_identity_hash(iccid, (const uint8_t *)text, len);
+	return weir_identity_hash_u64_seeded(weir_identity_seed(iccid), number);
 }
 
 const char *

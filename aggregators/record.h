@@ -73,8 +73,28 @@ struct weir_records {
 	uint32_t cap;
 };
 
+void weir_records_grow(struct weir_records *records);
+
+/* By four vectors: compilers make a slow `rep stos` of an assignment. */
+static inline void
+weir_record_clear(struct weir_record *rec)
+{
+	typedef uint64_t vector __attribute__((vector_size(32), aligned(8), may_alias));
+	vector *to = (vector *)(void *)rec;
+	to[0] = to[1] = to[2] = to[3] = (vector){0};
+}
+
 /* Next free record, zeroed; grows the array when it is full. */
-struct weir_record *weir_records_add(struct weir_records *records);
+static inline struct weir_record *
+weir_records_add(struct weir_records *records)
+{
+	if (__builtin_expect(records->n == records->cap, 0))
+		weir_records_grow(records);
+	struct weir_record *rec = &records->v[records->n++];
+	weir_record_clear(rec);
+	return rec;
+}
+
 void weir_records_free(struct weir_records *records);
 
 /*
@@ -83,7 +103,16 @@ void weir_records_free(struct weir_records *records);
  */
 uint64_t weir_identity_hash(struct weir_iccid iccid, const uint8_t *data, size_t len);
 
+/* The same in two parts, for several identities of one card. */
+static inline uint64_t
+weir_identity_seed(struct weir_iccid iccid)
+{
+	return weir_iccid_hash(iccid);
+}
+uint64_t weir_identity_hash_seeded(uint64_t seed, const uint8_t *data, size_t len);
+
 /* The same for a number, as packed batches and integer ids carry it: equals the hash of its decimal text. */
 uint64_t weir_identity_hash_u64(struct weir_iccid iccid, uint64_t number);
+uint64_t weir_identity_hash_u64_seeded(uint64_t seed, uint64_t number);
 
 #endif
