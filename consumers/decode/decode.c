@@ -27,7 +27,7 @@ weir_decoder_new(const struct weir_mapping *mapping, size_t message_max)
 	decoder->plan = weir_plan_new(mapping ? mapping : weir_mapping_canonical());
 	decoder->index = weir_json_index_new();
 	WEIR_CHECK(decoder->index != NULL);
-	decoder->shapes = weir_shapes_new();
+	decoder->shapes = weir_shapes_new(decoder->plan);
 	decoder->node_seen = weir_calloc(decoder->plan->node_count, sizeof(*decoder->node_seen));
 	return decoder;
 }
@@ -54,14 +54,20 @@ weir_decoder_stats(const struct weir_decoder *decoder)
 	return &decoder->stats;
 }
 
-static inline struct weir_record *
-record_add(struct weir_job *job, const uint8_t *data, size_t len)
+static inline void
+record_place(struct weir_job *job, struct weir_record *rec, const uint8_t *data, size_t len)
 {
-	struct weir_record *rec = weir_records_add(job->out);
 	rec->message = job->message;
 	rec->element = job->element++;
 	rec->raw_off = data ? (uint32_t)(data - job->base) : 0;
 	rec->raw_len = (uint32_t)len;
+}
+
+static inline struct weir_record *
+record_add(struct weir_job *job, const uint8_t *data, size_t len)
+{
+	struct weir_record *rec = weir_records_add(job->out);
+	record_place(job, rec, data, len);
 	return rec;
 }
 
@@ -146,14 +152,20 @@ line_end(const uint8_t *at, const uint8_t *end)
 static inline const uint8_t *
 element_fast(struct weir_decoder *decoder, struct weir_job *job, const uint8_t *at, const uint8_t *end, bool *lines)
 {
-	bool shape_lines = false;
+	bool shape_lines = false, made = false;
 	if (at >= end || *at != '{')
 		return NULL;
-	const uint8_t *after = weir_shapes_match(decoder->shapes, at, end, &decoder->values, &shape_lines);
+	struct weir_record *rec = weir_records_add(job->out);
+	const uint8_t *after = weir_shapes_match(decoder->shapes, at, end, &decoder->values, rec, &made, &shape_lines);
+	if (__builtin_expect(!made, 0))
+		job->out->n--;
 	if (after == NULL)
 		return NULL;
 	*lines |= shape_lines;
-	weir_decode_emit(decoder, job, true, at, (size_t)(after - at));
+	if (__builtin_expect(made, 1))
+		record_place(job, rec, at, (size_t)(after - at));
+	else
+		weir_decode_emit(decoder, job, true, at, (size_t)(after - at));
 	job->fast++;
 	return after;
 }
@@ -235,14 +247,25 @@ json_decode(struct weir_decoder *decoder, struct weir_job *job, struct weir_slic
 {
 	const uint8_t *end = value.data + value.len;
 	bool dummy = false;
-	const uint8_t *at = skip_space(value.data, end, &dummy);
+	struct mark mark = mark_of(job);
+	const uint8_t *at = value.data, *after = NULL, *stuck = at;
+	bool lines = false;
+	bool object = fast && *at == '{';
+	if (object) { /* most messages are one object */
+		after = element_fast(decoder, job, at, end, &lines);
+		if (after == end)
+			return;
+	}
+	at = skip_space(at, end, &dummy);
 	if (at == end)
 		weir_decode_whole_reject(job, WEIR_REJECT_MALFORMED, value);
 	for (bool first = true; at < end; first = false) {
-		struct mark mark = mark_of(job);
-		const uint8_t *stuck = NULL;
-		bool lines = false;
-		const uint8_t *after = fast ? text_fast(decoder, job, at, end, &lines, &stuck) : NULL;
+		if (!(first && object)) {
+			mark = mark_of(job);
+			stuck = NULL;
+			lines = false;
+			after = fast ? text_fast(decoder, job, at, end, &lines, &stuck) : NULL;
+		}
 		bool whole = after != NULL && first && skip_space(after, end, &dummy) == end;
 		if (after != NULL && (whole || (!lines && line_done(after, end)))) {
 			at = skip_space(after, end, &dummy);
@@ -272,8 +295,10 @@ decode(struct weir_decoder *decoder, struct weir_slice key, struct weir_slice va
 		json_decode(decoder, &job, value, fast);
 	uint32_t added = out->n - before;
 	decoder->stats.fast_records += job.fast;
-	decoder->stats.full_records += job.full;
-	decoder->stats.filtered += job.filtered;
+	if (__builtin_expect((job.full | job.filtered) != 0, 0)) {
+		decoder->stats.full_records += job.full;
+		decoder->stats.filtered += job.filtered;
+	}
 	if (packed && value.len <= decoder->message_max)
 		decoder->stats.packed_records += added;
 	for (uint32_t i = before; i < out->n; i++)

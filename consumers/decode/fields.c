@@ -149,8 +149,8 @@ apply_time(const struct weir_field_map *map, const struct weir_scalar *value, in
 }
 
 /* A word that no list holds: wrong when the feed lists its updates, else just an update. */
-static inline bool
-apply_event(const struct weir_plan *plan, const struct weir_scalar *value, struct weir_record *rec)
+bool
+weir_fields_event(const struct weir_plan *plan, const struct weir_scalar *value, struct weir_record *rec)
 {
 	static const uint8_t FLAGS[3] = {WEIR_RECORD_START, 0, WEIR_RECORD_STOP};
 	if (value == NULL)
@@ -220,7 +220,7 @@ apply(const struct weir_plan *plan, const struct weir_values *values, const stru
 	if (end == NULL || !apply_time(&map[WEIR_FIELD_END], end, &rec->end_us) ||
 	    (start != NULL && !apply_time(&map[WEIR_FIELD_START], start, &rec->start_us)))
 		return WEIR_REJECT_BAD_TIME;
-	if (!apply_event(plan, VALUE(EVENT), rec) || !apply_imei(VALUE(IMEI), rec) || !is_text(VALUE(APN)) ||
+	if (!weir_fields_event(plan, VALUE(EVENT), rec) || !apply_imei(VALUE(IMEI), rec) || !is_text(VALUE(APN)) ||
 	    !is_text(VALUE(RAT)) || !is_text(VALUE(PLMN)))
 		return WEIR_REJECT_BAD_FIELD;
 #undef VALUE

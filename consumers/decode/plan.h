@@ -52,4 +52,7 @@ struct weir_slice;
 void weir_fields_apply(
     const struct weir_plan *plan, const struct weir_values *values, const struct weir_slice *key, struct weir_record *rec);
 
+/* Sets rec's flags by an event word; false when the word is wrong. value may be NULL. */
+bool weir_fields_event(const struct weir_plan *plan, const struct weir_scalar *value, struct weir_record *rec);
+
 #endif

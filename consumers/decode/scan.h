@@ -28,6 +28,18 @@ weir_scan_equal(const uint8_t *at, const uint8_t *fixed, uint32_t mask)
 #endif
 }
 
+/* Whether the first len (0..16) bytes of both are equal and there are any. Reads 16 bytes of both. */
+static inline bool
+weir_scan_equal16(const uint8_t *at, const uint8_t *text, uint32_t len)
+{
+#ifdef __AVX2__
+	__m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)at), _mm_loadu_si128((const __m128i *)text));
+	return len != 0 && (uint32_t)__builtin_ctz(~(uint32_t)_mm_movemask_epi8(same)) >= len;
+#else
+	return len != 0 && memcmp(at, text, len) == 0;
+#endif
+}
+
 #ifdef __AVX2__
 /* Constants that must stay in memory: else the compiler builds each anew for every string (three instructions, not none).
  */

@@ -319,6 +319,46 @@ third_agrees(const char *data, size_t len, bool valid)
 	return agrees;
 }
 
+/* Each value of a record that is known well replaced by one of another kind or length: the same both ways, and no reject
+ * forgotten. */
+static void
+test_odd_values(void **state)
+{
+	(void)state;
+	static const char *const MEMBERS[] = {
+	    "id", "iccid", "session", "start", "end", "up", "down", "imei", "apn", "rat", "plmn", "event", "seq"};
+	static const char *const VALUES[] = {"null", "true", "0", "00", "01", "7", "-1", "-0", "1.5", "1.", "1e3", "1E",
+	    "[]", "{}", "\"\"", "\"a\"", "\"1\"", "\"stop\"", "\"start\"", "\"update\"", "\"\\u0041\"", "\"\xc3\xa9\"",
+	    "123456789012345", "1234567890123456", "9223372036854775807", "9223372036854775808", "18446744073709551616",
+	    "\"8986000000000000001\"", "\"89860000000000000001\"", "\"898600000000000000011\"", "\"8986000000000000000-\"",
+	    "\"2026-03-30T05:08:16Z\"", "\"2026-03-30T05:08:16.894Z\"", "\"2026-03-30T05:08:16.894229Z\"",
+	    "\"2026-02-30T05:08:16.894Z\"", "\"2024-02-29T05:08:16.894Z\"", "\"2026-03-30T05:08:16+01:00\"",
+	    "\"12345678901234\"", "\"123456789012345\"", "\"1234567890123456\"", "\"12345678901234567\"",
+	    "\"a text that is longer than one block of thirty-two bytes\"", "\"", "", "\"a"};
+	struct feed feed;
+	feed_open(&feed, NULL);
+	for (size_t i = 0; i < sizeof(MEMBERS) / sizeof(MEMBERS[0]); i++) {
+		char name[16];
+		(void)snprintf(name, sizeof(name), "\"%s\":", MEMBERS[i]);
+		const char *value = strstr(CANONICAL_RECORD, name);
+		assert_non_null(value);
+		value += strlen(name);
+		const char *after = value + strcspn(value + 1, *value == '"' ? "\"" : ",}") + 1 + (*value == '"');
+		for (size_t j = 0; j < sizeof(VALUES) / sizeof(VALUES[0]); j++) {
+			char text[1024];
+			(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(value - CANONICAL_RECORD), CANONICAL_RECORD,
+			    VALUES[j], after);
+			for (int k = 0; k < 3; k++)
+				assert_int_equal(both(&feed, CANONICAL_RECORD, strlen(CANONICAL_RECORD)), 1);
+			(void)both(&feed, text, strlen(text));
+			char array[2400];
+			(void)snprintf(array, sizeof(array), "[%s,%s]", CANONICAL_RECORD, text);
+			(void)both(&feed, array, strlen(array));
+		}
+	}
+	feed_close(&feed);
+}
+
 /* Every truncation, and every byte replaced by every other, with the sample's shape learnt again before each. */
 static void
 mutations(const char *yaml, const char *sample)
@@ -507,6 +547,7 @@ main(void)
 	    cmocka_unit_test(test_mutations),
 	    cmocka_unit_test(test_lengths),
 	    cmocka_unit_test(test_bombs_and_size),
+	    cmocka_unit_test(test_odd_values),
 	    cmocka_unit_test(test_packed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
