@@ -4,11 +4,12 @@
  * The pool is larger than the first cache but not the second, as messages come fresh from the network. The hash over the
  * decoded records proves that a faster build decodes the same.
  *
- *   weir_bench_decode [records per round, default 1000000] [seed, default 1]
+ *   weir_bench_decode [records per round, default 1000000] [seed, default 1] [one kind alone, by name]
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "config/base/timetext.h"
@@ -241,13 +242,21 @@ main(int argc, char **argv)
 #endif
 	(void)printf("weir_bench_decode: records %" PRIu64 " a kind, seed %" PRIu64 ", %s, best of %d rounds\n", records,
 	    seed, march, ROUNDS);
-	kind_run(CANONICAL, "canonical", NULL, records, seed);
-	kind_run(SHUFFLED, "shuffled", NULL, records, seed);
-	kind_run(ARRAYS, "array 50", NULL, records, seed);
-	kind_run(LINES, "lines 50", NULL, records, seed);
-	kind_run(KORE, "kore", kore, records, seed);
-	kind_run(EMNIFY, "emnify", emnify, records, seed);
-	kind_run(PACKED, "packed 50", NULL, records, seed);
+	const struct {
+		const char *name;
+		const struct weir_mapping *mapping;
+	} kinds[KIND_COUNT] = {
+	    [CANONICAL] = {"canonical", NULL},
+	    [SHUFFLED] = {"shuffled", NULL},
+	    [ARRAYS] = {"array50", NULL},
+	    [LINES] = {"lines50", NULL},
+	    [KORE] = {"kore", kore},
+	    [EMNIFY] = {"emnify", emnify},
+	    [PACKED] = {"packed50", NULL},
+	};
+	for (uint32_t i = 0; i < KIND_COUNT; i++)
+		if (argc <= 3 || strcmp(argv[3], kinds[i].name) == 0)
+			kind_run((enum kind)i, kinds[i].name, kinds[i].mapping, records, seed);
 	weir_mapping_free(kore);
 	weir_mapping_free(emnify);
 	return 0;
