@@ -19,6 +19,8 @@
 #define REDRAW_MS 250
 #define READY_US 30000000
 #define SETTLE_US 60000000
+#define LOG_LINES 8
+#define LOG_LINE_MAX 400
 
 struct demo {
 	const struct weir_demo_opts *opts;
@@ -39,6 +41,21 @@ demo_fail(enum weir_class class, const struct weir_error *err)
 {
 	(void)class;
 	return weir_cli_fail("demo", WEIR_EXIT_FAILED, err);
+}
+
+/* The engine's last words, before its log goes away with the folder. */
+static void
+log_tell(const struct demo *d)
+{
+	char lines[LOG_LINES][LOG_LINE_MAX];
+	uint32_t count = 0;
+	FILE *file = d->sandbox.settings != NULL ? fopen(d->sandbox.settings->log_file, "r") : NULL;
+	while (file != NULL && fgets(lines[count % LOG_LINES], LOG_LINE_MAX, file) != NULL)
+		count++;
+	for (uint32_t i = count > LOG_LINES ? count - LOG_LINES : 0; i < count; i++)
+		(void)fprintf(stderr, "  %s", lines[i % LOG_LINES]);
+	if (file != NULL)
+		(void)fclose(file);
 }
 
 static void
@@ -250,6 +267,8 @@ weir_demo_run(const struct weir_demo_opts *opts)
 	say(&d, "starting broker, redis-server, carrier and weir");
 	int code = demo_course(&d);
 	weir_log_close();
+	if (code != WEIR_EXIT_OK)
+		log_tell(&d);
 	weir_demo_traffic_free(d.traffic);
 	weir_demo_fleet_free(d.fleet);
 	weir_demo_sandbox_close(&d.sandbox);

@@ -96,8 +96,9 @@ class Kafka:
                 "delete.topic.enable=true", "file.delete.delay.ms=100", "log.cleaner.enable=false", ""]))
         with open(os.path.join(self.dir, "log4j.properties"), "w") as f:
             f.write(_LOG4J)
-        self._java("kafka.tools.StorageTool", "format", "-t", base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22],
-                   "-c", self._config, wait=True)
+        # an id that began with "-" would be read as an option
+        cluster = "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, wait=True)
 
     def _java(self, main, *args, wait=False):
         command = [
