@@ -32,7 +32,9 @@ encode_slab(struct weir_slab *slab, char letter, const struct weir_writer *w, ui
 	for (uint32_t i = 0; i < slab->dirty_count; i++) {
 		uint32_t page = slab->dirty_pages[i];
 		const struct weir_slab_dirt *dirt = &slab->dirt[page];
-		uint32_t dirty = (uint32_t)(__builtin_popcountll(dirt->bits[0]) + __builtin_popcountll(dirt->bits[1]));
+		uint32_t dirty = 0;
+		for (uint32_t k = 0; k < sizeof(dirt->bits) / sizeof(dirt->bits[0]); k++)
+			dirty += (uint32_t)__builtin_popcountll(dirt->bits[k]);
 		if (dirty * slab->slot_bytes < sparse_slots * 64)
 			encode_runs(slab, letter, page, dirt, w);
 		else
@@ -109,7 +111,7 @@ past_order(const void *a, const void *b)
 
 /* Dirty past totals in order of place; neighbours in one page go as one range. */
 static void
-encode_past(struct weir_past *past, const struct weir_writer *w)
+encode_past(struct weir_past *past, char letter, const struct weir_writer *w)
 {
 	if (past->dirty == 0)
 		return;
@@ -128,7 +130,7 @@ encode_past(struct weir_past *past, const struct weir_writer *w)
 		while (i < n && sorted[i].cycle == cycle && sorted[i].slot - 1 == first + len &&
 		       (first + len) / PAST_SLOTS == page)
 			run[len++] = sorted[i++].value;
-		w->past(w->ctx, cycle, page, first % PAST_SLOTS * (uint32_t)sizeof(*run), (const uint8_t *)run,
+		w->past(w->ctx, letter, cycle, page, first % PAST_SLOTS * (uint32_t)sizeof(*run), (const uint8_t *)run,
 		    len * (uint32_t)sizeof(*run));
 	}
 	free(run);
@@ -196,14 +198,14 @@ weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uin
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
 	WEIR_CHECK(p->parked.n == 0);
-	encode_slab(&p->cards, 'c', w, sparse_slots);
-	encode_slab(&p->terms, 't', w, sparse_slots);
-	encode_slab(&p->enforcements, 'e', w, sparse_slots);
-	encode_slab(&p->sessions, 's', w, sparse_slots);
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		encode_slab(weir_partition_slab(p, i), WEIR_SLAB_LETTERS[i], w, sparse_slots);
 	encode_marks(&p->marks, w);
 	weir_marks_trim(&p->marks, WARM_BUCKETS_KEPT);
-	encode_past(&p->past, w);
+	encode_past(&p->past, 'y', w);
 	weir_past_trim(&p->past, PAST_ENTRIES_KEPT);
+	encode_past(&p->pool_past, 'z', w);
+	weir_past_trim(&p->pool_past, PAST_ENTRIES_KEPT);
 	encode_directory(&p->new_cards, w);
 	encode_names(p, w);
 	for (uint32_t i = 0; i < p->intents_done.n; i++)

@@ -4,13 +4,20 @@
  */
 #include "aggregators/partition_priv.h"
 
-void
-weir_partition_load_sizes(struct weir_partition *p, const uint32_t slots[4], int64_t stream_time_us)
+struct weir_slab *
+weir_partition_slab(struct weir_partition *p, uint32_t number)
 {
-	weir_slab_resize(&p->cards, slots[0]);
-	weir_slab_resize(&p->terms, slots[1]);
-	weir_slab_resize(&p->enforcements, slots[2]);
-	weir_slab_resize(&p->sessions, slots[3]);
+	struct weir_slab *const slabs[WEIR_SLABS] = {&p->cards, &p->terms, &p->enforcements, &p->sessions, &p->lives,
+	    &p->accounts, &p->pools, &p->shares};
+	_Static_assert(sizeof(WEIR_SLAB_LETTERS) - 1 == WEIR_SLABS, "a letter each");
+	return number < WEIR_SLABS ? slabs[number] : NULL;
+}
+
+void
+weir_partition_load_sizes(struct weir_partition *p, const uint32_t slots[WEIR_SLABS], int64_t stream_time_us)
+{
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		weir_slab_resize(weir_partition_slab(p, i), slots[i]);
 	p->stream_time_us = stream_time_us;
 	weir_partition_set_time(p, p->now_us, stream_time_us);
 }
@@ -22,31 +29,48 @@ weir_partition_load_reference(struct weir_partition *p, struct weir_slice json)
 	struct weir_error err;
 	if (weir_reference_parse(json, &reference, &err) != WEIR_OK)
 		return false;
-	if (reference.type == WEIR_REF_CARRIER)
+	switch (reference.type) {
+	case WEIR_REF_CARRIER:
 		return weir_partition_define_carrier(p, &reference.carrier, &err) == WEIR_OK;
-	if (reference.type != WEIR_REF_PLAN)
+	case WEIR_REF_PLAN:
+		weir_partition_define_plan(p, &reference.plan);
+		return true;
+	case WEIR_REF_ALERTS:
+		weir_ladder_define(p, &reference.alerts);
+		return true;
+	case WEIR_REF_CARD: /* its tags, for readers */
+	case WEIR_REF_POOL: /* in force by its slot; the text is kept for readers */
+		return true;
+	default:
 		return false;
-	weir_partition_define_plan(p, &reference.plan);
-	return true;
+	}
 }
 
 bool
 weir_partition_load_page(struct weir_partition *p, uint32_t slab, uint32_t page, struct weir_slice bytes)
 {
-	struct weir_slab *slabs[4] = {&p->cards, &p->terms, &p->enforcements, &p->sessions};
-	return slab < 4 && weir_slab_load_page(slabs[slab], page, bytes.data, bytes.len);
+	return slab < WEIR_SLABS && weir_slab_load_page(weir_partition_slab(p, slab), page, bytes.data, bytes.len);
 }
 
 bool
 weir_partition_load_intent(struct weir_partition *p, uint32_t slot)
 {
-	if (slot >= p->cards.used)
+	if (slot >= p->cards.used || weir_slab_is_filler(&p->cards, slot))
 		return false;
-	struct weir_enforcement_slot *e = weir_partition_enforce(p, slot);
-	e->confirmed = WEIR_DESIRED_UNKNOWN;
-	e->desired = weir_card_at(p, slot)->reasons != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
 	weir_u64_list_push(&p->intents_done, slot);
 	return true;
+}
+
+/* What may have been sent before the crash: nobody knows whether the carrier did it. After the checks, which it relies on. */
+static void
+take_intents(struct weir_partition *p)
+{
+	for (uint32_t i = 0; i < p->intents_done.n; i++) {
+		uint32_t slot = (uint32_t)p->intents_done.v[i];
+		struct weir_enforcement_slot *e = weir_partition_enforce(p, slot);
+		e->confirmed = WEIR_DESIRED_UNKNOWN;
+		e->desired = weir_partition_enforced(p, slot) != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
+	}
 }
 
 static bool
@@ -59,12 +83,41 @@ index_cards(struct weir_partition *p)
 		if (weir_iccid_is_zero(card->iccid) || card->carrier == 0 || card->carrier > p->carrier_count ||
 		    card->plan > p->plan_count || card->terms > p->terms.used)
 			return false;
-		if (!p->carriers[card->carrier - 1].known)
+		if (!p->carriers[card->carrier - 1].known || weir_card_status_of(card) > WEIR_STATUS_CANCELLED)
+			return false;
+		if (card->terms != 0 && weir_terms_of(p, card)->card != slot + 1)
 			return false;
 		uint64_t hash = weir_iccid_hash(card->iccid);
 		weir_shard_insert(weir_shards_of(&p->card_index, hash), weir_index_entry(hash, slot));
 	}
 	return true;
+}
+
+/* Number for number with the cards; a card that the life slot puts in an account must find it there. */
+static bool
+check_lives(struct weir_partition *p)
+{
+	if (p->lives.used != p->cards.used)
+		return false;
+	for (uint32_t slot = 0; slot < p->lives.used; slot++) {
+		if (weir_slab_is_filler(&p->cards, slot))
+			continue;
+		const struct weir_life_slot *life = weir_life_at(p, slot);
+		if (life->account > p->accounts.used || life->next > p->lives.used || life->prev > p->lives.used)
+			return false;
+		if (life->account == 0 ? life->next != 0 || life->prev != 0
+				       : weir_account_at(p, life->account - 1)->pool[0] == '\0')
+			return false;
+		if (life->due_s != 0)
+			weir_timers_touch(p, slot);
+	}
+	return true;
+}
+
+static const struct weir_enforcement_slot *
+enforcement_of(const struct weir_partition *p, const struct weir_terms_slot *terms)
+{
+	return weir_slab_at(&p->enforcements, terms->enforcement - 1);
 }
 
 static bool
@@ -77,7 +130,9 @@ check_terms(struct weir_partition *p)
 		if (terms->card == 0)
 			weir_slab_push_free(&p->terms, slot);
 		else if (terms->card > p->cards.used || weir_card_at(p, terms->card - 1)->terms != slot + 1 ||
-			 terms->enforcement > p->enforcements.used)
+			 terms->enforcement > p->enforcements.used || terms->alerts > p->ladder_count)
+			return false;
+		else if (terms->enforcement != 0 && enforcement_of(p, terms)->card != terms->card)
 			return false;
 	}
 	return true;
@@ -96,11 +151,24 @@ check_enforcements(struct weir_partition *p)
 		}
 		if (e->card > p->cards.used || weir_partition_enforcement(p, e->card - 1) != e)
 			return false;
+		if (e->desired > WEIR_DESIRED_SUSPENDED || e->confirmed > WEIR_DESIRED_SUSPENDED ||
+		    e->ticket[sizeof(e->ticket) - 1] != '\0')
+			return false;
 		/* In the middle of a call when it was stored: nobody knows whether the carrier did it (CMD-2). */
 		if (e->command == 2)
 			e->confirmed = WEIR_DESIRED_UNKNOWN;
 	}
 	return true;
+}
+
+static bool
+gaps_are_its_own(const struct weir_partition *p, const struct weir_session_slot *s)
+{
+	if (s->gaps == 0 || s->gaps > p->sessions.used)
+		return s->gaps == 0;
+	const struct weir_session_gaps *gaps = weir_slab_at(&p->sessions, s->gaps - 1);
+	return gaps->card == WEIR_SESSION_GAPS && gaps->key == s->key &&
+	       gaps->count <= sizeof(gaps->range) / sizeof(gaps->range[0]);
 }
 
 static bool
@@ -113,7 +181,7 @@ index_sessions(struct weir_partition *p)
 		if (s->key == 0)
 			weir_slab_push_free(&p->sessions, slot);
 		else if (s->card != WEIR_SESSION_GAPS) {
-			if (s->card == 0 || s->card > p->cards.used || s->gaps > p->sessions.used)
+			if (s->card == 0 || s->card > p->cards.used || !gaps_are_its_own(p, s))
 				return false;
 			weir_partition_session_index(p, slot);
 		}
@@ -135,12 +203,16 @@ bool
 weir_partition_load_finish(struct weir_partition *p)
 {
 	ship_carriers(p);
-	if (!index_cards(p) || !check_terms(p) || !check_enforcements(p) || !index_sessions(p))
+	if (!index_cards(p) || !check_terms(p) || !check_enforcements(p) || !index_sessions(p) || !check_lives(p) ||
+	    !weir_accounts_load(p) || !weir_pools_load(p))
 		return false;
+	take_intents(p);
 	/* Cards were evaluated against these plans when they were stored. */
 	for (uint32_t i = 0; i < p->plan_count; i++)
 		p->plans[i].changed = false;
-	p->scan_running = false;
+	/* A scan may have been under way when the pages were stored: all are looked at once. */
+	p->scan_running = p->scan_all = p->cards.used > 0;
+	p->scan_slot = 0;
 	/* A boundary may have passed since: look once at all that are suspended. */
 	p->boundary_running = p->enforcements.used > 0;
 	p->boundary_slot = 0;

@@ -87,11 +87,11 @@ on_range(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *da
 	on_page(ctx, slab, page, data, len);
 }
 static void
-on_past(void *ctx, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+on_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
 {
 	(void)cycle;
 	(void)offset;
-	on_page(ctx, 'y', page, data, len);
+	on_page(ctx, letter, page, data, len);
 }
 static uint8_t *
 on_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)

@@ -21,7 +21,7 @@
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
 
-#define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 1) /* inputs in settings order, then the cards topic */
+#define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 2) /* inputs in settings order, then the cards and the partials topic */
 #define WEIR_OFFSET_START (-1)                /* from the log's beginning */
 
 struct weir_message {
@@ -82,8 +82,10 @@ void weir_source_commit(struct weir_source *source, const struct weir_start *sta
 /* Messages between the position given and the log's end as last known; 0 when not known. */
 int64_t weir_source_lag(struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset);
 
-/* Partition counts of topics, asked of the cluster; FATAL naming what is missing or unequal, RETRY when it cannot be
- * reached in timeout_ms. */
+/*
+ * Partition counts of topics, asked of the cluster; FATAL naming what is missing or unequal and how to create it, RETRY when
+ * it cannot be reached in timeout_ms. `topics` must have equal counts, the first one's is the measure; `others` only exist.
+ */
 enum weir_class weir_source_check_topics(const struct weir_settings *settings, const char *const *topics,
     uint32_t topic_count, const char *const *others, uint32_t other_count, uint32_t timeout_ms, uint32_t *partitions_out,
     struct weir_error *err);

@@ -1,6 +1,6 @@
 /*
- * Checks at start that all topics are there and that the inputs are co-partitioned with the cards topic: what a user gets
- * wrong first is answered with the topics' names, not with a hang.
+ * Checks at start that all topics are there and that the inputs are co-partitioned with the cards and partials topics: what
+ * a user gets wrong first is answered with the topics' names and the command that creates them, not with a hang.
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -16,26 +16,55 @@ find(const rd_kafka_metadata_t *metadata, const char *topic)
 	return NULL;
 }
 
+/* All that are missing, and how to create the first of them. True when there is one. */
+static bool
+name_missing(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t topic_count, const char *const *others,
+    uint32_t other_count, struct weir_error *err)
+{
+	char missing[256] = "", like[96] = "";
+	const char *first = NULL;
+	int partitions = 0;
+	bool alike = false; /* the first one needs as many partitions as another topic has */
+	for (uint32_t i = 0; i < topic_count + other_count; i++) {
+		const char *topic = i < topic_count ? topics[i] : others[i - topic_count];
+		const rd_kafka_metadata_topic_t *found = find(metadata, topic);
+		size_t len = strlen(missing);
+		if (found != NULL) {
+			if (i < topic_count && partitions == 0) {
+				partitions = found->partition_cnt;
+				(void)snprintf(like, sizeof(like), ", as many as %.64s has", topic);
+			}
+			continue;
+		}
+		(void)snprintf(missing + len, sizeof(missing) - len, "%s%s", len > 0 ? ", " : "", topic);
+		if (first == NULL) {
+			first = topic;
+			alike = i < topic_count;
+		}
+	}
+	if (first == NULL)
+		return false;
+	(void)weir_error_set(err, WEIR_FATAL,
+	    "Kafka has no topic %s: create it (weir creates none), e.g. kafka-topics.sh --create --topic %.80s --partitions "
+	    "%d%s",
+	    missing, first, !alike ? 1 : partitions > 0 ? partitions : 12, alike ? like : "");
+	return true;
+}
+
 static enum weir_class
 compare(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t topic_count, const char *const *others,
     uint32_t other_count, uint32_t *partitions_out, struct weir_error *err)
 {
-	char missing[256] = "";
-	for (uint32_t i = 0; i < topic_count + other_count; i++) {
-		const char *topic = i < topic_count ? topics[i] : others[i - topic_count];
-		size_t len = strlen(missing);
-		if (find(metadata, topic) == NULL)
-			(void)snprintf(missing + len, sizeof(missing) - len, "%s%s", len > 0 ? ", " : "", topic);
-	}
-	if (missing[0] != '\0')
-		return weir_error_set(err, WEIR_FATAL, "Kafka has no topic %s: create it (weir creates none)", missing);
+	if (name_missing(metadata, topics, topic_count, others, other_count, err))
+		return WEIR_FATAL;
 	int partitions = find(metadata, topics[0])->partition_cnt;
 	for (uint32_t i = 1; i < topic_count; i++) {
 		int other = find(metadata, topics[i])->partition_cnt;
 		if (other != partitions)
 			return weir_error_set(err, WEIR_FATAL,
-			    "topic %s has %d partitions, %s has %d: they must be equal, a card's records and its reference "
-			    "data share a partition",
+			    "topic %s has %d partitions, %s has %d: they must be equal, a card's records, its reference data "
+			    "and its pool's sums share a partition; kafka-topics.sh --alter adds partitions to the smaller "
+			    "one while it is empty",
 			    topics[0], partitions, topics[i], other);
 	}
 	*partitions_out = (uint32_t)partitions;

@@ -11,6 +11,7 @@
 #include "pipeline/stage/lane_priv.h"
 
 #define CARDS_BATCH 1024u
+#define PARTIALS_BATCH 4096u
 #define TICK_SLOTS 2048u
 #define IDLE_WAIT_US 100000ll
 
@@ -30,13 +31,28 @@ lane_fail(struct weir_lane *lane, const struct weir_error *err)
 	atomic_store_explicit(&lane->failed, true, memory_order_release);
 }
 
-/* ---- reference data ---- */
+/* ---- reference data, requests and words ---- */
+
+static void
+reject_message(struct lane_partition *lp, uint32_t topic, const struct weir_message *message, enum weir_reject reject,
+    const char *text)
+{
+	const struct weir_lane_shared *shared = lp->lane->shared;
+	struct weir_letter letter = {.key = message->key,
+	    .value = message->value,
+	    .reject = reject,
+	    .text = text,
+	    .topic = shared->topics[topic],
+	    .partition = lp->number,
+	    .offset = message->offset};
+	lp->core->stats.rejected[reject]++;
+	weir_letters_dead(shared->letters, lp->box, &letter);
+}
 
 static void
 apply_message(struct lane_partition *lp, const struct weir_message *message)
 {
-	const struct weir_lane_shared *shared = lp->lane->shared;
-	uint32_t topic = shared->topic_count - 1;
+	uint32_t topic = lp->lane->shared->cards;
 	struct weir_reference reference = {.type = WEIR_REF_CARD}; /* the parser sets it before it finds fault */
 	struct weir_error err;
 	struct weir_cause cause = {topic, message->offset, message->timestamp_us, message->timestamp_us, 0};
@@ -46,15 +62,8 @@ apply_message(struct lane_partition *lp, const struct weir_message *message)
 		class = weir_partition_apply(lp->core, &reference, message->value, &cause, &err);
 	if (class == WEIR_OK)
 		return;
-	struct weir_letter letter = {.key = message->key,
-	    .value = message->value,
-	    .reject = reference.type == WEIR_REF_REQUEST ? WEIR_REJECT_BAD_REQUEST : WEIR_REJECT_BAD_REFERENCE,
-	    .text = err.text,
-	    .topic = shared->topics[topic],
-	    .partition = lp->number,
-	    .offset = message->offset};
-	lp->core->stats.rejected[letter.reject]++;
-	weir_letters_dead(shared->letters, lp->box, &letter);
+	reject_message(lp, topic, message,
+	    reference.type == WEIR_REF_REQUEST ? WEIR_REJECT_BAD_REQUEST : WEIR_REJECT_BAD_REFERENCE, err.text);
 }
 
 /* Takes one batch of a topic; false when there was none. */
@@ -79,7 +88,7 @@ next_batch(struct lane_partition *lp, uint32_t topic, uint32_t max, struct weir_
 static bool
 read_cards(struct lane_partition *lp)
 {
-	uint32_t topic = lp->lane->shared->topic_count - 1;
+	uint32_t topic = lp->lane->shared->cards;
 	struct weir_batch batch;
 	if (!next_batch(lp, topic, CARDS_BATCH, &batch))
 		return false;
@@ -87,6 +96,26 @@ read_cards(struct lane_partition *lp)
 		const struct weir_message *message = &batch.messages[i];
 		if (message->value.data != NULL) /* a compacted topic's tombstone tells nothing */
 			apply_message(lp, message);
+	}
+	lane_effects(lp, topic, NULL);
+	weir_source_release(lp->lane->source, &batch);
+	return true;
+}
+
+/* ---- pools' partials ---- */
+
+static bool
+read_partials(struct lane_partition *lp)
+{
+	uint32_t topic = lp->lane->shared->partials;
+	struct weir_batch batch;
+	if (!next_batch(lp, topic, PARTIALS_BATCH, &batch))
+		return false;
+	for (uint32_t i = 0; i < batch.count; i++) {
+		const struct weir_message *message = &batch.messages[i];
+		struct weir_error err;
+		if (weir_partition_partial(lp->core, message->value, message->timestamp_us, &err) != WEIR_OK)
+			reject_message(lp, topic, message, WEIR_REJECT_MALFORMED, err.text);
 	}
 	lane_effects(lp, topic, NULL);
 	weir_source_release(lp->lane->source, &batch);
@@ -128,23 +157,57 @@ read_records(struct lane_partition *lp, uint32_t input)
 	return true;
 }
 
-/* Unknown states are asserted only when the replay has caught up: it may well decide the same again. */
+/*
+ * How far the replay after a take-over has come. The card stage's inputs are cards and records, the pool stage's cards and
+ * partials; what they held back until then is told. Unknown states are asserted only when all has caught up: the replay may
+ * well decide the same again.
+ */
 static void
 settle(struct lane_partition *lp)
 {
-	for (uint32_t t = 0; t < lp->lane->shared->topic_count; t++)
-		if (!lp->at_end[t])
-			return;
+	const struct weir_lane_shared *shared = lp->lane->shared;
+	bool cards = lp->at_end[shared->cards], pools = cards && lp->at_end[shared->partials];
+	for (uint32_t t = 0; t < shared->cards; t++)
+		cards = cards && lp->at_end[t];
+	if (cards != lp->cards_settled || pools != lp->pools_settled) {
+		lp->cards_settled = cards;
+		lp->pools_settled = pools;
+		weir_partition_settled(lp->core, cards, pools);
+	}
+	if (!cards || !pools)
+		return;
 	lp->settled = true;
 	lp->restart_offers = true;
 	weir_partition_offer_all(lp->core, true);
 	lane_effects(lp, 0, NULL);
 }
 
+/* Reference data to its end first; afterwards it goes first in each round. */
+static bool
+read_all(struct lane_partition *lp)
+{
+	uint32_t cards = lp->lane->shared->cards;
+	bool worked = read_cards(lp);
+	if (lp->state == LANE_RUNNING && lp->at_end[cards])
+		worked |= read_partials(lp);
+	for (uint32_t i = 0; i < cards && lp->at_end[cards] && lp->state == LANE_RUNNING; i++)
+		worked |= read_records(lp, i);
+	return worked;
+}
+
+static bool
+has_changed(const struct lane_partition *lp)
+{
+	struct weir_partition *p = lp->core;
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		if (weir_partition_slab(p, i)->dirty_count > 0)
+			return true;
+	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0;
+}
+
 static bool
 partition_round(struct lane_partition *lp, int64_t now_us)
 {
-	uint32_t cards = lp->lane->shared->topic_count - 1;
 	if (lp->state == LANE_FENCED && now_us >= lp->retake_us) {
 		lane_take_again(lp);
 		return true;
@@ -157,21 +220,16 @@ partition_round(struct lane_partition *lp, int64_t now_us)
 		return false;
 	weir_partition_set_time(lp->core, now_us, 0);
 	bool worked = false;
-	if (!lane_is_held(lp, now_us)) {
-		worked = read_cards(lp);
-		for (uint32_t i = 0; i < cards && lp->at_end[cards] && lp->state == LANE_RUNNING; i++)
-			worked |= read_records(lp, i);
-	}
+	if (!lane_is_held(lp, now_us))
+		worked = read_all(lp);
 	if (lp->state != LANE_RUNNING)
 		return true;
 	if (!lp->settled)
 		settle(lp);
 	if (weir_partition_tick(lp->core, TICK_SLOTS))
 		worked = true;
-	if (lp->core->offers.n > 0 || lp->core->audit_count > 0 || lp->core->wish_count > 0)
-		lane_effects(lp, 0, NULL);
-	lp->changed |= lp->core->cards.dirty_count > 0 || lp->core->enforcements.dirty_count > 0 ||
-		       lp->core->sessions.dirty_count > 0 || lp->core->past.dirty > 0 || lp->core->new_name_count > 0;
+	lane_tell(lp);
+	lp->changed |= has_changed(lp);
 	lane_flush_round(lp, now_us);
 	return worked;
 }
@@ -189,7 +247,7 @@ publish(struct weir_lane *lane)
 {
 	struct weir_lane_counters *c = &lane->counters;
 	struct weir_partition_stats sum = lane->gone;
-	uint64_t cards = 0, filtered = 0;
+	uint64_t cards = 0, pools = 0, filtered = 0;
 	int64_t lag = 0;
 	uint32_t owned = 0, ready = 0;
 	for (uint32_t i = 0; i < lane->partition_count; i++) {
@@ -197,17 +255,18 @@ publish(struct weir_lane *lane)
 		owned += lp->state != LANE_GONE;
 		if (lp->state != LANE_RUNNING && lp->state != LANE_FENCED && lp->state != LANE_STOPPED)
 			continue;
-		ready += lp->at_end[lane->shared->topic_count - 1];
+		ready += lp->at_end[lane->shared->cards];
 		if (lp->core == NULL)
 			continue;
 		const uint64_t *from = (const uint64_t *)&lp->core->stats;
 		for (size_t k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
 			((uint64_t *)&sum)[k] += from[k];
 		cards += weir_slab_count(&lp->core->cards);
-		for (uint32_t t = 0; t + 1 < lane->shared->topic_count; t++)
+		pools += weir_slab_count(&lp->core->pools);
+		for (uint32_t t = 0; t < lane->shared->cards; t++)
 			lag += weir_source_lag(lane->source, t, lp->number, lp->position[t]);
 	}
-	for (uint32_t i = 0; i + 1 < lane->shared->topic_count; i++)
+	for (uint32_t i = 0; i < lane->shared->cards; i++)
 		filtered += weir_decoder_stats(lane->decoders[i])->filtered;
 	put(&c->messages, lane->messages);
 	put(&c->records, sum.records);
@@ -221,6 +280,17 @@ publish(struct weir_lane *lane)
 	put(&c->cards, cards);
 	put(&c->suspends, sum.suspends);
 	put(&c->resumes, sum.resumes);
+	put(&c->activations, sum.activations);
+	put(&c->expiries, sum.expiries);
+	put(&c->alerts, sum.alerts);
+	put(&c->unsupported, sum.unsupported);
+	put(&c->guarded, sum.guarded);
+	put(&c->pools, pools);
+	put(&c->partials_told, sum.partials_told);
+	put(&c->partials_taken, sum.partials_taken);
+	put(&c->words_told, sum.words_told);
+	put(&c->words_taken, sum.words_taken);
+	put(&c->walked, sum.walked);
 	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
 		put(&c->rejected[i], sum.rejected[i]);
 	put(&c->commands_sent, lane->commands_sent);
@@ -312,7 +382,7 @@ static enum weir_class
 open_parts(struct weir_lane *lane, const char *const *positions, struct weir_error *err)
 {
 	const struct weir_lane_shared *shared = lane->shared;
-	for (uint32_t i = 0; i + 1 < shared->topic_count; i++)
+	for (uint32_t i = 0; i < shared->cards; i++)
 		lane->decoders[i] =
 		    weir_decoder_new(shared->settings->inputs[i].mapping, shared->settings->message_max_bytes);
 	struct weir_store_opts store = {.settings = shared->settings,

@@ -1,9 +1,9 @@
 /*
  * A lane: one thread that owns partitions and takes records from Kafka to counters, commands and flushes.
  *
- * Each round: group events, answers of the store, results of the dispatcher, then for each partition its reference data
- * before its records, then flushes that are due. Sleeps on one eventfd when a round found nothing. See
- * docs/ARCHITECTURE.md.
+ * Each round: group events, answers of the store, results of the dispatcher, then for each partition its reference data and
+ * words, its pools' partials, its records, what it has to tell others, then flushes that are due. Sleeps on one eventfd when
+ * a round found nothing. See docs/ARCHITECTURE.md, docs/pools.md.
  */
 #ifndef WEIR_PIPELINE_LANE_H
 #define WEIR_PIPELINE_LANE_H
@@ -20,9 +20,11 @@ struct weir_lane;
 /* What lanes share; owned by the run, outlives them. */
 struct weir_lane_shared {
 	const struct weir_settings *settings;
-	const char *topics[WEIR_TOPICS_MAX];        /* inputs, then cards */
+	const char *topics[WEIR_TOPICS_MAX];        /* inputs, then cards, then partials */
 	const char *positions[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
 	uint32_t topic_count;
+	uint32_t cards, partials; /* their places in topics; what lies before are inputs */
+	uint32_t partitions;      /* of each of the topics */
 	struct weir_dispatch *dispatch;
 	struct weir_letters *letters;
 	const char *owner_name;
@@ -35,6 +37,8 @@ struct weir_lane_counters {
 	_Atomic uint64_t messages, records, counted, duplicates, late, filtered, parked;
 	_Atomic uint64_t rejected[WEIR_REJECT_COUNT];
 	_Atomic uint64_t bytes_up, bytes_down, cards, suspends, resumes;
+	_Atomic uint64_t activations, expiries, alerts, unsupported, guarded;
+	_Atomic uint64_t pools, partials_told, partials_taken, words_told, words_taken, walked;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
 	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
 	_Atomic int64_t lag;

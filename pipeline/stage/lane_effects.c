@@ -24,6 +24,10 @@ in_list(const struct weir_u64_list *list, uint64_t value)
 	return false;
 }
 
+/*
+ * A card that must get no command now (CMD-5, LIFE-6) is offered as having what it should: that withdraws a command which
+ * waits in the dispatcher's queue. The guard's release, or the card's next change, offers it again.
+ */
 static void
 fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_offer *offer)
 {
@@ -36,6 +40,10 @@ fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_o
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
 	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	if (!weir_partition_may_send(lp->core, slot)) {
+		offer->confirmed = offer->desired = e != NULL && e->confirmed != 0 ? e->confirmed : offer->desired;
+		return;
+	}
 	if (e == NULL || !lp->restart_offers)
 		return;
 	offer->resumed_state = e->command;
@@ -207,6 +215,48 @@ give_rejects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 	rejects->n = 0;
 }
 
+static const char *
+tell_topic(const struct weir_lane_shared *shared, uint8_t topic)
+{
+	switch ((enum weir_tell_topic)topic) {
+	case WEIR_TELL_PARTIALS:
+		return shared->topics[shared->partials];
+	case WEIR_TELL_CARDS:
+		return shared->topics[shared->cards];
+	case WEIR_TELL_ALERTS:
+		break;
+	}
+	return shared->settings->topic_alerts;
+}
+
+/* Partials, words and alerts; the flush that stands for them waits for their acknowledgement. */
+static void
+give_tells(struct lane_partition *lp)
+{
+	const struct weir_lane_shared *shared = lp->lane->shared;
+	struct weir_partition *p = lp->core;
+	for (uint32_t i = 0; i < p->tell_count; i++) {
+		const struct weir_tell *tell = &p->tells[i];
+		const uint8_t *key = p->tell_bytes.data + tell->at;
+		weir_letters_tell(shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition,
+		    (struct weir_slice){key, tell->key_len}, (struct weir_slice){key + tell->key_len, tell->value_len});
+	}
+	lp->changed |= p->tell_count > 0;
+	p->tell_count = 0;
+	p->tell_bytes.len = 0;
+}
+
+void
+lane_tell(struct lane_partition *lp)
+{
+	struct weir_partition *p = lp->core;
+	if (p->guard.tripped && !lp->guard_tripped)
+		weir_partition_offer_all(p, false); /* what waits in the dispatcher's queue is withdrawn */
+	lp->guard_tripped = p->guard.tripped;
+	weir_partition_tell(p);
+	lane_effects(lp, 0, NULL);
+}
+
 void
 lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch)
 {
@@ -216,6 +266,8 @@ lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 		give_offers(lp);
 	if (lp->core->audit_count > 0)
 		give_audits(lp);
+	if (lp->core->tell_count > 0)
+		give_tells(lp);
 	if (lp->core->wish_count > 0)
 		lane_fetch_wishes(lp);
 }

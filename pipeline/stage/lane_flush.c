@@ -50,12 +50,12 @@ write_range(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t 
 }
 
 static void
-write_past(void *ctx, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+write_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
 {
 	struct flush_writer *w = ctx;
 	weir_resp_command(w->body, 4);
 	weir_resp_text(w->body, "SETRANGE");
-	weir_resp_key(w->body, w->prefix, w->partition, "y:%u:%u", cycle, page);
+	weir_resp_key(w->body, w->prefix, w->partition, "%c:%u:%u", letter, cycle, page);
 	write_setrange(w, offset, data, len);
 }
 
@@ -92,13 +92,24 @@ write_name(void *ctx, struct weir_slice name)
 	w->commands++;
 }
 
+/* Kinds that the core needs when it loads; the rest (one field a card: tags, children) is for readers and lies apart. */
+static bool
+is_loaded(struct weir_slice field)
+{
+	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:"};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (field.len > strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	return false;
+}
+
 static void
 write_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 {
 	struct flush_writer *w = ctx;
 	weir_resp_command(w->body, 4);
 	weir_resp_text(w->body, "HSET");
-	weir_resp_key(w->body, w->prefix, w->partition, "r");
+	weir_resp_key(w->body, w->prefix, w->partition, is_loaded(field) ? "r" : "x");
 	weir_resp_bulk(w->body, field.data, field.len);
 	weir_resp_bulk(w->body, json.data, json.len);
 	w->commands++;
@@ -116,6 +127,33 @@ write_intent_done(void *ctx, uint32_t slot)
 	weir_u64_list_push(w->intents, slot);
 }
 
+/* For readers (weir_card, weir_pool): what each carrier does not enforce (SUS-4), and its current cycle. */
+static void
+write_carriers(const struct weir_partition *p, struct weir_buf *out)
+{
+	char name[80], words[96];
+	for (uint32_t i = 0; i < p->carrier_count; i++) {
+		const struct weir_carrier_entry *carrier = &p->carriers[i];
+		if (!carrier->known)
+			continue;
+		(void)snprintf(name, sizeof(name), "k:%s", carrier->ref.id);
+		(void)snprintf(words, sizeof(words), "%u %u %d %lld %lld", carrier->ref.unsupported_single,
+		    carrier->ref.unsupported_pooled, carrier->current.number, (long long)carrier->current.start_us / 1000000,
+		    (long long)carrier->current.end_us / 1000000);
+		weir_resp_text(out, name);
+		weir_resp_text(out, words);
+	}
+}
+
+static uint32_t
+known_carriers(const struct weir_partition *p)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < p->carrier_count; i++)
+		count += p->carriers[i].known;
+	return count;
+}
+
 /* The header: counts of slots, stream time, and the position that the rest of the transaction stands for. */
 static void
 write_header(const struct lane_partition *lp, struct flush_writer *w)
@@ -125,16 +163,18 @@ write_header(const struct lane_partition *lp, struct flush_writer *w)
 	uint32_t topics = 0;
 	for (uint32_t t = 0; t < shared->topic_count; t++)
 		topics += lp->position[t] >= 0;
-	weir_resp_command(w->body, 2 + 14 + 2 * topics);
-	weir_resp_text(w->body, "HSET");
-	weir_resp_key(w->body, w->prefix, w->partition, "h");
 	const struct {
 		const char *name;
 		int64_t value;
-	} fields[] = {{"format", 1}, {"stream_time_us", p->stream_time_us}, {"cards", p->cards.used},
+	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->stream_time_us}, {"cards", p->cards.used},
 	    {"terms", p->terms.used}, {"enforcements", p->enforcements.used}, {"sessions", p->sessions.used},
+	    {"lives", p->lives.used}, {"accounts", p->accounts.used}, {"pools", p->pools.used}, {"shares", p->shares.used},
 	    {WEIR_FLUSH_FIELD, lp->flush_number}};
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
+	weir_resp_command(w->body, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
+	weir_resp_text(w->body, "HSET");
+	weir_resp_key(w->body, w->prefix, w->partition, "h");
+	for (uint32_t i = 0; i < count; i++) {
 		weir_resp_text(w->body, fields[i].name);
 		weir_resp_i64(w->body, fields[i].value);
 	}
@@ -146,6 +186,7 @@ write_header(const struct lane_partition *lp, struct flush_writer *w)
 		weir_resp_text(w->body, name);
 		weir_resp_i64(w->body, lp->position[t]);
 	}
+	write_carriers(p, w->body);
 	w->commands++;
 }
 
@@ -175,14 +216,16 @@ purge_cycles(struct lane_partition *lp, struct flush_writer *w)
 		if (lp->core->carriers[i].known && lp->core->carriers[i].current.number < oldest)
 			oldest = lp->core->carriers[i].current.number;
 	int32_t until = oldest - (int32_t)lp->lane->shared->settings->cycles_kept - 2;
-	uint32_t pages = (lp->core->cards.used + 255) / 256;
-	if (oldest == INT32_MAX || until <= lp->purge_cycle || until < 0 || pages == 0)
+	uint32_t pages = (lp->core->cards.used + 255) / 256, pool_pages = (lp->core->pools.used + 255) / 256;
+	if (oldest == INT32_MAX || until <= lp->purge_cycle || until < 0 || pages + pool_pages == 0)
 		return;
 	lp->purge_cycle = until;
-	weir_resp_command(w->body, 1 + pages);
+	weir_resp_command(w->body, 1 + pages + pool_pages);
 	weir_resp_text(w->body, "UNLINK");
 	for (uint32_t page = 0; page < pages; page++)
 		weir_resp_key(w->body, w->prefix, w->partition, "y:%d:%u", until, page);
+	for (uint32_t page = 0; page < pool_pages; page++)
+		weir_resp_key(w->body, w->prefix, w->partition, "z:%d:%u", until, page);
 	w->commands++;
 }
 
@@ -226,7 +269,7 @@ send_flush(struct lane_partition *lp)
 	if (!weir_letterbox_closed_empty(lp->box))
 		return;
 	if (atomic_load_explicit(&lp->box->failed, memory_order_relaxed)) {
-		lane_stop_partition(lp, "a dead letter or audit entry was refused by Kafka for good");
+		lane_stop_partition(lp, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
 		return;
 	}
 	if (weir_store_submit(lp->lane->store, lp->flush)) {

@@ -30,7 +30,10 @@ struct lane_partition {
 	int64_t position[WEIR_TOPICS_MAX]; /* next offset to fold */
 	int64_t stored[WEIR_TOPICS_MAX];   /* as the header holds it */
 	bool at_end[WEIR_TOPICS_MAX];      /* reached the end once since it was taken */
+	bool cards_settled;                /* the card stage has caught up: its partials are settled ones */
+	bool pools_settled;                /* the pool stage has: it tells words */
 	bool settled;                      /* reached the end of all topics; unknown states were offered */
+	bool guard_tripped;                /* as seen in the last round */
 	bool restart_offers;               /* offers on their way come from stored state */
 	int64_t flush_due_us;
 	struct weir_store_request *flush; /* encoded, waiting for letters or with the store */
@@ -97,8 +100,10 @@ bool lane_is_held(const struct lane_partition *lp, int64_t now_us);
 
 /* lane_effects.c */
 bool lane_dispatch_results(struct weir_lane *lane);
-/* Offers, audits and rejects that the core left; batch holds the raw bytes of rejected records (NULL = none). */
+/* Offers, audits, tells and rejects that the core left; batch holds the raw bytes of rejected records (NULL = none). */
 void lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch);
+/* What is due to others becomes tells, and all that was left is given out: the end of a partition's round. */
+void lane_tell(struct lane_partition *lp);
 void lane_count_latency(struct weir_lane *lane, int64_t latency_us);
 
 #endif

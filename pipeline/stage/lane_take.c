@@ -74,7 +74,14 @@ sink_begin(void *ctx, const struct weir_store_header *header)
 	    .future_skew_s = settings->future_skew_s,
 	    .parked_max = settings->lane_parked_max,
 	    .auto_register = settings->auto_register,
-	    .auto_register_carrier = settings->auto_register_carrier};
+	    .auto_register_carrier = settings->auto_register_carrier,
+	    .partitions = lp->lane->shared->partitions,
+	    .epoch = header->epoch,
+	    .slack_floor_bytes = settings->pool_slack_floor,
+	    .pool_tick_ms = settings->pool_tick_ms,
+	    .guard_percent = settings->guard_percent,
+	    .guard_cards_min = settings->guard_cards_min,
+	    .guard_window_s = settings->guard_window_s};
 	weir_partition_free(lp->core);
 	lp->core = weir_partition_new(&opts);
 	weir_partition_set_time(lp->core, lane_now_us(), header->stream_time_us);
@@ -215,7 +222,7 @@ lane_take_again(struct lane_partition *lp)
 	lp->audits.len = 0;
 	lp->audit_commands = 0;
 	lp->flush_intents.n = 0;
-	lp->settled = false;
+	lp->settled = lp->cards_settled = lp->pools_settled = false;
 	memset(lp->at_end, 0, sizeof(lp->at_end));
 	(void)weir_dispatch_forget(lp->lane->shared->dispatch, lp->lane->number, lp->number);
 	submit_take(lp);

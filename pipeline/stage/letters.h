@@ -1,12 +1,14 @@
 /*
- * Letters: what a stage tells Kafka — dead letters (REC-7) and audit entries (CMD-4) — through one idempotent producer.
+ * Letters: what a stage tells Kafka — dead letters (REC-7) and audit entries (CMD-4), partials, words and alerts
+ * (docs/pools.md) — through two idempotent producers. The second one serves what others wait for: partials and words lie
+ * between a record and its pool's cut-off, so they do not linger, and no pile of dead letters is in front of them.
  *
  * A flush must not store an offset whose letters Kafka has not acknowledged, or a crash would drop them in silence. Each
  * partition has a letterbox with two generations of counters: letters count in the open generation; a flush closes it by
  * opening the other one and goes out when the closed one is empty. Letters repeat after a crash (at least once), never
  * vanish.
  *
- * Threads: lanes post; the producer's own thread takes acknowledgements and rings the lane. Not on the record path.
+ * Threads: lanes post; the producers' own threads take acknowledgements and ring the lane. Not on the record path.
  */
 #ifndef WEIR_PIPELINE_LETTERS_H
 #define WEIR_PIPELINE_LETTERS_H
@@ -45,6 +47,13 @@ struct weir_letter {
 };
 void weir_letters_dead(struct weir_letters *letters, struct weir_letterbox *box, const struct weir_letter *letter);
 void weir_letters_audit(struct weir_letters *letters, struct weir_letterbox *box, const char *key, struct weir_slice json);
+
+/*
+ * A message for other partitions, or an alert. partition: explicit, or WEIR_TELL_BY_KEY: where records of that key are.
+ * Order is kept within a partition.
+ */
+void weir_letters_tell(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, uint32_t partition,
+    struct weir_slice key, struct weir_slice value);
 
 /* Closes the open generation; true when it has become empty since. Lane's thread. */
 static inline bool

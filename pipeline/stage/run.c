@@ -56,7 +56,10 @@ name_topics(struct weir_run *run)
 	struct weir_lane_shared *shared = &run->shared;
 	for (uint32_t i = 0; i < run->settings->input_count; i++)
 		shared->topics[shared->topic_count++] = run->settings->inputs[i].topic;
+	shared->cards = shared->topic_count;
 	shared->topics[shared->topic_count++] = run->settings->topic_cards;
+	shared->partials = shared->topic_count;
+	shared->topics[shared->topic_count++] = run->settings->topic_partials;
 	for (uint32_t i = 0; i < shared->topic_count; i++)
 		shared->positions[i] = shared->topics[i];
 	shared->positions[shared->topic_count] = WEIR_FLUSH_TOPIC;
@@ -97,11 +100,12 @@ static enum weir_class
 start_parts(struct weir_run *run, struct weir_error *err)
 {
 	const struct weir_settings *settings = run->settings;
-	const char *const others[] = {settings->topic_dead, settings->topic_audit};
+	const char *const others[] = {settings->topic_dead, settings->topic_audit, settings->topic_alerts};
 	enum weir_class class = weir_source_check_topics(
-	    settings, run->shared.topics, run->shared.topic_count, others, 2, TOPICS_TIMEOUT_MS, &run->partitions, err);
+	    settings, run->shared.topics, run->shared.topic_count, others, 3, TOPICS_TIMEOUT_MS, &run->partitions, err);
 	if (class != WEIR_OK)
 		return class;
+	run->shared.partitions = run->partitions;
 	prepare_redis(run);
 	class = weir_letters_start(settings, &run->shared.letters, err);
 	if (class != WEIR_OK)
@@ -225,6 +229,17 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	ADD(cards);
 	ADD(suspends);
 	ADD(resumes);
+	ADD(activations);
+	ADD(expiries);
+	ADD(alerts);
+	ADD(unsupported);
+	ADD(guarded);
+	ADD(pools);
+	ADD(partials_told);
+	ADD(partials_taken);
+	ADD(words_told);
+	ADD(words_taken);
+	ADD(walked);
 	ADD(commands_sent);
 	ADD(commands_confirmed);
 	ADD(commands_failed);

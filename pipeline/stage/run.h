@@ -20,6 +20,12 @@ struct weir_run_counters {
 	uint64_t rejected[WEIR_REJECT_COUNT];
 	uint64_t bytes_up, bytes_down;
 	uint64_t cards, suspends, resumes; /* cards known here; decisions made */
+	uint64_t activations, expiries, alerts;
+	uint64_t unsupported; /* reasons raised that a carrier does not enforce (SUS-4) */
+	uint64_t guarded;     /* suspends held back by a tripped guard (CMD-5) */
+	uint64_t pools;       /* owned here */
+	uint64_t partials_told, partials_taken, words_told, words_taken;
+	uint64_t walked; /* members looked at because of their pool's word */
 	uint64_t commands_sent, commands_confirmed, commands_failed;
 	uint64_t flushes, flush_us_total, flush_bytes;
 	uint64_t fenced, forgot, intents_skipped, parked;

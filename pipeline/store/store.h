@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aggregators/partition.h"
 #include "config/base/error.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
@@ -35,13 +36,26 @@ enum weir_store_result {
 	WEIR_STORE_CANCELLED, /* weir_store_cancel, or the store is stopping */
 };
 
-enum weir_slab_kind { WEIR_SLAB_CARDS = 0, WEIR_SLAB_TERMS, WEIR_SLAB_ENFORCEMENTS, WEIR_SLAB_SESSIONS, WEIR_SLAB_COUNT };
-/* Letters of the slabs' keys, and slot sizes (docs/formats.md). Pages are 8192 bytes. */
-#define WEIR_SLAB_LETTERS "ctes"
+/* The core's slabs by number (weir_partition_slab); letters of their keys are WEIR_SLAB_LETTERS. */
+enum weir_slab_kind {
+	WEIR_SLAB_CARDS = 0,
+	WEIR_SLAB_TERMS,
+	WEIR_SLAB_ENFORCEMENTS,
+	WEIR_SLAB_SESSIONS,
+	WEIR_SLAB_LIVES,
+	WEIR_SLAB_ACCOUNTS,
+	WEIR_SLAB_POOLS,
+	WEIR_SLAB_SHARES,
+	WEIR_SLAB_COUNT
+};
+_Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of them");
 #define WEIR_PAGE_BYTES 8192
-/* Positions of a header: the input topics, the cards topic, and the number of the flush (which moves when no topic does).
+#define WEIR_STORE_FORMAT 2 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
+/*
+ * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
+ * topic does).
  */
-#define WEIR_POSITIONS_MAX (WEIR_INPUTS_MAX + 2)
+#define WEIR_POSITIONS_MAX (WEIR_INPUTS_MAX + 3)
 
 /* Header as stored. offsets[i] = -1 when nothing is stored for that topic. */
 struct weir_store_header {
@@ -84,7 +98,9 @@ struct weir_store_request {
 	void *owner; /* caller's */
 	/* TAKE */
 	struct weir_load_sink sink;
-	uint64_t epoch_floor; /* new epoch = max(stored, floor) + 1, raised atomically */
+	/* New epoch = max(stored, floor, clock in microseconds - 1) + 1, raised atomically: it never comes twice, even
+	 * when Redis forgot. */
+	uint64_t epoch_floor;
 	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
 	/* FLUSH */
 	uint64_t epoch;                             /* ours */
@@ -107,7 +123,7 @@ struct weir_store;
 
 struct weir_store_opts {
 	const struct weir_settings *settings; /* redis.*; borrowed */
-	const char *const *topics; /* topics whose offsets the header holds: inputs in order, then cards; borrowed */
+	const char *const *topics; /* topics whose offsets the header holds, in the order of positions; borrowed */
 	uint32_t topic_count;
 	void (*bell)(void *ctx); /* rung on the store thread after each answer */
 	void *bell_ctx;

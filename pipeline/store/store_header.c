@@ -9,8 +9,6 @@
 
 #include "pipeline/store/store_priv.h"
 
-#define FORMAT_NUMBER 1
-
 /* Fields in the order asked for; the offsets of topics follow. */
 enum header_field {
 	FIELD_FORMAT = 0,
@@ -20,7 +18,7 @@ enum header_field {
 	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLAB_COUNT,
 };
 static const char *const FIELD_NAMES[FIELD_OFFSETS] = {
-    "format", "epoch", "stream_time_us", "cards", "terms", "enforcements", "sessions"};
+    "format", "epoch", "stream_time_us", "cards", "terms", "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
 
 void
 weir_header_init(struct weir_store *store)
@@ -82,7 +80,7 @@ parse_field(const redisReply *field, uint32_t index, struct weir_store_header *h
 	if (!weir_parse_u64(field->str, field->len, &number))
 		return false;
 	if (index == FIELD_FORMAT)
-		return number == FORMAT_NUMBER;
+		return number == WEIR_STORE_FORMAT;
 	if (index == FIELD_EPOCH) {
 		header->epoch = number;
 		return true;
@@ -90,6 +88,25 @@ parse_field(const redisReply *field, uint32_t index, struct weir_store_header *h
 	header->exists = true;
 	header->slots[index - FIELD_SLOTS] = (uint32_t)number;
 	return number <= UINT32_MAX;
+}
+
+/* What is wrong with field `index`, in words: another format is nobody's fault, the rest should not be. */
+static enum weir_step
+refuse_field(struct weir_store *store, struct weir_store_request *request, const redisReply *field, uint32_t index)
+{
+	const char *text = field->str != NULL ? field->str : "";
+	uint64_t format = 0;
+	if (index == FIELD_FORMAT && field->type == REDIS_REPLY_STRING &&
+	    weir_parse_u64(field->str, field->len, &format))
+		return weir_store_fail(request, WEIR_POISON,
+		    "%s:{%u}:h is of format %.20s%s; this weir reads and writes format %d", store->prefix,
+		    request->partition, text,
+		    format < WEIR_STORE_FORMAT ? ", which is of a development version: start with an empty Redis"
+					       : ", a newer weir's",
+		    WEIR_STORE_FORMAT);
+	return weir_store_fail(request, WEIR_POISON, "%s:{%u}:h field %s%s holds what this weir cannot read: %.64s",
+	    store->prefix, request->partition, index < FIELD_OFFSETS ? FIELD_NAMES[index] : "o:",
+	    index < FIELD_OFFSETS ? "" : store->opts.topics[index - FIELD_OFFSETS], text);
 }
 
 /* The answer to HMGET. */
@@ -103,12 +120,8 @@ parse_header(
 	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != store->header_field_count)
 		return weir_store_nonsense(store, "HMGET", reply);
 	for (uint32_t i = 0; i < reply->elements; i++) {
-		if (parse_field(reply->element[i], i, header))
-			continue;
-		return weir_store_fail(request, WEIR_POISON, "%s:{%u}:h field %s%s holds what this weir cannot read: %.64s",
-		    store->prefix, request->partition, i < FIELD_OFFSETS ? FIELD_NAMES[i] : "o:",
-		    i < FIELD_OFFSETS ? "" : store->opts.topics[i - FIELD_OFFSETS],
-		    reply->element[i]->str != NULL ? reply->element[i]->str : "");
+		if (!parse_field(reply->element[i], i, header))
+			return refuse_field(store, request, reply->element[i], i);
 	}
 	return WEIR_STEP_OK;
 }

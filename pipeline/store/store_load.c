@@ -13,7 +13,16 @@
 #define BUCKETS_A_PIECE 64
 #define HOUR_US INT64_C(3600000000)
 
-static const uint32_t SLOT_BYTES[WEIR_SLAB_COUNT] = {64, 64, 256, 64};
+static const uint32_t SLOT_BYTES[WEIR_SLAB_COUNT] = {
+    [WEIR_SLAB_CARDS] = sizeof(struct weir_card_slot),
+    [WEIR_SLAB_TERMS] = sizeof(struct weir_terms_slot),
+    [WEIR_SLAB_ENFORCEMENTS] = sizeof(struct weir_enforcement_slot),
+    [WEIR_SLAB_SESSIONS] = sizeof(struct weir_session_slot),
+    [WEIR_SLAB_LIVES] = sizeof(struct weir_life_slot),
+    [WEIR_SLAB_ACCOUNTS] = sizeof(struct weir_account_slot),
+    [WEIR_SLAB_POOLS] = sizeof(struct weir_pool_slot),
+    [WEIR_SLAB_SHARES] = sizeof(struct weir_share_slot),
+};
 
 static enum weir_step
 poisoned(struct weir_store *store, struct weir_store_request *request, const char *what)

@@ -2,8 +2,21 @@
  * Taking a partition: raise the epoch under WATCH, so that no flush of an older owner can slip between the header read here
  * and the new epoch, then read everything (store_load.c) and look at the epoch once more: a newer owner may have raised it
  * and flushed meanwhile, and a mixture of two owners' pages must not be handed to anybody. Store thread only.
+ *
+ * The epoch is at least the clock's microseconds: partials and words in Kafka carry epochs of owners that a Redis which
+ * forgot knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
  */
+#include <time.h>
+
 #include "pipeline/store/store_priv.h"
+
+static uint64_t
+clock_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec <= 0 ? 1 : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
 
 static void
 write_raise(struct weir_store *store, const struct weir_store_request *request, uint64_t epoch, struct weir_buf *body)
@@ -13,7 +26,7 @@ write_raise(struct weir_store *store, const struct weir_store_request *request, 
 	weir_resp_text(body, "HSET");
 	weir_resp_key(body, store->prefix, request->partition, "h");
 	weir_resp_text(body, "format");
-	weir_resp_i64(body, 1);
+	weir_resp_i64(body, WEIR_STORE_FORMAT);
 	weir_resp_text(body, "epoch");
 	(void)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)epoch);
 	weir_resp_text(body, digits);
@@ -28,7 +41,11 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = weir_header_watch(store, request, header);
 	if (step != WEIR_STEP_OK)
 		return step;
-	uint64_t base = header->epoch > request->epoch_floor ? header->epoch : request->epoch_floor;
+	uint64_t base = clock_us() - 1;
+	if (base < request->epoch_floor)
+		base = request->epoch_floor;
+	if (base < header->epoch)
+		base = header->epoch;
 	if (base == UINT64_MAX) {
 		weir_header_leave(store);
 		return weir_store_fail(

@@ -25,9 +25,11 @@
 #include "pipeline/store/resp.h"
 #include "pipeline/store/store.h"
 
-#define EPOCH 5
+#define EPOCH INT64_C(4102444800000000) /* beyond any clock, so that a taking raises it by one */
 #define OFFSET 10
 #define CLIENTS 8
+#define ZERO "$1\r\n0\r\n"
+#define ZEROS ZERO ZERO ZERO ZERO ZERO ZERO /* slots of all slabs but the first and the last */
 #define CLOSE "\x01" /* in a reply: what precedes it is sent, then the connection is closed */
 
 struct fake {
@@ -38,7 +40,8 @@ struct fake {
 	pthread_mutex_t lock; /* of what is below */
 	char command[16];
 	struct weir_slice reply;
-	int times, epoch;
+	int times;
+	int64_t epoch;
 	bool raising; /* an HSET is queued: the next EXEC raises the epoch */
 	bool refused; /* a queued command was: the next EXEC aborts */
 	bool lie;     /* but this one does not */
@@ -58,8 +61,7 @@ static const char *const TOPICS[] = {"weir.records", "weir.cards"};
 static const char *
 healthy_reply(const char *command)
 {
-	static const char HEADER[] = "$7\r\n7200000\r\n$3\r\n130\r\n$1\r\n0\r\n$1\r\n0\r\n$1\r\n0\r\n"
-				     "$2\r\n10\r\n$-1\r\n";
+	static const char HEADER[] = "$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$1\r\n0\r\n$2\r\n10\r\n$-1\r\n";
 	if (strcmp(command, "HMGET") == 0)
 		return HEADER;
 	if (strcmp(command, "SET") == 0 || strcmp(command, "HSET") == 0)
@@ -92,7 +94,7 @@ answer(struct client *client, const char *command, uint32_t argc)
 		fake.epoch += fake.raising && command[0] == 'E';
 		fake.raising = fake.refused = false;
 	}
-	int epoch = fake.epoch;
+	int64_t epoch = fake.epoch;
 	(void)pthread_mutex_unlock(&fake.lock);
 	if (client->tcp)
 		(void)atomic_fetch_add(&fake.tcp_commands, 1);
@@ -103,7 +105,7 @@ answer(struct client *client, const char *command, uint32_t argc)
 			weir_buf_printf(&out, "$-1\r\n");
 	} else {
 		if (!odd && strcmp(command, "HMGET") == 0)
-			weir_buf_printf(&out, "*9\r\n$1\r\n1\r\n$%d\r\n%d\r\n", epoch < 10 ? 1 : 2, epoch);
+			weir_buf_printf(&out, "*13\r\n$1\r\n2\r\n$16\r\n%lld\r\n", (long long)epoch);
 		weir_buf_append(&out, reply.data, reply.len);
 	}
 	bool hang_up = out.len > 0 && out.data[out.len - 1] == CLOSE[0];
@@ -404,14 +406,18 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "*2\r\n+OK\r\n+OK\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 2 answers"},
     {"EXEC", "*0\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 0 answers"},
     {"HMGET",
-	"*9\r\n$1\r\n1\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n$1\r\n0\r\n$1\r\n0\r\n$1\r\n0\r\n$2\r\n10\r\n$-1\r\n",
+	"*13\r\n$1\r\n2\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "epoch"},
-    {"HMGET", "*9\r\n$1\r\n1\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n$1\r\n0\r\n$1\r\n0\r\n$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n" ZEROS "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "terms"},
+    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$2\r\n-1\r\n$2\r\n10\r\n$-1\r\n",
+	WEIR_STORE_FAILED, WEIR_POISON, "shares"},
+    {"HMGET", "*13\r\n$1\r\n1\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+	WEIR_STORE_FAILED, WEIR_POISON, "development version"},
+    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+	WEIR_STORE_FAILED, WEIR_POISON, "a newer weir's"},
     {"HMGET",
-	"*9\r\n$1\r\n1\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n$1\r\n0\r\n$1\r\n0\r\n$1\r\n0\r\n$"
-	"20\r\n99999999999999999999"
-	"\r\n$-1\r\n",
+	"*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$20\r\n99999999999999999999\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "weir.records"},
     /* no RESP, or not what this command answers: reconnect and ask again */
     {"WATCH", "HTTP/1.1 400 Bad Request\r\n\r\n", WEIR_STORE_DONE, 0, NULL},
@@ -428,8 +434,8 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "?", WEIR_STORE_DONE, 0, NULL},
     /* half answers, silence, hanging up */
     {"WATCH", "", WEIR_STORE_DONE, 0, NULL},
-    {"HMGET", "*9\r\n$1\r\n1\r\n$1\r", WEIR_STORE_DONE, 0, NULL},
-    {"HMGET", "*9\r\n$1\r\n1\r\n$1\r" CLOSE, WEIR_STORE_DONE, 0, NULL},
+    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r", WEIR_STORE_DONE, 0, NULL},
+    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r" CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"WATCH", CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"SET", CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"SET", "+QUE" CLOSE, WEIR_STORE_DONE, 0, NULL},

@@ -44,6 +44,14 @@ now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static inline uint64_t
+clock_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static inline struct lane *
 lane_open(const char *owner)
 {
@@ -96,7 +104,7 @@ run(struct lane *lane, struct weir_store_request *request)
 /* What a load brought, counted and sampled. */
 struct loaded {
 	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], marks, intents;
-	uint64_t page_bytes, mark_bytes;
+	uint64_t epoch, page_bytes, mark_bytes;
 	char last_name[32], last_json[64];
 	uint32_t intent_slot;
 	int64_t last_hour;
@@ -109,7 +117,7 @@ on_begin(void *ctx, const struct weir_store_header *header)
 	struct loaded *loaded = ctx;
 	uint32_t begins = loaded->begins + 1;
 	bool reject = loaded->reject_pages;
-	*loaded = (struct loaded){.begins = begins, .reject_pages = reject};
+	*loaded = (struct loaded){.begins = begins, .reject_pages = reject, .epoch = header->epoch};
 	return header->epoch > 0;
 }
 

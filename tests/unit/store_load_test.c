@@ -11,15 +11,21 @@ a_partition_is_loaded_whole(void **state)
 	static char page[WEIR_PAGE_BYTES];
 	int64_t hour = 1774847286 / 3600;
 	freeReplyObject(redisCommand(redis,
-	    "HSET weir:{5}:h format 1 epoch 6 stream_time_us 1774847286000000 cards %d terms 130 enforcements 33 sessions "
-	    "1 "
-	    "o:weir.records 5 o:weir.cards 9007199254740993",
-	    600 * 128));
+	    "HSET weir:{5}:h format 2 epoch 6 stream_time_us 1774847286000000 cards %d terms 66 enforcements 33 sessions "
+	    "1 lives %d accounts 33 pools 33 shares 65 o:weir.records 5 o:weir.cards 9007199254740993",
+	    600 * 128, 600 * 128));
 	for (int i = 0; i < 600; i++)
 		freeReplyObject(redisCommand(redis, "SET weir:{5}:c:%d %b", i, page, sizeof(page)));
 	freeReplyObject(redisCommand(redis, "SET weir:{5}:t:1 short"));
 	freeReplyObject(redisCommand(redis, "SET weir:{5}:e:1 %b", page, sizeof(page)));
+	for (int i = 0; i < 300; i++)
+		freeReplyObject(redisCommand(redis, "SET weir:{5}:l:%d %b", i, page, sizeof(page)));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:a:0 %b", page, sizeof(page)));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:q:1 %b", page, sizeof(page)));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:h:1 %b", page, sizeof(page)));
 	freeReplyObject(redisCommand(redis, "SET weir:{5}:c:600 beyond"));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:l:300 beyond"));
+	freeReplyObject(redisCommand(redis, "SET weir:{5}:h:2 beyond"));
 	freeReplyObject(redisCommand(redis, "RPUSH weir:{5}:n cm gold"));
 	freeReplyObject(redisCommand(redis, "HSET weir:{5}:r plan:gold {}"));
 	freeReplyObject(redisCommand(redis, "HSET weir:{5}:i 77 2"));
@@ -31,13 +37,18 @@ a_partition_is_loaded_whole(void **state)
 	struct weir_store_request request = take_request(5, &loaded);
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
 	assert_true(request.header.exists);
-	assert_int_equal(request.header.epoch, 7);
+	assert_true(request.header.epoch > 6);
+	assert_int_equal(request.header.slots[WEIR_SLAB_SHARES], 65);
 	assert_true(request.header.offsets[1] == INT64_C(9007199254740993));
 	assert_int_equal(request.header.stream_time_us, INT64_C(1774847286000000));
 	assert_int_equal(loaded.pages[WEIR_SLAB_CARDS], 600);
 	assert_int_equal(loaded.pages[WEIR_SLAB_TERMS], 1);
 	assert_int_equal(loaded.pages[WEIR_SLAB_ENFORCEMENTS], 1);
-	assert_int_equal(loaded.page_bytes, 601 * WEIR_PAGE_BYTES + 5);
+	assert_int_equal(loaded.pages[WEIR_SLAB_LIVES], 300);
+	assert_int_equal(loaded.pages[WEIR_SLAB_ACCOUNTS], 1);
+	assert_int_equal(loaded.pages[WEIR_SLAB_POOLS], 1);
+	assert_int_equal(loaded.pages[WEIR_SLAB_SHARES], 1);
+	assert_int_equal(loaded.page_bytes, 904 * WEIR_PAGE_BYTES + 5);
 	assert_int_equal(loaded.names, 2);
 	assert_string_equal(loaded.last_name, "gold");
 	assert_string_equal(loaded.last_json, "{}");
@@ -56,9 +67,11 @@ a_partition_is_loaded_whole(void **state)
 	freeReplyObject(redisCommand(redis, "SET weir:{5}:i string"));
 	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
 	freeReplyObject(redisCommand(redis, "DEL weir:{5}:i"));
-	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 2"));
-	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
 	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 1"));
+	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+	assert_int_equal(request.error.class, WEIR_POISON);
+	assert_non_null(strstr(request.error.text, "weir:{5}:h is of format 1, which is of a development version"));
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 2"));
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
 	lane_close(lane);
 	redisFree(redis);

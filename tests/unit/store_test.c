@@ -11,19 +11,33 @@ taking_raises_the_epoch(void **state)
 	struct lane *lane = lane_open("one");
 	struct loaded loaded = {0};
 	struct weir_store_request request = take_request(1, &loaded);
+	uint64_t before = clock_us();
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
-	assert_int_equal(request.header.epoch, 1);
+	uint64_t first = request.header.epoch;
+	assert_true(first >= before && first <= clock_us());
+	assert_int_equal(loaded.epoch, first); /* the sink knows it before the first page */
 	assert_false(request.header.exists);
 	assert_int_equal(request.header.offsets[0], -1);
 	assert_int_equal(loaded.begins, 1);
-	request.epoch_floor = 41;
+	/* At once again, and with a clock that went back: above what is stored, above what the owner had. */
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
-	assert_int_equal(request.header.epoch, 42);
-	assert_int_equal(say("HGET weir:{1}:h epoch"), 42);
+	assert_true(request.header.epoch > first);
+	uint64_t ahead = clock_us() + UINT64_C(3600000000);
+	request.epoch_floor = ahead;
+	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
+	assert_int_equal(request.header.epoch, ahead + 1);
+	assert_int_equal(say("HGET weir:{1}:h epoch"), ahead + 1);
+	request.epoch_floor = 0;
+	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
+	assert_int_equal(request.header.epoch, ahead + 2);
+	/* Redis forgot all of it, another process takes: still higher than the first. */
+	(void)say("FLUSHALL");
+	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
+	assert_true(request.header.epoch > first);
 	(void)say("HSET weir:{1}:h epoch 18446744073709551615");
 	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
 	assert_int_equal(request.error.class, WEIR_POISON);
-	assert_int_equal(take(lane, 2), 1);
+	assert_true(take(lane, 2) >= before);
 	lane_close(lane);
 }
 
@@ -129,14 +143,15 @@ an_error_inside_the_transaction_is_fatal_and_loud(void **state)
 	assert_non_null(strstr(request.error.text, "does not roll back"));
 	weir_buf_free(&request.body);
 	/* and a command that cannot even be queued: nothing of the body is done */
-	request = flush_request(2, take(lane, 2), -1, 10);
+	epoch = take(lane, 2);
+	request = flush_request(2, epoch, -1, 10);
 	weir_resp_command(&request.body, 1);
 	weir_resp_text(&request.body, "NOSUCH");
 	request.commands++;
 	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
 	assert_int_equal(say("EXISTS weir:{2}:log"), 0);
 	weir_buf_free(&request.body);
-	assert_int_equal(flush(lane, 2, 1, -1, 10), WEIR_STORE_DONE); /* the store goes on */
+	assert_int_equal(flush(lane, 2, epoch, -1, 10), WEIR_STORE_DONE); /* the store goes on */
 	lane_close(lane);
 }
 
