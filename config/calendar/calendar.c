@@ -109,12 +109,19 @@ weir_zone_hour(const struct weir_zone *zone, int64_t at_us)
 	return hour;
 }
 
+/* Days since 1970 of the first day of a month (months since January 1970). */
+static int64_t
+days_of_month(int64_t month)
+{
+	int64_t year = weir_floor_div(month, 12);
+	return weir_days_of_date(1970 + year, (int32_t)(month - year * 12) + 1, 1);
+}
+
 /* Start of the cycle that starts in month (months since January 1970). */
 static int64_t
 cycle_start_us(const struct weir_zone *zone, uint32_t start_day, int64_t month)
 {
-	int64_t year = weir_floor_div(month, 12);
-	return day_start_us(zone, weir_days_of_date(1970 + year, (int32_t)(month - year * 12) + 1, (int32_t)start_day));
+	return day_start_us(zone, days_of_month(month) + start_day - 1);
 }
 
 static int32_t
@@ -148,6 +155,36 @@ weir_zone_cycle_by_number(const struct weir_zone *zone, uint32_t start_day, bool
 	month = month < MONTH_MIN ? MONTH_MIN : month > MONTH_MAX ? MONTH_MAX : month;
 	return (struct weir_window){
 	    cycle_start_us(zone, start_day, month), cycle_start_us(zone, start_day, month + 1), number};
+}
+
+int64_t
+weir_zone_add_months(const struct weir_zone *zone, int64_t at_us, uint32_t months)
+{
+	if (months == 0)
+		return at_us;
+	at_us = clamp_us(at_us);
+	int64_t at_s = weir_floor_div(at_us, US), local_s = at_s + weir_zone_offset(zone, at_us);
+	int64_t day = weir_floor_div(local_s, DAY_S), year;
+	int32_t month_of_year, day_of_month;
+	weir_date_of_days(day, &year, &month_of_year, &day_of_month);
+	int64_t month = (year - 1970) * 12 + month_of_year - 1 + months;
+	month = month > MONTH_MAX ? MONTH_MAX : month;
+	int64_t first = days_of_month(month), after = days_of_month(month + 1);
+	int64_t target = first + day_of_month <= after ? first + day_of_month - 1 : after - 1;
+	return first_instant_us(zone, target * DAY_S + local_s - day * DAY_S) + at_us - at_s * US;
+}
+
+int64_t
+weir_zone_month_start_after(const struct weir_zone *zone, int64_t at_us)
+{
+	struct weir_window month = weir_zone_cycle(zone, 1, false, at_us);
+	return month.start_us == at_us ? at_us : month.end_us;
+}
+
+int32_t
+weir_zone_month(const struct weir_zone *zone, int64_t at_us)
+{
+	return weir_zone_cycle(zone, 1, false, at_us).number;
 }
 
 void

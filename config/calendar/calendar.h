@@ -51,6 +51,18 @@ struct weir_window weir_zone_cycle(const struct weir_zone *zone, uint32_t start_
 /* The window of a cycle number. */
 struct weir_window weir_zone_cycle_by_number(
     const struct weir_zone *zone, uint32_t start_day, bool named_after_end, int32_t number);
+
+/*
+ * The same local day and time of day `months` later (a card's term, LIFE-2): the last day of the month where it has no such
+ * day, the first instant after the gap where a change of offset skips that time, the first of two where it repeats it.
+ * 0 months: at_us itself.
+ */
+int64_t weir_zone_add_months(const struct weir_zone *zone, int64_t at_us, uint32_t months);
+/* The first start of a calendar month (local 00:00 of its first day) that is at or after at_us (LIFE-4). */
+int64_t weir_zone_month_start_after(const struct weir_zone *zone, int64_t at_us);
+/* The calendar month that holds at_us: months since January 1970. */
+int32_t weir_zone_month(const struct weir_zone *zone, int64_t at_us);
+
 /* "2026-11" of a cycle number; out of at least 16 bytes. */
 void weir_cycle_format(int32_t number, char *out);
 

@@ -1,7 +1,7 @@
 /*
  * Rows of a CSV reference file (RFC 4180): a header that names members of cards, then one card a row. Read in a stream, a
  * row at a time, so that a file of millions of cards needs no more memory than one row. An empty cell without quotes is an
- * absent member; `null` removes the stored value.
+ * absent member; `null` removes the stored value; a cell of several texts (tags) has semicolons between them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -148,6 +148,24 @@ header_read(struct csv *csv)
 	return csv->reader->mistakes.count == 0;
 }
 
+/* The cell's value; NULL when it is not UTF-8. */
+static json_t *
+cell_json(const struct weir_member *member, const char *text, bool quoted)
+{
+	if (member->kind != WEIR_MEMBER_TEXTS || (!quoted && strcmp(text, "null") == 0))
+		/* tools quote numbers as they like */
+		return weir_reference_scalar(member, text, quoted && member->kind == WEIR_MEMBER_TEXT);
+	json_t *list = json_array();
+	for (size_t len; text[0] != '\0'; text += len + (text[len] == ';')) {
+		len = strcspn(text, ";");
+		if (json_array_append_new(list, json_stringn(text, len)) != 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static bool
 card_read(struct csv *csv)
 {
@@ -163,9 +181,7 @@ card_read(struct csv *csv)
 		if (text[0] == '\0' && !csv->cells[i].quoted)
 			continue;
 		const struct weir_member *member = csv->columns[i];
-		bool quoted =
-		    csv->cells[i].quoted && member->kind == WEIR_MEMBER_TEXT; /* tools quote numbers as they like */
-		right = json_object_set_new(object, member->name, weir_reference_scalar(member, text, quoted)) == 0;
+		right = json_object_set_new(object, member->name, cell_json(member, text, csv->cells[i].quoted)) == 0;
 	}
 	bool going = true;
 	if (right)

@@ -64,15 +64,16 @@ cards_emit(struct weir_reference_reader *reader, json_t *object, uint64_t card_c
 	return going;
 }
 
+/* What is no card: a pool under its id, all else to everybody. */
 static bool
-broadcast_emit(struct weir_reference_reader *reader, enum weir_reference_type type, json_t *object)
+definition_emit(struct weir_reference_reader *reader, enum weir_reference_type type, json_t *object)
 {
 	char *text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	WEIR_CHECK(text != NULL);
 	reader->message.len = 0;
 	weir_buf_printf(&reader->message, "{\"type\":\"%s\",%s", weir_reference_type_name(type), text + 1);
 	free(text);
-	return message_emit(reader, "");
+	return message_emit(reader, type == WEIR_REF_POOL ? json_string_value(json_object_get(object, "id")) : "");
 }
 
 static void
@@ -130,7 +131,7 @@ weir_reference_row(
 		row_check(reader, line, type, object, card_count);
 		return reader->mistakes.count < 100;
 	}
-	return type == WEIR_REF_CARD ? cards_emit(reader, object, card_count) : broadcast_emit(reader, type, object);
+	return type == WEIR_REF_CARD ? cards_emit(reader, object, card_count) : definition_emit(reader, type, object);
 }
 
 static bool
@@ -152,6 +153,8 @@ read_twice(
 			weir_reference_read_yaml(root, reader);
 		else
 			class = weir_reference_read_csv(path, reader);
+		if (reading == 0 && class == WEIR_OK && reader->mistakes.count == 0)
+			weir_reference_index_finish(reader->index, &reader->mistakes);
 		if (class != WEIR_OK || reader->mistakes.count > 0)
 			return WEIR_POISON;
 		if (reader->stopped)

@@ -1,6 +1,7 @@
 /*
- * Rows of a YAML reference file: lists `carriers`, `plans`, `cards`, always taken in that order. A card may stand for a
- * range: {iccid_from: "8986…", count: 1000, …} counts the ICCID's trailing digits up.
+ * Rows of a YAML reference file: lists `carriers`, `alerts`, `plans`, `pools`, `cards`, always taken in that order, so that
+ * what is named comes before what names it. A card may stand for a range: {iccid_from: "8986…", count: 1000, …} counts the
+ * ICCID's trailing digits up.
  */
 #include <stdlib.h>
 
@@ -9,7 +10,10 @@
 
 #define RANGE_MAX 100000000u
 
-static const char *const LISTS[] = {"carriers", "plans", "cards"};
+#define LISTS 5
+static const char *const NAMES[LISTS] = {"carriers", "alerts", "plans", "pools", "cards"};
+static const enum weir_reference_type TYPES[LISTS] = {
+    WEIR_REF_CARRIER, WEIR_REF_ALERTS, WEIR_REF_PLAN, WEIR_REF_POOL, WEIR_REF_CARD};
 
 static void
 unknown(struct weir_reference_reader *reader, const struct weir_yaml *node, const char *near)
@@ -32,6 +36,25 @@ read_count(struct weir_reference_reader *reader, const struct weir_yaml *node)
 	return 0;
 }
 
+/* A node as JSON; NULL when a text is not UTF-8. Depth is bounded by the YAML reader's. */
+static json_t *
+node_json(const struct weir_member *member, const struct weir_yaml *node)
+{
+	if (node->kind == WEIR_YAML_SCALAR)
+		return weir_reference_scalar(member, node->text, node->quoted);
+	json_t *value = node->kind == WEIR_YAML_LIST ? json_array() : json_object();
+	for (uint32_t i = 0; i < node->child_count; i++) {
+		json_t *child = node_json(member, &node->children[i]);
+		int put = node->kind == WEIR_YAML_LIST ? json_array_append_new(value, child)
+						       : json_object_set_new(value, node->children[i].name, child);
+		if (put != 0) {
+			json_decref(value);
+			return NULL;
+		}
+	}
+	return value;
+}
+
 static bool
 member_set(struct weir_reference_reader *reader, json_t *object, enum weir_reference_type type, const char *name,
     const struct weir_yaml *node)
@@ -41,12 +64,13 @@ member_set(struct weir_reference_reader *reader, json_t *object, enum weir_refer
 		unknown(reader, node, weir_reference_member_nearest(type, name));
 		return false;
 	}
-	if (node->kind != WEIR_YAML_SCALAR) {
+	bool one = member->kind != WEIR_MEMBER_TEXTS && member->kind != WEIR_MEMBER_LEVELS;
+	if (one && node->kind != WEIR_YAML_SCALAR) {
 		weir_mistake_add(
 		    &reader->mistakes, node->line, "%s: %s; one value is right", name, weir_yaml_kind_name(node->kind));
 		return false;
 	}
-	if (json_object_set_new(object, name, weir_reference_scalar(member, node->text, node->quoted)) == 0)
+	if (json_object_set_new(object, name, node_json(member, node)) == 0)
 		return true;
 	weir_mistake_add(&reader->mistakes, node->line, "%s: not UTF-8", name);
 	return false;
@@ -83,33 +107,41 @@ read_row(struct weir_reference_reader *reader, enum weir_reference_type type, co
 }
 
 static bool
-read_list(struct weir_reference_reader *reader, enum weir_reference_type type, const struct weir_yaml *list)
+read_list(struct weir_reference_reader *reader, uint32_t number, const struct weir_yaml *list)
 {
 	if (list == NULL || weir_yaml_is_null(list))
 		return true;
 	if (list->kind != WEIR_YAML_LIST) {
-		weir_mistake_add(&reader->mistakes, list->line, "%s: a list is right", LISTS[type]);
+		weir_mistake_add(&reader->mistakes, list->line, "%s: a list is right", NAMES[number]);
 		return true;
 	}
 	for (uint32_t i = 0; i < list->child_count; i++)
-		if (!read_row(reader, type, &list->children[i]))
+		if (!read_row(reader, TYPES[number], &list->children[i]))
 			return false;
 	return true;
+}
+
+static bool
+is_list_name(const char *name)
+{
+	for (uint32_t i = 0; i < LISTS; i++)
+		if (strcmp(name, NAMES[i]) == 0)
+			return true;
+	return false;
 }
 
 void
 weir_reference_read_yaml(const struct weir_yaml *root, struct weir_reference_reader *reader)
 {
 	if (root->kind != WEIR_YAML_MAP) {
-		weir_mistake_add(&reader->mistakes, root->line, "a map with carriers, plans and cards is right");
+		weir_mistake_add(
+		    &reader->mistakes, root->line, "a map with carriers, alerts, plans, pools and cards is right");
 		return;
 	}
-	for (uint32_t i = 0; i < root->child_count; i++) {
-		const char *name = root->children[i].name;
-		if (strcmp(name, LISTS[0]) != 0 && strcmp(name, LISTS[1]) != 0 && strcmp(name, LISTS[2]) != 0)
-			unknown(reader, &root->children[i], weir_nearest(name, LISTS, 3));
-	}
-	for (uint32_t type = 0; type < 3; type++)
-		if (!read_list(reader, (enum weir_reference_type)type, weir_yaml_member(root, LISTS[type])))
+	for (uint32_t i = 0; i < root->child_count; i++)
+		if (!is_list_name(root->children[i].name))
+			unknown(reader, &root->children[i], weir_nearest(root->children[i].name, NAMES, LISTS));
+	for (uint32_t i = 0; i < LISTS; i++)
+		if (!read_list(reader, i, weir_yaml_member(root, NAMES[i])))
 			return;
 }

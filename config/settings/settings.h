@@ -60,6 +60,8 @@ struct weir_settings {
 	char *topic_cards;         /* topics.cards, default weir.cards */
 	char *topic_dead;          /* topics.dead, default weir.dead */
 	char *topic_audit;         /* topics.audit, default weir.audit */
+	char *topic_partials;      /* topics.partials, default weir.partials: pools' shares between partitions */
+	char *topic_alerts;        /* topics.alerts, default weir.alerts */
 	uint32_t kafka_queue_kb;   /* kafka.queue_kb: librdkafka's queue per lane, KiB, 1024..2097151, default 262144 */
 	uint32_t kafka_session_ms; /* kafka.session_timeout_ms, default 10000 */
 	struct weir_property *kafka_properties; /* kafka.properties: passed to librdkafka as they are */
@@ -83,14 +85,21 @@ struct weir_settings {
 	uint32_t
 	    flush_sparse_slots; /* flush.sparse_slots: below this many dirty slots a page goes by SETRANGE, default 12 */
 	/* rules */
-	uint32_t dedupe_horizon_h;    /* dedupe.horizon_h, 1..720, default 48 (REC-3) */
-	uint32_t dedupe_fresh_h;      /* dedupe.fresh_h: hours before the current kept in memory, 0..48, default 1 */
+	uint32_t dedupe_horizon_h; /* dedupe.horizon_h, 1..600, default 48 (REC-3); a pool's account keeps two cycles, so 25
+				      days at most */
+	uint32_t dedupe_fresh_h;   /* dedupe.fresh_h: hours before the current kept in memory, 0..48, default 1 */
 	uint32_t session_retention_h; /* session.retention_h, default 768 (32 days) */
 	uint32_t future_skew_s;       /* rules.future_skew_s, default 300 (REC-7) */
 	bool auto_register;           /* rules.auto_register: unknown cards register themselves, default false */
 	char *auto_register_carrier;  /* rules.auto_register_carrier, default cm */
 	uint32_t history_entries;     /* audit.history: entries kept per card in Redis, default 16 */
 	uint32_t cycles_kept;         /* rules.cycles_kept, 6..60, default 6 (CYC-3) */
+	/* pools and the guard */
+	uint32_t pool_tick_ms; /* pool.tick_ms, 100..60000, default 1000: how old usage may be that a pool was not told */
+	uint64_t pool_slack_floor; /* pool.slack_floor: bytes, default 65536 (POOL-7) */
+	uint32_t guard_percent;    /* guard.percent, 0..100, default 0 = no guard (CMD-5) */
+	uint32_t guard_cards_min;  /* guard.cards_min, default 1000 */
+	uint32_t guard_window_s;   /* guard.window_s, default 600 */
 	/* enforcement */
 	bool shadow; /* enforcement.shadow: decide and audit, send nothing; default false */
 	struct weir_carrier_settings carriers[WEIR_CARRIERS_MAX];

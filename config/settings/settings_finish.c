@@ -31,16 +31,28 @@ input_resolve(struct weir_settings_reader *reader, uint32_t index)
 	    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
+#define OWN_TOPICS 5
+static const char *const OWN_NAMES = "topics.cards, dead, audit, partials and alerts";
+
+static void
+own_topics(const struct weir_settings *settings, const char *topics_out[OWN_TOPICS])
+{
+	const char *const topics[OWN_TOPICS] = {settings->topic_cards, settings->topic_dead, settings->topic_audit,
+	    settings->topic_partials, settings->topic_alerts};
+	memcpy(topics_out, topics, sizeof(topics));
+}
+
 static void
 input_check_topic(struct weir_settings_reader *reader, uint32_t index)
 {
 	const struct weir_settings *settings = reader->settings;
 	const char *topic = settings->inputs[index].topic;
-	const char *const others[] = {settings->topic_cards, settings->topic_dead, settings->topic_audit};
-	for (uint32_t i = 0; i < 3; i++)
+	const char *others[OWN_TOPICS];
+	own_topics(settings, others);
+	for (uint32_t i = 0; i < OWN_TOPICS; i++)
 		if (strcmp(topic, others[i]) == 0)
 			weir_mistake_add(&reader->mistakes, reader->input_lines[index],
-			    "inputs: topic '%.100s' is also one of topics.cards, topics.dead and topics.audit", topic);
+			    "inputs: topic '%.100s' is also one of %s", topic, OWN_NAMES);
 	for (uint32_t i = 0; i < index; i++)
 		if (strcmp(topic, settings->inputs[i].topic) == 0)
 			weir_mistake_add(
@@ -90,8 +102,12 @@ weir_settings_finish(struct weir_settings_reader *reader)
 	finish_carriers(reader);
 	if (settings->dedupe_fresh_h > settings->dedupe_horizon_h)
 		weir_mistake_add(&reader->mistakes, 0, "dedupe.fresh_h: above dedupe.horizon_h");
-	if (strcmp(settings->topic_cards, settings->topic_dead) == 0 ||
-	    strcmp(settings->topic_cards, settings->topic_audit) == 0 ||
-	    strcmp(settings->topic_dead, settings->topic_audit) == 0)
-		weir_mistake_add(&reader->mistakes, 0, "topics: cards, dead and audit must differ");
+	const char *topics[OWN_TOPICS];
+	own_topics(settings, topics);
+	bool differ = true;
+	for (uint32_t i = 0; i < OWN_TOPICS; i++)
+		for (uint32_t j = 0; j < i; j++)
+			differ &= strcmp(topics[i], topics[j]) != 0;
+	if (!differ)
+		weir_mistake_add(&reader->mistakes, 0, "%s must differ", OWN_NAMES);
 }

@@ -3,8 +3,9 @@
  *
  * All files are read and checked before the first message is sent, so that a mistake in the last line sends nothing. Cards
  * are keyed by ICCID and land in the partition where the records of that key are, as long as their producers use the same
- * partitioner: murmur2_random, the default of Java's client, unless `kafka.properties` names another. Carriers and plans
- * go to every partition, each before the cards that name it. Messages are absolute: loading a file twice changes nothing.
+ * partitioner: murmur2_random, the default of Java's client, unless `kafka.properties` names another. Pools are keyed by
+ * their ids; carriers, alerts and plans go to every partition, each before what names it. Messages are absolute: loading a
+ * file twice changes nothing.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ struct load {
 	rd_kafka_t *kafka; /* NULL while files are only checked */
 	const char *topic;
 	uint32_t partitions;
-	uint64_t cards, broadcasts; /* messages of the files, before they were multiplied */
+	uint64_t keyed, broadcasts; /* messages of the files, before they were multiplied */
 	uint64_t sent, delivered, failed;
 	struct weir_error err; /* the first failure */
 };
@@ -30,7 +31,7 @@ static const struct weir_usage usage = {
     .command = "load",
     .arguments = "FILE...",
     .text =
-	"Sends carriers, plans, cards and operators' requests from YAML or CSV files to the topic of cards "
+	"Sends carriers, alerts, plans, pools and cards from YAML or CSV files to the topic of cards "
 	"(topics.cards).\n"
 	"Nothing is sent unless all files are right. Cards are partitioned by ICCID with murmur2_random, Java's default;\n"
 	"producers of records must use the same, or set kafka.properties: {partitioner: ...} to theirs.\n",
@@ -79,7 +80,7 @@ load_emit(void *ctx, const char *key, const char *json, size_t json_len)
 {
 	struct load *load = ctx;
 	bool broadcast = key[0] == '\0';
-	*(broadcast ? &load->broadcasts : &load->cards) += 1;
+	*(broadcast ? &load->broadcasts : &load->keyed) += 1;
 	if (load->kafka == NULL)
 		return true;
 	if (!broadcast)
@@ -94,7 +95,7 @@ load_emit(void *ctx, const char *key, const char *json, size_t json_len)
 static int
 files_read(struct load *load, const struct weir_words *files)
 {
-	load->cards = load->broadcasts = 0;
+	load->keyed = load->broadcasts = 0;
 	for (uint32_t i = 0; i < files->n; i++) {
 		struct weir_error err = {0};
 		uint64_t count;
@@ -155,8 +156,8 @@ weir_cli_load(int argc, char **argv)
 	if (code != WEIR_EXIT_OK)
 		return code;
 	if (dry_run) {
-		(void)printf("%" PRIu64 " cards and requests, %" PRIu64 " carriers and plans; nothing sent\n", load.cards,
-		    load.broadcasts);
+		(void)printf("%" PRIu64 " cards and pools, %" PRIu64 " carriers, alerts and plans; nothing sent\n",
+		    load.keyed, load.broadcasts);
 		return WEIR_EXIT_OK;
 	}
 	struct weir_settings *settings = NULL;
@@ -165,9 +166,9 @@ weir_cli_load(int argc, char **argv)
 		return code;
 	code = load_send(&load, settings, &files);
 	if (code == WEIR_EXIT_OK)
-		(void)printf("%" PRIu64 " cards and requests, %" PRIu64 " carriers and plans to each of %" PRIu32
+		(void)printf("%" PRIu64 " cards and pools, %" PRIu64 " carriers, alerts and plans to each of %" PRIu32
 			     " partitions of %s\n",
-		    load.cards, load.broadcasts, load.partitions, load.topic);
+		    load.keyed, load.broadcasts, load.partitions, load.topic);
 	weir_settings_free(settings);
 	return code;
 }

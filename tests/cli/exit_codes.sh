@@ -54,7 +54,7 @@ expect 3 'cards.yaml:2' "$weir" check --reference cards.yaml
 expect 3 'cards.yaml:2' "$weir" load --dry-run cards.yaml
 expect 3 'cards.yaml:2' "$weir" load "$samples/fleet.yaml" cards.yaml
 expect 0 'weir.yaml: right' "$weir" check "$samples/weir.yaml" --reference "$samples/fleet.yaml"
-expect 0 '805 cards' "$weir" load --dry-run "$samples/fleet.yaml"
+expect 0 '834 cards and pools' "$weir" load --dry-run "$samples/fleet.yaml"
 expect 0 'kafka.brokers' "$weir" check --list
 expect 0 'localhost:7777' "$weir" check --effective --set kafka.brokers=localhost:7777
 # shellcheck disable=SC2086

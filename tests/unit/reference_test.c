@@ -1,4 +1,4 @@
-/* Reference data: messages that hold and that break the schema, YAML and CSV files, shipped carriers, the sample fleet. */
+/* Reference data: messages that hold and that break the schema, what partitions tell each other, shipped carriers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,13 +6,10 @@
 
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/calendar/calendar.h"
 #include "config/reference/reference.h"
-#include "config/reference/reference_priv.h"
 
 static struct weir_reference
 parse(const char *json)
@@ -23,6 +20,15 @@ parse(const char *json)
 		fail_msg("%s: %s", json, err.text);
 	return reference;
 }
+
+#define CARD "{\"type\":\"card\",\"iccid\":\"89860000000000000001\","
+#define PLAN "{\"type\":\"plan\",\"id\":\"p\",\"carrier\":\"c\","
+#define CARRIER "{\"type\":\"carrier\",\"id\":\"c\","
+#define REQUEST "{\"type\":\"request\",\"iccid\":\"89860000000000000001\","
+#define POOL "{\"type\":\"pool\",\"id\":\"p1\",\"carrier\":\"c\","
+#define ON_POOL "{\"type\":\"request\",\"pool\":\"p1\","
+#define LADDER "{\"type\":\"alerts\",\"id\":\"l\""
+#define WORD "{\"type\":\"pool_state\",\"pool\":\"p\",\"epoch\":1,\"version\":1,\"cycle\":1,"
 
 static void
 test_messages(void **state)
@@ -75,11 +81,6 @@ test_requests(void **state)
 	assert_true(r.request.id_hash != 0);
 	assert_string_equal(r.request.by, "ops");
 }
-
-#define CARD "{\"type\":\"card\",\"iccid\":\"89860000000000000001\","
-#define PLAN "{\"type\":\"plan\",\"id\":\"p\",\"carrier\":\"c\","
-#define CARRIER "{\"type\":\"carrier\",\"id\":\"c\","
-#define REQUEST "{\"type\":\"request\",\"iccid\":\"89860000000000000001\","
 
 static void
 test_refused_messages(void **state)
@@ -137,6 +138,91 @@ test_refused_messages(void **state)
 	    {REQUEST "\"action\":\"resume\",\"limit\":1}", "does not belong"},
 	    {REQUEST "\"action\":\"suspend\",\"time\":-1}", "time"},
 	    {REQUEST "\"action\":\"suspend\",\"plan\":\"p\"}", "unknown member"},
+	    /* new members and types; each names its rule */
+	    {CARRIER "\"zone\":\"UTC\",\"unsupported\":{\"single\":[\"usage\"]}}", "no reason to be cut off (SUS-4)"},
+	    {CARRIER "\"zone\":\"UTC\",\"unsupported\":{\"single\":[\"reset\"]}}", "no reason to be cut off (SUS-4)"},
+	    {CARRIER "\"zone\":\"UTC\",\"unsupported\":{\"singel\":[]}}", "single and pooled are right (SUS-4)"},
+	    {CARRIER "\"zone\":\"UTC\",\"unsupported\":[]}", "(SUS-4)"},
+	    {CARRIER "\"zone\":\"UTC\",\"unsupported\":{\"single\":\"usage_limit\"}}", "a list of reasons"},
+	    {CARRIER "\"zone\":\"UTC\",\"device_lock\":\"allert\"}", "did you mean alert? (SUS-5)"},
+	    {CARRIER "\"zone\":\"UTC\",\"rebinds_per_month\":-1}", "(SUS-5)"},
+	    {CARRIER "\"zone\":\"UTC\",\"test_quota\":-1}", "(LIFE-3)"},
+	    {CARRIER "\"zone\":\"UTC\",\"silent_months\":1201}", "(LIFE-4)"},
+	    {CARRIER "\"zone\":\"UTC\",\"cancel_months\":0}", "(LIFE-7)"},
+	    {CARRIER "\"zone\":\"UTC\",\"cycle_day\":0}", "(CYC-2)"},
+	    {PLAN "\"kind\":\"single\",\"allowance\":1,\"voucher\":\"C_SF_M_1_30M\"}", "but the voucher says accumulative"},
+	    {PLAN "\"allowance\":1,\"voucher\":\"CM_SF_M_1_30M\"}", "c, but the voucher says cm"},
+	    {PLAN "\"allowance\":1,\"voucher\":\"C_SFD_M_1_30M\",\"directional\":false}",
+		"directional: false, but the voucher"},
+	    {PLAN "\"allowance\":1,\"voucher\":\"C_XX_M_1_30M\"}", "voucher: type 'XX' is unknown"},
+	    {PLAN "\"voucher\":\"C_SF_M_1_30M\"}", "allowance: missing"},
+	    {CARD "\"parent\":\"89860000000000000001\"}", "its own parent (POOL-8)"},
+	    {CARD "\"parent\":\"8986\"}", "19 or 20 letters and digits are right (POOL-8)"},
+	    {CARD "\"since\":\"1970-01-01T00:00:00Z\"}", "out of range"},
+	    {CARD "\"activated\":\"2106-01-01T00:00:00Z\"}", "32 bits (LIFE-2)"},
+	    {CARD "\"expires\":\"2026-01-01\"}", "ISO 8601"},
+	    {CARD "\"expires\":1774847286123}", "ISO 8601"},
+	    {CARD "\"expires\":\"2026-01-01T00:00:00Z\",\"activated\":\"2026-01-01T00:00:00Z\"}",
+		"not after activated (LIFE-5)"},
+	    {CARD "\"status\":\"testable\",\"activated\":\"2026-01-01T00:00:00Z\"}", "has not been activated (LIFE-2)"},
+	    {CARD "\"tags\":[\"a\",\"b\",\"c\",\"d\"]}", "at most 3"},
+	    {CARD "\"tags\":[\"\"]}", "tags"},
+	    {CARD "\"tags\":[5]}", "tags"},
+	    {CARD "\"tags\":\"a\"}", "tags"},
+	    {CARD "\"tags\":[\"012345678901234567890123456789012\"]}", "1 to 32"},
+	    {POOL "\"kind\":\"single\"}", "never single; accumulative, fixed or metered is right (POOL-1)"},
+	    {POOL "\"kind\":\"fixed\"}", "total: missing (POOL-1)"},
+	    {POOL "\"kind\":\"fixed\",\"total\":0}", "out of range"},
+	    {POOL "\"kind\":\"metered\",\"total\":5}", "a metered pool has none"},
+	    {POOL "\"kind\":\"accumulative\"}", "plan: missing"},
+	    {POOL "\"kind\":\"accumulative\",\"plan\":null}", "plan: missing"},
+	    {POOL "\"kind\":\"accumulative\",\"plan\":\"p\",\"total\":5}", "total: an accumulative pool's"},
+	    {POOL "\"kind\":\"metered\",\"threshold\":0}",
+		"has used nothing, for ever; null takes a threshold away (POOL-5)"},
+	    {POOL "\"kind\":\"metered\",\"threshold_action\":\"suspend\"}", "there is no threshold (POOL-5)"},
+	    {POOL "\"kind\":\"fixed\",\"total\":5,\"threshold\":5,\"threshold_action\":\"suspend\"}",
+		"threshold_action: suspend is for metered pools; fixed ones end with their total (POOL-5)"},
+	    {POOL "\"kind\":\"metered\",\"retention_days\":0}", "(POOL-5)"},
+	    {POOL "\"kind\":\"metered\",\"name\":\"\"}", "name"},
+	    {POOL "\"kind\":\"metered\",\"batches\":[1]}", "(POOL-6)"},
+	    {POOL "\"plan\":\"p\"}", "kind: missing"},
+	    {"{\"type\":\"pool\",\"id\":\"p\",\"kind\":\"metered\"}", "carrier: missing"},
+	    {REQUEST "\"pool\":\"p\",\"action\":\"addon\",\"bytes\":1}", "not on both"},
+	    {"{\"type\":\"request\",\"action\":\"suspend\"}", "iccid: missing"},
+	    {REQUEST "\"action\":\"freeze\"}", "action: freeze is for pools (POOL-5)"},
+	    {ON_POOL "\"action\":\"suspend\"}", "action: suspend is for cards"},
+	    {ON_POOL "\"action\":\"addon\",\"bytes\":1,\"cycle\":\"2026-13\"}", "cycle"},
+	    {ON_POOL "\"action\":\"addon\",\"bytes\":1,\"cycle\":\"2026-1\"}", "cycle"},
+	    {ON_POOL "\"action\":\"addon\",\"bytes\":1,\"cycle\":\"1969-12\"}", "cycle"},
+	    {ON_POOL "\"action\":\"addon\",\"bytes\":1,\"cycle\":\"20x6-12\"}", "cycle"},
+	    {ON_POOL "\"action\":\"paid\",\"bytes\":1}", "bytes: does not belong to action paid"},
+	    {REQUEST "\"action\":\"activate\",\"months\":1}", "months: does not belong"},
+	    {REQUEST "\"action\":\"renew\",\"months\":0}", "(LIFE-5)"},
+	    {REQUEST "\"action\":\"renew\",\"months\":1,\"until\":\"2026-01-01T00:00:00Z\"}", "not both (LIFE-5)"},
+	    {REQUEST "\"action\":\"flag\",\"reason\":\"manual\",\"set\":true}", "reason: 'manual' is unknown"},
+	    {REQUEST "\"action\":\"flag\",\"reason\":\"violation\"}", "set: missing"},
+	    {REQUEST "\"action\":\"flag\",\"set\":true}", "reason: missing"},
+	    {REQUEST "\"action\":\"suspend\",\"time\":\"yesterday\"}", "time: ISO 8601"},
+	    {LADDER "}", "levels: missing; levels or a step is needed (ALR-1)"},
+	    {LADDER ",\"levels\":[]}", "1 to 16"},
+	    {LADDER ",\"levels\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", "1 to 16"},
+	    {LADDER ",\"levels\":[\"50%\"],\"step\":5}", "not both"},
+	    {LADDER ",\"levels\":[\"50%\",\"50%\"]}", "level 2: levels rise"},
+	    {LADDER ",\"levels\":[5,\"50%\"]}", "level 2: levels rise"},
+	    {LADDER ",\"levels\":[\"0%\"]}", "level 1"},
+	    {LADDER ",\"levels\":[\"1001%\"]}", "level 1"},
+	    {LADDER ",\"levels\":[\"50\"]}", "level 1"},
+	    {LADDER ",\"levels\":[0]}", "level 1"},
+	    {LADDER ",\"levels\":[1.5]}", "level 1"},
+	    {LADDER ",\"step\":0}", "(ALR-1)"},
+	    {"{\"type\":\"guard\",\"action\":\"trip\"}", "(CMD-5)"},
+	    {"{\"type\":\"guard\"}", "action: missing (CMD-5)"},
+	    {WORD "\"reasons\":[\"manual\"],\"slack\":1,\"used\":1}", "reasons"},
+	    {WORD "\"reasons\":[],\"slack\":-1,\"used\":1}", "slack"},
+	    {WORD "\"reasons\":[],\"slack\":\"1x\",\"used\":1}", "slack"},
+	    {WORD "\"reasons\":[],\"slack\":1,\"used\":1,\"carrier\":\"cm\"}", "kind: missing"},
+	    {"{\"type\":\"child\",\"parent\":\"89860000000000000001\",\"child\":\"89860000000000000001\"}", "(POOL-8)"},
+	    {"{\"type\":\"child\",\"parent\":\"89860000000000000001\"}", "child: missing"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct weir_reference reference;
@@ -148,242 +234,249 @@ test_refused_messages(void **state)
 	}
 }
 
-struct sink {
-	char text[65536];
-	size_t len;
-	uint64_t count;
-	uint64_t stop_after; /* 0 = never */
-};
-
-/* Keeps each message as "key json\n" and parses it again. */
-static bool
-sink_emit(void *ctx, const char *key, const char *json, size_t json_len)
+/* rule SUS-4, rule SUS-5, rule LIFE-3, rule LIFE-4: what a carrier can do is data. */
+static void
+test_carrier_capabilities(void **state)
 {
-	struct sink *sink = ctx;
-	struct weir_reference reference;
-	if (sink->stop_after > 0 && sink->count == sink->stop_after)
-		return false;
-	sink->count++;
+	(void)state;
+	struct weir_reference r = parse(CARRIER "\"zone\":\"UTC\",\"mb_bytes\":1000}");
+	assert_int_equal(r.carrier.unsupported_single | r.carrier.unsupported_pooled, 0);
+	assert_int_equal(r.carrier.device_lock, WEIR_DEVICE_LOCK_NONE);
+	assert_int_equal(r.carrier.rebinds_per_month, 0);
+	assert_int_equal(r.carrier.test_quota_bytes, 6000);
+	assert_int_equal(r.carrier.test_months, 6);
+	assert_int_equal(r.carrier.silent_months, 6);
+	assert_int_equal(r.carrier.cancel_months, 3);
+	r = parse(
+	    CARRIER "\"zone\":\"UTC\",\"unsupported\":{\"single\":[\"usage_limit\",\"manual\"],\"pooled\":[\"abnormal\"]},"
+		    "\"device_lock\":\"suspend\",\"rebinds_per_month\":2,\"test_quota\":0,\"test_months\":0,"
+		    "\"silent_months\":0,\"cancel_months\":1}");
 	assert_int_equal(
-	    weir_reference_parse((struct weir_slice){(const uint8_t *)json, json_len}, &reference, NULL), WEIR_OK);
-	if (sink->len + json_len + 64 < sizeof(sink->text))
-		sink->len += (size_t)snprintf(sink->text + sink->len, 64 + json_len, "%s %.*s\n", key, (int)json_len, json);
-	return true;
-}
-
-static char path[64];
-
-static enum weir_class
-read_text(const char *suffix, const char *text, struct sink *sink, uint64_t *count, struct weir_error *err)
-{
-	(void)snprintf(path, sizeof(path), "/tmp/weir_reference_test_XXXXXX%s", suffix);
-	int fd = mkstemps(path, (int)strlen(suffix));
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	(void)close(fd);
-	enum weir_class class = weir_reference_read(path, sink_emit, sink, count, err);
-	(void)unlink(path);
-	return class;
+	    r.carrier.unsupported_single, WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) | WEIR_REASON_BIT(WEIR_REASON_MANUAL));
+	assert_int_equal(r.carrier.unsupported_pooled, WEIR_REASON_BIT(WEIR_REASON_ABNORMAL));
+	assert_int_equal(r.carrier.device_lock, WEIR_DEVICE_LOCK_SUSPEND);
+	assert_int_equal(r.carrier.rebinds_per_month, 2);
+	assert_int_equal(r.carrier.test_quota_bytes + r.carrier.test_months + r.carrier.silent_months, 0);
+	assert_int_equal(r.carrier.cancel_months, 1);
 }
 
 static void
-reads(const char *suffix, const char *text, const char *expected)
+test_plan_vouchers(void **state)
 {
-	static struct sink sink;
-	uint64_t count = 0;
+	(void)state;
+	static const struct {
+		const char *voucher;
+		enum weir_plan_kind kind;
+		bool directional;
+		const char *carrier, *pool;
+	} cases[] = {
+	    {"CM_SC_M_1_30M", WEIR_PLAN_SINGLE, false, "cm", ""},
+	    {"CU_SCD_Y_2.0_1G", WEIR_PLAN_SINGLE, true, "cu", ""},
+	    {"CM_SF_M_1_30M", WEIR_PLAN_ACCUMULATIVE, false, "cm", ""},
+	    {"CM_SF_M_1_30M/p-1", WEIR_PLAN_ACCUMULATIVE, false, "cm", "p-1"},
+	    {"ct_SFD_M_1_30M", WEIR_PLAN_ACCUMULATIVE, true, "ct", ""},
+	    {"CT_UP_M_1_my_pool", WEIR_PLAN_FIXED, false, "ct", "my_pool"},
+	    {"AL_UPG_M_1_30M/my_pool", WEIR_PLAN_FIXED, true, "al", "my_pool"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct weir_ref_plan plan = {.term_months = 7};
+		char pool[WEIR_ID_MAX];
+		assert_int_equal(weir_voucher_parse(cases[i].voucher, &plan, pool, NULL), WEIR_OK);
+		assert_int_equal(plan.kind, cases[i].kind);
+		assert_int_equal(plan.directional, cases[i].directional);
+		assert_string_equal(plan.carrier, cases[i].carrier);
+		assert_string_equal(pool, cases[i].pool);
+		assert_int_equal(plan.term_months, 7);
+	}
+	static const char *const bad[] = {"", "CM", "CM_SF", "CM_SF_M_1", "CM_SF_M_1_", "_SF_M_1_30M", "CM_XX_M_1_30M",
+	    "CM_sf_M_1_30M", "CM_SF_W_1_30M", "CM_SF_M__30M", "CM_SC_M_1_30M/p", "CM_SF_M_1_30 M", "CM_SF_M_1_/p",
+	    "CM_SF_M_1_30M/", "CM_SF_M_1_30M/a b", "C M_SF_M_1_30M",
+	    "CM_UP_M_1_0123456789012345678901234567890123456789012345678901234567890123"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct weir_ref_plan plan = {0};
+		struct weir_error err = {0};
+		char pool[WEIR_ID_MAX];
+		if (weir_voucher_parse(bad[i], &plan, pool, &err) != WEIR_POISON || err.text[0] == '\0')
+			fail_msg("'%s' was taken", bad[i]);
+	}
+	struct weir_reference r =
+	    parse("{\"type\":\"plan\",\"id\":\"p\",\"voucher\":\"CM_SFD_M_1_30M\",\"allowance\":5,\"alerts\":\"l\"}");
+	assert_string_equal(r.plan.carrier, "cm");
+	assert_int_equal(r.plan.kind, WEIR_PLAN_ACCUMULATIVE);
+	assert_true(r.plan.directional);
+	assert_string_equal(r.plan.alerts, "l");
+	r = parse(PLAN "\"kind\":\"fixed\",\"directional\":true}");
+	assert_true(r.plan.directional);
+	r = parse(PLAN "\"kind\":\"fixed\",\"voucher\":\"C_UP_M_1_x\",\"directional\":false}");
+	assert_string_equal(r.plan.carrier, "c");
+}
+
+/* rule LIFE-1, rule LIFE-2, rule LIFE-5, rule POOL-8 */
+static void
+test_card_life(void **state)
+{
+	(void)state;
+	struct weir_reference r =
+	    parse(CARD "\"pool\":\"p1\",\"parent\":\"89860000000000000009\",\"since\":\"2026-01-31T08:00:00+08:00\","
+		       "\"activated\":\"2026-01-31T00:00:01Z\",\"expires\":\"2105-12-31T23:59:59Z\",\"tags\":[\"a\",\"b "
+		       "c\",\"\xe7\x89\xa9\"]}");
+	assert_true(r.card.has_pool && r.card.has_parent && r.card.has_since && r.card.has_activated);
+	assert_true(r.card.has_expires && r.card.has_tags);
+	assert_string_equal(r.card.pool, "p1");
+	struct weir_iccid parent;
+	assert_true(weir_iccid_parse((const uint8_t *)"89860000000000000009", 20, &parent));
+	assert_true(weir_iccid_equal(r.card.parent, parent));
+	assert_true(r.card.since_us == INT64_C(1769817600000000));
+	assert_true(r.card.activated_us == INT64_C(1769817601000000));
+	assert_true(r.card.expires_us == INT64_C(4291747199000000)); /* the last second that 32 bits and whole years hold */
+	r = parse(CARD "\"pool\":null,\"parent\":null,\"since\":null,\"activated\":null,\"expires\":null,\"tags\":null}");
+	assert_true(r.card.has_pool && r.card.has_parent && r.card.has_since && r.card.has_activated);
+	assert_true(r.card.has_expires && r.card.has_tags && r.card.pool[0] == '\0' && weir_iccid_is_zero(r.card.parent));
+	assert_true(r.card.since_us == 0 && r.card.activated_us == 0 && r.card.expires_us == 0);
+	r = parse(CARD "\"status\":\"inactive\",\"activated\":null,\"tags\":[]}");
+	assert_false(r.card.has_pool || r.card.has_parent || r.card.has_since || r.card.has_expires);
+}
+
+static void
+test_actions(void **state)
+{
+	(void)state;
+	static const enum weir_action plain[] = {WEIR_ACTION_SUSPEND, WEIR_ACTION_RESUME, WEIR_ACTION_ACTIVATE,
+	    WEIR_ACTION_DEACTIVATE, WEIR_ACTION_CANCEL, WEIR_ACTION_RENEW, WEIR_ACTION_REBIND, WEIR_ACTION_RESET};
+	char json[256];
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		(void)snprintf(json, sizeof(json), REQUEST "\"action\":\"%s\"}", weir_action_name(plain[i]));
+		assert_int_equal(parse(json).request.action, plain[i]);
+	}
+	for (int action = WEIR_ACTION_FREEZE; action <= WEIR_ACTION_ENABLE; action++) {
+		(void)snprintf(json, sizeof(json), ON_POOL "\"action\":\"%s\"}", weir_action_name(action));
+		struct weir_reference r = parse(json);
+		assert_int_equal(r.request.action, action);
+		assert_string_equal(r.request.pool, "p1");
+		assert_true(weir_iccid_is_zero(r.request.iccid));
+	}
+	struct weir_reference r = parse(REQUEST "\"action\":\"renew\",\"months\":12,\"time\":1774847286123}");
+	assert_int_equal(r.request.months, 12);
+	assert_true(r.request.time_us == INT64_C(1774847286123000));
+	r = parse(REQUEST "\"action\":\"renew\",\"until\":\"2027-01-01T00:00:00Z\"}");
+	assert_true(r.request.until_us == INT64_C(1798761600000000) && r.request.months == 0);
+	r = parse(REQUEST "\"action\":\"renew\"}");
+	assert_true(r.request.until_us == 0 && r.request.months == 0 && r.request.time_us == 0);
+	r = parse(REQUEST "\"action\":\"flag\",\"reason\":\"violation\",\"set\":true}");
+	assert_int_equal(r.request.reason, WEIR_REASON_VIOLATION);
+	assert_true(r.request.set);
+	r = parse(REQUEST "\"action\":\"flag\",\"reason\":\"abnormal\",\"set\":false}");
+	assert_int_equal(r.request.reason, WEIR_REASON_ABNORMAL);
+	assert_false(r.request.set);
+	r = parse(ON_POOL "\"action\":\"addon\",\"bytes\":5,\"cycle\":\"2026-11\",\"id\":\"a\"}");
+	assert_int_equal(r.request.bytes, 5);
+	assert_int_equal(r.request.cycle, (2026 - 1970) * 12 + 10);
+	assert_true(r.request.id_hash != 0);
+	r = parse(ON_POOL "\"action\":\"addon\",\"bytes\":5}");
+	assert_int_equal(r.request.cycle, -1);
+	r = parse("{\"type\":\"guard\",\"action\":\"release\",\"by\":\"ops\"}");
+	assert_int_equal(r.type, WEIR_REF_GUARD);
+}
+
+/* rule POOL-1, rule POOL-5 */
+static void
+test_pools(void **state)
+{
+	(void)state;
+	struct weir_reference r = parse(POOL "\"kind\":\"accumulative\",\"plan\":\"p\"}");
+	assert_int_equal(r.type, WEIR_REF_POOL);
+	assert_string_equal(r.pool.id, "p1");
+	assert_string_equal(r.pool.name, "p1");
+	assert_string_equal(r.pool.plan, "p");
+	assert_true(r.pool.threshold_bytes == WEIR_NO_LIMIT && !r.pool.threshold_suspends);
+	assert_int_equal(r.pool.retention_days, 30);
+	r = parse(POOL "\"kind\":\"fixed\",\"total\":7,\"threshold\":5,\"name\":\"\xe6\xb1\xa0 1\",\"alerts\":\"l\"}");
+	assert_int_equal(r.pool.total_bytes, 7);
+	assert_int_equal(r.pool.threshold_bytes, 5);
+	assert_false(r.pool.threshold_suspends);
+	assert_string_equal(r.pool.name, "\xe6\xb1\xa0 1");
+	assert_string_equal(r.pool.alerts, "l");
+	assert_string_equal(r.pool.plan, "");
+	r = parse(POOL "\"kind\":\"metered\",\"threshold\":5,\"threshold_action\":\"suspend\",\"retention_days\":7,"
+		       "\"batches\":[\"b1\",\"b2\"],\"plan\":null}");
+	assert_int_equal(r.pool.kind, WEIR_PLAN_METERED);
+	assert_true(r.pool.threshold_suspends);
+	assert_int_equal(r.pool.retention_days, 7);
+}
+
+/* rule ALR-1 */
+static void
+test_ladders(void **state)
+{
+	(void)state;
+	struct weir_reference r =
+	    parse("{\"type\":\"alerts\",\"id\":\"l\",\"levels\":[\"1%\",\"50%\",\"1000%\",1,1000000]}");
+	assert_int_equal(r.alerts.level_count, 5);
+	assert_true(r.alerts.levels[2].is_percent && !r.alerts.levels[3].is_percent);
+	assert_int_equal(r.alerts.levels[2].value, 1000);
+	assert_int_equal(r.alerts.levels[4].value, 1000000);
+	assert_int_equal(r.alerts.step_bytes, 0);
+	r = parse("{\"type\":\"alerts\",\"id\":\"default\",\"step\":5000}");
+	assert_int_equal(r.alerts.level_count, 0);
+	assert_int_equal(r.alerts.step_bytes, 5000);
+}
+
+static void
+pool_state_round_trip(const struct weir_ref_pool_state *state)
+{
+	struct weir_buf buf = {0};
+	struct weir_reference r;
 	struct weir_error err = {0};
-	memset(&sink, 0, sizeof(sink));
-	if (read_text(suffix, text, &sink, &count, &err) != WEIR_OK)
-		fail_msg("%s", err.text);
-	assert_int_equal(count, sink.count);
-	assert_string_equal(sink.text, expected);
+	weir_reference_print_pool_state(state, &buf);
+	if (weir_reference_parse((struct weir_slice){buf.data, buf.len}, &r, &err) != WEIR_OK)
+		fail_msg("%.*s: %s", (int)buf.len, (const char *)buf.data, err.text);
+	assert_int_equal(r.type, WEIR_REF_POOL_STATE);
+	assert_memory_equal(&r.pool_state, state, sizeof(*state));
+	weir_buf_free(&buf);
 }
 
+/* What partitions tell each other comes back byte for byte (rule POOL-7, rule POOL-8). */
 static void
-refused(const char *suffix, const char *text, uint32_t line, const char *says)
-{
-	static struct sink sink;
-	uint64_t count = 1;
-	struct weir_error err = {0};
-	char place[96] = "";
-	memset(&sink, 0, sizeof(sink));
-	assert_int_equal(read_text(suffix, text, &sink, &count, &err), WEIR_POISON);
-	if (line > 0)
-		(void)snprintf(place, sizeof(place), "%s:%u: ", path, line);
-	if (strncmp(err.text, place, strlen(place)) != 0 || strstr(err.text, says) == NULL)
-		fail_msg("'%s' does not say '%s%s'", err.text, place, says);
-	assert_int_equal(sink.count, 0); /* nothing of a bad file goes out */
-	assert_int_equal(count, 0);
-}
-
-static void
-test_yaml(void **state)
+test_words_round_trip(void **state)
 {
 	(void)state;
-	reads(".yaml",
-	    "cards:\n"
-	    "  - {iccid: 8986001234567890983s, plan: 5, carrier: x, limit: 10, auto_restore: true, imei: 860000000000001}\n"
-	    "  - {iccid_from: 89860000000000000098, count: 3, carrier: x, limit: null}\n"
-	    "plans:\n  - {id: 5, carrier: x, kind: fixed}\n"
-	    "carriers: [{id: x, zone: UTC}]\n",
-	    " {\"type\":\"carrier\",\"id\":\"x\",\"zone\":\"UTC\"}\n"
-	    " {\"type\":\"plan\",\"id\":\"5\",\"carrier\":\"x\",\"kind\":\"fixed\"}\n"
-	    "8986001234567890983S {\"type\":\"card\",\"iccid\":\"8986001234567890983S\",\"plan\":\"5\",\"carrier\":\"x\","
-	    "\"limit\":10,\"auto_restore\":true,\"imei\":\"860000000000001\"}\n"
-	    "89860000000000000098 {\"type\":\"card\",\"iccid\":\"89860000000000000098\",\"carrier\":\"x\",\"limit\":null}\n"
-	    "89860000000000000099 {\"type\":\"card\",\"iccid\":\"89860000000000000099\",\"carrier\":\"x\",\"limit\":null}\n"
-	    "89860000000000000100 "
-	    "{\"type\":\"card\",\"iccid\":\"89860000000000000100\",\"carrier\":\"x\",\"limit\":null}\n");
-	reads(".yml", "", "");
-	reads(".yml", "cards:\n", "");
+	struct weir_ref_pool_state word;
+	memset(&word, 0, sizeof(word)); /* also between members: compared as bytes */
+	(void)strcpy(word.pool, "a\\b|~");
+	pool_state_round_trip(&word);
+	word.defined = true;
+	(void)strcpy(word.carrier, "cm");
+	word.kind = WEIR_PLAN_METERED;
+	word.epoch = UINT64_C(1774847286123456);
+	word.version = 3;
+	word.cycle = 682;
+	word.used = word.slack = word.limit = INT64_MAX;
+	pool_state_round_trip(&word);
+	(void)strcpy(word.plan, "plan-1");
+	word.kind = WEIR_PLAN_ACCUMULATIVE;
+	word.cycle = UINT16_MAX;
+	word.reasons = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD) |
+		       WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN);
+	word.epoch = word.version = word.used = word.slack = word.limit = UINT64_MAX;
+	word.crossed_us = INT64_MAX;
+	pool_state_round_trip(&word);
+	struct weir_ref_child child;
+	memset(&child, 0, sizeof(child));
+	assert_true(weir_iccid_parse((const uint8_t *)"8986000000000000001S", 20, &child.parent));
+	assert_true(weir_iccid_parse((const uint8_t *)"8986000000000000002", 19, &child.child));
+	for (int removed = 0; removed < 2; removed++) {
+		struct weir_buf buf = {0};
+		child.removed = removed;
+		weir_reference_print_child(&child, &buf);
+		struct weir_reference r;
+		assert_int_equal(weir_reference_parse((struct weir_slice){buf.data, buf.len}, &r, NULL), WEIR_OK);
+		assert_int_equal(r.type, WEIR_REF_CHILD);
+		assert_memory_equal(&r.child, &child, sizeof(child));
+		weir_buf_free(&buf);
+	}
 }
 
-static void
-test_refused_yaml(void **state)
-{
-	(void)state;
-	refused(".yaml", "crads: []\n", 1, "did you mean cards?");
-	refused(".yaml", "cards: {}\n", 1, "a list is right");
-	refused(".yaml", "cards: [5]\n", 1, "a map of members");
-	refused(".yaml", "cards:\n  - {iccid: 8986, carrier: x}\n", 2, "19 or 20");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, lmit: 5}\n", 2, "did you mean limit?");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, limit: '5'}\n", 2, "whole number");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, limit: 1e3}\n", 2, "whole number");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, limit: -5}\n", 2, "out of range");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, limit: 18446744073709551616}\n", 2, "whole number");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, limit: [5]}\n", 2, "one value");
-	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, auto_restore: yes}\n", 2, "true or false");
-	refused(
-	    ".yaml", "cards:\n  - {iccid: 89860000000000000001}\n  - {iccid: 89860000000000000001}\n", 3, "given twice");
-	refused(".yaml", "cards:\n  - {iccid_from: 89860000000000000000, count: 9}\n  - {iccid: 89860000000000000008}\n", 3,
-	    "given twice");
-	refused(".yaml", "cards:\n  - {iccid_from: 89860000000000000000}\n", 2, "a range has");
-	refused(".yaml", "cards:\n  - {count: 2, iccid: 89860000000000000000}\n", 2, "a range has");
-	refused(".yaml", "cards:\n  - {iccid_from: 89860000000000000000, count: 0}\n", 2, "count");
-	refused(".yaml", "cards:\n  - {iccid_from: 89860000000000000000, count: 99999999999999999999999}\n", 2, "count");
-	refused(".yaml", "cards:\n  - {iccid_from: 8986000000000000A998, count: 3}\n", 2, "digits end before");
-	refused(".yaml", "cards:\n  - {iccid_from: 8986000000000000000S, count: 2}\n", 2, "digits end before");
-	refused(".yaml", "plans:\n  - {id: p, carrier: x, kind: fixed}\n  - {id: p, carrier: x, kind: fixed}\n", 3,
-	    "given twice");
-	refused(".yaml", "carriers: [{id: x, zone: UTC}]\nplans:\n  - {id: p, carrier: y, kind: fixed}\n", 3,
-	    "not in this file");
-	refused(".yaml", "carriers: [{id: x, zone: UTC}, {id: x, zone: UTC}]\n", 1, "given twice");
-	refused(".yaml", "carriers:\n  - {id: x, zone: Mars/Olympus}\n", 2, "Mars/Olympus");
-	refused(".yaml",
-	    "plans: [{id: p, carrier: x, kind: fixed}]\ncards:\n  - {iccid: 89860000000000000001, carrier: y, plan: p}\n",
-	    3, "is of carrier x");
-	refused(".yaml", "cards: &a [*a]\n", 1, "not supported");
-	refused(".txt", "", 0, ".yaml, .yml or .csv");
-}
-
-static void
-test_csv_rows(void **state)
-{
-	(void)state;
-	reads(".csv",
-	    "\xef\xbb\xbf"
-	    "iccid,carrier,plan,limit,auto_restore\r\n"
-	    "89860000000000000001,cm,\"p,x\",5,true\r\n"
-	    "\r\n"
-	    "\"89860000000000000002\",cm,,null,\n"
-	    "89860000000000000003,cm,null,\"7\",false",
-	    "89860000000000000001 "
-	    "{\"type\":\"card\",\"iccid\":\"89860000000000000001\",\"carrier\":\"cm\",\"plan\":\"p,x\","
-	    "\"limit\":5,\"auto_restore\":true}\n"
-	    "89860000000000000002 "
-	    "{\"type\":\"card\",\"iccid\":\"89860000000000000002\",\"carrier\":\"cm\",\"limit\":null}\n"
-	    "89860000000000000003 {\"type\":\"card\",\"iccid\":\"89860000000000000003\",\"carrier\":\"cm\",\"plan\":null,"
-	    "\"limit\":7,\"auto_restore\":false}\n");
-}
-
-static void
-test_refused_csv(void **state)
-{
-	(void)state;
-	refused(".csv", "", 1, "empty");
-	refused(".csv", "carrier\ncm\n", 1, "no column iccid");
-	refused(".csv", "iccid,palns\n", 1, "column palns: unknown; did you mean plan?");
-	refused(".csv", "iccid,plan,plan\n", 1, "given twice");
-	refused(".csv", "iccid,plan\n89860000000000000001\n", 2, "1 cells; 2");
-	refused(".csv", "iccid\n89860000000000000001\n89860000000000000001\n", 3, "given twice");
-	refused(".csv", "iccid,plan\n\n\n89860000000000000001,\"p\n", 4, "not closed");
-	refused(".csv", "iccid,plan\n89860000000000000001,\"p\"q\n", 2, "quote within");
-	refused(".csv", "iccid,plan\n89860000000000000001,p\"q\"\n", 2, "quote within");
-	refused(".csv", "iccid,plan\n89860000000000000001,p\rq\n", 2, "carriage return");
-	refused(".csv", "iccid,plan\n89860000000000000001,\"a\nb\"\n", 2, "1 to 63");
-	refused(".csv", "iccid,plan\n89860000000000000001,\"a\nb\"\n89860000000000000002,p,q\n", 2, "1 to 63");
-	refused(".csv", "iccid,limit\n89860000000000000001,-1\n", 2, "out of range");
-	refused(".csv", "iccid,limit\n89860000000000000001,18446744073709551616\n", 2, "whole number");
-	refused(".csv", "iccid,plan\n89860000000000000001,\xff\n", 2, "not UTF-8");
-	refused(".csv", "iccid,plan\n89860000000000000001,\"\"\n", 2, "1 to 63");
-	refused(".csv", ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n", 1, "too many columns");
-	char *wide = malloc(100002);
-	memset(wide, 'a', 100000);
-	(void)strcpy(wide + 100000, "\n");
-	refused(".csv", wide, 1, "too long");
-	wide[0] = '"';
-	refused(".csv", wide, 1, "too long");
-	free(wide);
-}
-
-static void
-test_emit_may_stop(void **state)
-{
-	(void)state;
-	static struct sink sink;
-	uint64_t count = 0;
-	struct weir_error err = {0};
-	memset(&sink, 0, sizeof(sink));
-	sink.stop_after = 2;
-	assert_int_equal(
-	    read_text(".yaml", "cards: [{iccid_from: 89860000000000000000, count: 9}]\n", &sink, &count, &err), WEIR_RETRY);
-	assert_int_equal(count, 2);
-	memset(&sink, 0, sizeof(sink));
-	sink.stop_after = 1;
-	assert_int_equal(
-	    read_text(".csv", "iccid\n89860000000000000000\n89860000000000000001\n", &sink, &count, &err), WEIR_RETRY);
-	assert_int_equal(count, 1);
-}
-
-static void
-test_missing_file(void **state)
-{
-	(void)state;
-	uint64_t count;
-	struct weir_error err = {0};
-	assert_int_equal(weir_reference_read("/nonexistent.csv", sink_emit, NULL, &count, &err), WEIR_POISON);
-	assert_non_null(strstr(err.text, "/nonexistent.csv"));
-	assert_int_equal(weir_reference_read("/nonexistent.yaml", sink_emit, NULL, &count, &err), WEIR_POISON);
-}
-
-static void
-test_iccid_counts_up(void **state)
-{
-	(void)state;
-	char out[WEIR_ICCID_TEXT_MAX];
-	assert_true(weir_iccid_text_add("89860000000000009999", 1, out));
-	assert_string_equal(out, "89860000000000010000");
-	assert_true(weir_iccid_text_add("8986000000000000S099", 900, out));
-	assert_string_equal(out, "8986000000000000S999");
-	assert_false(weir_iccid_text_add("8986000000000000S099", 901, out));
-	assert_true(weir_iccid_text_add("8986000000000000000S", 0, out));
-	assert_false(weir_iccid_text_add("99999999999999999999", 1, out));
-}
-
-static void
-test_sample_fleet(void **state)
-{
-	(void)state;
-	static struct sink sink;
-	uint64_t count = 0;
-	struct weir_error err = {0};
-	memset(&sink, 0, sizeof(sink));
-	if (weir_reference_read("config/samples/fleet.yaml", sink_emit, &sink, &count, &err) != WEIR_OK)
-		fail_msg("%s", err.text);
-	assert_int_equal(count, 5 + 6 + 5 + 800);
-}
-
-/* rule CYC-1 */
+/* rule CYC-1; what each can do: rule SUS-4, rule SUS-5, rule LIFE-3, rule LIFE-4 */
 static void
 test_shipped_carriers(void **state)
 {
@@ -398,10 +491,27 @@ test_shipped_carriers(void **state)
 		weir_zone_free(zone);
 		assert_int_equal(carriers[i].cycle_day, unicom ? 27 : 1);
 		assert_int_equal(carriers[i].named_after_end, unicom);
+		bool telecom = strcmp(carriers[i].id, "ct") == 0, overseas = strcmp(carriers[i].id, "overseas") == 0;
+		bool pools_only = unicom || strcmp(carriers[i].id, "cm") == 0;
+		assert_int_equal(carriers[i].unsupported_single, pools_only ? WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) : 0);
+		assert_int_equal(carriers[i].unsupported_pooled, 0);
+		if (pools_only)
+			assert_int_equal(carriers[i].device_lock, WEIR_DEVICE_LOCK_SUSPEND);
+		if (telecom)
+			assert_int_equal(carriers[i].device_lock, WEIR_DEVICE_LOCK_ALERT);
+		assert_int_equal(carriers[i].rebinds_per_month, telecom ? 2 : 0);
+		assert_int_equal(carriers[i].test_quota_bytes, 6 * carriers[i].mb_bytes);
+		assert_int_equal(carriers[i].test_months, 6);
+		assert_int_equal(carriers[i].silent_months, overseas ? 0 : 6);
+		assert_int_equal(carriers[i].cancel_months, 3);
 	}
 	assert_string_equal(weir_status_name(WEIR_STATUS_IN_USE), "in_use");
 	assert_string_equal(weir_plan_kind_name(WEIR_PLAN_METERED), "metered");
 	assert_string_equal(weir_action_name(WEIR_ACTION_ADDON), "addon");
+	assert_string_equal(weir_action_name(WEIR_ACTION_ENABLE), "enable");
+	assert_string_equal(weir_reason_name(WEIR_REASON_PLAN_EXHAUSTED), "plan_exhausted");
+	assert_string_equal(weir_reason_name(WEIR_REASON_RESET), "reset");
+	assert_string_equal(weir_reason_name(WEIR_REASON_NONE), "none");
 }
 
 int
@@ -411,14 +521,13 @@ main(void)
 	    cmocka_unit_test(test_messages),
 	    cmocka_unit_test(test_requests),
 	    cmocka_unit_test(test_refused_messages),
-	    cmocka_unit_test(test_yaml),
-	    cmocka_unit_test(test_refused_yaml),
-	    cmocka_unit_test(test_csv_rows),
-	    cmocka_unit_test(test_refused_csv),
-	    cmocka_unit_test(test_emit_may_stop),
-	    cmocka_unit_test(test_missing_file),
-	    cmocka_unit_test(test_iccid_counts_up),
-	    cmocka_unit_test(test_sample_fleet),
+	    cmocka_unit_test(test_carrier_capabilities),
+	    cmocka_unit_test(test_plan_vouchers),
+	    cmocka_unit_test(test_card_life),
+	    cmocka_unit_test(test_actions),
+	    cmocka_unit_test(test_pools),
+	    cmocka_unit_test(test_ladders),
+	    cmocka_unit_test(test_words_round_trip),
 	    cmocka_unit_test(test_shipped_carriers),
 	};
 	return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

@@ -84,6 +84,13 @@ test_defaults(void **state)
 	assert_int_equal(settings->dedupe_horizon_h, 48);
 	assert_int_equal(settings->cycles_kept, 6);
 	assert_false(settings->shadow);
+	assert_string_equal(settings->topic_partials, "weir.partials");
+	assert_string_equal(settings->topic_alerts, "weir.alerts");
+	assert_int_equal(settings->pool_tick_ms, 1000);
+	assert_int_equal(settings->pool_slack_floor, 65536);
+	assert_int_equal(settings->guard_percent, 0);
+	assert_int_equal(settings->guard_cards_min, 1000);
+	assert_int_equal(settings->guard_window_s, 600);
 	assert_int_equal(settings->input_count, 1);
 	assert_string_equal(settings->inputs[0].topic, "weir.records");
 	assert_string_equal(settings->inputs[0].format, "canonical");
@@ -197,6 +204,14 @@ test_mistakes(void **state)
 	refused("inputs: [{topic: weir.cards}]\n", 1, "also one of");
 	refused("inputs: [{topic: a/b}]\n", 1, "letters, digits");
 	refused("topics.cards: weir.dead\n", 0, "must differ");
+	refused("topics: {partials: x, alerts: x}\n", 0, "must differ");
+	refused("inputs: [{topic: weir.partials}]\n", 1, "also one of");
+	refused("inputs: [{topic: weir.alerts}]\n", 1, "also one of");
+	refused("dedupe.horizon_h: 601\n", 1, "out of range");
+	refused("pool.tick_ms: 99\n", 1, "out of range");
+	refused("pool: {slack_floor: -1}\n", 1, "slack_floor");
+	refused("guard: {percent: 101}\n", 1, "out of range");
+	refused("guard: {windows_s: 5}\n", 1, "did you mean guard.window_s?");
 	refused("feeds: {canonical: {id: i, up: u, end: e}}\n", 1, "other than canonical");
 	refused("feeds:\n  f:\n    id: i\n    upp: u\n    end: e\n", 4, "feeds.f.upp: unknown");
 	refused("carriers: [{id: ct}]\n", 1, "a map from carrier id");
