@@ -22,6 +22,7 @@ uint32_t
 weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number)
 {
 	uint32_t slot = weir_slab_new(&p->cards);
+	weir_slab_reach(&p->lives, slot);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	card->iccid = iccid;
 	card->carrier = (uint8_t)(carrier_number + 1);

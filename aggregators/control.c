@@ -1,15 +1,14 @@
 /*
- * Reference data and operator requests applied to a partition (SUS-1, SUS-2): a change is effective at once and
- * re-evaluates what it touches. Absolute values, so that a repeated message changes nothing; an add-on, the one increment,
- * is told by its id.
+ * Messages of weir.cards applied to a partition: reference data here, requests in requests.c, pools and smart cards in
+ * theirs. A change is effective at once and re-evaluates what it touches (SUS-2). Absolute values, so that a repeated
+ * message changes nothing. A message that does not fit is refused whole: everything is checked before anything is changed.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "aggregators/partition_priv.h"
 
-static void
-remember_reference(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json)
+void
+weir_partition_remember(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json)
 {
 	weir_buf_printf(&p->new_references, "%s:%s", kind, id);
 	weir_buf_append(&p->new_references, "", 1);
@@ -52,149 +51,121 @@ plan_fits(const struct weir_partition *p, const struct weir_ref_card *ref, uint3
 	return true;
 }
 
-static void
-apply_limit(struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore)
+/* What the card is to become: numbers + 1, as slots hold them. */
+struct target {
+	uint8_t carrier;
+	uint16_t plan;
+};
+
+/* POOL-1: in the pool that the message names, or in which the card is when it names another carrier or plan. */
+static enum weir_class
+pool_admits(const struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot,
+    const struct weir_ref_card *ref, struct target to, struct weir_error *err)
 {
-	struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
-	if (terms == NULL && limit == WEIR_NO_LIMIT && (!has_auto_restore || auto_restore))
-		return;
-	terms = weir_partition_terms(p, slot);
-	if (terms->limit != limit) {
-		terms->limit = limit;
-		terms->lifted_cycle = 0; /* SUS-1: lifted until the cycle ends or the limit is changed */
-		terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
-	}
-	if (has_auto_restore) {
-		terms->flags &= (uint8_t)~WEIR_TERMS_NO_AUTO_RESTORE;
-		terms->flags |= auto_restore ? 0 : WEIR_TERMS_NO_AUTO_RESTORE;
-	}
+	const struct weir_account_slot *account = card == NULL ? NULL : weir_account_of(p, slot);
+	const char *pool = ref->has_pool ? ref->pool : account != NULL ? account->pool : "";
+	bool same = card != NULL && !ref->has_pool && card->carrier == to.carrier && card->plan == to.plan;
+	if (pool[0] == '\0' || same)
+		return WEIR_OK;
+	return weir_account_admits(p, pool, to.carrier, to.plan, err);
 }
 
+/* All that can be wrong with the message for this card (NULL = a new one). */
+static enum weir_class
+check_card(struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot, const struct weir_ref_card *ref,
+    struct target *to_out, struct weir_error *err)
+{
+	uint32_t carrier = card == NULL || ref->has_carrier ? carrier_for_card(p, ref, err) : card->carrier - 1u;
+	if (carrier == UINT32_MAX || !plan_fits(p, ref, carrier, err))
+		return WEIR_POISON;
+	uint32_t plan = card == NULL ? 0 : card->plan;
+	if (ref->has_plan)
+		plan = ref->plan[0] == '\0' ? 0 : weir_partition_plan_number(p, ref->plan) + 1;
+	if (ref->has_plan && ref->plan[0] != '\0' && (plan == 0 || plan > UINT16_MAX))
+		return weir_error_set(err, WEIR_POISON, "more than %d plans in one partition", UINT16_MAX);
+	*to_out = (struct target){(uint8_t)(carrier + 1), (uint16_t)plan};
+	enum weir_class class = weir_life_admits(card, ref, err);
+	if (class == WEIR_OK)
+		class = pool_admits(p, card, slot, ref, *to_out, err);
+	return class;
+}
+
+/* The members that can no longer be wrong. Life goes before the pool, whose account counts what the card then is. */
 static void
-set_status(struct weir_partition *p, uint32_t slot, enum weir_card_status status)
+change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, struct target to,
+    const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	card->flags = (uint8_t)((card->flags & ~WEIR_CARD_STATUS_MASK) | status);
-	weir_slab_dirty(&p->cards, slot);
-}
-
-static enum weir_class
-apply_card(
-    struct weir_partition *p, const struct weir_ref_card *ref, const struct weir_cause *cause, struct weir_error *err)
-{
-	uint32_t slot;
-	struct weir_card_slot *card = weir_partition_find(p, ref->iccid, &slot);
-	uint32_t carrier;
-	if (card == NULL || ref->has_carrier) {
-		carrier = carrier_for_card(p, ref, err);
-		if (carrier == UINT32_MAX)
-			return WEIR_POISON;
-	} else {
-		carrier = card->carrier - 1u;
-	}
-	if (!plan_fits(p, ref, carrier, err))
-		return WEIR_POISON;
-	if (card == NULL) {
-		slot = weir_partition_new_card(p, ref->iccid, carrier);
-		card = weir_card_at(p, slot);
-	}
-	card->carrier = (uint8_t)(carrier + 1);
+	bool other_plan = card->plan != to.plan;
+	card->carrier = to.carrier;
+	card->plan = to.plan;
 	card->flags &= (uint8_t)~WEIR_CARD_AUTO_REGISTERED;
-	if (ref->has_plan) {
-		uint32_t plan = ref->plan[0] == '\0' ? 0 : weir_partition_plan_number(p, ref->plan) + 1;
-		if (plan > UINT16_MAX)
-			return weir_error_set(err, WEIR_POISON, "more than %d plans in one partition", UINT16_MAX);
-		card->plan = (uint16_t)plan;
-	}
-	if (ref->has_status)
-		set_status(p, slot, ref->status);
+	weir_slab_dirty(&p->cards, slot);
+	if (other_plan)
+		weir_life_plan_changed(p, slot);
+	weir_life_apply(p, slot, ref, cause);
+	if (ref->has_pool)
+		weir_account_move(p, slot, ref->pool);
 	if (ref->has_limit || ref->has_auto_restore) {
 		const struct weir_terms_slot *terms = weir_terms_of(p, card);
 		uint64_t limit = ref->has_limit ? ref->limit_bytes : terms != NULL ? terms->limit : WEIR_NO_LIMIT;
-		apply_limit(p, slot, limit, ref->has_auto_restore, ref->auto_restore);
+		weir_partition_set_limit(p, slot, limit, ref->has_auto_restore, ref->auto_restore);
 	}
 	if (ref->has_imei)
-		weir_partition_terms(p, slot)->imei14 = ref->imei14;
-	weir_slab_dirty(&p->cards, slot);
-	weir_partition_evaluate(p, slot, cause);
-	return WEIR_OK;
-}
-
-static void
-add_on(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, const char **reply_out)
-{
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	if (terms->addon_cycle != card->cycle) {
-		terms->addon_cycle = card->cycle;
-		terms->addon_bytes = 0;
-		terms->addon_id = terms->addon_id_before[0] = terms->addon_id_before[1] = 0;
-	}
-	uint64_t id = request->id_hash;
-	if (id != 0 && (id == terms->addon_id || id == terms->addon_id_before[0] || id == terms->addon_id_before[1])) {
-		*reply_out = "repeated id: already applied";
-		return;
-	}
-	if (__builtin_add_overflow(terms->addon_bytes, request->bytes, &terms->addon_bytes))
-		terms->addon_bytes = UINT64_MAX;
-	if (id == 0)
-		return;
-	terms->addon_id_before[1] = terms->addon_id_before[0];
-	terms->addon_id_before[0] = terms->addon_id;
-	terms->addon_id = id;
-}
-
-/*
- * SUS-1: clears manual and usage_limit, and keeps the limit lifted until the cycle ends or the limit is changed. Lifted
- * whether or not it was reached: a replay may see the request before the record that reached it, and must end in the same
- * state.
- */
-static void
-resume(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
-{
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	terms->lifted_cycle = weir_card_at(p, slot)->cycle;
-	terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
-	weir_partition_change_reasons(p, slot, 0, WEIR_REASON_BIT(WEIR_REASON_MANUAL), cause);
+		weir_device_bind(p, slot, ref->imei14, cause);
 }
 
 static enum weir_class
-apply_request(
-    struct weir_partition *p, const struct weir_ref_request *request, struct weir_cause cause, struct weir_error *err)
+apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct weir_slice json,
+    const struct weir_cause *cause, struct weir_error *err)
 {
-	uint32_t slot;
-	if (weir_partition_find(p, request->iccid, &slot) == NULL)
-		return weir_error_set(err, WEIR_POISON, "no such card");
-	/* A request acts on the current cycle, so the card has to be in it first. */
-	weir_partition_evaluate(p, slot, &cause);
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	cause.usage_before = weir_card_used(card);
-	uint16_t before = card->reasons;
-	const char *reply = "done";
-	switch (request->action) {
-	case WEIR_ACTION_SUSPEND:
-		weir_partition_change_reasons(p, slot, WEIR_REASON_BIT(WEIR_REASON_MANUAL), 0, &cause);
+	uint32_t slot = UINT32_MAX;
+	struct target to = {0, 0};
+	struct weir_card_slot *card = weir_partition_find(p, ref->iccid, &slot);
+	if (check_card(p, card, slot, ref, &to, err) != WEIR_OK)
+		return WEIR_POISON;
+	if (card == NULL)
+		slot = weir_partition_new_card(p, ref->iccid, to.carrier - 1u);
+	/* First of the changes, because it can still refuse; a new card has no children for which it would. */
+	if (ref->has_parent && weir_smart_parent(p, slot, ref->parent, err) != WEIR_OK)
+		return WEIR_POISON;
+	change_card(p, slot, ref, to, cause);
+	weir_partition_evaluate(p, slot, cause);
+	if (ref->has_tags) {
+		char iccid[WEIR_ICCID_TEXT_MAX];
+		(void)weir_iccid_format(ref->iccid, iccid);
+		weir_partition_remember(p, "tags", iccid, json);
+	}
+	return WEIR_OK;
+}
+
+static enum weir_class
+define(struct weir_partition *p, const struct weir_reference *reference, struct weir_slice json, struct weir_error *err)
+{
+	enum weir_class class = WEIR_OK;
+	switch (reference->type) {
+	case WEIR_REF_CARRIER:
+		class = weir_partition_define_carrier(p, &reference->carrier, err);
+		if (class == WEIR_OK)
+			weir_partition_remember(p, "carrier", reference->carrier.id, json);
 		break;
-	case WEIR_ACTION_RESUME:
-		resume(p, slot, &cause);
-		reply = card->reasons != 0 ? "still suspended: other reasons remain" : "done";
+	case WEIR_REF_PLAN:
+		weir_partition_define_plan(p, &reference->plan);
+		weir_pools_plan_changed(p, weir_partition_plan_number(p, reference->plan.id));
+		weir_partition_remember(p, "plan", reference->plan.id, json);
 		break;
-	case WEIR_ACTION_LIMIT:
-		apply_limit(p, slot, request->bytes, request->has_auto_restore, request->auto_restore);
-		weir_partition_evaluate(p, slot, &cause);
+	case WEIR_REF_POOL:
+		class = weir_pool_define(p, &reference->pool, err);
+		if (class == WEIR_OK)
+			weir_partition_remember(p, "pool", reference->pool.id, json);
 		break;
-	case WEIR_ACTION_ADDON:
-		add_on(p, slot, request, &reply);
-		weir_partition_evaluate(p, slot, &cause);
+	default:
+		weir_ladder_define(p, &reference->alerts);
+		weir_partition_scan_all(p);
+		weir_partition_remember(p, "alerts", reference->alerts.id, json);
 		break;
 	}
-	struct weir_audit *audit = weir_partition_add_audit(p, slot, WEIR_AUDIT_REQUEST, &cause);
-	audit->reasons_before = before;
-	audit->action = card->reasons != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
-	audit->limit = request->bytes == WEIR_NO_LIMIT ? 0 : request->bytes;
-	(void)snprintf(
-	    audit->text, sizeof(audit->text), "%s %.40s: %s", weir_action_name(request->action), request->id, reply);
-	return WEIR_OK;
+	return class;
 }
 
 enum weir_class
@@ -202,21 +173,25 @@ weir_partition_apply(struct weir_partition *p, const struct weir_reference *refe
     const struct weir_cause *cause, struct weir_error *err)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	enum weir_class class = WEIR_OK;
 	switch (reference->type) {
 	case WEIR_REF_CARRIER:
-		class = weir_partition_define_carrier(p, &reference->carrier, err);
-		if (class == WEIR_OK)
-			remember_reference(p, "carrier", reference->carrier.id, json);
-		return class;
 	case WEIR_REF_PLAN:
-		weir_partition_define_plan(p, &reference->plan);
-		remember_reference(p, "plan", reference->plan.id, json);
-		return WEIR_OK;
+	case WEIR_REF_POOL:
+	case WEIR_REF_ALERTS:
+		return define(p, reference, json, err);
 	case WEIR_REF_CARD:
-		return apply_card(p, &reference->card, cause, err);
+		return apply_card(p, &reference->card, json, cause, err);
 	case WEIR_REF_REQUEST:
-		return apply_request(p, &reference->request, *cause, err);
+		if (reference->request.pool[0] != '\0')
+			return weir_pool_request(p, &reference->request, cause, err);
+		return weir_partition_request(p, &reference->request, *cause, err);
+	case WEIR_REF_POOL_STATE:
+		return weir_account_word(p, &reference->pool_state, err);
+	case WEIR_REF_CHILD:
+		return weir_smart_child(p, &reference->child, err);
+	case WEIR_REF_GUARD:
+		weir_guard_release(p);
+		return WEIR_OK;
 	}
-	return class;
+	return WEIR_OK;
 }

@@ -42,6 +42,11 @@ weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle, cons
 		terms->flags |= WEIR_TERMS_LIMIT_HELD;
 		weir_slab_dirty(&p->terms, card->terms - 1);
 	}
+	struct weir_life_slot *life = weir_life_at(p, slot);
+	if (life->ladder != 0) { /* ALR-1: each level once a cycle */
+		life->ladder = 0;
+		weir_slab_dirty(&p->lives, slot);
+	}
 	card->up = card->down = 0;
 	card->records = card->sessions = 0;
 	card->cycle = (uint16_t)cycle;

@@ -29,11 +29,16 @@ audit_command(struct weir_partition *p, uint32_t slot, enum weir_audit_event eve
 	return audit;
 }
 
-/* Usage above the limit when the cut was confirmed: what the delay cost. */
+/* Usage above the limit when the cut was confirmed: what the delay cost. Of a pool, as its newest word says. */
 static void
-measure_overshoot(const struct weir_card_slot *card, struct weir_enforcement_slot *e, uint8_t target)
+measure_overshoot(const struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, uint8_t target)
 {
-	uint64_t used = weir_card_used(card);
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	uint64_t used = weir_card_metered(p, card);
+	bool by_pool = e->reason >= WEIR_REASON_POOL_EXHAUSTED && e->reason <= WEIR_REASON_POOL_FROZEN;
+	const struct weir_account_slot *account = weir_account_of(p, slot);
+	if (by_pool)
+		used = account == NULL ? 0 : account->cut_used;
 	if (target == WEIR_DESIRED_SUSPENDED && e->limit != 0 && used > e->limit)
 		e->overshoot = used - e->limit;
 }
@@ -42,10 +47,9 @@ static void
 confirmed(
     struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, const struct weir_command_report *report)
 {
-	const struct weir_card_slot *card = weir_card_at(p, slot);
 	e->confirmed = report->target;
 	e->confirmed_us = report->at_us;
-	measure_overshoot(card, e, report->target);
+	measure_overshoot(p, slot, e, report->target);
 	(void)audit_command(p, slot, WEIR_AUDIT_CONFIRMED, e, report);
 }
 
@@ -95,6 +99,18 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	weir_partition_release_idle(p, report->slot);
 }
 
+bool
+weir_partition_may_send(struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
+	if (!weir_card_may_command(weir_card_at(p, slot)))
+		return false;
+	if (!p->guard.tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
+		return true;
+	p->stats.guarded++;
+	return false;
+}
+
 void
 weir_partition_offer_all(struct weir_partition *p, bool unknown_too)
 {
@@ -102,8 +118,7 @@ weir_partition_offer_all(struct weir_partition *p, bool unknown_too)
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
 		if (e->card == 0 || e->desired == e->confirmed || e->command == FAILED)
 			continue;
-		unsigned status = weir_card_at(p, e->card - 1)->flags & WEIR_CARD_STATUS_MASK;
-		if (status == WEIR_STATUS_DEACTIVATED || status == WEIR_STATUS_CANCELLED)
+		if (!weir_card_may_command(weir_card_at(p, e->card - 1)))
 			continue;
 		if (e->confirmed != WEIR_DESIRED_UNKNOWN || unknown_too)
 			weir_u64_list_push(&p->offers, e->card - 1);

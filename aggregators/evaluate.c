@@ -1,21 +1,24 @@
 /*
- * The evaluator: from a card's usage and terms to its set of reasons, from the set to its desired state (SUS, SUS-1,
- * SUS-2).
+ * The evaluator: from a card's usage, terms, life and pool to its set of reasons, from the set to its desired state (SUS,
+ * SUS-1, SUS-2, SUS-4).
  *
- * Reasons derived from usage (plan_exhausted, usage_limit) are computed anew each time; all others are kept as they were
- * set. The card is desired suspended exactly while the set is not empty. `gate` is the lowest threshold not yet reached, so
+ * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's life,
+ * reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier enforces
+ * what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty, whatever changed:
+ * reasons, the carrier's abilities, or the card's status. `gate` is the lowest threshold or alert level not yet reached, so
  * that the fold pays one comparison a record and comes here only when something can change.
  */
+#include <inttypes.h>
+
 #include "aggregators/partition_priv.h"
+#include "config/base/timetext.h"
 
-#define DERIVED (WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT))
-
-/* The thresholds that hold for a card now; UINT64_MAX = none. */
-struct thresholds {
-	uint64_t plan;
-	uint64_t limit;
-	bool limit_held;
-};
+#define POOL_REASONS                                                                                                       \
+	(WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD) |                       \
+	    WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN))
+#define DERIVED                                                                                                            \
+	(WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) |                          \
+	    WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED) | WEIR_REASON_BIT(WEIR_REASON_RESET) | POOL_REASONS)
 
 static uint64_t
 add_saturating(uint64_t a, uint64_t b)
@@ -23,15 +26,47 @@ add_saturating(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-static struct thresholds
-thresholds_of(const struct weir_partition *p, const struct weir_card_slot *card)
+static uint64_t
+sub_saturating(uint64_t a, uint64_t b)
 {
-	struct thresholds t = {UINT64_MAX, WEIR_NO_LIMIT, false};
+	return a > b ? a - b : 0;
+}
+
+static uint64_t
+exempt_of(const struct weir_partition *p, const struct weir_card_slot *card)
+{
+	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	return terms != NULL && terms->exempt_cycle == card->cycle ? terms->exempt_bytes : 0;
+}
+
+uint64_t
+weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card)
+{
+	return sub_saturating(weir_card_used(card), exempt_of(p, card));
+}
+
+uint16_t
+weir_partition_enforced(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_ref_carrier *carrier = &p->carriers[card->carrier - 1].ref;
+	bool pooled = weir_life_at(p, slot)->account != 0;
+	return card->reasons & (uint16_t)~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
+}
+
+/* A card in a pool uses the pool's total, not its plan's allowance; its own limit holds in the pool as well (POOL-4). */
+struct weir_thresholds
+weir_card_thresholds(const struct weir_partition *p, uint32_t slot)
+{
+	struct weir_thresholds t = {UINT64_MAX, WEIR_NO_LIMIT, false};
+	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_terms_slot *terms = weir_terms_of(p, card);
 	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->plans[card->plan - 1];
+	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE) /* LIFE-3 */
+		return t;
 	if (plan != NULL && plan->known) {
 		t.limit = plan->ref.limit_bytes;
-		if (plan->ref.kind == WEIR_PLAN_SINGLE)
+		if (plan->ref.kind == WEIR_PLAN_SINGLE && weir_life_at(p, slot)->account == 0)
 			t.plan = plan->ref.allowance_bytes;
 	}
 	if (terms == NULL)
@@ -46,10 +81,13 @@ thresholds_of(const struct weir_partition *p, const struct weir_card_slot *card)
 	return t;
 }
 
+/* All derived reasons, and the usage at which the next one by usage is due. */
 static uint16_t
-derive(const struct thresholds *t, uint64_t used, uint64_t *gate_out)
+derive(const struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used, uint64_t *gate_out)
 {
-	uint16_t reasons = 0;
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	uint16_t reasons = weir_life_at(p, slot)->account == 0 ? 0 : weir_account_reasons(p, slot);
 	uint64_t gate = UINT64_MAX;
 	if (t->plan != UINT64_MAX && used >= t->plan)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED);
@@ -59,32 +97,40 @@ derive(const struct thresholds *t, uint64_t used, uint64_t *gate_out)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT);
 	else if (t->limit < gate)
 		gate = t->limit;
+	if ((card->flags & WEIR_CARD_EXPIRED) != 0)
+		reasons |= WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED);
+	if (terms != NULL && terms->reset_s != 0)
+		reasons |= WEIR_REASON_BIT(WEIR_REASON_RESET);
 	*gate_out = gate;
 	return reasons;
 }
 
-static bool
-may_command(const struct weir_card_slot *card)
+/*
+ * ALR-1: tells the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
+ * single plan's allowance with add-ons, else of the usage limit in force.
+ */
+static uint64_t
+alert_levels(
+    struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used, const struct weir_cause *cause)
 {
-	unsigned status = card->flags & WEIR_CARD_STATUS_MASK; /* LIFE-6 */
-	return status != WEIR_STATUS_DEACTIVATED && status != WEIR_STATUS_CANCELLED;
-}
-
-static void
-write_decision(struct weir_enforcement_slot *e, const struct weir_card_slot *card, uint8_t reason, uint64_t limit,
-    const struct weir_cause *cause, int64_t now_us)
-{
-	e->reason = reason;
-	e->limit = limit;
-	e->input = cause->input;
-	e->offset = cause->offset;
-	e->record_us = cause->record_us;
-	e->arrived_us = cause->arrived_us != 0 ? cause->arrived_us : now_us;
-	e->decided_us = now_us;
-	e->sent_us = e->confirmed_us = 0;
-	e->usage_before = cause->usage_before;
-	e->usage_after = weir_card_used(card);
-	e->overshoot = limit != 0 && e->usage_after > limit ? e->usage_after - limit : 0;
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	struct weir_life_slot *life = weir_life_at(p, slot);
+	uint64_t next = UINT64_MAX, base = t->plan != UINT64_MAX ? t->plan : t->limit;
+	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE)
+		return next;
+	if (base == WEIR_NO_LIMIT)
+		base = 0;
+	uint16_t ladder = terms != NULL ? terms->alerts : 0;
+	if (ladder == 0 && card->plan != 0)
+		ladder = p->plans[card->plan - 1].alerts;
+	if (weir_ladder_reached(p, ladder, base, used, &next) == life->ladder)
+		return next;
+	char iccid[WEIR_ICCID_TEXT_MAX];
+	(void)weir_iccid_format(card->iccid, iccid);
+	if (weir_ladder_alert(p, "card", iccid, ladder, base, used, card->cycle, &life->ladder, cause))
+		weir_slab_dirty(&p->lives, slot);
+	return next;
 }
 
 void
@@ -109,43 +155,128 @@ lowest_reason(uint16_t reasons)
 	return reasons == 0 ? WEIR_REASON_NONE : (uint8_t)__builtin_ctz(reasons);
 }
 
-/* Brings the desired state in line with the set of reasons; an audit entry either way. */
+/* What a decision was made of: the card's numbers, or, by a pool's reason, the pool's (docs/pools.md). */
+struct grounds {
+	uint8_t reason;
+	uint64_t limit; /* 0 = none */
+	uint64_t usage_before;
+	uint64_t usage_after;
+	int64_t arrived_us;
+};
+
+static struct grounds
+grounds_of(const struct weir_partition *p, uint32_t slot, uint8_t reason, const struct weir_thresholds *t,
+    const struct weir_cause *cause)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_account_slot *account = weir_account_of(p, slot);
+	struct grounds g = {reason, 0, sub_saturating(cause->usage_before, exempt_of(p, card)), weir_card_metered(p, card),
+	    cause->arrived_us};
+	if (reason == WEIR_REASON_PLAN_EXHAUSTED && t->plan != UINT64_MAX)
+		g.limit = t->plan;
+	if (reason == WEIR_REASON_USAGE_LIMIT && t->limit != WEIR_NO_LIMIT)
+		g.limit = t->limit;
+	if (account != NULL && reason != WEIR_REASON_NONE && (WEIR_REASON_BIT(reason) & POOL_REASONS) != 0) {
+		g.limit = account->cut_limit;
+		g.usage_before = g.usage_after = account->cut_used;
+		if (account->cut_us > g.arrived_us)
+			g.arrived_us = account->cut_us;
+	}
+	if (g.arrived_us == 0)
+		g.arrived_us = p->now_us;
+	return g;
+}
+
 static void
-settle(struct weir_partition *p, uint32_t slot, uint16_t before, uint64_t limit, const struct weir_cause *cause)
+write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const struct weir_cause *cause, int64_t now_us)
+{
+	e->reason = g->reason;
+	e->limit = g->limit;
+	e->input = cause->input;
+	e->offset = cause->offset;
+	e->record_us = cause->record_us;
+	e->arrived_us = g->arrived_us;
+	e->decided_us = now_us;
+	e->sent_us = e->confirmed_us = 0;
+	e->usage_before = g->usage_before;
+	e->usage_after = g->usage_after;
+	e->overshoot = g->limit != 0 ? sub_saturating(g->usage_after, g->limit) : 0;
+}
+
+/* SUS-4: what the carrier cannot do is told once, when the reason is raised. */
+static void
+tell_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
+	(void)weir_iccid_format(card->iccid, iccid);
+	(void)weir_time_format_ms(p->now_us, at);
+	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
+	for (; reasons != 0; reasons &= (uint16_t)(reasons - 1)) {
+		p->stats.unsupported++;
+		weir_partition_alert(p, iccid,
+		    "{\"type\":\"alert\",\"kind\":\"enforcement_unsupported\",\"card\":\"%s\",\"carrier\":\"%s\","
+		    "\"reason\":\"%s\",\"pooled\":%s,\"used\":%" PRIu64
+		    ",\"at\":\"%s\",\"input\":%d,\"partition\":%u,\"offset\":%" PRId64 "}",
+		    iccid, carrier, weir_reason_name(lowest_reason(reasons)),
+		    weir_life_at(p, slot)->account != 0 ? "true" : "false", weir_card_metered(p, card), at,
+		    cause->input == UINT32_MAX ? -1 : (int)cause->input, p->opts.number, cause->offset);
+	}
+}
+
+/* The reason that an audit names: one that was raised and is enforced before one that is not, raised before cleared. */
+static uint8_t
+telling_reason(uint16_t before, uint16_t after, uint16_t enforced, bool suspends)
+{
+	uint16_t added = after & (uint16_t)~before;
+	if ((added & enforced) != 0)
+		return lowest_reason(added & enforced);
+	if (suspends)
+		return lowest_reason(enforced);
+	return lowest_reason(added != 0 ? added : before & (uint16_t)~after);
+}
+
+/* Brings the desired state in line with what is enforced; an audit entry when that or the set has changed. */
+static void
+settle(
+    struct weir_partition *p, uint32_t slot, uint16_t before, const struct weir_thresholds *t, const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	uint16_t added = card->reasons & (uint16_t)~before;
-	uint8_t reason = lowest_reason(added != 0 ? added : before & (uint16_t)~card->reasons);
-	uint8_t desired = card->reasons != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
+	uint16_t enforced = weir_partition_enforced(p, slot);
+	uint8_t desired = enforced != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
 	struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	bool changed = may_command(card) && (e == NULL ? desired != WEIR_DESIRED_ACTIVE : e->desired != desired);
+	if (e == NULL && card->reasons != 0) /* also where nothing is sent: a boundary looks at these slots (CYC-4) */
+		e = weir_partition_enforce(p, slot);
+	bool changed = weir_card_may_command(card) && e != NULL && e->desired != desired;
+	if (!changed && before == card->reasons)
+		return;
+	bool suspends = changed && desired == WEIR_DESIRED_SUSPENDED;
+	uint8_t reason = telling_reason(before, card->reasons, enforced, suspends);
+	struct grounds g = grounds_of(p, slot, reason, t, cause);
 	if (changed) {
 		e = weir_partition_enforce(p, slot);
 		e->desired = desired;
-		write_decision(e, card, reason, limit, cause, p->now_us);
+		write_decision(e, &g, cause, p->now_us);
 		weir_u64_list_push(&p->offers, slot);
-		p->stats.suspends += desired == WEIR_DESIRED_SUSPENDED;
-		p->stats.resumes += desired == WEIR_DESIRED_ACTIVE;
+		p->stats.suspends += suspends;
+		p->stats.resumes += !suspends;
+		if (suspends)
+			weir_guard_suspend(p);
 	}
 	struct weir_audit *audit =
 	    weir_partition_add_audit(p, slot, changed ? WEIR_AUDIT_DECIDED : WEIR_AUDIT_REASON, cause);
 	audit->action = desired;
 	audit->reason = reason;
 	audit->reasons_before = before;
-	audit->limit = limit;
-	audit->overshoot = limit != 0 && audit->usage_after > limit ? audit->usage_after - limit : 0;
+	audit->limit = g.limit;
+	audit->usage_before = g.usage_before;
+	audit->usage_after = g.usage_after;
+	audit->overshoot = g.limit != 0 ? sub_saturating(g.usage_after, g.limit) : 0;
 	p->stats.decisions++;
+	uint16_t unsupported = card->reasons & (uint16_t) ~(before | enforced);
+	if (unsupported != 0 && weir_card_may_command(card))
+		tell_unsupported(p, slot, unsupported, cause);
 	weir_partition_release_idle(p, slot);
-}
-
-static uint64_t
-limit_of_reason(const struct thresholds *t, uint16_t changed)
-{
-	if ((changed & WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED)) != 0)
-		return t->plan == UINT64_MAX ? 0 : t->plan;
-	if ((changed & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0)
-		return t->limit == WEIR_NO_LIMIT ? 0 : t->limit;
-	return 0;
 }
 
 void
@@ -154,13 +285,13 @@ weir_partition_change_reasons(
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	int32_t current = p->carriers[card->carrier - 1].current.number;
-	if (card->cycle < current) {
+	if (card->cycle < current)
 		weir_partition_roll(p, slot, current, cause); /* comes back here with nothing to set */
-		card = weir_card_at(p, slot);
-	}
-	struct thresholds t = thresholds_of(p, card);
-	uint64_t gate;
-	uint16_t derived = derive(&t, weir_card_used(card), &gate);
+	struct weir_thresholds t = weir_card_thresholds(p, slot);
+	uint64_t gate, used = weir_card_metered(p, card);
+	uint16_t derived = derive(p, slot, &t, used, &gate);
+	uint64_t level = alert_levels(p, slot, &t, used, cause);
+	gate = add_saturating(level < gate ? level : gate, exempt_of(p, card)); /* the fold compares all usage */
 	uint16_t before = card->reasons;
 	uint16_t after = (uint16_t)((((before & ~DERIVED) | derived) | set) & ~clear);
 	if (card->gate != gate || before != after) {
@@ -168,8 +299,7 @@ weir_partition_change_reasons(
 		card->reasons = after;
 		weir_slab_dirty(&p->cards, slot);
 	}
-	if (before != after)
-		settle(p, slot, before, limit_of_reason(&t, before ^ after), cause);
+	settle(p, slot, before, &t, cause);
 }
 
 void
@@ -201,15 +331,6 @@ weir_partition_add_audit(
 	    .decided_us = p->now_us,
 	    .at_us = p->now_us,
 	    .usage_before = cause->usage_before,
-	    .usage_after = weir_card_used(card)};
+	    .usage_after = weir_card_metered(p, card)};
 	return audit;
-}
-
-const char *
-weir_reason_name(unsigned reason)
-{
-	static const char *const NAMES[WEIR_REASON_COUNT] = {"plan_exhausted", "usage_limit", "pool_exhausted",
-	    "pool_threshold", "pool_frozen", "plan_expired", "manual", "device_change", "id_verification", "violation",
-	    "abnormal"};
-	return reason < WEIR_REASON_COUNT ? NAMES[reason] : "none";
 }

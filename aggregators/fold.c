@@ -68,9 +68,36 @@ bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 	return bucket->loaded ? bucket : NULL;
 }
 
+/* What a record is to its card's life, lock and pool; true when thresholds and pool count it (LIFE-3). */
+static inline bool
+count_for_life(struct weir_partition *p, uint32_t slot, const struct weir_record *r, int32_t cycle, uint64_t up,
+    uint64_t down, const struct weir_cause *cause)
+{
+	bool exempt = weir_life_record(p, slot, r, up + down, cause) == WEIR_LIFE_EXEMPT;
+	weir_device_record(p, slot, r->imei14, cause);
+	uint32_t account = weir_life_at(p, slot)->account;
+	if (account != 0 && !exempt)
+		weir_account_count(p, account - 1, cycle, up, down, r->arrived_us);
+	return !exempt;
+}
+
+/* LIFE-3: counted, but to be compared with no threshold. */
+static void
+exempt_in_card(struct weir_partition *p, uint32_t slot, uint64_t bytes)
+{
+	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	uint16_t cycle = weir_card_at(p, slot)->cycle;
+	if (terms->exempt_cycle != cycle) {
+		terms->exempt_cycle = cycle;
+		terms->exempt_bytes = 0;
+	}
+	if (__builtin_add_overflow(terms->exempt_bytes, bytes, &terms->exempt_bytes))
+		terms->exempt_bytes = UINT64_MAX;
+}
+
 static inline void
 count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *card, const struct weir_record *r,
-    uint64_t up, uint64_t down, bool session)
+    uint64_t up, uint64_t down, bool session, bool metered)
 {
 	uint64_t before = weir_card_used(card);
 	if (__builtin_add_overflow(card->up, up, &card->up))
@@ -83,7 +110,9 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 	if (end_s > card->last_s)
 		card->last_s = end_s;
 	weir_slab_dirty(&p->cards, slot);
-	if (__builtin_expect(weir_card_used(card) >= card->gate, 0)) {
+	if (__builtin_expect(!metered, 0))
+		exempt_in_card(p, slot, up + down);
+	if (__builtin_expect(weir_card_used(card) >= card->gate || !metered, 0)) {
 		struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, before};
 		weir_partition_evaluate(p, slot, &cause);
 	}
@@ -176,11 +205,13 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	if (closed) {
 		p->stats.late++;
 		count_in_past(p, past, up, down, session);
+		(void)count_for_life(p, slot, r, cycle, up, down, &cause);
 		return;
 	}
 	if (__builtin_expect(cycle > card->cycle, 0))
 		weir_partition_roll(p, slot, cycle, &cause);
-	count_in_card(p, slot, card, r, up, down, session);
+	bool metered = count_for_life(p, slot, r, cycle, up, down, &cause);
+	count_in_card(p, slot, card, r, up, down, session, metered);
 }
 
 /* An unknown card registers itself when the settings say so (REC-7). */
@@ -249,6 +280,15 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 		__builtin_prefetch(weir_slab_at(&p->sessions, slot), 1, 3);
 }
 
+/* The card's account, once its life is in cache: hot pools are there anyway, many small ones are not. */
+static inline void
+prefetch_account(struct weir_partition *p, uint32_t slot)
+{
+	uint32_t account = slot == NO_SLOT ? 0 : weir_life_at(p, slot)->account;
+	if (account != 0)
+		__builtin_prefetch(weir_account_at(p, account - 1), 1, 3);
+}
+
 static void
 fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
 {
@@ -264,12 +304,16 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 		uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash[i]);
 		if (!weir_index_candidate(shard, hash[i], &pos, &slot[i]))
 			slot[i] = NO_SLOT;
-		else
+		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
+			__builtin_prefetch(weir_life_at(p, slot[i]), 0, 3);
+		}
 		prefetch_identity(p, r);
 	}
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		prefetch_session(p, &records[i]);
+		prefetch_account(p, slot[i]);
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
 		 */

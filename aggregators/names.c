@@ -106,6 +106,7 @@ weir_partition_define_carrier(struct weir_partition *p, const struct weir_ref_ca
 	carrier->known = true;
 	carrier->current = weir_zone_cycle(zone, ref->cycle_day, ref->named_after_end, p->now_us);
 	carrier->other = carrier->current;
+	weir_partition_scan_all(p); /* what it can enforce may be another (SUS-4) */
 	return WEIR_OK;
 }
 
@@ -115,9 +116,12 @@ weir_partition_define_plan(struct weir_partition *p, const struct weir_ref_plan 
 	uint32_t number = weir_partition_plan_number(p, ref->id);
 	if (number == UINT32_MAX)
 		return;
-	p->plans[number].ref = *ref;
-	p->plans[number].known = true;
-	p->plans[number].changed = true;
+	uint32_t ladder = ref->alerts[0] == '\0' ? UINT32_MAX : weir_ladder_number(p, ref->alerts);
+	struct weir_plan_entry *plan = &p->plans[number];
+	plan->ref = *ref;
+	plan->known = true;
+	plan->changed = true;
+	plan->alerts = (uint16_t)(ladder == UINT32_MAX ? 0 : ladder + 1);
 	p->scan_running = p->cards.used > 0;
 	p->scan_slot = 0;
 }
@@ -137,5 +141,7 @@ weir_partition_load_name(struct weir_partition *p, struct weir_slice name)
 	memcpy(id, name.data + 2, name.len - 2);
 	if (name.data[0] == 'c')
 		return add_carrier(p, id) != UINT32_MAX;
+	if (name.data[0] == 'l')
+		return weir_ladder_load_name(p, id);
 	return name.data[0] == 'p' && add_plan(p, id) != UINT32_MAX;
 }

@@ -15,8 +15,13 @@ weir_partition_new(const struct weir_partition_opts *opts)
 	weir_slab_init(&p->terms, sizeof(struct weir_terms_slot));
 	weir_slab_init(&p->enforcements, sizeof(struct weir_enforcement_slot));
 	weir_slab_init(&p->sessions, sizeof(struct weir_session_slot));
+	weir_slab_init(&p->lives, sizeof(struct weir_life_slot));
+	weir_slab_init(&p->accounts, sizeof(struct weir_account_slot));
+	weir_slab_init(&p->pools, sizeof(struct weir_pool_slot));
+	weir_slab_init(&p->shares, sizeof(struct weir_share_slot));
 	weir_marks_init(&p->marks);
 	weir_past_init(&p->past);
+	weir_past_init(&p->pool_past);
 	return p;
 }
 
@@ -29,20 +34,30 @@ weir_partition_free(struct weir_partition *p)
 	for (uint32_t i = 0; i < p->carrier_count; i++)
 		if (p->carriers[i].zone != NULL)
 			weir_zone_free(p->carriers[i].zone);
-	weir_slab_free(&p->cards);
-	weir_slab_free(&p->terms);
-	weir_slab_free(&p->enforcements);
-	weir_slab_free(&p->sessions);
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		weir_slab_free(weir_partition_slab(p, i));
 	weir_shards_free(&p->card_index);
 	weir_shards_free(&p->session_index);
+	weir_shards_free(&p->account_index);
+	weir_shards_free(&p->pool_index);
 	weir_marks_free(&p->marks);
 	weir_past_free(&p->past);
+	weir_past_free(&p->pool_past);
+	weir_timers_free(p);
+	weir_smart_free(p);
 	weir_buf_free(&p->new_names);
 	weir_buf_free(&p->new_references);
+	weir_buf_free(&p->tell_bytes);
 	weir_records_free(&p->parked);
 	weir_records_free(&p->rejects);
 	free(p->carriers);
 	free(p->plans);
+	free(p->ladders);
+	free(p->tells);
+	free(p->telling.v);
+	free(p->urgent.v);
+	free(p->pool_words.v);
+	free(p->walks.v);
 	free(p->new_cards.v);
 	free(p->intents_done.v);
 	free(p->wishes);
@@ -84,10 +99,14 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 	p->marks.fresh_from = stream / WEIR_HOUR_US - p->opts.dedupe_fresh_h;
 }
 
+/*
+ * CYC-4: only cards that hold a reason or a command have an enforcement slot, so a boundary costs time in proportion to
+ * them. All are evaluated, also those whose cycle goes on: after a load this brings desired states in line with what the
+ * carriers can do now.
+ */
 static void
 tick_boundary(struct weir_partition *p, uint32_t slots_max)
 {
-	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, 0};
 	for (uint32_t i = 0; i < slots_max && p->boundary_running; i++) {
 		if (p->boundary_slot >= p->enforcements.used) {
 			p->boundary_running = false;
@@ -96,56 +115,79 @@ tick_boundary(struct weir_partition *p, uint32_t slots_max)
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, p->boundary_slot++);
 		if (e->card == 0)
 			continue;
-		uint32_t slot = e->card - 1;
-		const struct weir_card_slot *card = weir_card_at(p, slot);
-		int32_t current = p->carriers[card->carrier - 1].current.number;
-		if (card->cycle < current) {
-			cause.usage_before = weir_card_used(card);
-			weir_partition_roll(p, slot, current, &cause);
-		}
+		struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, weir_card_used(weir_card_at(p, e->card - 1))};
+		weir_partition_evaluate(p, e->card - 1, &cause); /* rolls a card whose cycle is over */
 	}
+}
+
+void
+weir_partition_scan_all(struct weir_partition *p)
+{
+	p->scan_running = p->scan_all = p->cards.used > 0;
+	p->scan_slot = 0;
+}
+
+static void
+scan_end(struct weir_partition *p)
+{
+	p->scan_running = p->scan_all = false;
+	for (uint32_t k = 0; k < p->plan_count; k++)
+		p->plans[k].changed = false;
+}
+
+/* Cards that are still in a past cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's work. */
+static void
+scan_card(struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	if (weir_slab_is_filler(&p->cards, slot) || (!p->scan_all && (card->plan == 0 || !p->plans[card->plan - 1].changed)))
+		return;
+	if (card->plan != 0)
+		weir_life_term_known(p, slot);
+	if (card->cycle < p->carriers[card->carrier - 1].current.number)
+		return;
+	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, weir_card_used(card)};
+	weir_partition_evaluate(p, slot, &cause);
 }
 
 static void
 tick_scan(struct weir_partition *p, uint32_t slots_max)
 {
-	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, 0};
 	for (uint32_t i = 0; i < slots_max && p->scan_running; i++) {
-		if (p->scan_slot >= p->cards.used) {
-			p->scan_running = false;
-			for (uint32_t k = 0; k < p->plan_count; k++)
-				p->plans[k].changed = false;
-			break;
-		}
-		uint32_t slot = p->scan_slot++;
-		const struct weir_card_slot *card = weir_card_at(p, slot);
-		if (card->plan == 0 || !p->plans[card->plan - 1].changed)
-			continue;
-		cause.usage_before = weir_card_used(card);
-		weir_partition_evaluate(p, slot, &cause);
+		if (p->scan_slot >= p->cards.used)
+			scan_end(p);
+		else
+			scan_card(p, p->scan_slot++);
 	}
 }
 
 bool
 weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 {
+	bool more = weir_timers_run(p, slots_max);
 	tick_boundary(p, slots_max);
 	tick_scan(p, slots_max);
+	more |= weir_accounts_walk(p, slots_max);
+	more |= weir_pools_tick(p, slots_max);
 	weir_partition_session_sweep(p, slots_max / 16);
-	return p->boundary_running || p->scan_running;
+	return more || p->boundary_running || p->scan_running;
 }
 
 uint64_t
 weir_partition_bytes(const struct weir_partition *p)
 {
-	return sizeof(*p) + weir_slab_bytes(&p->cards) + weir_slab_bytes(&p->terms) + weir_slab_bytes(&p->enforcements) +
-	       weir_slab_bytes(&p->sessions) + weir_shards_bytes(&p->card_index) + weir_shards_bytes(&p->session_index) +
-	       weir_marks_bytes(&p->marks) + p->past.cap * sizeof(struct weir_past_entry);
+	uint64_t bytes = sizeof(*p) + weir_shards_bytes(&p->card_index) + weir_shards_bytes(&p->session_index) +
+			 weir_shards_bytes(&p->account_index) + weir_shards_bytes(&p->pool_index) +
+			 weir_marks_bytes(&p->marks) +
+			 (p->past.cap + p->pool_past.cap) * sizeof(struct weir_past_entry);
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
+	return bytes;
 }
 
 uint64_t
 weir_partition_unflushed(const struct weir_partition *p)
 {
-	return p->marks.pending * sizeof(uint64_t) + p->past.dirty * sizeof(struct weir_past_entry) +
+	return p->marks.pending * sizeof(uint64_t) + (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
 	       p->audit_count * sizeof(struct weir_audit);
 }

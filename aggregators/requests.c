@@ -1,0 +1,180 @@
+/*
+ * Requests on a card: what operators, and for flags upstream, ask for (SUS-1, SUS-2, SUS-5, SUS-6, LIFE-2, LIFE-5, LIFE-7).
+ *
+ * A request acts on the current cycle, so the card is brought into it first. Each leaves one entry in the audit, with what
+ * came of it in words; one that cannot be applied is a dead letter. Absolute, so that a repeated one changes nothing; the
+ * two increments, add-on and renewal, are told by their id.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "aggregators/partition_priv.h"
+
+void
+weir_partition_set_limit(struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore)
+{
+	struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
+	if (terms == NULL && limit == WEIR_NO_LIMIT && (!has_auto_restore || auto_restore))
+		return;
+	terms = weir_partition_terms(p, slot);
+	if (terms->limit != limit) {
+		terms->limit = limit;
+		terms->lifted_cycle = 0; /* SUS-1: lifted until the cycle ends or the limit is changed */
+		terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
+	}
+	if (has_auto_restore) {
+		terms->flags &= (uint8_t)~WEIR_TERMS_NO_AUTO_RESTORE;
+		terms->flags |= auto_restore ? 0 : WEIR_TERMS_NO_AUTO_RESTORE;
+	}
+}
+
+/*
+ * The cycle that an add-on is for is the one in which it was asked for, or the one that it names. A replay after the
+ * boundary finds it over, as the run before the crash left it.
+ */
+static enum weir_class
+addon_cycle(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, const struct weir_cause *cause,
+    int32_t *cycle_out, struct weir_error *err)
+{
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	int64_t asked_us = cause->arrived_us != 0 ? cause->arrived_us : p->now_us;
+	int32_t asked = weir_partition_cycle_of(&p->carriers[card->carrier - 1], asked_us);
+	char named[16];
+	*cycle_out = request->cycle >= 0 ? request->cycle : asked;
+	weir_cycle_format(*cycle_out, named);
+	if (*cycle_out < asked)
+		return weir_error_set(err, WEIR_POISON, "cycle %s is closed", named);
+	if (*cycle_out > asked && *cycle_out > card->cycle)
+		return weir_error_set(err, WEIR_POISON, "cycle %s has not begun", named);
+	return WEIR_OK;
+}
+
+static void
+add_on(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, int32_t cycle,
+    const char **reply_out)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	if (cycle != card->cycle) {
+		*reply_out = "its cycle has ended";
+		return;
+	}
+	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	if (terms->addon_cycle != card->cycle) {
+		terms->addon_cycle = card->cycle;
+		terms->addon_bytes = 0;
+		terms->addon_id = terms->addon_id_before[0] = terms->addon_id_before[1] = 0;
+	}
+	uint64_t id = request->id_hash;
+	if (id != 0 && (id == terms->addon_id || id == terms->addon_id_before[0] || id == terms->addon_id_before[1])) {
+		*reply_out = "repeated id: already applied";
+		return;
+	}
+	if (__builtin_add_overflow(terms->addon_bytes, request->bytes, &terms->addon_bytes))
+		terms->addon_bytes = UINT64_MAX;
+	if (id == 0)
+		return;
+	terms->addon_id_before[1] = terms->addon_id_before[0];
+	terms->addon_id_before[0] = terms->addon_id;
+	terms->addon_id = id;
+}
+
+/*
+ * SUS-1: clears manual and usage_limit, and keeps the limit lifted until the cycle ends or the limit is changed. Lifted
+ * whether or not it was reached: a replay may see the request before the record that reached it, and must end in the same
+ * state. All other reasons stay: what upstream or the carrier says is theirs to take back.
+ */
+static void
+resume(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
+{
+	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	terms->lifted_cycle = weir_card_at(p, slot)->cycle;
+	terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
+	weir_partition_change_reasons(p, slot, 0, WEIR_REASON_BIT(WEIR_REASON_MANUAL), cause);
+}
+
+/* SUS-1: the reply says which reasons remain. */
+static void
+print_remaining(char *out, size_t size, uint16_t reasons, uint16_t enforced)
+{
+	size_t n = (size_t)snprintf(out, size, "%s",
+	    enforced != 0 ? "still suspended: other reasons remain:" : "other reasons remain, none enforced:");
+	for (unsigned i = 0; i < WEIR_REASON_COUNT && n < size; i++)
+		if ((reasons & WEIR_REASON_BIT(i)) != 0)
+			n += (size_t)snprintf(out + n, size - n, " %s", weir_reason_name(i));
+}
+
+static void
+audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, const char *reply,
+    uint16_t before, const struct weir_cause *cause)
+{
+	struct weir_audit *audit = weir_partition_add_audit(p, slot, WEIR_AUDIT_REQUEST, cause);
+	audit->reasons_before = before;
+	audit->action = weir_partition_enforced(p, slot) != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
+	audit->limit = request->bytes == WEIR_NO_LIMIT ? 0 : request->bytes;
+	(void)snprintf(
+	    audit->text, sizeof(audit->text), "%.11s %.32s: %.143s", weir_action_name(request->action), request->id, reply);
+}
+
+static enum weir_class
+carry_out(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, const struct weir_cause *cause,
+    const char **reply_out, struct weir_error *err)
+{
+	uint16_t manual = WEIR_REASON_BIT(WEIR_REASON_MANUAL), flag;
+	int32_t cycle;
+	switch (request->action) {
+	case WEIR_ACTION_SUSPEND:
+		weir_partition_change_reasons(p, slot, manual, 0, cause);
+		return WEIR_OK;
+	case WEIR_ACTION_RESUME:
+		resume(p, slot, cause);
+		return WEIR_OK;
+	case WEIR_ACTION_LIMIT:
+		weir_partition_set_limit(p, slot, request->bytes, request->has_auto_restore, request->auto_restore);
+		weir_partition_evaluate(p, slot, cause);
+		return WEIR_OK;
+	case WEIR_ACTION_ADDON:
+		if (addon_cycle(p, slot, request, cause, &cycle, err) != WEIR_OK)
+			return WEIR_POISON;
+		add_on(p, slot, request, cycle, reply_out);
+		weir_partition_evaluate(p, slot, cause);
+		return WEIR_OK;
+	case WEIR_ACTION_FLAG:
+		flag = WEIR_REASON_BIT(request->reason);
+		weir_partition_change_reasons(p, slot, request->set ? flag : 0, request->set ? 0 : flag, cause);
+		return WEIR_OK;
+	case WEIR_ACTION_REBIND:
+		return weir_device_rebind(p, slot, cause, reply_out, err);
+	case WEIR_ACTION_ACTIVATE:
+	case WEIR_ACTION_DEACTIVATE:
+	case WEIR_ACTION_CANCEL:
+	case WEIR_ACTION_RENEW:
+	case WEIR_ACTION_RESET:
+		return weir_life_request(p, slot, request, cause, reply_out, err);
+	default:
+		return weir_error_set(err, WEIR_POISON, "%s is for pools", weir_action_name(request->action));
+	}
+}
+
+enum weir_class
+weir_partition_request(
+    struct weir_partition *p, const struct weir_ref_request *request, struct weir_cause cause, struct weir_error *err)
+{
+	uint32_t slot;
+	const struct weir_card_slot *card = weir_partition_find(p, request->iccid, &slot);
+	if (card == NULL)
+		return weir_error_set(err, WEIR_POISON, "no such card");
+	weir_partition_evaluate(p, slot, &cause);
+	cause.usage_before = weir_card_used(card);
+	uint16_t before = card->reasons;
+	char remaining[144];
+	const char *reply = "done";
+	enum weir_class class = carry_out(p, slot, request, &cause, &reply, err);
+	if (class != WEIR_OK)
+		return class;
+	if (request->action == WEIR_ACTION_RESUME && card->reasons != 0) {
+		print_remaining(remaining, sizeof(remaining), card->reasons, weir_partition_enforced(p, slot));
+		reply = remaining;
+	}
+	audit_request(p, slot, request, reply, before, &cause);
+	return WEIR_OK;
+}
