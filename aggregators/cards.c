@@ -33,6 +33,8 @@ weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint3
 	weir_shard_insert(weir_shards_of(&p->card_index, hash), weir_index_entry(hash, slot));
 	weir_u64_list_push(&p->new_cards, (uint64_t)weir_iccid_tag(iccid) << 32 | slot);
 	p->stats.cards_made++;
+	if (p->families != NULL)
+		weir_smart_card_made(p, iccid);
 	return slot;
 }
 

@@ -27,6 +27,8 @@ weir_partition_load_reference(struct weir_partition *p, struct weir_slice json)
 {
 	struct weir_reference reference;
 	struct weir_error err;
+	if (weir_guard_load(p, json) || weir_smart_load(p, json)) /* weir's own, no message */
+		return true;
 	if (weir_reference_parse(json, &reference, &err) != WEIR_OK)
 		return false;
 	switch (reference.type) {
@@ -93,24 +95,15 @@ index_cards(struct weir_partition *p)
 	return true;
 }
 
-/* Number for number with the cards; a card that the life slot puts in an account must find it there. */
+/* Number for number with the cards; their place in lists is the accounts' to check. */
 static bool
-check_lives(struct weir_partition *p)
+take_lives(struct weir_partition *p)
 {
 	if (p->lives.used != p->cards.used)
 		return false;
-	for (uint32_t slot = 0; slot < p->lives.used; slot++) {
-		if (weir_slab_is_filler(&p->cards, slot))
-			continue;
-		const struct weir_life_slot *life = weir_life_at(p, slot);
-		if (life->account > p->accounts.used || life->next > p->lives.used || life->prev > p->lives.used)
-			return false;
-		if (life->account == 0 ? life->next != 0 || life->prev != 0
-				       : weir_account_at(p, life->account - 1)->pool[0] == '\0')
-			return false;
-		if (life->due_s != 0)
+	for (uint32_t slot = 0; slot < p->lives.used; slot++)
+		if (!weir_slab_is_filler(&p->cards, slot) && weir_life_at(p, slot)->due_s != 0)
 			weir_timers_touch(p, slot);
-	}
 	return true;
 }
 
@@ -203,16 +196,14 @@ bool
 weir_partition_load_finish(struct weir_partition *p)
 {
 	ship_carriers(p);
-	if (!index_cards(p) || !check_terms(p) || !check_enforcements(p) || !index_sessions(p) || !check_lives(p) ||
+	if (!index_cards(p) || !check_terms(p) || !check_enforcements(p) || !index_sessions(p) || !take_lives(p) ||
 	    !weir_accounts_load(p) || !weir_pools_load(p))
 		return false;
 	take_intents(p);
-	/* Cards were evaluated against these plans when they were stored. */
 	for (uint32_t i = 0; i < p->plan_count; i++)
 		p->plans[i].changed = false;
-	/* A scan may have been under way when the pages were stored: all are looked at once. */
-	p->scan_running = p->scan_all = p->cards.used > 0;
-	p->scan_slot = 0;
+	/* A scan may have been under way when the pages were stored: all cards are looked at once. */
+	weir_partition_scan_all(p);
 	/* A boundary may have passed since: look once at all that are suspended. */
 	p->boundary_running = p->enforcements.used > 0;
 	p->boundary_slot = 0;

@@ -1,13 +1,14 @@
 /*
- * A partition's whole state and the pure functions over it: the core of the card stage.
+ * A partition's whole state and the pure functions over it: the core of both stages, cards and pools.
  *
  * (state, records, time) -> (state, effects). No I/O, no clock, no randomness, no thread: time is set by the owner before
  * each batch, what must be fetched is asked for in `wishes`, what must be told to others lies in `offers`, `audits` and
  * `rejects` until the owner has taken it. The same code runs in the lane, under the simulator and in the benchmarks.
  *
- * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS-1, SUS-2 (evaluate.c),
- * requests and reference data (control.c), commands' state (enforce.c), pages and marks to bytes (encode.c), and back
- * (load.c).
+ * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS (evaluate.c), LIFE
+ * (life.c, timers.c), SUS-5 (device.c), reference data (control.c) and operators' requests (requests.c), POOL on the cards'
+ * side (accounts.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (enforce.c), pages and
+ * marks to bytes (encode.c), and back (load.c). docs/pools.md and docs/life.md are the designs.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
@@ -31,6 +32,14 @@ struct weir_partition_opts {
 	uint32_t parked_max;
 	bool auto_register;
 	const char *auto_register_carrier; /* borrowed */
+	uint32_t partitions;               /* of the topics: pools' slack is shared by that many */
+	uint64_t epoch;                    /* of this ownership: orders partials and words */
+	uint64_t slack_floor_bytes;
+	uint32_t pool_tick_ms;
+	uint32_t
+	    guard_percent; /* CMD-5: share of the partition's cards suspended in guard_window_s that trips; 0 = no guard */
+	uint32_t guard_cards_min; /* fewer never trip */
+	uint32_t guard_window_s;
 };
 
 /* A carrier as this partition knows it, with the current cycle's window. */
@@ -45,7 +54,14 @@ struct weir_carrier_entry {
 struct weir_plan_entry {
 	struct weir_ref_plan ref;
 	bool known;
-	bool changed; /* its cards wait for the re-evaluation scan */
+	bool changed;    /* its cards wait for the re-evaluation scan */
+	uint16_t alerts; /* number of its cards' ladder + 1; 0 = default */
+};
+
+/* A ladder of alerts (ALR-1) by number; number 0 is "default" (ALR-2). */
+struct weir_ladder_entry {
+	struct weir_ref_alerts ref;
+	bool known;
 };
 
 enum weir_audit_event {
@@ -73,7 +89,24 @@ struct weir_audit {
 	int64_t record_us, decided_us, sent_us, confirmed_us, at_us;
 	uint64_t limit, usage_before, usage_after, overshoot;
 	char ticket[48];
-	char text[128]; /* request's action and reply, or the carrier's words */
+	char text[192]; /* request's action and reply, or the carrier's words */
+	/*
+	 * Of a pool, not of a card: iccid is zero and slot UINT32_MAX (its history is in `jp:<pool>`; the key is the pool's id),
+	 * usage is the pool's of `cycle`, event is decided or request. Empty for a card's, where cycle is not set.
+	 */
+	char pool[WEIR_ID_MAX];
+	uint16_t cycle;
+};
+
+/* What is told to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
+enum weir_tell_topic { WEIR_TELL_PARTIALS, WEIR_TELL_CARDS, WEIR_TELL_ALERTS };
+#define WEIR_TELL_BY_KEY UINT32_MAX
+struct weir_tell {
+	uint8_t topic;      /* enum weir_tell_topic */
+	uint32_t partition; /* WEIR_TELL_BY_KEY: by the key, as records are */
+	uint32_t at;        /* key, then value, in weir_partition.tell_bytes */
+	uint16_t key_len;
+	uint32_t value_len;
 };
 
 /* What made something happen: coordinates of the record or request. */
@@ -95,11 +128,15 @@ struct weir_wish {
 struct weir_partition_stats {
 	uint64_t records, counted, duplicates, stale, late, parked, up, down, cards_made;
 	uint64_t suspends, resumes, decisions, gaps_lost;
+	uint64_t activations, expiries, alerts, unsupported, partials_told, words_told, words_taken, partials_taken, walked;
+	uint64_t guarded; /* suspends held back by a tripped guard */
+	uint64_t unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
 #define WEIR_CARRIER_NUMBERS 255
 #define WEIR_PARTITION_MAGIC 0x57504152u
+#define WEIR_GUARD_SLICES 16
 
 struct weir_partition {
 	uint32_t magic;
@@ -110,15 +147,21 @@ struct weir_partition {
 	int64_t future_us;      /* records after this are in the future (REC-7); derived */
 
 	struct weir_slab cards, terms, enforcements, sessions;
+	struct weir_slab lives; /* by the card's slot number */
+	struct weir_slab accounts, pools, shares;
 	struct weir_shards card_index;
 	struct weir_shards session_index;
+	struct weir_shards account_index, pool_index; /* by hash of the id */
 	struct weir_marks marks;
 	struct weir_past past;
+	struct weir_past pool_past; /* by pool slot */
 
 	struct weir_carrier_entry *carriers; /* by number */
 	uint32_t carrier_count;
 	struct weir_plan_entry *plans; /* by number */
 	uint32_t plan_count;
+	struct weir_ladder_entry *ladders; /* by number */
+	uint32_t ladder_count;
 	struct weir_buf new_names; /* names given since the last flush: lines "c:cm\n", "p:x\n" */
 	uint32_t new_name_count;
 	struct weir_buf new_references; /* field\0json\0 pairs to store */
@@ -134,13 +177,44 @@ struct weir_partition {
 	uint32_t audit_count, audit_cap;
 	struct weir_records rejects; /* for the dead-letter topic; raw bytes are with the batch */
 
-	uint32_t scan_slot; /* re-evaluation of cards after a plan changed: next slot */
+	struct weir_tell *tells;
+	uint32_t tell_count, tell_cap;
+	struct weir_buf tell_bytes;
+
+	struct weir_u64_list telling;    /* accounts with something untold (slots) */
+	struct weir_u64_list urgent;     /* those of them that are told with the round */
+	struct weir_u64_list pool_words; /* pools with a word due (slots) */
+	struct weir_u64_list walks;      /* accounts whose members are to be looked at (slots), the first is being walked */
+	uint32_t walks_head;             /* how many of `walks` are done */
+	int64_t told_us;                 /* last tick of partials, clock */
+	struct {                         /* look at every pool: boundaries, arrears, retention */
+		bool running;
+		uint32_t next;  /* slot */
+		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
+	} pool_scan;
+	struct weir_families *families; /* smart.c: smart cards' children */
+	bool cards_settled;              /* the card stage has caught up: partials are settled ones */
+	bool pools_settled;              /* the pool stage has: words are told */
+	struct weir_timers *timers;      /* timers.c: cards' events that are near */
+	struct {
+		bool tripped;
+		int64_t slice;                       /* newest slice of time that is counted (guard.c) */
+		uint32_t suspends[WEIR_GUARD_SLICES]; /* by slice, modulo */
+	} guard;
+
+	uint32_t scan_slot; /* re-evaluation of cards after a plan, a carrier or a ladder changed: next slot */
 	bool scan_running;
+	bool scan_all; /* all cards, not only those of changed plans */
 	uint32_t boundary_slot; /* enforcement slots left to look at after a cycle ended */
 	bool boundary_running;
 	uint32_t session_sweep; /* next session slot to look at for expiry */
 	struct weir_partition_stats stats;
 };
+
+/* Slabs by number, as pages and the header name them; letters of their keys. */
+enum { WEIR_SLABS = 8 };
+#define WEIR_SLAB_LETTERS "cteslaqh" /* cards terms enforcements sessions lives accounts pools (q) shares (h) */
+struct weir_slab *weir_partition_slab(struct weir_partition *partition, uint32_t number);
 
 struct weir_partition *weir_partition_new(const struct weir_partition_opts *opts);
 void weir_partition_free(struct weir_partition *partition);
@@ -158,7 +232,28 @@ void weir_partition_fold(struct weir_partition *partition, const struct weir_rec
 enum weir_class weir_partition_apply(struct weir_partition *partition, const struct weir_reference *reference,
     struct weir_slice json, const struct weir_cause *cause, struct weir_error *err);
 
-/* Bounded background work (cycle boundary, plan scan, session expiry); true when more is due. */
+/*
+ * Takes one message of weir.partials: arrived_us its Kafka time. POISON with err for bytes that are no partial. Afterwards,
+ * with the round's others, weir_partition_tell.
+ */
+enum weir_class weir_partition_partial(
+    struct weir_partition *partition, struct weir_slice value, int64_t arrived_us, struct weir_error *err);
+
+/* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is told.
+ */
+void weir_partition_settled(struct weir_partition *partition, bool cards, bool pools);
+
+/* End of a round: partials and words that are due become `tells`. Call after folding and ticking, before taking effects. */
+void weir_partition_tell(struct weir_partition *partition);
+
+/*
+ * May the card's desired state be sent? False while its guard is tripped and it would be suspended (CMD-5), and for states
+ * that take no commands (LIFE-6). The owner asks for each offer.
+ */
+bool weir_partition_may_send(struct weir_partition *partition, uint32_t card_slot);
+
+/* Bounded background work (timers, cycle boundary, walks over pools' members, plan scan, session expiry); true when more is
+ * due. */
 bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
 
 /* Answers of wishes; when all that were asked for are in, call weir_partition_unpark. */
@@ -183,6 +278,12 @@ struct weir_enforcement_slot *weir_partition_enforcement(const struct weir_parti
 const char *weir_partition_carrier_name(const struct weir_partition *partition, uint32_t number_plus_1);
 struct weir_card_slot *weir_partition_find(
     const struct weir_partition *partition, struct weir_iccid iccid, uint32_t *slot_out);
+/* A pool that this partition owns, or its account here; NULL if there is none. */
+struct weir_pool_slot *weir_partition_find_pool(const struct weir_partition *partition, const char *id, uint32_t *slot_out);
+struct weir_account_slot *weir_partition_find_account(
+    const struct weir_partition *partition, const char *id, uint32_t *slot_out);
+/* Reasons that the carrier enforces on the card (SUS-4): the desired state is suspended exactly while there is one. */
+uint16_t weir_partition_enforced(const struct weir_partition *partition, uint32_t card_slot);
 static inline uint64_t
 weir_card_used(const struct weir_card_slot *card)
 {
@@ -199,7 +300,9 @@ struct weir_writer {
 	void *ctx;
 	void (*page)(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len);
 	void (*range)(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
-	void (*past)(void *ctx, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
+	/* letter: 'y' cards', 'z' pools' past cycles */
+	void (*past)(
+	    void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
 	uint8_t *(*marks)(
 	    void *ctx, int64_t hour, uint32_t bucket, uint32_t len);     /* append: returns where to write len bytes */
 	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len); /* append */
@@ -215,7 +318,7 @@ struct weir_writer {
 void weir_partition_encode(struct weir_partition *partition, const struct weir_writer *writer, uint32_t sparse_slots);
 
 /* Loading (before any fold): in this order; false = the stored bytes are not valid. */
-void weir_partition_load_sizes(struct weir_partition *partition, const uint32_t slots[4], int64_t stream_time_us);
+void weir_partition_load_sizes(struct weir_partition *partition, const uint32_t slots[WEIR_SLABS], int64_t stream_time_us);
 bool weir_partition_load_name(struct weir_partition *partition, struct weir_slice name);
 bool weir_partition_load_reference(struct weir_partition *partition, struct weir_slice json);
 bool weir_partition_load_page(struct weir_partition *partition, uint32_t slab, uint32_t page, struct weir_slice bytes);

@@ -16,6 +16,43 @@ weir_terms_of(const struct weir_partition *p, const struct weir_card_slot *card)
 	return card->terms == 0 ? NULL : weir_slab_at(&p->terms, card->terms - 1);
 }
 
+static inline struct weir_life_slot *
+weir_life_at(const struct weir_partition *p, uint32_t card_slot)
+{
+	return weir_slab_at(&p->lives, card_slot);
+}
+
+static inline struct weir_account_slot *
+weir_account_at(const struct weir_partition *p, uint32_t slot)
+{
+	return weir_slab_at(&p->accounts, slot);
+}
+
+/* The card's account, or NULL when it is in no pool. */
+static inline struct weir_account_slot *
+weir_account_of(const struct weir_partition *p, uint32_t card_slot)
+{
+	uint32_t account = weir_life_at(p, card_slot)->account;
+	return account == 0 ? NULL : weir_account_at(p, account - 1);
+}
+
+static inline unsigned
+weir_card_status_of(const struct weir_card_slot *card)
+{
+	return card->flags & WEIR_CARD_STATUS_MASK;
+}
+
+/* Does it count as an activated member (POOL-2): in use, suspended or not, and not expired. */
+static inline bool
+weir_card_is_activated(const struct weir_card_slot *card)
+{
+	unsigned status = weir_card_status_of(card);
+	return (status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED) && (card->flags & WEIR_CARD_EXPIRED) == 0;
+}
+
+/* partition.c: all cards are to be evaluated anew, a bounded number a tick. */
+void weir_partition_scan_all(struct weir_partition *p);
+
 /* names.c: numbers of carriers and plans; new ones get the next number. UINT32_MAX when there is no room. */
 uint32_t weir_partition_carrier_number(struct weir_partition *p, const char *id);
 uint32_t weir_partition_plan_number(struct weir_partition *p, const char *id);
@@ -44,11 +81,196 @@ void weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle,
 
 /* evaluate.c: brings reasons, desired state and gate in line with the card's usage and terms (SUS-2). */
 void weir_partition_evaluate(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause);
+/* LIFE-6: a deactivated or cancelled card takes no command. */
+static inline bool
+weir_card_may_command(const struct weir_card_slot *card)
+{
+	return weir_card_status_of(card) < WEIR_STATUS_DEACTIVATED;
+}
 /* Gives the card's enforcement slot back when it holds nothing more to do or to know. */
 void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
-/* Sets and clears reasons that are not derived from usage, then evaluates. */
+/* Sets and clears reasons that are not derived, then evaluates. */
 void weir_partition_change_reasons(
     struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause);
+
+/* evaluate.c: usage that thresholds are compared with: the cycle's, less exempted test traffic (LIFE-3). */
+uint64_t weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card);
+/* The card's thresholds now; UINT64_MAX = none. */
+struct weir_thresholds {
+	uint64_t plan;  /* single plan's allowance and add-ons */
+	uint64_t limit; /* usage limit in force */
+	bool limit_held;
+};
+struct weir_thresholds weir_card_thresholds(const struct weir_partition *p, uint32_t slot);
+
+/* life.c: LIFE-1 to LIFE-7. Every change of status or expiry goes through here: it keeps accounts, timers and reasons in
+ * line. */
+/* Before a record's usage is counted: what its card's status makes of it. */
+enum weir_life_answer { WEIR_LIFE_COUNT, WEIR_LIFE_EXEMPT /* counted, but by no threshold and no pool */ };
+enum weir_life_answer weir_life_record_slow(
+    struct weir_partition *p, uint32_t slot, const struct weir_record *r, uint64_t bytes, const struct weir_cause *cause);
+static inline enum weir_life_answer
+weir_life_record(
+    struct weir_partition *p, uint32_t slot, const struct weir_record *r, uint64_t bytes, const struct weir_cause *cause)
+{
+	if (__builtin_expect(weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE, 0))
+		return weir_life_record_slow(p, slot, r, bytes, cause);
+	return WEIR_LIFE_COUNT;
+}
+/* Does its life let the card (NULL = a new one) take what the message says? POISON for what LIFE-7 forbids. */
+enum weir_class weir_life_admits(
+    const struct weir_card_slot *card, const struct weir_ref_card *ref, struct weir_error *err);
+/* From reference data that was admitted: status, since, activated, expires as given. Evaluation is the caller's. */
+void weir_life_apply(
+    struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, const struct weir_cause *cause);
+/* The card has got another plan: expiry by activation and the new term. Evaluation is the caller's. */
+void weir_life_plan_changed(struct weir_partition *p, uint32_t slot);
+/* The card's plan may have been defined since the card was activated: it then gets its expiry. Likewise. */
+void weir_life_term_known(struct weir_partition *p, uint32_t slot);
+/* Activation without traffic, deactivation, cancellation, renewal, network reset; *reply_out: words for the audit. */
+enum weir_class weir_life_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request,
+    const struct weir_cause *cause, const char **reply_out, struct weir_error *err);
+/* What the card's timer stands for has come. */
+void weir_life_due(struct weir_partition *p, uint32_t slot);
+
+/* timers.c: cards' next events by due_s of their life slots. */
+void weir_timers_free(struct weir_partition *p);
+/* The card's due_s has changed (or was loaded). */
+void weir_timers_touch(struct weir_partition *p, uint32_t slot);
+/* Runs at most max events that are due and goes on with the scan; true when more is due. */
+bool weir_timers_run(struct weir_partition *p, uint32_t max);
+
+/* device.c: SUS-5. For a record that carries an IMEI. */
+void weir_device_record_slow(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause);
+static inline void
+weir_device_record(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause)
+{
+	if (imei14 != 0 && __builtin_expect(weir_life_imei(weir_life_at(p, slot)) != imei14, 0))
+		weir_device_record_slow(p, slot, imei14, cause);
+}
+/* Reference data says which device it is; 0 = none, the next record binds. Clears device_change if that is another one. */
+void weir_device_bind(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause);
+enum weir_class weir_device_rebind(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause,
+    const char **reply_out, struct weir_error *err);
+
+static inline uint64_t
+weir_add_saturating(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* accounts.c: pools on the cards' side (docs/pools.md). */
+uint64_t weir_pool_hash(const char *id);
+/* The pool's account, made when there is none. */
+uint32_t weir_account_get(struct weir_partition *p, const char *pool);
+/* POOL-1: may a card of this carrier and plan (numbers + 1) be a member? POISON with err when the pool's word says no. */
+enum weir_class weir_account_admits(
+    const struct weir_partition *p, const char *pool, uint8_t carrier, uint16_t plan, struct weir_error *err);
+/*
+ * Membership, activation or both have changed from what the card's account holds: pool "" = none; the same pool again
+ * brings activation alone in line. What the card was counted as is remembered in its flags, so that order does not matter.
+ * Evaluation is the caller's.
+ */
+void weir_account_move(struct weir_partition *p, uint32_t card_slot, const char *pool);
+/* The card's being an activated member has changed to `active`. */
+void weir_account_activity(struct weir_partition *p, uint32_t card_slot, bool active);
+/* Usage of a record that was counted (POOL-3). */
+void weir_account_count_slow(
+    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, int64_t arrived_us);
+void weir_account_changed(struct weir_partition *p, uint32_t account, bool urgent);
+static inline void
+weir_account_count(
+    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, int64_t arrived_us)
+{
+	struct weir_account_slot *a = weir_account_at(p, account);
+	if (__builtin_expect(cycle != a->cycle, 0)) {
+		weir_account_count_slow(p, account, cycle, up, down, arrived_us);
+		return;
+	}
+	a->up = weir_add_saturating(a->up, up);
+	a->down = weir_add_saturating(a->down, down);
+	a->records++;
+	a->crossed_us = arrived_us;
+	weir_slab_dirty(&p->accounts, account);
+	bool urgent = weir_add_saturating(a->up, a->down) - a->told_used >= a->slack || a->told_cycle != cycle;
+	if (__builtin_expect((a->flags & WEIR_ACCOUNT_QUEUED) == 0 || (urgent && (a->flags & WEIR_ACCOUNT_URGENT) == 0), 0))
+		weir_account_changed(p, account, urgent);
+}
+/* Reasons that the card's pool gives it now; what was met and by whose record is in its account: cut_limit, cut_used, cut_us. */
+uint16_t weir_account_reasons(const struct weir_partition *p, uint32_t card_slot);
+enum weir_class weir_account_word(struct weir_partition *p, const struct weir_ref_pool_state *word, struct weir_error *err);
+/* Looks at most at max members of accounts whose word has changed; true when more are due. */
+bool weir_accounts_walk(struct weir_partition *p, uint32_t max);
+/* Partials that are due. all: of every account that has ever told, changed or not (the stage has just settled). */
+void weir_accounts_tell(struct weir_partition *p, bool all);
+/* Loading: index, lists of members checked, walks begun again. False when slots contradict each other. */
+bool weir_accounts_load(struct weir_partition *p);
+
+/* pools.c: pools on their own side. */
+enum weir_class weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, struct weir_error *err);
+enum weir_class weir_pool_request(struct weir_partition *p, const struct weir_ref_request *request,
+    const struct weir_cause *cause, struct weir_error *err);
+/* A plan (by number) was defined anew: pools of it are judged anew. */
+void weir_pools_plan_changed(struct weir_partition *p, uint32_t plan_number);
+/* The pool stage has settled: every pool goes by the clock from now, and tells its word. */
+void weir_pools_settle(struct weir_partition *p);
+/* Boundaries, arrears and retention by the clock; bounded; true when more is due. */
+bool weir_pools_tick(struct weir_partition *p, uint32_t max);
+void weir_pools_tell(struct weir_partition *p);
+bool weir_pools_load(struct weir_partition *p);
+
+/* smart.c: POOL-8. */
+enum weir_class weir_smart_parent(
+    struct weir_partition *p, uint32_t slot, struct weir_iccid parent, struct weir_error *err);
+enum weir_class weir_smart_child(struct weir_partition *p, const struct weir_ref_child *child, struct weir_error *err);
+/* Loading: takes a `children` line of the reference data; false when it is none. */
+bool weir_smart_load(struct weir_partition *p, struct weir_slice json);
+void weir_smart_free(struct weir_partition *p);
+/* A card was made: its sub-cards may have been told before it. */
+void weir_smart_card_made(struct weir_partition *p, struct weir_iccid iccid);
+
+/* ladders.c: ALR-1, ALR-2. */
+/* The ladder's number, given when new; 0 = "default". A name of kind `l` (docs/formats.md). UINT32_MAX: no room. */
+uint32_t weir_ladder_number(struct weir_partition *p, const char *id);
+/* Loading: the next ladder's name, in order; false when there is no room. */
+bool weir_ladder_load_name(struct weir_partition *p, const char *id);
+void weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref);
+/*
+ * Which levels `used` has reached, a bit each (for a step: how many steps), where percent is of `base` (0 = only byte levels
+ * hold), and the usage at which the next one is due (UINT64_MAX = none).
+ */
+uint16_t weir_ladder_reached(
+    const struct weir_partition *p, uint16_t ladder_plus_1, uint64_t base, uint64_t used, uint64_t *next_out);
+/* One alert for all levels that `used` reaches and *reached_io does not hold yet, told under `key` (the card's ICCID or the
+ * pool's id; scope "card" or "pool"); true when there was one. */
+bool weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, uint16_t ladder_plus_1, uint64_t base,
+    uint64_t used, int32_t cycle, uint16_t *reached_io, const struct weir_cause *cause);
+
+/* tells.c: what goes to Kafka. fmt makes the value. */
+void weir_partition_tell_bytes(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key,
+    const void *value, uint32_t len);
+void weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* An id as it stands in JSON: backslashes escaped; an id holds nothing else that needs it. */
+#define WEIR_JSON_ID_MAX (2 * WEIR_ID_MAX)
+void weir_json_id(const char *id, char out[WEIR_JSON_ID_MAX]);
+
+/* guard.c: CMD-5. */
+void weir_guard_suspend(struct weir_partition *p); /* a suspend was decided */
+void weir_guard_release(struct weir_partition *p);
+/* Loading: takes the guard's line of the reference data (`guard:`); false when it is none. */
+bool weir_guard_load(struct weir_partition *p, struct weir_slice json);
+
+/* requests.c: an operator's or upstream's request on a card (SUS-1, SUS-2, SUS-5, SUS-6, LIFE). */
+enum weir_class weir_partition_request(struct weir_partition *p, const struct weir_ref_request *request,
+    struct weir_cause cause, struct weir_error *err);
+/* The card's own usage limit, WEIR_NO_LIMIT = none. Evaluation is the caller's. */
+void weir_partition_set_limit(
+    struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore);
+
+/* control.c: keeps a reference's JSON in the partition's hash under "kind:id". */
+void weir_partition_remember(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json);
 
 /* sessions.c: REC-2 and sequence dedupe. */
 enum weir_session_answer { WEIR_SESSION_COUNT, WEIR_SESSION_SEEN, WEIR_SESSION_STALE, WEIR_SESSION_TOO_LATE };

@@ -12,28 +12,11 @@
 #include <stdint.h>
 
 #include "config/base/iccid.h"
+#include "config/reference/reference.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "slots are stored as they lie in memory: little-endian machines only"
 #endif
-
-/* Reasons to be cut off (SUS): bit numbers of weir_card_slot.reasons. */
-enum weir_reason {
-	WEIR_REASON_PLAN_EXHAUSTED = 0,
-	WEIR_REASON_USAGE_LIMIT,
-	WEIR_REASON_POOL_EXHAUSTED,
-	WEIR_REASON_POOL_THRESHOLD,
-	WEIR_REASON_POOL_FROZEN,
-	WEIR_REASON_PLAN_EXPIRED,
-	WEIR_REASON_MANUAL,
-	WEIR_REASON_DEVICE_CHANGE,
-	WEIR_REASON_ID_VERIFICATION,
-	WEIR_REASON_VIOLATION,
-	WEIR_REASON_ABNORMAL,
-	WEIR_REASON_COUNT,
-	WEIR_REASON_NONE = 255
-};
-#define WEIR_REASON_BIT(reason) ((uint16_t)(1u << (reason)))
 
 struct weir_card_slot {
 	struct weir_iccid iccid;
@@ -47,7 +30,7 @@ struct weir_card_slot {
 	uint16_t reasons;
 	uint16_t plan;   /* plan number + 1 */
 	uint8_t carrier; /* carrier number + 1 */
-	uint8_t flags;   /* bits 0-2 enum weir_card_status; bit 3 auto-registered */
+	uint8_t flags;   /* bits 0-2 enum weir_card_status, then WEIR_CARD_… */
 	uint32_t terms;  /* terms slot + 1 */
 };
 _Static_assert(sizeof(struct weir_card_slot) == 64, "one cache line");
@@ -57,6 +40,40 @@ _Static_assert(offsetof(struct weir_card_slot, terms) == 60, "as documented");
 
 #define WEIR_CARD_STATUS_MASK 7u
 #define WEIR_CARD_AUTO_REGISTERED 8u
+#define WEIR_CARD_EXPIRED 16u      /* expiry has passed: plan_expired, and not an activated member (POOL-2) */
+#define WEIR_CARD_HAS_CHILDREN 32u /* a smart card (POOL-8) */
+#define WEIR_CARD_HAS_PARENT 64u
+#define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its account's `active` */
+
+/*
+ * A card's life and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it and the
+ * fold can prefetch it beside the card.
+ */
+struct weir_life_slot {
+	uint32_t account; /* pool's account + 1; 0 = in no pool */
+	uint32_t next;    /* member of the same account, card slot + 1 */
+	uint32_t prev;
+	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/life.md) */
+	union {
+		struct {
+			uint32_t activated_s; /* 0 = not yet */
+			uint32_t expires_s;   /* 0 = no term is known; WEIR_LIFE_NEVER = does not expire */
+		};
+		uint64_t test_used; /* while testable: bytes counted against the quota (LIFE-3) */
+	};
+	uint32_t imei_low; /* bound IMEI's first 14 digits as a number: 32 bits, and 15 more */
+	uint16_t imei_high;
+	uint16_t ladder; /* alert levels of the card's cycle that were reached (ALR-1) */
+};
+_Static_assert(sizeof(struct weir_life_slot) == 32, "two a cache line");
+
+#define WEIR_LIFE_NEVER UINT32_MAX
+
+static inline uint64_t
+weir_life_imei(const struct weir_life_slot *life)
+{
+	return (uint64_t)life->imei_high << 32 | life->imei_low;
+}
 
 struct weir_terms_slot {
 	uint32_t card;        /* + 1; 0 = free */
@@ -68,10 +85,22 @@ struct weir_terms_slot {
 	uint16_t lifted_cycle; /* cycle in which the limit is lifted (SUS-1), 0 = not */
 	uint8_t flags;         /* WEIR_TERMS_… */
 	uint8_t pad[3];
-	uint64_t imei14;
+	uint32_t reset_s;            /* network reset ends (SUS-6), seconds UTC; 0 = none */
+	uint16_t rebind_month;       /* calendar month number of `rebinds` */
+	uint16_t exempt_cycle;       /* cycle for which exempt_bytes hold */
 	uint64_t addon_id_before[2]; /* of the two add-ons before it */
+	uint64_t exempt_bytes;       /* test traffic: counted, not compared with thresholds (LIFE-3) */
+	uint64_t seen_imei14;        /* newest IMEI that is not the bound one */
+	struct weir_iccid parent;    /* smart card it belongs to (POOL-8); zero = none */
+	uint16_t alerts;             /* number of its own ladder + 1 */
+	uint8_t rebinds;             /* in rebind_month */
+	uint8_t pad2;
+	uint32_t status_due_s; /* while reset_s is set: what the life slot's due_s stands for otherwise */
+	uint64_t renew_id;     /* hash of the newest renewal's id */
+	uint8_t spare[16];
 };
-_Static_assert(sizeof(struct weir_terms_slot) == 64, "one cache line");
+_Static_assert(sizeof(struct weir_terms_slot) == 128, "two cache lines");
+_Static_assert(offsetof(struct weir_terms_slot, renew_id) == 104, "as documented");
 
 enum {
 	WEIR_TERMS_NO_AUTO_RESTORE = 1, /* usage_limit is not cleared by the cycle */
@@ -138,7 +167,146 @@ struct weir_session_gaps {
 };
 _Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
 
-/* A past cycle's totals of one card, as stored in pages y:<cycle>:<page>. */
+/* A pool as one partition of the card stage sees it: slab `a` (docs/pools.md). */
+struct weir_account_slot {
+	char pool[WEIR_ID_MAX];          /* id, zero-padded; empty = free */
+	uint32_t first;                  /* member, card slot + 1 */
+	uint32_t members;                /* cards in the pool */
+	uint32_t active;                 /* activated ones (POOL-2) */
+	uint32_t walk;                   /* next member of a walk in progress, card slot + 1 */
+	uint64_t up, down;               /* bytes attributed (POOL-3) in `cycle` */
+	uint64_t before_up, before_down; /* in the cycle before it */
+	uint32_t records, before_records;
+	uint16_t cycle;  /* 0 = nothing counted yet */
+	uint16_t plan;   /* of the definition, plan number + 1; 0 = none or not known */
+	uint8_t carrier; /* of the definition, number + 1; 0 = not known */
+	uint8_t kind;    /* enum weir_plan_kind */
+	uint8_t flags;   /* WEIR_ACCOUNT_… */
+	uint8_t pad;
+	uint64_t told_used; /* as last told, of `told_cycle` */
+	uint64_t told_before;
+	uint32_t told_members;
+	uint32_t told_active;
+	uint16_t told_cycle;
+	uint16_t reasons;       /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint16_t reasons_cycle; /* cycle for which the first two hold */
+	uint16_t pad2;
+	uint32_t word_active; /* activated members here that the word's total counts */
+	uint64_t word_epoch, word_version;
+	uint64_t slack;     /* bytes of usage that may go untold */
+	uint64_t cut_limit; /* for the audit of its members: what was met, and the pool's usage then */
+	uint64_t cut_used;
+	int64_t crossed_us; /* arrival of the newest record counted and not told; for the latency of a cut-off */
+	int64_t cut_us;     /* arrival of the record that made the pool's word */
+	uint64_t spare[4];
+};
+_Static_assert(sizeof(struct weir_account_slot) == 256, "four cache lines");
+
+enum {
+	WEIR_ACCOUNT_WALK = 1,   /* members are to be looked at: from the start after a load */
+	WEIR_ACCOUNT_QUEUED = 2, /* in the list of accounts with something to tell; memory only */
+	WEIR_ACCOUNT_URGENT = 4, /* to be told with the round, not with the tick; memory only */
+	WEIR_ACCOUNT_TOLD = 8,   /* has told its pool at least once */
+	WEIR_ACCOUNT_ASKS = 16,  /* has no word yet, or one whose carrier is not known here */
+	WEIR_ACCOUNT_RELOOK = 32, /* activated members changed while it was exhausted: the next word is walked */
+};
+
+/* A pool in its own partition: slab `q`. */
+struct weir_pool_slot {
+	char id[WEIR_ID_MAX]; /* zero-padded; empty = free */
+	uint32_t first_share; /* + 1 */
+	uint32_t members;
+	uint32_t active;
+	uint16_t cycle; /* current one, by the clock; 0 = not defined yet */
+	uint16_t plan;  /* plan number + 1 */
+	uint8_t kind;
+	uint8_t carrier; /* number + 1; 0 = not defined yet: sums, cuts nothing */
+	uint8_t status;  /* enum weir_pool_status */
+	uint8_t flags;   /* WEIR_POOL_… */
+	uint16_t reasons;
+	uint16_t ladder;          /* alert levels of `cycle` that were reached (ALR-1) */
+	uint64_t total_bytes;     /* fixed */
+	uint64_t threshold_bytes; /* WEIR_NO_LIMIT = none */
+	uint64_t addon_bytes;     /* of addon_cycle */
+	uint64_t addon_id[3];     /* hashes of its newest add-ons' ids */
+	uint16_t addon_cycle;
+	uint16_t retention_days;
+	uint16_t told_reasons; /* as last told */
+	uint16_t told_cycle;
+	uint64_t told_slack;
+	uint64_t used; /* of `cycle`, sum over shares */
+	uint64_t word_version;
+	int64_t changed_us;  /* POOL-6: last change */
+	uint32_t arrears_s;  /* arrears since; 0 = none */
+	uint32_t disabled_s; /* disabled since; 0 = not */
+	uint16_t alerts;     /* number of its ladder + 1; 0 = default */
+	uint16_t pad;
+	uint32_t pad2;
+	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
+	int64_t crossed_us;       /* arrival of the record that made the last word */
+	int64_t newest_us;        /* arrival of the newest record that a partial told of */
+	uint64_t judged_used;     /* `used` when reasons were last judged */
+	uint64_t before_up;       /* of the cycle before, as last written to the past */
+	uint64_t before_down;
+	uint64_t before_records;
+	uint64_t spare[1];
+};
+_Static_assert(sizeof(struct weir_pool_slot) == 256, "four cache lines");
+
+enum weir_pool_status { WEIR_POOL_IN_USE, WEIR_POOL_SUSPENDED, WEIR_POOL_DISABLED };
+enum {
+	WEIR_POOL_SUSPENDS = 1, /* threshold's action is suspend */
+	WEIR_POOL_FROZEN = 2,
+	WEIR_POOL_TELL = 4, /* to be judged at the round's end; memory only */
+	WEIR_POOL_DEFINED = 8,
+	WEIR_POOL_FORCE = 16,   /* its word goes to every source, whatever was told; memory only */
+	WEIR_POOL_ALERTED = 32, /* the threshold's alert of `cycle` was given */
+};
+
+/* The last partial of one source partition: slab `h`. */
+struct weir_share_slot {
+	uint32_t pool;   /* + 1; 0 = free */
+	uint32_t next;   /* share of the same pool, + 1 */
+	uint32_t source; /* partition */
+	uint32_t members;
+	uint32_t active;
+	uint16_t cycle;
+	uint8_t flags; /* WEIR_SHARE_… */
+	uint8_t pad;
+	uint64_t epoch;
+	uint64_t up, down, before_up, before_down;
+	uint64_t records, before_records;
+	int64_t at_us; /* Kafka time of the partial */
+	int64_t crossed_us;
+	uint64_t spare[4];
+};
+_Static_assert(sizeof(struct weir_share_slot) == 128, "two cache lines");
+
+enum {
+	WEIR_SHARE_SETTLED = 1, /* told by a source that had caught up */
+	WEIR_SHARE_NEW = 2,     /* asks for the pool's word; memory only */
+};
+
+/* A partial as it travels in weir.partials: little-endian, docs/formats.md. */
+struct weir_partial {
+	char magic[4]; /* "WPA1" */
+	uint32_t source;
+	uint64_t epoch;
+	uint32_t members;
+	uint32_t active;
+	uint16_t cycle;
+	uint8_t flags; /* WEIR_PARTIAL_… */
+	uint8_t pad[5];
+	uint64_t up, down, before_up, before_down;
+	uint64_t records, before_records;
+	int64_t crossed_us;
+	char pool[WEIR_ID_MAX];
+};
+_Static_assert(sizeof(struct weir_partial) == 152, "as documented");
+
+enum { WEIR_PARTIAL_SETTLED = 1, WEIR_PARTIAL_ASKS = 2 /* wants the pool's word in any case */ };
+
+/* A past cycle's totals of one card (pages y:<cycle>:<page>) or pool (z:<cycle>:<page>). */
 struct weir_past_slot {
 	uint64_t up;
 	uint64_t down;
@@ -147,7 +315,5 @@ struct weir_past_slot {
 	uint64_t spare;
 };
 _Static_assert(sizeof(struct weir_past_slot) == 32, "256 a page");
-
-const char *weir_reason_name(unsigned reason);
 
 #endif

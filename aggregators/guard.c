@@ -1,0 +1,87 @@
+/*
+ * The guard (CMD-5): more suspends within a window than the configured share of the partition's cards stop all further ones
+ * until an operator lets them go.
+ *
+ * A mistake in reference data (a plan's allowance a thousand times too small) would cut off a fleet within a second; what
+ * the guard holds back costs a few minutes of overage. Decisions go on and are audited; only sending waits, so that a
+ * release sends what is still wanted by then. Suspends are counted in slices of a fifteenth of the window, the newest
+ * sixteen together: every window is covered whole wherever it begins, at the price of counting up to a fifteenth too much.
+ * A counter that starts anew each window was rejected: twice the share goes through over its edge.
+ */
+#include <stdio.h>
+
+#include "aggregators/partition_priv.h"
+#include "config/base/timetext.h"
+
+static const char TRIPPED[] = "{\"type\":\"guard_state\",\"tripped\":true}";
+static const char RELEASED[] = "{\"type\":\"guard_state\",\"tripped\":false}";
+
+/* Forgets the slices that have left the window. */
+static void
+advance(struct weir_partition *p)
+{
+	int64_t slice_us = (int64_t)p->opts.guard_window_s * 1000000 / (WEIR_GUARD_SLICES - 1);
+	int64_t slice = p->now_us / (slice_us > 0 ? slice_us : 1);
+	int64_t passed = slice - p->guard.slice;
+	if (passed < 0 || passed > WEIR_GUARD_SLICES)
+		passed = WEIR_GUARD_SLICES;
+	for (int64_t i = 0; i < passed; i++)
+		p->guard.suspends[(uint64_t)(slice - i) % WEIR_GUARD_SLICES] = 0;
+	p->guard.slice = slice;
+}
+
+static uint64_t
+counted(const struct weir_partition *p)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < WEIR_GUARD_SLICES; i++)
+		sum += p->guard.suspends[i];
+	return sum;
+}
+
+static void
+trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
+{
+	char at[WEIR_TIME_TEXT_MAX];
+	(void)weir_time_format_ms(p->now_us, at);
+	p->guard.tripped = true;
+	weir_partition_remember(p, "guard", "", weir_slice_of(TRIPPED));
+	weir_partition_alert(p, "guard",
+	    "{\"type\":\"alert\",\"kind\":\"guard_tripped\",\"partition\":%u,\"suspends\":%llu,\"cards\":%llu,"
+	    "\"percent\":%u,\"window_s\":%u,\"at\":\"%s\"}",
+	    p->opts.number, (unsigned long long)suspends, (unsigned long long)cards, p->opts.guard_percent,
+	    p->opts.guard_window_s, at);
+}
+
+void
+weir_guard_suspend(struct weir_partition *p)
+{
+	if (p->opts.guard_percent == 0 || p->guard.tripped)
+		return;
+	advance(p);
+	p->guard.suspends[(uint64_t)p->guard.slice % WEIR_GUARD_SLICES]++;
+	uint64_t suspends = counted(p), cards = weir_slab_count(&p->cards);
+	if (suspends >= p->opts.guard_cards_min && suspends * 100 > cards * p->opts.guard_percent)
+		trip(p, suspends, cards);
+}
+
+void
+weir_guard_release(struct weir_partition *p)
+{
+	memset(p->guard.suspends, 0, sizeof(p->guard.suspends));
+	if (!p->guard.tripped)
+		return;
+	p->guard.tripped = false;
+	weir_partition_remember(p, "guard", "", weir_slice_of(RELEASED));
+	weir_partition_offer_all(p, false);
+}
+
+bool
+weir_guard_load(struct weir_partition *p, struct weir_slice json)
+{
+	bool tripped = weir_slice_equals(json, TRIPPED);
+	if (!tripped && !weir_slice_equals(json, RELEASED))
+		return false;
+	p->guard.tripped = tripped;
+	return true;
+}

@@ -1,0 +1,174 @@
+/*
+ * Ladders of alerts (ALR-1, ALR-2): levels in percent of what a card or pool may use, or in bytes, or a step.
+ *
+ * What was reached in the cycle is two bytes of the card or pool: a bit a level (a list mixes percents and bytes, and a
+ * base that grows moves the percents among them, so that a count would not say which), or how many steps. A level whose
+ * bit is set gives no second alert in the cycle, also when an add-on puts it out of reach again. Ladders have numbers like
+ * carriers and plans have; number 0 is "default" and always there.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aggregators/partition_priv.h"
+#include "config/base/timetext.h"
+
+/* rule ALR-2: the ladder of all that name none. */
+static const struct weir_ref_alerts DEFAULT_LADDER = {
+    .id = "default", .level_count = 4, .levels = {{true, 50}, {true, 70}, {true, 90}, {true, 100}}};
+
+static uint32_t
+add(struct weir_partition *p, const char *id)
+{
+	if (p->ladder_count >= UINT16_MAX)
+		return UINT32_MAX;
+	if ((p->ladder_count & (p->ladder_count + 1)) == 0)
+		p->ladders = weir_realloc(p->ladders, ((size_t)p->ladder_count + 1) * 2 * sizeof(*p->ladders));
+	struct weir_ladder_entry *ladder = &p->ladders[p->ladder_count];
+	*ladder = (struct weir_ladder_entry){0};
+	(void)strncpy(ladder->ref.id, id, sizeof(ladder->ref.id) - 1);
+	return p->ladder_count++;
+}
+
+static void
+add_default(struct weir_partition *p)
+{
+	if (p->ladder_count > 0)
+		return;
+	(void)add(p, DEFAULT_LADDER.id);
+	p->ladders[0] = (struct weir_ladder_entry){DEFAULT_LADDER, true};
+}
+
+uint32_t
+weir_ladder_number(struct weir_partition *p, const char *id)
+{
+	add_default(p);
+	for (uint32_t i = 0; i < p->ladder_count; i++)
+		if (strcmp(p->ladders[i].ref.id, id) == 0)
+			return i;
+	uint32_t number = add(p, id);
+	if (number != UINT32_MAX) {
+		weir_buf_printf(&p->new_names, "l:%s\n", id);
+		p->new_name_count++;
+	}
+	return number;
+}
+
+bool
+weir_ladder_load_name(struct weir_partition *p, const char *id)
+{
+	add_default(p);
+	return add(p, id) != UINT32_MAX;
+}
+
+/* Gates hold the next level: cards of plans with this ladder, and pools, are looked at anew. */
+void
+weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
+{
+	uint32_t number = weir_ladder_number(p, ref->id);
+	if (number == UINT32_MAX)
+		return;
+	p->ladders[number].ref = *ref;
+	p->ladders[number].known = true;
+	for (uint32_t i = 0; i < p->plan_count; i++) {
+		const char *named = p->plans[i].ref.alerts[0] == '\0' ? DEFAULT_LADDER.id : p->plans[i].ref.alerts;
+		if (strcmp(named, ref->id) != 0)
+			continue;
+		p->plans[i].changed = true;
+		p->scan_running = p->cards.used > 0;
+		p->scan_slot = 0;
+	}
+}
+
+/* One that is named but not defined yet has no levels. */
+static const struct weir_ref_alerts *
+ladder_of(const struct weir_partition *p, uint16_t ladder_plus_1)
+{
+	uint32_t number = ladder_plus_1 == 0 ? 0 : ladder_plus_1 - 1u;
+	return number < p->ladder_count ? &p->ladders[number].ref : &DEFAULT_LADDER;
+}
+
+/* Usage at which the level is reached; UINT64_MAX = never. */
+static uint64_t
+level_at(const struct weir_ref_alerts *ladder, uint32_t i, uint64_t base)
+{
+	if (!ladder->levels[i].is_percent)
+		return ladder->levels[i].value;
+	if (base == 0 || base == UINT64_MAX)
+		return UINT64_MAX;
+	unsigned __int128 at = ((unsigned __int128)base * ladder->levels[i].value + 99) / 100;
+	return at > UINT64_MAX ? UINT64_MAX : (uint64_t)at;
+}
+
+static uint16_t
+steps_reached(uint64_t step, uint64_t used, uint64_t *next_out)
+{
+	uint64_t count = used / step;
+	if (count >= UINT16_MAX)
+		return UINT16_MAX; /* the last that can be remembered */
+	if (__builtin_mul_overflow(count + 1, step, next_out))
+		*next_out = UINT64_MAX;
+	return (uint16_t)count;
+}
+
+uint16_t
+weir_ladder_reached(
+    const struct weir_partition *p, uint16_t ladder_plus_1, uint64_t base, uint64_t used, uint64_t *next_out)
+{
+	const struct weir_ref_alerts *ladder = ladder_of(p, ladder_plus_1);
+	uint16_t reached = 0;
+	*next_out = UINT64_MAX;
+	if (ladder->step_bytes > 0)
+		return steps_reached(ladder->step_bytes, used, next_out);
+	for (uint32_t i = 0; i < ladder->level_count; i++) {
+		uint64_t at = level_at(ladder, i, base);
+		if (at != UINT64_MAX && used >= at)
+			reached |= (uint16_t)(1u << i);
+		else if (at < *next_out)
+			*next_out = at;
+	}
+	return reached;
+}
+
+/* `"levels":[…]` of a list, or the steps passed: the first and the last of them. */
+static void
+print_levels(char *out, size_t size, const struct weir_ref_alerts *ladder, uint16_t had, uint16_t reached)
+{
+	size_t n = 0;
+	if (ladder->step_bytes > 0) {
+		(void)snprintf(out, size, "\"step\":%" PRIu64 ",\"first_step\":%u,\"last_step\":%u", ladder->step_bytes,
+		    had + 1u, reached);
+		return;
+	}
+	n += (size_t)snprintf(out, size, "\"levels\":[");
+	for (uint32_t i = 0, count = 0; i < ladder->level_count; i++)
+		if ((reached >> i & 1) != 0 && (had >> i & 1) == 0)
+			n += (size_t)snprintf(out + n, size - n, "%s{\"%s\":%" PRIu64 "}", count++ > 0 ? "," : "",
+			    ladder->levels[i].is_percent ? "percent" : "bytes", ladder->levels[i].value);
+	(void)snprintf(out + n, size - n, "]");
+}
+
+bool
+weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, uint16_t ladder_plus_1, uint64_t base,
+    uint64_t used, int32_t cycle, uint16_t *reached_io, const struct weir_cause *cause)
+{
+	const struct weir_ref_alerts *ladder = ladder_of(p, ladder_plus_1);
+	uint64_t next;
+	uint16_t had = *reached_io, reached = weir_ladder_reached(p, ladder_plus_1, base, used, &next);
+	if (ladder->step_bytes > 0 ? reached <= had : (reached & ~had) == 0)
+		return false;
+	char levels[WEIR_ALERT_LEVELS_MAX * 40 + 80], at[WEIR_TIME_TEXT_MAX], named[16], id[WEIR_JSON_ID_MAX],
+	    ladder_id[WEIR_JSON_ID_MAX];
+	print_levels(levels, sizeof(levels), ladder, had, reached);
+	(void)weir_time_format_ms(p->now_us, at);
+	weir_cycle_format(cycle, named);
+	weir_json_id(key, id);
+	weir_json_id(ladder->id, ladder_id);
+	weir_partition_alert(p, key,
+	    "{\"type\":\"alert\",\"kind\":\"usage\",\"%s\":\"%s\",\"cycle\":\"%s\",\"ladder\":\"%s\",%s,\"used\":%" PRIu64
+	    ",\"base\":%" PRIu64 ",\"at\":\"%s\",\"input\":%d,\"partition\":%u,\"offset\":%" PRId64 "}",
+	    scope, id, named, ladder_id, levels, used, base == UINT64_MAX ? 0 : base, at,
+	    cause->input == UINT32_MAX ? -1 : (int)cause->input, p->opts.number, cause->offset);
+	*reached_io = ladder->step_bytes > 0 ? reached : (uint16_t)(had | reached);
+	return true;
+}

@@ -1,0 +1,234 @@
+/*
+ * Smart cards (POOL-8): a card whose sub-cards belong to several carriers, and so to several partitions.
+ *
+ * A sub-card knows its parent (terms) and tells the parent's partition when that changes; the parent's partition keeps the
+ * list of children, in memory and as one line of the reference data a parent (`children:<ICCID>`), where readers find it.
+ * Sums over children are made by readers: they are wanted rarely, and kept up to date they would cost a message a
+ * record. One level: who has a parent has no children.
+ *
+ * A list may be there before its parent is: the two come by different ways. Children are some two to four; more than
+ * WEIR_CHILDREN_MAX are a mistake in somebody's data.
+ */
+#include <stdlib.h>
+
+#include "aggregators/partition_priv.h"
+
+#define WEIR_CHILDREN_MAX 16
+
+struct family {
+	struct weir_iccid parent;
+	uint32_t count;
+	struct weir_iccid child[WEIR_CHILDREN_MAX];
+};
+
+struct weir_families {
+	struct family *v;
+	uint32_t n, cap;
+	struct weir_shards index; /* by the parent's ICCID */
+};
+
+static struct family *
+find_family(const struct weir_partition *p, struct weir_iccid parent)
+{
+	if (p->families == NULL)
+		return NULL;
+	uint64_t hash = weir_iccid_hash(parent);
+	const struct weir_shard *shard = &p->families->index.shard[hash & (WEIR_SHARDS - 1)];
+	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), i;
+	while (weir_index_candidate(shard, hash, &pos, &i))
+		if (weir_iccid_equal(p->families->v[i].parent, parent))
+			return &p->families->v[i];
+	return NULL;
+}
+
+static struct family *
+make_family(struct weir_partition *p, struct weir_iccid parent)
+{
+	struct family *family = find_family(p, parent);
+	if (family != NULL)
+		return family;
+	if (p->families == NULL)
+		p->families = weir_calloc(1, sizeof(*p->families));
+	struct weir_families *all = p->families;
+	if (all->n == all->cap) {
+		all->cap = all->cap == 0 ? 16 : all->cap * 2;
+		all->v = weir_realloc(all->v, all->cap * sizeof(*all->v));
+	}
+	uint64_t hash = weir_iccid_hash(parent);
+	weir_shard_insert(weir_shards_of(&all->index, hash), weir_index_entry(hash, all->n));
+	all->v[all->n] = (struct family){.parent = parent};
+	return &all->v[all->n++];
+}
+
+void
+weir_smart_free(struct weir_partition *p)
+{
+	if (p->families == NULL)
+		return;
+	weir_shards_free(&p->families->index);
+	free(p->families->v);
+	free(p->families);
+	p->families = NULL;
+}
+
+/* ---- the sub-card's side ---- */
+
+static void
+tell_parent(struct weir_partition *p, struct weir_iccid parent, struct weir_iccid child, bool removed)
+{
+	char key[WEIR_ICCID_TEXT_MAX];
+	struct weir_buf json = {0};
+	struct weir_ref_child message = {parent, child, removed};
+	if (weir_iccid_is_zero(parent))
+		return;
+	(void)weir_iccid_format(parent, key);
+	weir_reference_print_child(&message, &json);
+	weir_partition_tell_bytes(p, WEIR_TELL_CARDS, WEIR_TELL_BY_KEY, key, json.data, (uint32_t)json.len);
+	weir_buf_free(&json);
+}
+
+enum weir_class
+weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid parent, struct weir_error *err)
+{
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	struct weir_iccid had = terms != NULL ? terms->parent : (struct weir_iccid){0};
+	if (weir_iccid_equal(had, parent))
+		return WEIR_OK;
+	if (!weir_iccid_is_zero(parent) && (card->flags & WEIR_CARD_HAS_CHILDREN) != 0)
+		return weir_error_set(
+		    err, WEIR_POISON, "a card with sub-cards cannot be a sub-card itself: one level (POOL-8)");
+	weir_partition_terms(p, slot)->parent = parent;
+	card->flags &= (uint8_t)~WEIR_CARD_HAS_PARENT;
+	card->flags |= weir_iccid_is_zero(parent) ? 0 : WEIR_CARD_HAS_PARENT;
+	weir_slab_dirty(&p->cards, slot);
+	tell_parent(p, had, card->iccid, true);
+	tell_parent(p, parent, card->iccid, false);
+	return WEIR_OK;
+}
+
+/* ---- the parent's side ---- */
+
+static void
+remember(struct weir_partition *p, const struct family *family)
+{
+	char text[WEIR_ICCID_TEXT_MAX];
+	struct weir_buf json = {0};
+	(void)weir_iccid_format(family->parent, text);
+	weir_buf_printf(&json, "{\"type\":\"children\",\"parent\":\"%s\",\"children\":[", text);
+	for (uint32_t i = 0; i < family->count; i++) {
+		char child[WEIR_ICCID_TEXT_MAX];
+		(void)weir_iccid_format(family->child[i], child);
+		weir_buf_printf(&json, "%s\"%s\"", i > 0 ? "," : "", child);
+	}
+	weir_buf_printf(&json, "]}");
+	weir_partition_remember(p, "children", text, (struct weir_slice){json.data, json.len});
+	weir_buf_free(&json);
+}
+
+static void
+flag_parent(struct weir_partition *p, const struct family *family)
+{
+	uint32_t slot;
+	struct weir_card_slot *card = weir_partition_find(p, family->parent, &slot);
+	if (card == NULL)
+		return;
+	card->flags &= (uint8_t)~WEIR_CARD_HAS_CHILDREN;
+	card->flags |= family->count > 0 ? WEIR_CARD_HAS_CHILDREN : 0;
+	weir_slab_dirty(&p->cards, slot);
+}
+
+void
+weir_smart_card_made(struct weir_partition *p, struct weir_iccid iccid)
+{
+	const struct family *family = find_family(p, iccid);
+	if (family != NULL)
+		flag_parent(p, family);
+}
+
+static uint32_t
+place_of(const struct family *family, struct weir_iccid child)
+{
+	uint32_t i = 0;
+	while (i < family->count && !weir_iccid_equal(family->child[i], child))
+		i++;
+	return i;
+}
+
+static enum weir_class
+add_child(struct weir_partition *p, const struct weir_ref_child *child, struct weir_error *err)
+{
+	uint32_t slot;
+	const struct weir_card_slot *parent = weir_partition_find(p, child->parent, &slot);
+	if (parent != NULL && (parent->flags & WEIR_CARD_HAS_PARENT) != 0)
+		return weir_error_set(err, WEIR_POISON, "a sub-card's parent is a sub-card itself: one level (POOL-8)");
+	struct family *family = make_family(p, child->parent);
+	if (place_of(family, child->child) < family->count)
+		return WEIR_OK;
+	if (family->count == WEIR_CHILDREN_MAX)
+		return weir_error_set(
+		    err, WEIR_POISON, "more than %d sub-cards of one smart card (POOL-8)", WEIR_CHILDREN_MAX);
+	family->child[family->count++] = child->child;
+	remember(p, family);
+	flag_parent(p, family);
+	return WEIR_OK;
+}
+
+enum weir_class
+weir_smart_child(struct weir_partition *p, const struct weir_ref_child *child, struct weir_error *err)
+{
+	if (!child->removed)
+		return add_child(p, child, err);
+	struct family *family = find_family(p, child->parent);
+	uint32_t at = family == NULL ? 0 : place_of(family, child->child);
+	if (family == NULL || at == family->count)
+		return WEIR_OK;
+	family->child[at] = family->child[--family->count];
+	remember(p, family);
+	flag_parent(p, family);
+	return WEIR_OK;
+}
+
+/* ---- loading ---- */
+
+static bool
+take_text(struct weir_slice *json, const char *text)
+{
+	size_t len = strlen(text);
+	if (json->len < len || memcmp(json->data, text, len) != 0)
+		return false;
+	*json = (struct weir_slice){json->data + len, json->len - len};
+	return true;
+}
+
+static bool
+take_iccid(struct weir_slice *json, struct weir_iccid *iccid_out)
+{
+	const uint8_t *end;
+	if (!take_text(json, "\"") || (end = memchr(json->data, '"', json->len)) == NULL)
+		return false;
+	size_t len = (size_t)(end - json->data);
+	if (!weir_iccid_parse(json->data, len, iccid_out))
+		return false;
+	*json = (struct weir_slice){end + 1, json->len - len - 1};
+	return true;
+}
+
+bool
+weir_smart_load(struct weir_partition *p, struct weir_slice json)
+{
+	struct family family = {0};
+	if (!take_text(&json, "{\"type\":\"children\",\"parent\":") || !take_iccid(&json, &family.parent) ||
+	    !take_text(&json, ",\"children\":["))
+		return false;
+	while (!take_text(&json, "]}")) {
+		if (family.count == WEIR_CHILDREN_MAX || (family.count > 0 && !take_text(&json, ",")) ||
+		    !take_iccid(&json, &family.child[family.count]))
+			return false;
+		family.count++;
+	}
+	if (json.len != 0 || find_family(p, family.parent) != NULL)
+		return false;
+	*make_family(p, family.parent) = family;
+	return true;
+}
