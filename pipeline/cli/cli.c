@@ -17,6 +17,7 @@ static const struct weir_command commands[] = {
     {"demo", weir_cli_demo, "[--for 20s] [--json]", "run all of it here, with a broker, a carrier and traffic of its own"},
     {"load", weir_cli_load, "FILE... [--config FILE]", "send cards, plans and carriers from files to Kafka"},
     {"card", weir_cli_card, "ICCID [--json]", "show one card's counters, reasons and commands"},
+    {"pool", weir_cli_pool, "ID [--json]", "show one pool's cards, total, usage and status"},
     {"check", weir_cli_check, "[FILE] [--reference FILE]...", "check settings and reference data without running"},
     {"carrier-sim", weir_cli_carrier_sim, "[options]", "pretend to be a carrier's API, for tests"},
     {"version", weir_cli_version, "", "print versions of weir and of the libraries in use"},

@@ -42,6 +42,7 @@ int weir_cli_run(int argc, char **argv);
 int weir_cli_demo(int argc, char **argv);
 int weir_cli_load(int argc, char **argv);
 int weir_cli_card(int argc, char **argv);
+int weir_cli_pool(int argc, char **argv);
 int weir_cli_check(int argc, char **argv);
 int weir_cli_carrier_sim(int argc, char **argv);
 int weir_cli_version(int argc, char **argv);

@@ -44,7 +44,7 @@ events_draw(struct weir_run *run)
 	struct weir_run_event events[EVENTS];
 	uint32_t count = weir_run_events(run, events, EVENTS);
 	(void)printf(
-	    END "  time      card                  carrier   what       action   reason           over limit by" END);
+	    END "  time      card or pool          carrier   what       action   reason           over limit by" END);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct weir_run_event *e = &events[i];
 		time_t seconds = (time_t)(e->at_us / 1000000);
@@ -53,7 +53,7 @@ events_draw(struct weir_run *run)
 		(void)localtime_r(&seconds, &parts);
 		(void)strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
 		(void)printf(
-		    "  %s  %-20s  %-9s %-10s %-8s %-16s ", clock, e->iccid, e->carrier, e->what, e->action, e->reason);
+		    "  %s  %-20s  %-9s %-10s %-8s %-16s ", clock, e->subject, e->carrier, e->what, e->action, e->reason);
 		if (e->overshoot_bytes > 0)
 			(void)printf("%" PRIu64 " bytes" END, e->overshoot_bytes);
 		else

@@ -109,22 +109,46 @@ rule_of(uint8_t reason)
 		return "SUS plan_exhausted";
 	case WEIR_REASON_USAGE_LIMIT:
 		return "SUS usage_limit";
+	case WEIR_REASON_POOL_EXHAUSTED:
+		return "SUS pool_exhausted";
+	case WEIR_REASON_POOL_THRESHOLD:
+		return "SUS pool_threshold";
+	case WEIR_REASON_POOL_FROZEN:
+		return "SUS pool_frozen";
+	case WEIR_REASON_PLAN_EXPIRED:
+		return "LIFE-5 plan_expired";
 	case WEIR_REASON_MANUAL:
 		return "SUS-1 manual";
+	case WEIR_REASON_DEVICE_CHANGE:
+		return "SUS-5 device_change";
+	case WEIR_REASON_RESET:
+		return "SUS-6 reset";
 	default:
 		return "SUS";
 	}
+}
+
+/* Whom an entry is of: a card's ICCID or a pool's id; the key of its message. */
+static void
+audit_subject(const struct weir_audit *a, char out[WEIR_ID_MAX])
+{
+	if (a->pool[0] == '\0')
+		(void)weir_iccid_format(a->iccid, out);
+	else
+		(void)snprintf(out, WEIR_ID_MAX, "%s", a->pool);
 }
 
 static void
 audit_json(const struct lane_partition *lp, const struct weir_audit *a, struct weir_buf *out)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
-	char iccid[WEIR_ICCID_TEXT_MAX];
-	(void)weir_iccid_format(a->iccid, iccid);
+	char subject[WEIR_ID_MAX];
+	audit_subject(a, subject);
 	out->len = 0;
-	weir_buf_printf(out, "{\"iccid\":\"%s\",\"event\":\"%s\",\"action\":\"%s\"", iccid, EVENT_NAMES[a->event],
-	    action_name(a->action));
+	weir_buf_printf(out, "{\"event\":\"%s\",\"action\":\"%s\"", EVENT_NAMES[a->event], action_name(a->action));
+	json_text(out, a->pool[0] == '\0' ? "iccid" : "pool", subject);
+	if (a->pool[0] != '\0')
+		weir_buf_printf(out, ",\"cycle\":\"%04d-%02d\"", 1970 + a->cycle / 12, a->cycle % 12 + 1);
 	json_reasons(out, a->reasons);
 	weir_buf_printf(out,
 	    ",\"reason\":\"%s\",\"rule\":\"%s\",\"limit\":%llu,\"usage_before\":%llu,\"usage_after\":%llu,\"overshoot\":%"
@@ -152,8 +176,11 @@ show_event(const struct lane_partition *lp, const struct weir_audit *a)
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	if (shared->event == NULL || a->event == WEIR_AUDIT_REASON)
 		return;
-	struct weir_run_event event = {.at_us = a->at_us, .overshoot_bytes = a->overshoot, .limit_bytes = a->limit};
-	(void)weir_iccid_format(a->iccid, event.iccid);
+	struct weir_run_event event = {.at_us = a->at_us,
+	    .overshoot_bytes = a->overshoot,
+	    .limit_bytes = a->limit,
+	    .is_pool = a->pool[0] != '\0'};
+	audit_subject(a, event.subject);
 	(void)snprintf(event.carrier, sizeof(event.carrier), "%s", weir_partition_carrier_name(lp->core, a->carrier));
 	(void)snprintf(event.what, sizeof(event.what), "%s", EVENT_NAMES[a->event]);
 	(void)snprintf(event.action, sizeof(event.action), "%s", action_name(a->action));
@@ -161,29 +188,39 @@ show_event(const struct lane_partition *lp, const struct weir_audit *a)
 	shared->event(shared->event_ctx, &event);
 }
 
-/* Into the card's list in Redis, with the next flush, and to Kafka. */
+/* Into the list of the card or pool in Redis, with the next flush. `name`: j:<card's slot>, jp:<pool>. */
+static void
+keep_audit(struct lane_partition *lp, const char *name, struct weir_slice json)
+{
+	const struct weir_settings *settings = lp->lane->shared->settings;
+	weir_resp_command(&lp->audits, 3);
+	weir_resp_text(&lp->audits, "LPUSH");
+	weir_resp_key(&lp->audits, settings->redis_prefix, lp->number, "%s", name);
+	weir_resp_bulk(&lp->audits, json.data, json.len);
+	weir_resp_command(&lp->audits, 4);
+	weir_resp_text(&lp->audits, "LTRIM");
+	weir_resp_key(&lp->audits, settings->redis_prefix, lp->number, "%s", name);
+	weir_resp_i64(&lp->audits, 0);
+	weir_resp_i64(&lp->audits, (int64_t)settings->history_entries - 1);
+	lp->audit_commands += 2;
+}
+
 static void
 give_audits(struct lane_partition *lp)
 {
 	struct weir_lane *lane = lp->lane;
-	const struct weir_settings *settings = lane->shared->settings;
 	for (uint32_t i = 0; i < lp->core->audit_count; i++) {
 		const struct weir_audit *a = &lp->core->audits[i];
+		char subject[WEIR_ID_MAX], name[WEIR_ID_MAX + 8];
+		audit_subject(a, subject);
 		audit_json(lp, a, &lane->json);
-		weir_resp_command(&lp->audits, 3);
-		weir_resp_text(&lp->audits, "LPUSH");
-		weir_resp_key(&lp->audits, settings->redis_prefix, lp->number, "a:%u", a->slot);
-		weir_resp_bulk(&lp->audits, lane->json.data, lane->json.len);
-		weir_resp_command(&lp->audits, 4);
-		weir_resp_text(&lp->audits, "LTRIM");
-		weir_resp_key(&lp->audits, settings->redis_prefix, lp->number, "a:%u", a->slot);
-		weir_resp_i64(&lp->audits, 0);
-		weir_resp_i64(&lp->audits, (int64_t)settings->history_entries - 1);
-		lp->audit_commands += 2;
-		char iccid[WEIR_ICCID_TEXT_MAX];
-		(void)weir_iccid_format(a->iccid, iccid);
-		weir_letters_audit(
-		    lane->shared->letters, lp->box, iccid, (struct weir_slice){lane->json.data, lane->json.len});
+		struct weir_slice json = {lane->json.data, lane->json.len};
+		if (a->pool[0] == '\0')
+			(void)snprintf(name, sizeof(name), "j:%u", a->slot);
+		else
+			(void)snprintf(name, sizeof(name), "jp:%s", subject);
+		keep_audit(lp, name, json);
+		weir_letters_audit(lane->shared->letters, lp->box, subject, json);
 		show_event(lp, a);
 	}
 	lp->changed |= lp->core->audit_count > 0;

@@ -96,9 +96,9 @@ write_name(void *ctx, struct weir_slice name)
 static bool
 is_loaded(struct weir_slice field)
 {
-	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:"};
+	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:"};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (field.len > strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
+		if (field.len >= strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
 			return true;
 	return false;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "aggregators/record.h"
+#include "config/reference/reference.h"
 #include "config/settings/settings.h"
 
 struct weir_run;
@@ -35,10 +36,11 @@ struct weir_run_counters {
 	uint64_t memory_bytes;                          /* resident set of the process */
 };
 
-/* A decision or command for the live view: the newest few. */
+/* A decision or command for the live view: the newest few. Of a card, or of a pool. */
 struct weir_run_event {
 	int64_t at_us;
-	char iccid[WEIR_ICCID_TEXT_MAX];
+	char subject[WEIR_ID_MAX]; /* ICCID, or the pool's id */
+	bool is_pool;
 	char carrier[24];
 	char what[24];   /* decided, sent, confirmed, failed ... */
 	char action[12]; /* suspend, resume */

@@ -33,7 +33,7 @@ iccid=89860000000000000001
 
 expect 0 'exit codes\|Exit codes' "$weir" help
 expect 0 'usage: weir run' "$weir" help run
-for command in run demo load card check version; do
+for command in run demo load card pool check version; do
 	expect 0 "usage: weir $command" "$weir" "$command" --help
 done
 expect 0 'carrier-sim' "$weir" carrier-sim --help
@@ -45,6 +45,8 @@ expect 2 "did you mean 'card'" "$weir" help crad
 expect 2 'did you mean --config' "$weir" run --confg x
 expect 2 'argument is missing' "$weir" card
 expect 2 'is no ICCID' "$weir" card 123
+expect 2 'argument is missing' "$weir" pool
+expect 2 'has 1 to 63 characters' "$weir" pool "$(printf '%064d' 0)"
 expect 2 'a duration is needed' "$weir" demo --for soon
 expect 2 'must be from' "$weir" demo --rate 1
 expect 3 'did you mean.*brokers' "$weir" check wrong.yaml
@@ -59,6 +61,7 @@ expect 0 'kafka.brokers' "$weir" check --list
 expect 0 'localhost:7777' "$weir" check --effective --set kafka.brokers=localhost:7777
 # shellcheck disable=SC2086
 expect 4 'weir card:' "$weir" card $iccid $nowhere
+expect 4 'weir pool:' "$weir" pool city-7 $nowhere
 # shellcheck disable=SC2086
 expect 4 'weir load: Kafka' "$weir" load "$samples/fleet.yaml" $nowhere
 # shellcheck disable=SC2086
