@@ -77,6 +77,8 @@ void weir_ref_parse_request(struct weir_ref_parser *parser, struct weir_ref_requ
 void weir_ref_parse_guard(struct weir_ref_parser *parser);
 void weir_ref_parse_pool(struct weir_ref_parser *parser, struct weir_ref_pool *pool);
 void weir_ref_parse_pool_state(struct weir_ref_parser *parser, struct weir_ref_pool_state *state);
+/* The same of a word spelt as it is printed; false when it is not, with anything in *state (zeroed by the caller). */
+bool weir_ref_scan_pool_state(struct weir_slice json, struct weir_ref_pool_state *state);
 void weir_ref_parse_child(struct weir_ref_parser *parser, struct weir_ref_child *child);
 
 #endif

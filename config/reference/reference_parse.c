@@ -93,6 +93,13 @@ weir_reference_from_json(const json_t *root, struct weir_reference *reference_ou
 enum weir_class
 weir_reference_parse(struct weir_slice json, struct weir_reference *reference_out, struct weir_error *err)
 {
+	struct weir_ref_pool_state word = {0};
+	if (weir_ref_scan_pool_state(json, &word)) {
+		memset(reference_out, 0, sizeof(*reference_out));
+		reference_out->type = WEIR_REF_POOL_STATE;
+		memcpy(&reference_out->pool_state, &word, sizeof(word));
+		return WEIR_OK;
+	}
 	json_error_t json_err;
 	json_t *root = json_loadb((const char *)json.data, json.len, JSON_REJECT_DUPLICATES, &json_err);
 	if (root == NULL) {

@@ -82,7 +82,7 @@ enum weir_class
 weir_voucher_parse(const char *text, struct weir_ref_plan *plan_out, char pool_out[WEIR_ID_MAX], struct weir_error *err)
 {
 	struct weir_slice parts[PARTS];
-	char carrier[WEIR_ID_MAX];
+	char carrier[WEIR_ID_MAX] = {0};
 	if (!split(text, parts) || !carrier_take(parts[0], carrier))
 		return weir_error_set(
 		    err, WEIR_POISON, "Carrier_Type_Cycle_Version_Tier/PoolID such as CM_SF_M_1_30M is right");

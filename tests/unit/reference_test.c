@@ -421,61 +421,6 @@ test_ladders(void **state)
 	assert_int_equal(r.alerts.step_bytes, 5000);
 }
 
-static void
-pool_state_round_trip(const struct weir_ref_pool_state *state)
-{
-	struct weir_buf buf = {0};
-	struct weir_reference r;
-	struct weir_error err = {0};
-	weir_reference_print_pool_state(state, &buf);
-	if (weir_reference_parse((struct weir_slice){buf.data, buf.len}, &r, &err) != WEIR_OK)
-		fail_msg("%.*s: %s", (int)buf.len, (const char *)buf.data, err.text);
-	assert_int_equal(r.type, WEIR_REF_POOL_STATE);
-	assert_memory_equal(&r.pool_state, state, sizeof(*state));
-	weir_buf_free(&buf);
-}
-
-/* What partitions tell each other comes back byte for byte (rule POOL-7, rule POOL-8). */
-static void
-test_words_round_trip(void **state)
-{
-	(void)state;
-	struct weir_ref_pool_state word;
-	memset(&word, 0, sizeof(word)); /* also between members: compared as bytes */
-	(void)strcpy(word.pool, "a\\b|~");
-	pool_state_round_trip(&word);
-	word.defined = true;
-	(void)strcpy(word.carrier, "cm");
-	word.kind = WEIR_PLAN_METERED;
-	word.epoch = UINT64_C(1774847286123456);
-	word.version = 3;
-	word.cycle = 682;
-	word.used = word.slack = word.limit = INT64_MAX;
-	pool_state_round_trip(&word);
-	(void)strcpy(word.plan, "plan-1");
-	word.kind = WEIR_PLAN_ACCUMULATIVE;
-	word.cycle = UINT16_MAX;
-	word.reasons = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD) |
-		       WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN);
-	word.epoch = word.version = word.used = word.slack = word.limit = UINT64_MAX;
-	word.crossed_us = INT64_MAX;
-	pool_state_round_trip(&word);
-	struct weir_ref_child child;
-	memset(&child, 0, sizeof(child));
-	assert_true(weir_iccid_parse((const uint8_t *)"8986000000000000001S", 20, &child.parent));
-	assert_true(weir_iccid_parse((const uint8_t *)"8986000000000000002", 19, &child.child));
-	for (int removed = 0; removed < 2; removed++) {
-		struct weir_buf buf = {0};
-		child.removed = removed;
-		weir_reference_print_child(&child, &buf);
-		struct weir_reference r;
-		assert_int_equal(weir_reference_parse((struct weir_slice){buf.data, buf.len}, &r, NULL), WEIR_OK);
-		assert_int_equal(r.type, WEIR_REF_CHILD);
-		assert_memory_equal(&r.child, &child, sizeof(child));
-		weir_buf_free(&buf);
-	}
-}
-
 /* rule CYC-1; what each can do: rule SUS-4, rule SUS-5, rule LIFE-3, rule LIFE-4 */
 static void
 test_shipped_carriers(void **state)
@@ -527,7 +472,6 @@ main(void)
 	    cmocka_unit_test(test_actions),
 	    cmocka_unit_test(test_pools),
 	    cmocka_unit_test(test_ladders),
-	    cmocka_unit_test(test_words_round_trip),
 	    cmocka_unit_test(test_shipped_carriers),
 	};
 	return cmocka_run_group_tests_name("reference", tests, NULL, NULL);
