@@ -1,0 +1,156 @@
+/* Changes of reference data and requests, each sent to weir and told to the model. */
+#include "tests/sim/phases.h"
+
+#include <inttypes.h>
+
+static int
+any_card(struct sim *sim)
+{
+	return (int)sim_below(&sim->rng, (uint64_t)sim->cards);
+}
+
+static uint64_t
+draw_limit(struct sim *sim)
+{
+	return 500 + sim_below(&sim->rng, 40000);
+}
+
+/* ---- such as commute with records ---- */
+
+static void
+change_limit(struct sim *sim, int card)
+{
+	uint64_t limit = sim_chance(&sim->rng, 200) ? MODEL_NONE : draw_limit(sim);
+	char text[32] = "null";
+	if (limit != MODEL_NONE)
+		(void)snprintf(text, sizeof(text), "%" PRIu64, limit);
+	if (sim_chance(&sim->rng, 500))
+		sim_send_card(sim, card, ",\"limit\":%s", text);
+	else
+		sim_send_request(sim, card, "limit", ",\"limit\":%s", text);
+	model_limit(&sim->model, card, limit);
+}
+
+static void
+change_plan(struct sim *sim)
+{
+	int at = (int)sim_below(&sim->rng, (uint64_t)sim->plans);
+	struct model_plan *plan = &sim->model.plans[at];
+	if (plan->kind != MODEL_SINGLE)
+		return;
+	plan->allowance = draw_limit(sim);
+	sim_send_plan(sim, at);
+}
+
+static void
+change_flag(struct sim *sim, int card)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} FLAGS[] = {{"id_verification", MODEL_ID_VERIFICATION}, {"violation", MODEL_VIOLATION}, {"abnormal", MODEL_ABNORMAL}};
+	uint64_t at = sim_below(&sim->rng, 3);
+	bool set = sim_chance(&sim->rng, 500);
+	sim_send_request(sim, card, "flag", ",\"reason\":\"%s\",\"set\":%s", FLAGS[at].name, set ? "true" : "false");
+	model_give(&sim->model, card, set ? FLAGS[at].bit : 0, set ? 0 : FLAGS[at].bit);
+}
+
+static void
+suspend(struct sim *sim, int card)
+{
+	sim_send_request(sim, card, "suspend", "%s", "");
+	model_give(&sim->model, card, MODEL_MANUAL, 0);
+}
+
+/* ---- such as belong to a cycle ---- */
+
+static void
+resume(struct sim *sim, int card)
+{
+	sim_send_request(sim, card, "resume", "%s", "");
+	model_resume(&sim->model, card);
+}
+
+static void
+addon(struct sim *sim, int card)
+{
+	uint64_t bytes = draw_limit(sim);
+	int id = sim_chance(&sim->rng, 700) ? (int)++sim->next_id : 0;
+	for (int n = id != 0 && sim_chance(&sim->rng, 300) ? 2 : 1; n > 0; n--) { /* once more by mistake */
+		if (id != 0)
+			sim_send_request(sim, card, "addon", ",\"bytes\":%" PRIu64 ",\"id\":\"a%d\"", bytes, id);
+		else
+			sim_send_request(sim, card, "addon", ",\"bytes\":%" PRIu64, bytes);
+		model_addon(&sim->model, card, id, bytes);
+	}
+}
+
+/* ---- such as race with records ---- */
+
+static void
+change_restore(struct sim *sim, int card)
+{
+	bool restore = sim_chance(&sim->rng, 400);
+	sim_send_card(sim, card, ",\"auto_restore\":%s", restore ? "true" : "false");
+	model_auto_restore(&sim->model, card, restore);
+}
+
+static void
+move_plan(struct sim *sim, int at)
+{
+	struct sim_card *card = &sim->card[at];
+	for (int i = 0; i < sim->plans; i++) {
+		int plan = (int)((sim_random(&sim->rng) + (uint64_t)i) % (uint64_t)sim->plans);
+		if (sim->model.plans[plan].carrier != card->carrier || sim->model.plans[plan].kind != MODEL_SINGLE)
+			continue;
+		card->plan = sim->model.cards[at].plan = plan;
+		sim_send_card(sim, at, ",\"plan\":\"p%d\"", plan);
+		return;
+	}
+}
+
+static void
+commuting_change(struct sim *sim, int card)
+{
+	uint64_t kinds = sim->ordered ? 8 : 5;
+	switch (sim_below(&sim->rng, kinds)) {
+	case 0:
+		change_plan(sim);
+		break;
+	case 1:
+	case 2:
+		change_limit(sim, card);
+		break;
+	case 3:
+		change_flag(sim, card);
+		break;
+	case 4:
+		suspend(sim, card);
+		break;
+	case 5:
+	case 6:
+		resume(sim, card);
+		break;
+	default:
+		addon(sim, card);
+		break;
+	}
+}
+
+void
+sim_phase_change(struct sim *sim, bool commuting)
+{
+	int card = any_card(sim);
+	if (commuting || sim_chance(&sim->rng, 500)) {
+		commuting_change(sim, card);
+		return;
+	}
+	switch (sim_below(&sim->rng, 2)) {
+	case 0:
+		change_restore(sim, card);
+		break;
+	default:
+		move_plan(sim, card);
+		break;
+	}
+}

@@ -1,0 +1,534 @@
+/* What a card and a pool are in, from all inputs there ever were; see model.h. */
+#include "tests/sim/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- time ---- */
+
+int
+model_card_cycle(const struct model *model, int card)
+{
+	return model_cycle(&model->carriers[model->cards[card].carrier], model->now_us);
+}
+
+/* CYC-4: usage_limit outlives its cycle only without auto_restore. To be called while the old cycle is still the card's. */
+static void
+end_cycle(struct model *model, int at)
+{
+	struct model_card *card = &model->cards[at];
+	card->held = (model_reasons(model, at) & MODEL_USAGE_LIMIT) != 0 && !card->auto_restore;
+}
+
+static void
+expire(struct model *model, int at)
+{
+	struct model_card *card = &model->cards[at];
+	if (card->expires_us != 0 && card->expires_us <= model->now_us)
+		card->given |= MODEL_PLAN_EXPIRED;
+	else
+		card->given &= ~(unsigned)MODEL_PLAN_EXPIRED;
+}
+
+/* LIFE-3: the test period is over, or the quota is used up. */
+static void
+end_test(struct model *model, int at, int64_t when_us)
+{
+	const struct model_carrier *carrier = &model->carriers[model->cards[at].carrier];
+	if (carrier->silent_months > 0)
+		model_status(model, at, MODEL_INACTIVE, when_us);
+	else
+		(void)model_activate(model, at, when_us);
+}
+
+/* The next date of the card's life, 0 = none. */
+static int64_t
+due_of(const struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	const struct model_carrier *carrier = &model->carriers[card->carrier];
+	if (card->status == MODEL_TESTABLE && carrier->test_months > 0)
+		return model_months_later(carrier->zone, card->since_us, carrier->test_months);
+	if (card->status == MODEL_INACTIVE && carrier->silent_months > 0)
+		return model_next_month(
+		    carrier->zone, model_months_later(carrier->zone, card->since_us, carrier->silent_months));
+	if (card->status == MODEL_DEACTIVATED && carrier->cancel_months > 0)
+		return model_months_later(carrier->zone, card->since_us, carrier->cancel_months);
+	return 0;
+}
+
+static void
+come_due(struct model *model, int at)
+{
+	int64_t due_us;
+	while ((due_us = due_of(model, at)) != 0 && due_us <= model->now_us) {
+		switch (model->cards[at].status) {
+		case MODEL_TESTABLE:
+			end_test(model, at, due_us);
+			break;
+		case MODEL_INACTIVE:
+			(void)model_activate(model, at, due_us);
+			break;
+		default:
+			model_status(model, at, MODEL_CANCELLED, due_us);
+			break;
+		}
+	}
+}
+
+void
+model_clock(struct model *model, int64_t now_us)
+{
+	for (int i = 0; i < MODEL_CARDS; i++) {
+		struct model_card *card = &model->cards[i];
+		if (!card->known)
+			continue;
+		int cycle = model_cycle(&model->carriers[card->carrier], now_us);
+		if (cycle != card->seen_cycle)
+			end_cycle(model, i);
+		card->seen_cycle = cycle;
+	}
+	model->now_us = now_us;
+	for (int i = 0; i < MODEL_CARDS; i++) {
+		struct model_card *card = &model->cards[i];
+		if (!card->known)
+			continue;
+		come_due(model, i);
+		expire(model, i);
+		if (card->reset_until_us != 0 && card->reset_until_us <= now_us)
+			card->reset_until_us = 0;
+	}
+}
+
+/* ---- records ---- */
+
+static struct model_fact *
+new_fact(struct model *model)
+{
+	if (model->fact_count == model->fact_cap) {
+		model->fact_cap = model->fact_cap == 0 ? 256 : model->fact_cap * 2;
+		model->facts = realloc(model->facts, (size_t)model->fact_cap * sizeof(*model->facts));
+		if (model->facts == NULL)
+			abort();
+	}
+	struct model_fact *fact = &model->facts[model->fact_count++];
+	memset(fact, 0, sizeof(*fact));
+	return fact;
+}
+
+/* REC-3: was this identity counted before? */
+static bool
+seen_before(const struct model *model, const struct model_record *r)
+{
+	for (int i = 0; i < model->fact_count - 1; i++) { /* the last is this one */
+		const struct model_fact *fact = &model->facts[i];
+		if (fact->record.card != r->card || fact->verdict != MODEL_COUNTED)
+			continue;
+		if (r->id != 0 && fact->record.id == r->id)
+			return true;
+		if (r->id == 0 && r->has_seq && fact->record.session == r->session && fact->record.seq == r->seq)
+			return true;
+	}
+	return false;
+}
+
+/* REC-2: what a session's total adds to what came before it; false when it is an old record. */
+static bool
+delta_of_total(const struct model *model, struct model_fact *fact)
+{
+	const struct model_record *r = &fact->record;
+	uint64_t up = 0, down = 0;
+	int64_t newest_us = INT64_MIN;
+	bool fresh = true;
+	for (int i = 0; i < model->fact_count - 1; i++) {
+		const struct model_fact *before = &model->facts[i];
+		if (before->verdict != MODEL_COUNTED || before->record.card != r->card ||
+		    before->record.session != r->session)
+			continue;
+		if (before->record.start && before->record.end_us > newest_us)
+			up = down = 0;
+		up = before->record.up > up ? before->record.up : up;
+		down = before->record.down > down ? before->record.down : down;
+		newest_us = before->record.end_us > newest_us ? before->record.end_us : newest_us;
+		fresh = false;
+	}
+	if (r->start && r->end_us > newest_us)
+		up = down = 0;
+	fact->up = r->up > up ? r->up - up : 0;
+	fact->down = r->down > down ? r->down - down : 0;
+	return fresh || fact->up + fact->down > 0 || r->end_us > newest_us;
+}
+
+static enum model_verdict
+judge(struct model *model, struct model_fact *fact)
+{
+	const struct model_record *r = &fact->record;
+	int64_t *stream_us = &model->stream_us[r->partition];
+	*stream_us = r->arrived_us > *stream_us ? r->arrived_us : *stream_us;
+	if (r->end_us > *stream_us + model->skew_us)
+		return MODEL_FUTURE;
+	if (r->end_us < *stream_us - model->horizon_us)
+		return MODEL_TOO_LATE;
+	if (r->card < 0 || !model->cards[r->card].known)
+		return MODEL_UNKNOWN;
+	if (seen_before(model, r))
+		return MODEL_DUPLICATE;
+	fact->up = r->up;
+	fact->down = r->down;
+	if (r->totals && !delta_of_total(model, fact))
+		return MODEL_DUPLICATE;
+	return MODEL_COUNTED;
+}
+
+/* SUS-5 */
+static void
+look_at_device(struct model *model, const struct model_record *r)
+{
+	struct model_card *card = &model->cards[r->card];
+	const struct model_carrier *carrier = &model->carriers[card->carrier];
+	if (r->imei == 0)
+		return;
+	if (card->imei == 0)
+		card->imei = r->imei;
+	if (card->imei == r->imei)
+		return;
+	card->seen_imei = r->imei;
+	if (carrier->lock == MODEL_LOCK_SUSPEND)
+		card->given |= MODEL_DEVICE_CHANGE;
+}
+
+enum model_verdict
+model_record(struct model *model, const struct model_record *record)
+{
+	struct model_fact *fact = new_fact(model);
+	fact->record = *record;
+	fact->pool = -1;
+	fact->verdict = judge(model, fact);
+	if (fact->verdict != MODEL_COUNTED)
+		return fact->verdict;
+	struct model_card *card = &model->cards[record->card];
+	const struct model_carrier *carrier = &model->carriers[card->carrier];
+	fact->cycle = model_cycle(carrier, record->end_us);
+	look_at_device(model, record);
+	if (card->status == MODEL_TESTABLE) {
+		fact->exempt = true;
+		card->test_used += fact->up + fact->down;
+		if (card->test_used >= carrier->test_quota)
+			end_test(model, record->card, record->end_us);
+		return MODEL_COUNTED;
+	}
+	if (card->status == MODEL_INACTIVE)
+		(void)model_activate(model, record->card, record->end_us);
+	fact->pool = card->pool;
+	return MODEL_COUNTED;
+}
+
+/* ---- requests ---- */
+
+void
+model_limit(struct model *model, int at, uint64_t limit)
+{
+	struct model_card *card = &model->cards[at];
+	if (card->limit == limit)
+		return;
+	if (limit > card->limit)
+		card->held = false; /* raised or removed */
+	card->limit = limit;
+	card->lifted_cycle = -1;
+}
+
+void
+model_auto_restore(struct model *model, int card, bool auto_restore)
+{
+	model->cards[card].auto_restore = auto_restore;
+}
+
+/* SUS-1 */
+void
+model_resume(struct model *model, int card)
+{
+	model->cards[card].given &= ~(unsigned)MODEL_MANUAL;
+	model->cards[card].held = false;
+	model->cards[card].lifted_cycle = model_card_cycle(model, card);
+}
+
+static void
+add(struct model_addon *addons, int *count, struct model_addon addon)
+{
+	for (int i = 0; i < *count; i++)
+		if (addon.id != 0 && addons[i].id == addon.id && addons[i].cycle == addon.cycle)
+			return; /* the same request again */
+	if (*count < MODEL_ADDONS)
+		addons[(*count)++] = addon;
+}
+
+static uint64_t
+added(const struct model_addon *addons, int count, int cycle)
+{
+	uint64_t bytes = 0;
+	for (int i = 0; i < count; i++)
+		bytes += addons[i].cycle == cycle ? addons[i].bytes : 0;
+	return bytes;
+}
+
+void
+model_addon(struct model *model, int at, int id, uint64_t bytes)
+{
+	struct model_card *card = &model->cards[at];
+	add(card->addons, &card->addon_count, (struct model_addon){model_card_cycle(model, at), id, bytes});
+}
+
+void
+model_pool_addon(struct model *model, int at, int id, uint64_t bytes)
+{
+	struct model_pool *pool = &model->pools[at];
+	add(pool->addons, &pool->addon_count, (struct model_addon){model_pool_cycle(model, at), id, bytes});
+}
+
+void
+model_give(struct model *model, int card, unsigned set, unsigned clear)
+{
+	model->cards[card].given = (model->cards[card].given | set) & ~clear;
+}
+
+void
+model_status(struct model *model, int at, enum model_status status, int64_t since_us)
+{
+	struct model_card *card = &model->cards[at];
+	if (card->status == MODEL_CANCELLED)
+		return;
+	if (status == MODEL_TESTABLE && card->status != MODEL_TESTABLE)
+		card->test_used = 0;
+	card->status = status;
+	card->since_us = since_us;
+}
+
+/* LIFE-2; false when there is nothing to activate. */
+bool
+model_activate(struct model *model, int at, int64_t at_us)
+{
+	struct model_card *card = &model->cards[at];
+	if (card->status != MODEL_TESTABLE && card->status != MODEL_INACTIVE)
+		return false;
+	card->status = MODEL_IN_USE;
+	card->since_us = at_us;
+	card->activated_us = at_us;
+	card->expires_us = 0;
+	if (card->plan >= 0 && model->plans[card->plan].term_months > 0)
+		card->expires_us = model_months_later(
+		    model->carriers[card->carrier].zone, at_us, model->plans[card->plan].term_months);
+	expire(model, at);
+	return true;
+}
+
+/* LIFE-5 */
+void
+model_renew(struct model *model, int at, int months)
+{
+	struct model_card *card = &model->cards[at];
+	int64_t from_us = card->expires_us > model->now_us ? card->expires_us : model->now_us;
+	card->expires_us = model_months_later(model->carriers[card->carrier].zone, from_us, months);
+	expire(model, at);
+}
+
+/* SUS-5; false when the month's rebinds are used up. */
+bool
+model_rebind(struct model *model, int at)
+{
+	struct model_card *card = &model->cards[at];
+	const struct model_carrier *carrier = &model->carriers[card->carrier];
+	if (card->seen_imei == 0 || card->seen_imei == card->imei)
+		return false;
+	int month = model_month(carrier->zone, model->now_us);
+	if (card->rebind_month != month)
+		card->rebinds = 0;
+	if (carrier->rebinds > 0 && card->rebinds >= carrier->rebinds)
+		return false;
+	card->rebind_month = month;
+	card->rebinds++;
+	card->imei = card->seen_imei;
+	card->seen_imei = 0;
+	card->given &= ~(unsigned)MODEL_DEVICE_CHANGE;
+	return true;
+}
+
+/* SUS-6 */
+void
+model_reset(struct model *model, int card)
+{
+	model->cards[card].reset_until_us = model->now_us + 15 * 60 * INT64_C(1000000);
+}
+
+/* ---- answers ---- */
+
+static void
+sum(struct model_usage *usage, const struct model_fact *fact)
+{
+	usage->up += fact->up;
+	usage->down += fact->down;
+	usage->records++;
+}
+
+struct model_usage
+model_usage(const struct model *model, int card, int cycle)
+{
+	struct model_usage usage = {0};
+	for (int i = 0; i < model->fact_count; i++) {
+		const struct model_fact *fact = &model->facts[i];
+		if (fact->verdict == MODEL_COUNTED && fact->record.card == card && fact->cycle == cycle)
+			sum(&usage, fact);
+	}
+	return usage;
+}
+
+struct model_usage
+model_pool_usage(const struct model *model, int pool, int cycle)
+{
+	struct model_usage usage = {0};
+	for (int i = 0; i < model->fact_count; i++) {
+		const struct model_fact *fact = &model->facts[i];
+		if (fact->verdict == MODEL_COUNTED && fact->pool == pool && fact->cycle == cycle)
+			sum(&usage, fact);
+	}
+	return usage;
+}
+
+/* What thresholds are compared with: less test traffic (LIFE-3). */
+static uint64_t
+metered(const struct model *model, int card, int cycle)
+{
+	uint64_t bytes = 0;
+	for (int i = 0; i < model->fact_count; i++) {
+		const struct model_fact *fact = &model->facts[i];
+		if (fact->verdict == MODEL_COUNTED && fact->record.card == card && fact->cycle == cycle && !fact->exempt)
+			bytes += fact->up + fact->down;
+	}
+	return bytes;
+}
+
+int
+model_pool_cycle(const struct model *model, int pool)
+{
+	return model_cycle(&model->carriers[model->pools[pool].carrier], model->now_us);
+}
+
+/* POOL-2 */
+bool
+model_is_activated(const struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	return (card->status == MODEL_IN_USE || card->status == MODEL_SUSPENDED) && (card->given & MODEL_PLAN_EXPIRED) == 0;
+}
+
+int
+model_members(const struct model *model, int pool)
+{
+	int count = 0;
+	for (int i = 0; i < MODEL_CARDS; i++)
+		count += model->cards[i].known && model->cards[i].pool == pool;
+	return count;
+}
+
+int
+model_activated_members(const struct model *model, int pool)
+{
+	int count = 0;
+	for (int i = 0; i < MODEL_CARDS; i++)
+		count += model->cards[i].known && model->cards[i].pool == pool && model_is_activated(model, i);
+	return count;
+}
+
+uint64_t
+model_pool_total(const struct model *model, int at)
+{
+	const struct model_pool *pool = &model->pools[at];
+	uint64_t addons = added(pool->addons, pool->addon_count, model_pool_cycle(model, at));
+	if (pool->kind == MODEL_METERED || (pool->plan >= 0 && !model->plan_known[pool->plan]))
+		return MODEL_NONE;
+	if (pool->kind == MODEL_FIXED)
+		return pool->total + addons;
+	return (uint64_t)model_activated_members(model, at) * model->plans[pool->plan].allowance + addons;
+}
+
+unsigned
+model_pool_reasons(const struct model *model, int at)
+{
+	const struct model_pool *pool = &model->pools[at];
+	if (!pool->known)
+		return 0;
+	struct model_usage usage = model_pool_usage(model, at, model_pool_cycle(model, at));
+	uint64_t used = usage.up + usage.down, total = model_pool_total(model, at);
+	unsigned reasons = pool->frozen ? MODEL_POOL_FROZEN : 0;
+	if (total != MODEL_NONE && used >= total)
+		reasons |= MODEL_POOL_EXHAUSTED;
+	if (pool->kind == MODEL_METERED && pool->suspends && pool->threshold != MODEL_NONE && used >= pool->threshold)
+		reasons |= MODEL_POOL_THRESHOLD;
+	return reasons;
+}
+
+static bool
+over_limit(const struct model *model, int at, int cycle)
+{
+	const struct model_card *card = &model->cards[at];
+	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
+	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan != NULL ? plan->limit : MODEL_NONE;
+	if (limit == MODEL_NONE || card->lifted_cycle == cycle)
+		return false;
+	return card->held || metered(model, at, cycle) >= limit;
+}
+
+unsigned
+model_reasons(const struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	unsigned reasons = card->given;
+	int cycle = model_card_cycle(model, at);
+	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
+	if (plan != NULL && plan->kind == MODEL_SINGLE &&
+	    metered(model, at, cycle) >= plan->allowance + added(card->addons, card->addon_count, cycle))
+		reasons |= MODEL_PLAN_EXHAUSTED;
+	if (over_limit(model, at, cycle))
+		reasons |= MODEL_USAGE_LIMIT;
+	if (card->pool >= 0 && model_is_activated(model, at))
+		reasons |= model_pool_reasons(model, card->pool);
+	if (card->reset_until_us != 0)
+		reasons |= MODEL_RESET;
+	return reasons;
+}
+
+unsigned
+model_enforced(const struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	const struct model_carrier *carrier = &model->carriers[card->carrier];
+	return model_reasons(model, at) & ~(card->pool >= 0 ? carrier->unsupported_pooled : carrier->unsupported_single);
+}
+
+bool
+model_commands(const struct model *model, int at)
+{
+	enum model_status status = model->cards[at].status;
+	return status != MODEL_DEACTIVATED && status != MODEL_CANCELLED;
+}
+
+void
+model_init(struct model *model, int64_t horizon_us, int64_t skew_us)
+{
+	memset(model, 0, sizeof(*model));
+	model->horizon_us = horizon_us;
+	model->skew_us = skew_us;
+	for (int i = 0; i < MODEL_CARDS; i++)
+		model->cards[i] = (struct model_card){.plan = -1,
+		    .pool = -1,
+		    .status = MODEL_IN_USE,
+		    .limit = MODEL_NONE,
+		    .auto_restore = true,
+		    .lifted_cycle = -1};
+}
+
+void
+model_free(struct model *model)
+{
+	free(model->facts);
+	model->facts = NULL;
+}

@@ -1,0 +1,444 @@
+/*
+ * What a lane does with a partition, in the lane's order (pipeline/stage/lane.c, lane_effects.c, lane_flush.c): reference
+ * data first, then partials, then records; background work; what is to be told; effects; the flush, when nothing is parked
+ * and when every message posted before it is in Kafka.
+ *
+ * Rejected: driving the lane itself. It is a thread with sockets; what decides is here in a tenth of its lines, and what it
+ * does with Kafka and Redis is tested end to end.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+
+/* ---- effects ---- */
+
+static void
+fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_offer *offer)
+{
+	const struct weir_partition *p = owner->core;
+	const struct weir_card_slot *card = weir_slab_at(&p->cards, slot);
+	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
+	*offer = (struct weir_command_offer){.iccid = card->iccid,
+	    .partition = owner->partition,
+	    .slot = slot,
+	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
+	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
+	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	if (e == NULL || !owner->restart_offers)
+		return;
+	offer->resumed_state = e->command;
+	offer->resumed_desired = e->target;
+	offer->resumed_attempts = e->attempts;
+	memcpy(offer->ticket, e->ticket, sizeof(offer->ticket));
+}
+
+static bool
+in_list(const struct weir_u64_list *list, uint64_t value)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (list->v[i] == value)
+			return true;
+	return false;
+}
+
+static void
+give_offers(struct sim *sim, struct sim_owner *owner)
+{
+	struct weir_u64_list *offers = &owner->core->offers;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < offers->n; i++) {
+		uint32_t slot = (uint32_t)offers->v[i];
+		if (kept > 0 || in_list(&owner->flush_intents, slot)) {
+			offers->v[kept++] = slot;
+			continue;
+		}
+		struct weir_command_offer offer;
+		if (owner->zombie || !weir_partition_may_send(owner->core, slot))
+			continue;
+		fill_offer(owner, slot, &offer);
+		sim_dispatch_offer(sim, owner, &offer);
+	}
+	offers->n = kept;
+	if (kept == 0)
+		owner->restart_offers = false;
+}
+
+/* Dead letters: remembered with their message, to be compared with the model's verdict. */
+static void
+give_rejects(struct sim *sim, struct sim_owner *owner)
+{
+	struct weir_records *rejects = &owner->core->rejects;
+	for (uint32_t i = 0; i < rejects->n; i++) {
+		const struct weir_record *r = &rejects->v[i];
+		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
+		if (r->offset < 0 || r->offset >= log->n)
+			sim_fail(sim, "a dead letter of no record: offset %lld", (long long)r->offset);
+		log->v[r->offset].rejected |= 1u << r->reject;
+	}
+	rejects->n = 0;
+}
+
+static void
+give_tells(struct sim *sim, struct sim_owner *owner)
+{
+	(void)sim;
+	struct weir_partition *p = owner->core;
+	for (uint32_t i = 0; i < p->tell_count; i++) {
+		const struct weir_tell *tell = &p->tells[i];
+		struct sim_tell held = {.topic = (enum weir_tell_topic)tell->topic, .partition = tell->partition};
+		weir_buf_append(&held.key, p->tell_bytes.data + tell->at, tell->key_len);
+		weir_buf_append(&held.value, p->tell_bytes.data + tell->at + tell->key_len, tell->value_len);
+		sim_outbox_push(&owner->outbox, &held);
+	}
+	p->tell_count = 0;
+	p->tell_bytes.len = 0;
+}
+
+static struct sim_request *
+submit(struct sim_owner *owner, struct sim_request *request)
+{
+	if (owner->queue_count == owner->queue_cap) {
+		owner->queue_cap = owner->queue_cap == 0 ? 8 : owner->queue_cap * 2;
+		owner->queue = weir_realloc(owner->queue, owner->queue_cap * sizeof(struct sim_request *));
+	}
+	return owner->queue[owner->queue_count++] = request;
+}
+
+static void
+fetch_wishes(struct sim_owner *owner)
+{
+	struct weir_partition *p = owner->core;
+	for (uint32_t i = 0; i < p->wish_count; i++) {
+		struct sim_request *request = weir_calloc(1, sizeof(*request));
+		request->kind = SIM_FETCH;
+		request->wish = p->wishes[i];
+		(void)submit(owner, request);
+	}
+	p->wish_count = 0;
+}
+
+static void
+effects(struct sim *sim, struct sim_owner *owner)
+{
+	give_rejects(sim, owner);
+	give_tells(sim, owner);
+	give_offers(sim, owner);
+	owner->changed |= owner->core->audit_count > 0;
+	owner->core->audit_count = 0;
+	fetch_wishes(owner);
+}
+
+/* ---- inputs ---- */
+
+/* As many messages as the consumer happens to have; false when there is none. */
+static uint32_t
+next_batch(struct sim *sim, struct sim_owner *owner, enum sim_topic topic, uint32_t max)
+{
+	const struct sim_log *log = &sim->logs[topic][owner->partition];
+	int64_t left = log->n - owner->position[topic];
+	uint32_t count = left < (int64_t)max ? (uint32_t)left : max;
+	if (owner->position[topic] + count == log->n)
+		owner->at_end[topic] = true;
+	owner->changed |= count > 0;
+	return count;
+}
+
+static void
+apply_message(struct sim *sim, struct sim_owner *owner, const struct sim_message *message, int64_t offset)
+{
+	struct weir_reference reference = {.type = WEIR_REF_CARD};
+	struct weir_error err = {0};
+	struct weir_cause cause = {SIM_CARDS, offset, message->arrived_us, message->arrived_us, 0};
+	struct weir_slice value = {message->value.data, message->value.len};
+	weir_partition_set_time(owner->core, owner->core->now_us, 0);
+	enum weir_class class = weir_reference_parse(value, &reference, &err);
+	if (class == WEIR_OK)
+		class = weir_partition_apply(owner->core, &reference, value, &cause, &err);
+	if (class != WEIR_OK) {
+		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)value.len, (const char *)value.data,
+		    err.text);
+		sim->logs[SIM_CARDS][owner->partition].v[offset].rejected |= 1;
+	}
+}
+
+static void
+read_cards(struct sim *sim, struct sim_owner *owner, uint32_t max)
+{
+	uint32_t count = next_batch(sim, owner, SIM_CARDS, max);
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t offset = owner->position[SIM_CARDS]++;
+		const struct sim_message *message = &sim->logs[SIM_CARDS][owner->partition].v[offset];
+		SIM_TRACE(sim, "%u/%u cards %lld: %.*s", owner->process, owner->partition, (long long)offset,
+		    (int)message->value.len, (const char *)message->value.data);
+		apply_message(sim, owner, message, offset);
+	}
+	if (count > 0)
+		effects(sim, owner);
+}
+
+static void
+read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
+{
+	uint32_t count = next_batch(sim, owner, SIM_PARTIALS, max);
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t offset = owner->position[SIM_PARTIALS]++;
+		const struct sim_message *message = &sim->logs[SIM_PARTIALS][owner->partition].v[offset];
+		struct weir_slice value = {message->value.data, message->value.len};
+		struct weir_error err = {0};
+		if (sim->options.trace && value.len == sizeof(struct weir_partial)) {
+			struct weir_partial partial;
+			memcpy(&partial, value.data, sizeof(partial));
+			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
+			    owner->process, owner->partition, (long long)offset, partial.pool, partial.source,
+			    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members, partial.active,
+			    (unsigned long long)(partial.up + partial.down));
+		}
+		if (weir_partition_partial(owner->core, value, message->arrived_us, &err) != WEIR_OK)
+			sim_fail(sim, "a partial is refused: %s", err.text);
+	}
+}
+
+static void
+read_records(struct sim *sim, struct sim_owner *owner, uint32_t max)
+{
+	struct weir_record batch[64];
+	uint32_t count = next_batch(sim, owner, SIM_RECORDS, max < 64 ? max : 64);
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t offset = owner->position[SIM_RECORDS]++;
+		const struct sim_message *message = &sim->logs[SIM_RECORDS][owner->partition].v[offset];
+		batch[i] = message->record;
+		batch[i].offset = offset;
+		batch[i].arrived_us = message->arrived_us;
+		batch[i].input = SIM_RECORDS;
+		SIM_TRACE(sim, "%u/%u record %lld: card %d end %lld up %llu down %llu", owner->process, owner->partition,
+		    (long long)offset, sim_card_of(sim, batch[i].iccid), (long long)batch[i].end_us,
+		    (unsigned long long)batch[i].up, (unsigned long long)batch[i].down);
+	}
+	if (count == 0)
+		return;
+	weir_partition_fold(owner->core, batch, count);
+	effects(sim, owner);
+}
+
+/* ---- flushes ---- */
+
+static void
+encode(struct sim *sim, struct sim_owner *owner)
+{
+	struct sim_request *request = weir_calloc(1, sizeof(*request));
+	request->kind = SIM_FLUSH;
+	memcpy(request->offsets_before, owner->stored, sizeof(owner->stored));
+	memcpy(request->offsets_after, owner->position, sizeof(owner->position));
+	request->offsets_before[SIM_TOPICS] = owner->flush_number;
+	request->offsets_after[SIM_TOPICS] = ++owner->flush_number;
+	request->stream_time_us = owner->core->stream_time_us;
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		request->slots[i] = weir_partition_slab(owner->core, i)->used;
+	sim_store_encode(owner->core, &request->body, &owner->flush_intents, sim->seed % 2 == 0 ? 2 : 64);
+	owner->changed = false;
+	owner->flush = request;
+	owner->flush_sent = false;
+	owner->outbox.closed = owner->outbox.n;
+	SIM_TRACE(sim, "%u/%u encodes flush %lld: cards %lld partials %lld records %lld", owner->process, owner->partition,
+	    (long long)owner->flush_number, (long long)owner->position[SIM_CARDS], (long long)owner->position[SIM_PARTIALS],
+	    (long long)owner->position[SIM_RECORDS]);
+}
+
+static bool
+has_dirt(const struct weir_partition *p)
+{
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		if (weir_partition_slab((struct weir_partition *)p, i)->dirty_count > 0)
+			return true;
+	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0;
+}
+
+static void
+flush_round(struct sim *sim, struct sim_owner *owner)
+{
+	if (owner->flush != NULL) {
+		if (!owner->flush_sent && owner->outbox.closed == 0) {
+			(void)submit(owner, owner->flush);
+			owner->flush_sent = true;
+		}
+		return;
+	}
+	if (!owner->changed || sim->now_us < owner->flush_due_us || owner->core->parked.n > 0)
+		return;
+	encode(sim, owner);
+	owner->flush_due_us = sim->now_us + sim->flush_interval_us;
+}
+
+/* ---- the round ---- */
+
+static void
+settle(struct sim *sim, struct sim_owner *owner)
+{
+	bool cards = owner->at_end[SIM_CARDS] && owner->at_end[SIM_RECORDS] && owner->core->parked.n == 0;
+	bool pools = owner->at_end[SIM_CARDS] && owner->at_end[SIM_PARTIALS];
+	if ((cards && !owner->cards_settled) || (pools && !owner->pools_settled))
+		weir_partition_settled(owner->core, cards, pools);
+	owner->cards_settled |= cards;
+	owner->pools_settled |= pools;
+	if (owner->settled || !cards || !pools)
+		return;
+	owner->settled = true;
+	owner->restart_offers = true;
+	weir_partition_offer_all(owner->core, true);
+	SIM_TRACE(sim, "%u/%u has settled", owner->process, owner->partition);
+}
+
+static bool
+is_held(const struct sim *sim, const struct sim_owner *owner)
+{
+	return owner->core->parked.n > 0 &&
+	       (owner->core->parked.n >= owner->core->opts.parked_max ||
+		   (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
+}
+
+void
+sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
+{
+	weir_partition_set_time(owner->core, sim->now_us, 0);
+	if (!is_held(sim, owner)) {
+		read_cards(sim, owner, batch_max);
+		if (owner->at_end[SIM_CARDS]) {
+			read_partials(sim, owner, batch_max);
+			read_records(sim, owner, batch_max);
+		}
+	}
+	settle(sim, owner);
+	(void)weir_partition_tick(owner->core, sim->tick_slots);
+	weir_partition_tell(owner->core);
+	effects(sim, owner);
+	owner->changed |= has_dirt(owner->core);
+	if (!owner->zombie)
+		sim_check_step(sim, owner);
+	flush_round(sim, owner);
+}
+
+bool
+sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
+{
+	for (int t = 0; t < SIM_TOPICS; t++)
+		if (owner->stored[t] != sim->logs[t][owner->partition].n)
+			return false;
+	return !owner->changed && owner->flush == NULL && owner->queue_count == 0 && owner->outbox.n == 0 &&
+	       owner->core->offers.n == 0 && owner->core->parked.n == 0 && owner->core->walks.n == 0 && owner->settled;
+}
+
+/* ---- answers ---- */
+
+void
+sim_owner_store(struct sim *sim, struct sim_owner *owner)
+{
+	uint32_t at = 0;
+	while (at < owner->queue_count && owner->queue[at]->done)
+		at++;
+	if (at == owner->queue_count)
+		return;
+	struct sim_request *request = owner->queue[at];
+	request->done = true;
+	if (request->kind == SIM_FETCH)
+		sim_store_fetch(&sim->store[owner->partition], &request->wish, &request->value);
+	else
+		sim_store_decide(sim, owner, request);
+}
+
+static void
+request_free(struct sim_request *request)
+{
+	weir_buf_free(&request->value);
+	weir_buf_free(&request->body);
+	free(request);
+}
+
+static void
+answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request *request)
+{
+	owner->flush = NULL;
+	owner->flush_sent = false;
+	owner->flush_intents.n = 0;
+	if (request->result == SIM_STORE_DONE)
+		memcpy(owner->stored, request->offsets_after, sizeof(owner->stored));
+	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition, (long long)request->offsets_after[SIM_TOPICS],
+	    request->result == SIM_STORE_DONE     ? "stored"
+	    : request->result == SIM_STORE_FENCED ? "fenced"
+						  : "forgotten");
+}
+
+void
+sim_owner_answers(struct sim *sim, struct sim_owner *owner)
+{
+	bool fetched = false;
+	while (owner->queue_count > 0 && owner->queue[0]->done) {
+		struct sim_request *request = owner->queue[0];
+		owner->queue_count--;
+		memmove(owner->queue, owner->queue + 1, owner->queue_count * sizeof(struct sim_request *));
+		if (request->kind == SIM_FLUSH) {
+			answer_flush(sim, owner, request);
+			int result = request->result;
+			request_free(request);
+			if (result == SIM_STORE_FENCED)
+				sim_owner_drop(sim, owner);
+			else if (result == SIM_STORE_FORGOT)
+				sim_owner_take_again(sim, owner);
+			if (result != SIM_STORE_DONE)
+				return;
+			continue;
+		}
+		fetched = true;
+		struct weir_slice value = {request->value.data, request->value.len};
+		if (!weir_partition_wish_answer(owner->core, &request->wish, value))
+			sim_fail(sim, "stored marks or past totals have a wrong size");
+		request_free(request);
+	}
+	bool waiting = owner->core->wish_count > 0;
+	for (uint32_t i = 0; i < owner->queue_count; i++)
+		waiting |= owner->queue[i]->kind == SIM_FETCH;
+	if (!fetched || waiting)
+		return;
+	weir_partition_set_time(owner->core, sim->now_us, 0);
+	weir_partition_unpark(owner->core);
+	owner->changed = true;
+	effects(sim, owner);
+}
+
+/* ---- the dispatcher's results ---- */
+
+static void
+one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_result *result)
+{
+	if (result->slot >= owner->core->cards.used)
+		return;
+	const struct weir_card_slot *card = weir_slab_at(&owner->core->cards, result->slot);
+	if (!weir_iccid_equal(card->iccid, result->iccid))
+		return;
+	struct weir_command_report report = {.slot = result->slot,
+	    .state = result->state,
+	    .target = result->target,
+	    .attempts = result->attempts,
+	    .at_us = result->at_us,
+	    .next_us = result->next_us,
+	    .ticket = result->ticket,
+	    .text = result->text};
+	weir_partition_command(owner->core, &report);
+	owner->changed = true;
+	effects(sim, owner);
+}
+
+void
+sim_owner_results(struct sim *sim, uint32_t process)
+{
+	struct sim_process *from = &sim->process[process];
+	for (uint32_t i = 0; i < from->result_count; i++) {
+		const struct weir_command_result *result = &from->results[i];
+		for (uint32_t k = 0; k < SIM_OWNERS; k++) {
+			struct sim_owner *owner = &sim->owners[k];
+			if (owner->used && !owner->zombie && owner->process == process &&
+			    owner->partition == result->partition)
+				one_result(sim, owner, result);
+		}
+	}
+	from->result_count = 0;
+}

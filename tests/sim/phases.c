@@ -1,0 +1,225 @@
+/*
+ * What a seed's world goes through: definitions, then phases of records, of changes, or of both, with steps and faults in
+ * between and a quiet point after each, where everything is compared with the model. Inputs whose order matters by the rules
+ * (POOL-3, SUS-1 against the end of a cycle, activation) never share a phase in an ordered world. An unordered world has
+ * only inputs that commute, and no quiet point before its end, so that trouble may reach back as far as it likes.
+ */
+#include "tests/sim/phases.h"
+
+#include <inttypes.h>
+
+/* ---- definitions ---- */
+
+static void
+draw_carriers(struct sim *sim)
+{
+	sim->carriers = 1 + (int)sim_below(&sim->rng, 4);
+	for (int i = 0; i < sim->carriers; i++) {
+		struct model_carrier *c = &sim->model.carriers[i];
+		static const struct {
+			enum model_zone zone;
+			int day;
+			bool end;
+		} KINDS[] = {{MODEL_SHANGHAI, 1, false}, {MODEL_SHANGHAI, 27, true}, {MODEL_UTC, 1, false},
+		    {MODEL_BERLIN, 1, false}, {MODEL_BERLIN, 28, true}};
+		uint64_t kind = sim_below(&sim->rng, 5);
+		*c = (struct model_carrier){.zone = KINDS[kind].zone, .day = KINDS[kind].day, .named_after_end = KINDS[kind].end};
+		c->lock = (enum model_lock)sim_below(&sim->rng, 3);
+		c->rebinds = (int)sim_below(&sim->rng, 3);
+		c->test_quota = 1000 * (1 + sim_below(&sim->rng, 6));
+		c->test_months = (int)sim_below(&sim->rng, 3);
+		c->silent_months = (int)sim_below(&sim->rng, 3);
+		c->cancel_months = 1 + (int)sim_below(&sim->rng, 3);
+		if (sim_chance(&sim->rng, 300))
+			c->unsupported_single = MODEL_USAGE_LIMIT;
+		if (sim_chance(&sim->rng, 150))
+			c->unsupported_pooled = MODEL_POOL_THRESHOLD | MODEL_MANUAL;
+		(void)snprintf(sim->carrier_ids[i], sizeof(sim->carrier_ids[i]), "k%d", i);
+		struct weir_dispatch_limits *limits = &sim->limits[i];
+		*limits = (struct weir_dispatch_limits){.rate_per_s = sim_chance(&sim->rng, 500) ? 0 : 5,
+		    .concurrency = 1 + (uint32_t)sim_below(&sim->rng, 4),
+		    .cooldown_ms = (uint32_t)sim_below(&sim->rng, 3) * 500,
+		    .retry_min_ms = 100,
+		    .retry_max_ms = 5000,
+		    .breaker_failures = 3,
+		    .breaker_open_ms = 2000,
+		    .confirm_ms = 500,
+		    .can_ask = sim_chance(&sim->rng, 750)};
+	}
+}
+
+static uint64_t
+draw_bytes(struct sim *sim, uint64_t about)
+{
+	return 1 + sim_below(&sim->rng, 2 * about);
+}
+
+static int
+draw_plan(struct sim *sim, int carrier)
+{
+	struct model_plan *plan = &sim->model.plans[sim->plans];
+	*plan = (struct model_plan){.carrier = carrier,
+	    .kind = MODEL_SINGLE,
+	    .allowance = 1000 + draw_bytes(sim, 30000),
+	    .limit = sim_chance(&sim->rng, 300) ? 1000 + draw_bytes(sim, 30000) : MODEL_NONE,
+	    .term_months = (int)sim_below(&sim->rng, 4)};
+	return sim->plans++;
+}
+
+void
+sim_phase_card(struct sim *sim, int at)
+{
+	struct sim_card *card = &sim->card[at];
+	struct model_card *model = &sim->model.cards[at];
+	card->carrier = model->carrier = (int)sim_below(&sim->rng, (uint64_t)sim->carriers);
+	int fitting[MODEL_PLANS], count = 0;
+	for (int i = 0; i < sim->plans; i++)
+		if (sim->model.plans[i].carrier == card->carrier && sim->model.plans[i].kind == MODEL_SINGLE)
+			fitting[count++] = i;
+	card->plan = model->plan =
+	    count == 0 || sim_chance(&sim->rng, 100) ? -1 : fitting[sim_below(&sim->rng, (uint64_t)count)];
+	model->known = true;
+	model->since_us = sim->now_us;
+	model->seen_cycle = model_card_cycle(&sim->model, at);
+	char plan[32] = "";
+	if (card->plan >= 0)
+		(void)snprintf(plan, sizeof(plan), ",\"plan\":\"p%d\"", card->plan);
+	sim_send_card(sim, at, ",\"carrier\":\"%s\"%s", sim->carrier_ids[card->carrier], plan);
+	card->sent = true;
+}
+
+static void
+define(struct sim *sim)
+{
+	draw_carriers(sim);
+	for (int i = 0; i < sim->carriers; i++)
+		sim_send_carrier(sim, i);
+	for (int i = 0; i < sim->carriers; i++)
+		for (uint64_t n = 1 + sim_below(&sim->rng, 2); n > 0; n--)
+			(void)draw_plan(sim, i);
+	for (int i = 0; i < sim->plans; i++)
+		sim_send_plan(sim, i);
+	for (int i = 0; i < sim->cards; i++)
+		sim_phase_card(sim, i);
+}
+
+/* ---- time between phases ---- */
+
+/* The nearest boundary of any carrier after now. */
+static int64_t
+next_boundary(const struct sim *sim)
+{
+	int64_t nearest_us = INT64_MAX;
+	for (int i = 0; i < sim->carriers; i++) {
+		const struct model_carrier *carrier = &sim->model.carriers[i];
+		int64_t start_us = model_cycle_start(carrier, model_cycle(carrier, sim->now_us) + 1);
+		nearest_us = start_us < nearest_us ? start_us : nearest_us;
+	}
+	return nearest_us;
+}
+
+static void
+jump(struct sim *sim)
+{
+	int64_t before_us = sim->now_us;
+	switch (sim_below(&sim->rng, 5)) {
+	case 0: /* just past the boundary */
+		sim->now_us = next_boundary(sim) + sim_between(&sim->rng, 0, 2) * SIM_SECOND;
+		break;
+	case 1: /* just before it */
+		sim->now_us = next_boundary(sim) - sim_between(&sim->rng, 1, 7200) * SIM_SECOND;
+		break;
+	case 2:
+		sim->now_us += sim_between(&sim->rng, 1, 45 * 24) * SIM_HOUR;
+		break;
+	default:
+		sim->now_us += sim_between(&sim->rng, 1, 48) * SIM_HOUR / 2;
+		break;
+	}
+	if (sim->now_us < before_us)
+		sim->now_us = before_us;
+	if (sim->now_us - before_us > SIM_DAY)
+		sim_records_forget(sim);
+	SIM_TRACE(sim, "the clock jumps by %lld s", (long long)((sim->now_us - before_us) / SIM_SECOND));
+}
+
+/* ---- the run ---- */
+
+static void
+some_steps(struct sim *sim)
+{
+	for (uint64_t n = sim_below(&sim->rng, 12); n > 0; n--)
+		sim_step(sim);
+}
+
+static void
+one_phase(struct sim *sim)
+{
+	uint32_t records = 300 + (uint32_t)sim_below(&sim->rng, 701); /* permille of inputs */
+	if (sim->ordered && sim_chance(&sim->rng, 300))
+		records = sim_chance(&sim->rng, 500) ? 1000 : 0;
+	bool mixed = records > 0 && records < 1000;
+	for (int64_t n = sim_between(&sim->rng, 5, 60); n > 0; n--) {
+		model_clock(&sim->model, sim->now_us);
+		if (sim_chance(&sim->rng, records))
+			sim_phase_record(sim);
+		else
+			sim_phase_change(sim, mixed || !sim->ordered);
+		some_steps(sim);
+		if (!sim->ordered && sim_chance(&sim->rng, 20))
+			jump(sim);
+	}
+}
+
+static void
+quiet(struct sim *sim, bool at_end)
+{
+	bool faults = sim->faults;
+	sim->faults = false;
+	if (at_end) {
+		sim->carrier_trouble = 0;
+		memset(sim->outage_until_us, 0, sizeof(sim->outage_until_us));
+	}
+	sim_quiesce(sim, at_end);
+	SIM_TRACE(sim, "quiet");
+	sim_check_quiet(sim, at_end);
+	sim_quiet_point(sim);
+	sim->faults = faults;
+}
+
+/* In an ordered world nothing crosses a boundary while inputs are under way: the clock waits before it. */
+static void
+set_cap(struct sim *sim)
+{
+	if (sim->ordered)
+		sim->clock_cap_us = next_boundary(sim) - 1;
+}
+
+void
+sim_run(struct sim *sim)
+{
+	sim->ordered = sim_chance(&sim->rng, 600);
+	define(sim);
+	for (uint32_t i = 0; i < sim->processes; i++)
+		sim_dispatch_new(sim, i);
+	for (uint32_t p = 0; p < sim->partitions; p++)
+		sim_owner_take(sim, p, (uint32_t)sim_below(&sim->rng, sim->processes));
+	set_cap(sim);
+	quiet(sim, false);
+	sim->faults = !sim_chance(&sim->rng, 150);
+	for (int64_t n = sim_between(&sim->rng, 1, 5); n > 0; n--) {
+		set_cap(sim);
+		one_phase(sim);
+		if (sim->ordered) {
+			quiet(sim, false);
+			jump(sim);
+			set_cap(sim);
+			quiet(sim, false);
+		}
+	}
+	sim->faults = false;
+	quiet(sim, true);
+	jump(sim);
+	set_cap(sim);
+	quiet(sim, true);
+}

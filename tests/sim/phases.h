@@ -1,0 +1,18 @@
+/* What the files of the generator share. */
+#ifndef WEIR_SIM_PHASES_H
+#define WEIR_SIM_PHASES_H
+
+#include "tests/sim/sim.h"
+
+/* phases.c */
+void sim_phase_card(struct sim *sim, int card); /* a new card, or one defined anew */
+
+/* records.c: one record, new, repeated, or out of order */
+void sim_phase_record(struct sim *sim);
+/* Sessions and repeats do not go on over a long time. */
+void sim_records_forget(struct sim *sim);
+
+/* changes.c: one change of reference data, or a request; commuting: only such as commute with records and with time */
+void sim_phase_change(struct sim *sim, bool commuting);
+
+#endif

@@ -1,0 +1,117 @@
+/* Records as producers make them: three kinds of identity, repeats, late and early ones, out of order. */
+#include "tests/sim/phases.h"
+
+/* ---- time ---- */
+
+static int64_t
+draw_end(struct sim *sim, int card)
+{
+	int64_t horizon_us = sim->model.horizon_us;
+	int64_t end_us = sim->now_us - sim_between(&sim->rng, 0, 3600) * SIM_SECOND;
+	uint64_t kind = sim_below(&sim->rng, 100);
+	if (kind < 15)
+		end_us = sim->now_us - sim_between(&sim->rng, 0, horizon_us / SIM_SECOND) * SIM_SECOND;
+	else if (kind < 18) /* around the horizon */
+		end_us = sim->now_us - horizon_us + sim_between(&sim->rng, -5, 5) * SIM_SECOND;
+	else if (kind < 20)
+		end_us = sim->now_us - horizon_us - sim_between(&sim->rng, 0, 1000) * SIM_SECOND;
+	else if (kind < 23)
+		end_us = sim->now_us + sim_between(&sim->rng, 0, 600) * SIM_SECOND;
+	else if (kind < 30 && card >= 0) { /* around the boundary that began the cycle */
+		const struct model_carrier *carrier = &sim->model.carriers[sim->model.cards[card].carrier];
+		int64_t start_us = model_cycle_start(carrier, model_cycle(carrier, sim->now_us));
+		if (sim->now_us - start_us < horizon_us)
+			end_us = start_us + sim_between(&sim->rng, -2, 2) * (sim_chance(&sim->rng, 500) ? 1 : SIM_SECOND);
+	}
+	return end_us;
+}
+
+/* ---- identities ---- */
+
+static uint64_t
+draw_volume(struct sim *sim)
+{
+	uint64_t kind = sim_below(&sim->rng, 20);
+	if (kind == 0)
+		return 0;
+	return kind == 1 ? sim_below(&sim->rng, 50000) : sim_below(&sim->rng, 3000);
+}
+
+/* A new record of a card, by what the card's source is like. */
+static struct model_record
+draw_record(struct sim *sim, int at)
+{
+	struct sim_source *source = &sim->source[at];
+	struct model_record r = {.card = at, .end_us = draw_end(sim, at)};
+	r.up = draw_volume(sim);
+	r.down = draw_volume(sim);
+	if (source->kind == SIM_SOURCE_IDS) {
+		r.id = ++sim->next_id;
+		return r;
+	}
+	if (source->session == 0 || sim_chance(&sim->rng, 60)) {
+		source->session = ++sim->next_id;
+		source->seq = sim_below(&sim->rng, 3);
+		source->up = source->down = 0;
+	}
+	r.session = source->session;
+	if (source->kind == SIM_SOURCE_SEQUENCE) {
+		r.seq = source->seq;
+		r.has_seq = true;
+		source->seq += 1 + (sim_chance(&sim->rng, 30) ? sim_below(&sim->rng, 100) : 0);
+		return r;
+	}
+	source->up += r.up;
+	source->down += r.down;
+	r.up = source->up;
+	r.down = source->down;
+	r.totals = true;
+	if (source->kind == SIM_SOURCE_TOTALS_IDS)
+		r.id = ++sim->next_id;
+	return r;
+}
+
+static void
+remember(struct sim *sim, const struct model_record *record)
+{
+	sim->recent[sim->recent_next++ % SIM_RECENT] = *record;
+	if (sim->recent_count < SIM_RECENT)
+		sim->recent_count++;
+}
+
+void
+sim_records_forget(struct sim *sim)
+{
+	sim->recent_count = sim->recent_next = sim->held_count = 0;
+	for (int i = 0; i < sim->cards; i++)
+		sim->source[i].session = 0;
+}
+
+void
+sim_phase_record(struct sim *sim)
+{
+	if (sim->recent_count > 0 && sim_chance(&sim->rng, 120)) { /* again */
+		sim_send_record(sim, &sim->recent[sim_below(&sim->rng, sim->recent_count)]);
+		return;
+	}
+	if (sim->held_count > 0 && sim_chance(&sim->rng, 150)) { /* one that took longer */
+		uint32_t at = (uint32_t)sim_below(&sim->rng, sim->held_count);
+		struct model_record record = sim->held[at];
+		sim->held[at] = sim->held[--sim->held_count];
+		remember(sim, &record);
+		sim_send_record(sim, &record);
+		return;
+	}
+	int card = sim_chance(&sim->rng, 20) ? -1 : (int)sim_below(&sim->rng, (uint64_t)sim->cards);
+	struct model_record record = {.card = -1, .id = sim->next_id + 1, .up = 5, .down = 5, .end_us = sim->now_us};
+	if (card >= 0)
+		record = draw_record(sim, card);
+	else
+		sim->next_id++;
+	if (sim->held_count < SIM_HELD && sim_chance(&sim->rng, 120)) {
+		sim->held[sim->held_count++] = record;
+		return;
+	}
+	remember(sim, &record);
+	sim_send_record(sim, &record);
+}

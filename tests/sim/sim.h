@@ -1,0 +1,311 @@
+/*
+ * The simulator: weir's core, both stages, and the dispatcher's decisions on one thread, under a clock and faults drawn from
+ * a seed (docs/simulator.md).
+ *
+ * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the
+ * dispatcher's core. Simulated: Kafka (log.c), Redis (redis.c), the lane's order of work (owner.c, take.c), carriers
+ * (carrier.c), producers (produce.c, phases.c), trouble (faults.c). The model (model.c) shares nothing with weir and says
+ * what must come out (check.c).
+ *
+ * Everything hangs off struct sim; nothing is global, so that a run depends on its seed alone.
+ */
+#ifndef WEIR_SIM_H
+#define WEIR_SIM_H
+
+#include <setjmp.h>
+
+#include "aggregators/partition.h"
+#include "pipeline/dispatch/dispatch_core.h"
+#include "tests/sim/model.h"
+#include "tests/sim/rng.h"
+
+#define SIM_PARTITIONS 4
+#define SIM_PROCESSES 3
+#define SIM_OWNERS 12
+#define SIM_SNAPSHOTS 4
+#define SIM_SECOND INT64_C(1000000)
+#define SIM_HOUR (3600 * SIM_SECOND)
+#define SIM_DAY (24 * SIM_HOUR)
+
+enum sim_topic { SIM_RECORDS, SIM_PARTIALS, SIM_CARDS, SIM_TOPICS };
+
+/* ---- Kafka: one log a topic and partition ---- */
+
+struct sim_message {
+	int64_t arrived_us;
+	struct weir_buf key, value; /* cards and partials */
+	struct weir_record record;  /* records */
+	int verdict;                /* of the model: enum model_verdict */
+	uint32_t rejected;          /* bits of enum weir_reject that dead letters named */
+};
+
+struct sim_log {
+	struct sim_message *v;
+	int64_t n, cap;
+};
+
+/* ---- Redis: a partition's keys ---- */
+
+struct sim_blob {
+	uint64_t key; /* kind, number, number; 0 = empty place */
+	uint8_t *data;
+	uint32_t len, cap;
+};
+
+struct sim_store {
+	bool exists;
+	uint64_t epoch;
+	int64_t stream_time_us;
+	int64_t offsets[SIM_TOPICS];
+	int64_t flush_number;
+	uint32_t slots[WEIR_SLABS];
+	struct sim_blob *blobs;
+	uint32_t blob_count, blob_cap;
+	struct weir_buf names;      /* lines */
+	struct weir_buf references; /* field, 0, u32 length, JSON */
+	struct weir_buf intents;    /* u32 slot, u32 desired */
+};
+
+/* ---- an owner of a partition: a lane's part of it ---- */
+
+enum sim_request_kind { SIM_FLUSH, SIM_FETCH };
+
+/* What waits for the store's thread, in order. */
+struct sim_request {
+	enum sim_request_kind kind;
+	bool done; /* carried out; the answer is on its way */
+	enum { SIM_STORE_DONE, SIM_STORE_FENCED, SIM_STORE_FORGOT } result;
+	struct weir_wish wish;
+	struct weir_buf value; /* of a fetch */
+	struct weir_buf body;  /* of a flush: its writes */
+	int64_t offsets_before[SIM_TOPICS + 1], offsets_after[SIM_TOPICS + 1];
+	int64_t stream_time_us;
+	uint32_t slots[WEIR_SLABS];
+};
+
+struct sim_tell {
+	enum weir_tell_topic topic;
+	uint32_t partition;
+	struct weir_buf key, value;
+};
+
+/* Messages that a producer holds, in order; those before `closed` must be in Kafka before the flush goes. */
+struct sim_outbox {
+	struct sim_tell *v;
+	uint32_t n, cap, closed;
+};
+
+struct sim_owner {
+	bool used;
+	bool zombie; /* another owner has the partition by now */
+	uint32_t partition, process;
+	uint64_t epoch;
+	struct weir_partition *core;
+	int64_t position[SIM_TOPICS], stored[SIM_TOPICS];
+	bool at_end[SIM_TOPICS];
+	bool settled, cards_settled, pools_settled;
+	bool restart_offers;
+	bool changed;
+	int64_t flush_number, flush_due_us;
+	struct sim_request *flush; /* encoded, waits for its messages */
+	bool flush_sent;
+	struct weir_u64_list flush_intents;
+	struct sim_request **queue; /* with the store */
+	uint32_t queue_count, queue_cap;
+	struct sim_outbox outbox;
+};
+
+/* ---- processes and carriers ---- */
+
+struct sim_call {
+	bool used;
+	uint32_t process;
+	struct weir_dispatch_call call;
+	int64_t answer_us;
+	struct weir_outcome outcome;
+	bool acts; /* takes effect when it is answered, or when its process dies */
+};
+
+struct sim_process {
+	struct weir_dispatch_core *dispatch;
+	struct weir_command_result *results;
+	uint32_t result_count, result_cap;
+};
+
+/* A card at its carrier. */
+struct sim_subscriber {
+	uint8_t state;
+	uint8_t pending; /* accepted and not done yet; 0 = none */
+	int64_t pending_us;
+	bool refuses;
+	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
+	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
+};
+
+/* ---- the world ---- */
+
+struct sim_card {
+	char iccid[WEIR_ICCID_TEXT_MAX];
+	struct weir_iccid packed;
+	uint32_t partition;
+	int carrier, plan, pool; /* as last sent; -1 = none */
+	bool sent;
+	struct sim_subscriber at_carrier;
+};
+
+/* How a card's records are told apart, and where its session stands. */
+struct sim_source {
+	enum { SIM_SOURCE_IDS, SIM_SOURCE_SEQUENCE, SIM_SOURCE_TOTALS, SIM_SOURCE_TOTALS_IDS } kind;
+	uint64_t session, seq, up, down;
+};
+
+#define SIM_RECENT 32
+#define SIM_HELD 8
+
+struct sim_options {
+	bool trace;
+	bool cards_only;
+};
+
+struct sim_pool_watch { /* what was seen of a pool's account in a partition */
+	uint16_t reasons;
+	uint16_t cycle;
+};
+
+struct sim {
+	uint64_t seed;
+	struct sim_options options;
+	struct sim_rng rng;
+	jmp_buf failed;
+	char failure[1024];
+	int64_t now_us, clock_cap_us;
+	uint64_t steps;
+	bool ordered; /* quiet points between inputs that race; else nothing races and anything may happen at any time */
+	bool faults;
+	uint32_t partitions, processes;
+	struct weir_partition_opts opts;
+	uint32_t tick_slots, batch_max;
+	int64_t flush_interval_us;
+
+	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
+	struct sim_log alerts;
+	struct sim_store store[SIM_PARTITIONS];
+	struct sim_store *snapshots[SIM_PARTITIONS][SIM_SNAPSHOTS];
+	struct sim_owner owners[SIM_OWNERS];
+	struct sim_outbox orphans[4]; /* messages of dead owners, still on their way */
+	struct sim_process process[SIM_PROCESSES];
+	struct sim_call *calls;
+	uint32_t call_count, call_cap;
+	int64_t outage_until_us[MODEL_CARRIERS];
+	uint32_t carrier_trouble; /* permille of calls that go wrong */
+
+	struct model model;
+	int carriers, plans, pools, cards;
+	int ladders;
+	char carrier_ids[MODEL_CARRIERS][16];
+	struct weir_dispatch_limits limits[MODEL_CARRIERS];
+	struct sim_card card[MODEL_CARDS];
+	struct sim_pool_watch watch[SIM_PARTITIONS][MODEL_POOLS];
+	uint64_t pool_floor[MODEL_POOLS]; /* lowest total since the last quiet point */
+	bool pool_raised[MODEL_POOLS];    /* total grew, or a cut-off was lifted, since then */
+	uint64_t next_id;
+	struct sim_source source[MODEL_CARDS];
+	struct model_record recent[SIM_RECENT]; /* sent, may come again */
+	struct model_record held[SIM_HELD];     /* made, still on the way to Kafka */
+	uint32_t recent_count, recent_next, held_count;
+	uint64_t hash; /* of all that was checked: two runs of a seed must agree */
+};
+
+/* Fails the seed. */
+_Noreturn void sim_fail(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(struct sim *sim, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define SIM_TRACE(sim, ...)                                                                                                \
+	do {                                                                                                               \
+		if ((sim)->options.trace)                                                                                  \
+			sim_trace((sim), __VA_ARGS__);                                                                     \
+	} while (0)
+void sim_buf_copy(struct weir_buf *to, const struct weir_buf *from);
+
+/* world.c: life, and one step of everything */
+void sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options);
+void sim_free(struct sim *sim);
+/* Makes one thing happen, at random; the clock goes on a little. */
+void sim_step(struct sim *sim);
+/* Goes on until nothing is left to do; carriers_too: nor at the carriers. */
+void sim_quiesce(struct sim *sim, bool carriers_too);
+int sim_carrier_of(const struct sim *sim, const char *id);
+int sim_card_of(const struct sim *sim, struct weir_iccid iccid);
+
+/* log.c */
+uint32_t sim_partition_of(const struct sim *sim, const char *key);
+struct sim_message *sim_append(struct sim *sim, enum sim_topic topic, uint32_t partition);
+void sim_append_bytes(struct sim *sim, enum sim_topic topic, uint32_t partition, const char *key, const void *value, size_t len);
+void sim_log_free(struct sim_log *log);
+void sim_tell_deliver(struct sim *sim, const struct sim_tell *tell);
+void sim_outbox_push(struct sim_outbox *outbox, struct sim_tell *tell);
+/* Delivers the oldest; false when there is none. */
+bool sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox);
+void sim_outbox_free(struct sim_outbox *outbox);
+
+/* redis.c */
+struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
+/* What a flush writes; taken by sim_store_apply. */
+void sim_store_encode(struct weir_partition *core, struct weir_buf *body, struct weir_u64_list *intents, uint32_t sparse);
+void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
+void sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out);
+bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
+void sim_store_intent(struct sim_store *store, uint32_t slot, uint32_t desired);
+struct sim_store *sim_store_copy(const struct sim_store *store);
+void sim_store_free(struct sim_store *store);
+
+/* owner.c: what a lane does with a partition */
+void sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max);
+void sim_owner_store(struct sim *sim, struct sim_owner *owner);   /* the store's thread carries out one request */
+void sim_owner_answers(struct sim *sim, struct sim_owner *owner); /* and answers those it did */
+void sim_owner_results(struct sim *sim, uint32_t process);
+bool sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner);
+/* take.c */
+struct sim_owner *sim_owner_of(struct sim *sim, uint32_t partition); /* the one that is no zombie; NULL */
+void sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process);
+void sim_owner_take_again(struct sim *sim, struct sim_owner *owner);
+/* Forgets the owner; what its producer holds goes with it, or not, by chance. */
+void sim_owner_drop(struct sim *sim, struct sim_owner *owner);
+void sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *request);
+
+/* carrier.c */
+void sim_dispatch_new(struct sim *sim, uint32_t process);
+void sim_dispatch_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
+void sim_dispatch_start(struct sim *sim, uint32_t process);
+/* Ends calls whose time has come; true when one did. */
+bool sim_carriers_answer(struct sim *sim);
+void sim_process_die(struct sim *sim, uint32_t process);
+bool sim_carriers_idle(const struct sim *sim, int64_t *due_us_out);
+uint8_t sim_carrier_state(struct sim *sim, int card);
+
+/* faults.c */
+void sim_fault(struct sim *sim);
+void sim_snapshot(struct sim *sim, uint32_t partition);
+void sim_snapshots_forget(struct sim *sim);
+
+/* produce.c: an input, to weir and to the model */
+void sim_send_carrier(struct sim *sim, int carrier);
+void sim_send_plan(struct sim *sim, int plan);
+void sim_send_card(struct sim *sim, int card, const char *more, ...) __attribute__((format(printf, 3, 4)));
+void sim_send_request(struct sim *sim, int card, const char *action, const char *more, ...)
+    __attribute__((format(printf, 4, 5)));
+void sim_send_pool_request(struct sim *sim, int pool, const char *action, const char *more, ...)
+    __attribute__((format(printf, 4, 5)));
+void sim_send_pool(struct sim *sim, int pool);
+void sim_send_record(struct sim *sim, const struct model_record *record);
+
+/* phases.c: what a seed's world goes through */
+void sim_run(struct sim *sim);
+
+/* check.c */
+void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold at any time */
+void sim_check_confirmed(struct sim *sim, int card);
+void sim_check_call(struct sim *sim, const struct sim_call *call);
+void sim_check_quiet(struct sim *sim, bool settled);
+void sim_quiet_point(struct sim *sim); /* what was seen is forgotten: a new phase begins */
+
+#endif

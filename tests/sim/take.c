@@ -1,0 +1,158 @@
+/* Taking partitions, losing them, and the fence, as pipeline/stage/lane_take.c and pipeline/store/store_flush.c have it. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+
+struct sim_owner *
+sim_owner_of(struct sim *sim, uint32_t partition)
+{
+	for (uint32_t i = 0; i < SIM_OWNERS; i++)
+		if (sim->owners[i].used && !sim->owners[i].zombie && sim->owners[i].partition == partition)
+			return &sim->owners[i];
+	return NULL;
+}
+
+/* Raises the epoch and loads what is stored, in one go: no flush of an older owner can come between. */
+static void
+take(struct sim *sim, struct sim_owner *owner, uint64_t floor)
+{
+	struct sim_store *store = &sim->store[owner->partition];
+	uint64_t epoch = (store->epoch > floor ? store->epoch : floor) + 1;
+	if (epoch < (uint64_t)sim->now_us)
+		epoch = (uint64_t)sim->now_us;
+	store->epoch = owner->epoch = epoch;
+	struct weir_partition_opts opts = sim->opts;
+	opts.number = owner->partition;
+	opts.epoch = epoch;
+	owner->core = weir_partition_new(&opts);
+	weir_partition_set_time(owner->core, sim->now_us, store->stream_time_us);
+	if (!sim_store_load(store, owner->core))
+		sim_fail(sim, "partition %u: what was stored cannot be loaded", owner->partition);
+	memcpy(owner->stored, store->offsets, sizeof(owner->stored));
+	memcpy(owner->position, store->offsets, sizeof(owner->position));
+	owner->flush_number = store->flush_number;
+	owner->flush_due_us = sim->now_us + (int64_t)sim_below(&sim->rng, (uint64_t)sim->flush_interval_us);
+	weir_partition_offer_all(owner->core, false);
+	owner->restart_offers = true;
+	SIM_TRACE(sim, "%u/%u taken: epoch %llu cards %lld partials %lld records %lld", owner->process, owner->partition,
+	    (unsigned long long)epoch, (long long)owner->position[SIM_CARDS], (long long)owner->position[SIM_PARTIALS],
+	    (long long)owner->position[SIM_RECORDS]);
+}
+
+static void
+forget_requests(struct sim_owner *owner)
+{
+	bool queued = false;
+	for (uint32_t i = 0; i < owner->queue_count; i++) {
+		struct sim_request *request = owner->queue[i];
+		queued |= request == owner->flush;
+		weir_buf_free(&request->value);
+		weir_buf_free(&request->body);
+		free(request);
+	}
+	if (!queued && owner->flush != NULL) {
+		weir_buf_free(&owner->flush->body);
+		free(owner->flush);
+	}
+	owner->flush = NULL;
+	owner->queue_count = 0;
+}
+
+/* What the producer held: a part of it arrives later, the rest never. */
+static void
+orphan_outbox(struct sim *sim, struct sim_owner *owner)
+{
+	struct sim_outbox *to = &sim->orphans[sim_below(&sim->rng, 4)];
+	uint32_t arrive = (uint32_t)sim_below(&sim->rng, owner->outbox.n + 1);
+	for (uint32_t i = 0; i < owner->outbox.n; i++) {
+		if (i < arrive) {
+			sim_outbox_push(to, &owner->outbox.v[i]);
+			continue;
+		}
+		weir_buf_free(&owner->outbox.v[i].key);
+		weir_buf_free(&owner->outbox.v[i].value);
+	}
+	owner->outbox.n = 0;
+	sim_outbox_free(&owner->outbox);
+}
+
+static void
+let_go(struct sim *sim, struct sim_owner *owner)
+{
+	if (!owner->zombie)
+		weir_dispatch_core_forget(sim->process[owner->process].dispatch, owner->process, owner->partition);
+	forget_requests(owner);
+	orphan_outbox(sim, owner);
+	weir_partition_free(owner->core);
+	free(owner->queue);
+	free(owner->flush_intents.v);
+}
+
+void
+sim_owner_drop(struct sim *sim, struct sim_owner *owner)
+{
+	SIM_TRACE(sim, "%u/%u dropped%s", owner->process, owner->partition, owner->zombie ? " (zombie)" : "");
+	let_go(sim, owner);
+	*owner = (struct sim_owner){0};
+}
+
+void
+sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process)
+{
+	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
+		struct sim_owner *owner = &sim->owners[i];
+		if (owner->used)
+			continue;
+		*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
+		take(sim, owner, 0);
+		return;
+	}
+	sim_fail(sim, "no place for another owner");
+}
+
+void
+sim_owner_take_again(struct sim *sim, struct sim_owner *owner)
+{
+	uint32_t partition = owner->partition, process = owner->process;
+	uint64_t epoch = owner->epoch;
+	if (owner->zombie) { /* it learns at last that it is none */
+		sim_owner_drop(sim, owner);
+		return;
+	}
+	SIM_TRACE(sim, "%u/%u takes again", process, partition);
+	let_go(sim, owner);
+	*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
+	take(sim, owner, epoch);
+}
+
+/* The comparison inside the fence. */
+void
+sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *request)
+{
+	struct sim_store *store = &sim->store[owner->partition];
+	bool before = memcmp(store->offsets, request->offsets_before, sizeof(store->offsets)) == 0 &&
+		      store->flush_number == request->offsets_before[SIM_TOPICS];
+	bool after = memcmp(store->offsets, request->offsets_after, sizeof(store->offsets)) == 0 &&
+		     store->flush_number == request->offsets_after[SIM_TOPICS];
+	if (store->epoch > owner->epoch) {
+		request->result = SIM_STORE_FENCED;
+		return;
+	}
+	if (store->epoch < owner->epoch || (!before && !after)) {
+		request->result = SIM_STORE_FORGOT;
+		return;
+	}
+	request->result = SIM_STORE_DONE;
+	if (!before)
+		return; /* applied by an attempt whose answer was lost */
+	sim_store_apply(store, &request->body);
+	store->exists = true;
+	store->stream_time_us = request->stream_time_us;
+	memcpy(store->offsets, request->offsets_after, sizeof(store->offsets));
+	store->flush_number = request->offsets_after[SIM_TOPICS];
+	memcpy(store->slots, request->slots, sizeof(store->slots));
+	if (sim->faults && sim_chance(&sim->rng, 60))
+		request->done = false; /* the answer is lost: it is asked again */
+	if (sim->faults && sim_chance(&sim->rng, 150))
+		sim_snapshot(sim, owner->partition);
+}

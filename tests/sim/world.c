@@ -1,0 +1,250 @@
+/* The world's life, and its steps: what happens next is drawn from the seed. */
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void
+sim_fail(struct sim *sim, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(sim->failure, sizeof(sim->failure), fmt, args);
+	va_end(args);
+	longjmp(sim->failed, 1);
+}
+
+void
+sim_trace(struct sim *sim, const char *fmt, ...)
+{
+	int year, month, day, second;
+	model_date(sim->now_us / SIM_SECOND, &year, &month, &day, &second);
+	(void)printf("%6llu %04d-%02d-%02dT%02d:%02d:%02d.%06lldZ ", (unsigned long long)sim->steps, year, month, day,
+	    second / 3600, second / 60 % 60, second % 60, (long long)(sim->now_us % SIM_SECOND));
+	va_list args;
+	va_start(args, fmt);
+	(void)vprintf(fmt, args);
+	va_end(args);
+	(void)putchar('\n');
+}
+
+int
+sim_carrier_of(const struct sim *sim, const char *id)
+{
+	for (int i = 0; i < sim->carriers; i++)
+		if (strcmp(sim->carrier_ids[i], id) == 0)
+			return i;
+	return -1;
+}
+
+int
+sim_card_of(const struct sim *sim, struct weir_iccid iccid)
+{
+	for (int i = 0; i < sim->cards; i++)
+		if (weir_iccid_equal(sim->card[i].packed, iccid))
+			return i;
+	return -1;
+}
+
+/* ---- steps ---- */
+
+static void
+pass_time(struct sim *sim, int64_t by_us)
+{
+	int64_t to_us = sim->now_us + by_us;
+	if (sim->clock_cap_us != 0 && to_us > sim->clock_cap_us)
+		to_us = sim->clock_cap_us > sim->now_us ? sim->clock_cap_us : sim->now_us + 1;
+	sim->now_us = to_us;
+}
+
+static struct sim_owner *
+any_owner(struct sim *sim)
+{
+	uint32_t from = (uint32_t)sim_below(&sim->rng, SIM_OWNERS);
+	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
+		struct sim_owner *owner = &sim->owners[(from + i) % SIM_OWNERS];
+		if (owner->used)
+			return owner;
+	}
+	return NULL;
+}
+
+void
+sim_step(struct sim *sim)
+{
+	sim->steps++;
+	pass_time(sim, sim_between(&sim->rng, 0, sim_chance(&sim->rng, 100) ? 2 * SIM_SECOND : SIM_SECOND / 20));
+	if (sim->faults && sim_chance(&sim->rng, 12)) {
+		sim_fault(sim);
+		return;
+	}
+	struct sim_owner *owner = any_owner(sim);
+	uint32_t process = (uint32_t)sim_below(&sim->rng, sim->processes);
+	switch (sim_below(&sim->rng, 10)) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		sim_owner_round(sim, owner, 1 + (uint32_t)sim_below(&sim->rng, sim->batch_max));
+		break;
+	case 4:
+	case 5:
+		(void)sim_outbox_deliver(
+		    sim, sim_chance(&sim->rng, 200) ? &sim->orphans[sim_below(&sim->rng, 4)] : &owner->outbox);
+		break;
+	case 6:
+		sim_owner_store(sim, owner);
+		break;
+	case 7:
+		sim_owner_answers(sim, owner);
+		break;
+	case 8:
+		sim_owner_results(sim, process);
+		sim_dispatch_start(sim, process);
+		break;
+	default:
+		(void)sim_carriers_answer(sim);
+		break;
+	}
+}
+
+/* Everything once. */
+static bool
+turn(struct sim *sim)
+{
+	bool idle = true;
+	for (uint32_t i = 0; i < 4; i++)
+		while (sim_outbox_deliver(sim, &sim->orphans[i]))
+			idle = false;
+	for (uint32_t i = 0; i < sim->processes; i++) {
+		sim_owner_results(sim, i);
+		sim_dispatch_start(sim, i);
+	}
+	(void)sim_carriers_answer(sim);
+	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
+		struct sim_owner *owner = &sim->owners[i];
+		if (!owner->used || owner->zombie)
+			continue;
+		sim_owner_round(sim, owner, 64);
+		while (sim_outbox_deliver(sim, &owner->outbox))
+			idle = false;
+		sim_owner_store(sim, owner);
+		sim_owner_answers(sim, owner);
+		idle &= owner->used && sim_owner_is_idle(sim, owner);
+	}
+	return idle;
+}
+
+#define QUIET_US (3 * SIM_SECOND)
+
+void
+sim_quiesce(struct sim *sim, bool carriers_too)
+{
+	int64_t quiet_from_us = sim->now_us;
+	for (int i = 0; i < 20000; i++) {
+		sim->steps++;
+		int64_t due_us;
+		bool idle = turn(sim);
+		bool at_rest = !carriers_too || sim_carriers_idle(sim, &due_us);
+		if (!idle)
+			quiet_from_us = sim->now_us;
+		if (idle && at_rest && sim->now_us - quiet_from_us >= QUIET_US)
+			return;
+		int64_t by_us = sim_between(&sim->rng, 1000, 300000);
+		if (idle && !at_rest && sim->now_us - quiet_from_us >= QUIET_US && due_us > sim->now_us + by_us)
+			by_us = due_us - sim->now_us; /* nothing happens before */
+		pass_time(sim, by_us);
+	}
+	char what[512] = "";
+	for (uint32_t p = 0; p < sim->partitions; p++) {
+		const struct sim_owner *owner = sim_owner_of(sim, p);
+		size_t n = strlen(what);
+		(void)snprintf(what + n, sizeof(what) - n,
+		    " %u: changed %d flush %d queue %u outbox %u offers %u parked %u walks %u settled %d stored %lld/%lld %lld/%lld "
+		    "%lld/%lld;",
+		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n, owner->core->offers.n,
+		    owner->core->parked.n, owner->core->walks.n, owner->settled, (long long)owner->stored[0],
+		    (long long)sim->logs[0][p].n, (long long)owner->stored[1], (long long)sim->logs[1][p].n,
+		    (long long)owner->stored[2], (long long)sim->logs[2][p].n);
+	}
+	sim_fail(sim, "it does not come to rest:%s", what);
+}
+
+/* ---- life ---- */
+
+static void
+name_cards(struct sim *sim)
+{
+	for (int i = 0; i < sim->cards; i++) {
+		struct sim_card *card = &sim->card[i];
+		/* 19 or 20 characters, some with a letter */
+		(void)snprintf(card->iccid, sizeof(card->iccid), "898604%012llu%c%s",
+		    (unsigned long long)(sim_random(&sim->rng) % 10000000000ull) * 100 + (unsigned)i,
+		    sim_chance(&sim->rng, 300) ? 'S' : '7', sim_chance(&sim->rng, 500) ? "3" : "");
+		WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, strlen(card->iccid), &card->packed));
+		card->partition = sim_partition_of(sim, card->iccid);
+		card->carrier = card->plan = card->pool = -1;
+		card->at_carrier.state = WEIR_CARD_ACTIVE;
+		card->at_carrier.refuses = sim_chance(&sim->rng, 30);
+		uint64_t kind = sim_below(&sim->rng, 10);
+		sim->source[i].kind = kind < 6   ? SIM_SOURCE_IDS
+				      : kind < 8 ? SIM_SOURCE_SEQUENCE
+				      : kind < 9 ? SIM_SOURCE_TOTALS
+						 : SIM_SOURCE_TOTALS_IDS;
+	}
+}
+
+void
+sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
+{
+	memset(sim, 0, sizeof(*sim));
+	sim->seed = seed;
+	sim->options = *options;
+	sim->rng.state = seed * 0x2545f4914f6cdd1du + 1;
+	(void)sim_random(&sim->rng);
+	sim->partitions = 1 + (uint32_t)sim_below(&sim->rng, SIM_PARTITIONS);
+	sim->processes = 1 + (uint32_t)sim_below(&sim->rng, SIM_PROCESSES);
+	static const uint32_t HORIZONS[] = {48, 72, 240};
+	sim->opts = (struct weir_partition_opts){.dedupe_horizon_h = HORIZONS[sim_below(&sim->rng, 3)],
+	    .dedupe_fresh_h = 1 + (uint32_t)sim_below(&sim->rng, 2),
+	    .session_retention_h = 768,
+	    .future_skew_s = 300,
+	    .parked_max = 1 + (uint32_t)sim_below(&sim->rng, 50),
+	    .auto_register_carrier = "k0",
+	    .partitions = sim->partitions,
+	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
+	    .pool_tick_ms = 1000};
+	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
+	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
+	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
+	/* Some day in six years, the 29th of February 2024 and 2028 among them. */
+	sim->now_us = INT64_C(1704067200) * SIM_SECOND + sim_between(&sim->rng, 0, 5 * 365 * 24) * SIM_HOUR;
+	sim->carrier_trouble = (uint32_t)sim_below(&sim->rng, 4) * 100;
+	model_init(&sim->model, (int64_t)sim->opts.dedupe_horizon_h * SIM_HOUR, sim->opts.future_skew_s * SIM_SECOND);
+	sim->cards = 3 + (int)sim_below(&sim->rng, 20);
+	name_cards(sim);
+}
+
+void
+sim_free(struct sim *sim)
+{
+	for (uint32_t i = 0; i < SIM_OWNERS; i++)
+		if (sim->owners[i].used)
+			sim_owner_drop(sim, &sim->owners[i]);
+	for (uint32_t i = 0; i < 4; i++)
+		sim_outbox_free(&sim->orphans[i]);
+	for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
+		weir_dispatch_core_free(sim->process[i].dispatch);
+		free(sim->process[i].results);
+	}
+	for (uint32_t p = 0; p < SIM_PARTITIONS; p++) {
+		for (int t = 0; t < SIM_TOPICS; t++)
+			sim_log_free(&sim->logs[t][p]);
+		sim_store_free(&sim->store[p]);
+	}
+	sim_snapshots_forget(sim);
+	sim_log_free(&sim->alerts);
+	free(sim->calls);
+	model_free(&sim->model);
+}
