@@ -70,8 +70,8 @@ weir_device_bind(struct weir_partition *p, uint32_t slot, uint64_t imei14, const
 }
 
 enum weir_class
-weir_device_rebind(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out,
-    struct weir_error *err)
+weir_device_rebind(
+    struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
@@ -84,8 +84,7 @@ weir_device_rebind(struct weir_partition *p, uint32_t slot, const struct weir_ca
 	if (known == NULL || known->seen_imei14 == 0)
 		return weir_error_set(err, WEIR_POISON, "no other device was seen since the card was bound");
 	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	uint16_t month =
-	    (uint16_t)weir_zone_month(carrier->zone, cause->arrived_us != 0 ? cause->arrived_us : p->now_us);
+	uint16_t month = (uint16_t)weir_zone_month(carrier->zone, cause->arrived_us != 0 ? cause->arrived_us : p->now_us);
 	uint32_t before = terms->rebind_month == month ? terms->rebinds : 0;
 	if (carrier->ref.rebinds_per_month != 0 && before >= carrier->ref.rebinds_per_month)
 		return weir_error_set(err, WEIR_POISON, "rebound %u times this month already, which is all that %s allows",

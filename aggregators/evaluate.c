@@ -2,11 +2,11 @@
  * The evaluator: from a card's usage, terms, life and pool to its set of reasons, from the set to its desired state (SUS,
  * SUS-1, SUS-2, SUS-4).
  *
- * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's life,
- * reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier enforces
- * what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty, whatever changed:
- * reasons, the carrier's abilities, or the card's status. `gate` is the lowest threshold or alert level not yet reached, so
- * that the fold pays one comparison a record and comes here only when something can change.
+ * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
+ * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
+ * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
+ * whatever changed: reasons, the carrier's abilities, or the card's status. `gate` is the lowest threshold or alert level
+ * not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
  */
 #include <inttypes.h>
 
@@ -19,12 +19,6 @@
 #define DERIVED                                                                                                            \
 	(WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) |                          \
 	    WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED) | WEIR_REASON_BIT(WEIR_REASON_RESET) | POOL_REASONS)
-
-static uint64_t
-add_saturating(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 static uint64_t
 sub_saturating(uint64_t a, uint64_t b)
@@ -51,7 +45,7 @@ weir_partition_enforced(const struct weir_partition *p, uint32_t slot)
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_ref_carrier *carrier = &p->carriers[card->carrier - 1].ref;
 	bool pooled = weir_life_at(p, slot)->account != 0;
-	return card->reasons & (uint16_t)~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
+	return card->reasons & (uint16_t) ~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
 }
 
 /* A card in a pool uses the pool's total, not its plan's allowance; its own limit holds in the pool as well (POOL-4). */
@@ -72,7 +66,7 @@ weir_card_thresholds(const struct weir_partition *p, uint32_t slot)
 	if (terms == NULL)
 		return t;
 	if (t.plan != UINT64_MAX && terms->addon_cycle == card->cycle)
-		t.plan = add_saturating(t.plan, terms->addon_bytes);
+		t.plan = weir_add_saturating(t.plan, terms->addon_bytes);
 	if (terms->limit != WEIR_NO_LIMIT)
 		t.limit = terms->limit;
 	if (terms->lifted_cycle == card->cycle)
@@ -238,8 +232,8 @@ telling_reason(uint16_t before, uint16_t after, uint16_t enforced, bool suspends
 
 /* Brings the desired state in line with what is enforced; an audit entry when that or the set has changed. */
 static void
-settle(
-    struct weir_partition *p, uint32_t slot, uint16_t before, const struct weir_thresholds *t, const struct weir_cause *cause)
+settle(struct weir_partition *p, uint32_t slot, uint16_t before, const struct weir_thresholds *t,
+    const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	uint16_t enforced = weir_partition_enforced(p, slot);
@@ -291,7 +285,7 @@ weir_partition_change_reasons(
 	uint64_t gate, used = weir_card_metered(p, card);
 	uint16_t derived = derive(p, slot, &t, used, &gate);
 	uint64_t level = alert_levels(p, slot, &t, used, cause);
-	gate = add_saturating(level < gate ? level : gate, exempt_of(p, card)); /* the fold compares all usage */
+	gate = weir_add_saturating(level < gate ? level : gate, exempt_of(p, card)); /* the fold compares all usage */
 	uint16_t before = card->reasons;
 	uint16_t after = (uint16_t)((((before & ~DERIVED) | derived) | set) & ~clear);
 	if (card->gate != gate || before != after) {

@@ -2,12 +2,12 @@
  * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/life.md is the design.
  *
  * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
- * through here and ends in `settle`, which brings the flag "expired", the card's timer and its account's number of activated
- * members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which derives plan_expired
- * from the flag and reset from the terms.
+ * through here and ends in `settle`, which brings the flag "expired", the card's timer and its account's number of
+ * activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which derives
+ * plan_expired from the flag and reset from the terms.
  *
- * Times: a record acts at its end time, a message at its Kafka time, a timer at the instant for which it was set, not at the
- * one at which it was run. So a lane that was away for a week ends with the dates of one that was not.
+ * Times: a record acts at its end time, a message at its Kafka time, a timer at the instant for which it was set, not at
+ * the one at which it was run. So a lane that was away for a week ends with the dates of one that was not.
  */
 #include "aggregators/partition_priv.h"
 
@@ -239,8 +239,7 @@ weir_life_due(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	struct weir_cause cause = {
-	    UINT32_MAX, -1, weir_life_at(p, slot)->due_s * S_US, 0, weir_card_metered(p, card)};
+	struct weir_cause cause = {UINT32_MAX, -1, weir_life_at(p, slot)->due_s * S_US, 0, weir_card_metered(p, card)};
 	bool was_active = weir_card_is_activated(card);
 	uint32_t now_s = now_of(p);
 	if (terms != NULL && terms->reset_s != 0 && terms->reset_s <= now_s)
@@ -260,7 +259,8 @@ weir_life_admits(const struct weir_card_slot *card, const struct weir_ref_card *
 	unsigned now = card == NULL ? WEIR_STATUS_IN_USE : weir_card_status_of(card);
 	unsigned status = ref->has_status ? ref->status : now;
 	if (now == WEIR_STATUS_CANCELLED && status != now)
-		return weir_error_set(err, WEIR_POISON, "the card is cancelled, which is final: its status cannot become %s",
+		return weir_error_set(err, WEIR_POISON,
+		    "the card is cancelled, which is final: its status cannot become %s",
 		    weir_status_name((enum weir_card_status)status));
 	if (status <= WEIR_STATUS_INACTIVE && (ref->activated_us != 0 || ref->expires_us != 0))
 		return weir_error_set(err, WEIR_POISON, "a card that is %s has no 'activated' and no 'expires'",
@@ -295,8 +295,7 @@ apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 }
 
 void
-weir_life_apply(
-    struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, const struct weir_cause *cause)
+weir_life_apply(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, const struct weir_cause *cause)
 {
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	bool was_active = weir_card_is_activated(weir_card_at(p, slot));
@@ -407,8 +406,8 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 }
 
 static enum weir_class
-request_reset(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out,
-    struct weir_error *err)
+request_reset(
+    struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
 {
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
 		return weir_error_set(err, WEIR_POISON, "the card is deactivated: it takes no command");

@@ -135,12 +135,14 @@ scan_end(struct weir_partition *p)
 		p->plans[k].changed = false;
 }
 
-/* Cards that are still in a past cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's work. */
+/* Cards that are still in a past cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's work.
+ */
 static void
 scan_card(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	if (weir_slab_is_filler(&p->cards, slot) || (!p->scan_all && (card->plan == 0 || !p->plans[card->plan - 1].changed)))
+	if (weir_slab_is_filler(&p->cards, slot) ||
+	    (!p->scan_all && (card->plan == 0 || !p->plans[card->plan - 1].changed)))
 		return;
 	if (card->plan != 0)
 		weir_life_term_known(p, slot);
@@ -169,7 +171,8 @@ weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 	tick_scan(p, slots_max);
 	more |= weir_accounts_walk(p, slots_max);
 	more |= weir_pools_tick(p, slots_max);
-	weir_partition_session_sweep(p, slots_max / 16);
+	if (p->parked.n == 0) /* a total that waits still needs its session, however far stream time has gone on */
+		weir_partition_session_sweep(p, slots_max / 16);
 	return more || p->boundary_running || p->scan_running;
 }
 
@@ -178,8 +181,7 @@ weir_partition_bytes(const struct weir_partition *p)
 {
 	uint64_t bytes = sizeof(*p) + weir_shards_bytes(&p->card_index) + weir_shards_bytes(&p->session_index) +
 			 weir_shards_bytes(&p->account_index) + weir_shards_bytes(&p->pool_index) +
-			 weir_marks_bytes(&p->marks) +
-			 (p->past.cap + p->pool_past.cap) * sizeof(struct weir_past_entry);
+			 weir_marks_bytes(&p->marks) + (p->past.cap + p->pool_past.cap) * sizeof(struct weir_past_entry);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
 	return bytes;

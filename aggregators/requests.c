@@ -50,8 +50,8 @@ addon_cycle(struct weir_partition *p, uint32_t slot, const struct weir_ref_reque
 }
 
 static void
-add_on(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, int32_t cycle,
-    const char **reply_out)
+add_on(
+    struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, int32_t cycle, const char **reply_out)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	if (cycle != card->cycle) {

@@ -1,0 +1,191 @@
+/* Device lock (SUS-5): binding, change, rebind, by carriers that suspend, that only tell, and that do neither. */
+#include "tests/unit/partition_fixture.h"
+
+#define FIRST 86000000000001ull
+#define SECOND 86000000000002ull
+#define THIRD 86000000000003ull
+
+static struct weir_record
+from(const char *iccid, uint64_t id, uint64_t imei14, int64_t end_us)
+{
+	struct weir_record r = record(iccid, id, 1, 0, end_us);
+	r.imei14 = imei14;
+	return r;
+}
+
+static uint64_t
+bound(struct weir_partition *p, const char *iccid)
+{
+	const struct weir_life_slot *slot = life(p, iccid);
+	return (uint64_t)slot->imei_high << 32 | slot->imei_low;
+}
+
+static struct weir_partition *
+locked(const char *lock)
+{
+	struct weir_partition *p = make(NOW);
+	SEND(p,
+	    "{\"type\":\"carrier\",\"id\":\"x\",\"zone\":\"Asia/Shanghai\",\"device_lock\":\"%s\",\"rebinds_per_month\":2}",
+	    lock);
+	CARD(p, A, ",\"carrier\":\"x\"");
+	return p;
+}
+
+/* rule SUS-5: the first record with an IMEI binds; another device cuts off, once; a rebind takes it. */
+static void
+test_lock(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("suspend");
+	fold(p, from(A, 1, 0, NOW - 9 * S));
+	assert_int_equal(bound(p, A), 0);
+	fold(p, from(A, 2, FIRST, NOW - 8 * S));
+	assert_int_equal(bound(p, A), FIRST);
+	fold(p, from(A, 3, SECOND, NOW - 7 * S));
+	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
+	fold(p, from(A, 4, THIRD, NOW - 6 * S));
+	fold(p, from(A, 5, FIRST, NOW - 5 * S));
+	fold(p, from(A, 6, SECOND, NOW - 4 * S));
+	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
+	assert_int_equal(p->stats.suspends, 1);
+	assert_int_equal(card(p, A)->records, 6); /* all count */
+	REQUEST(p, A, "rebind", "");
+	assert_int_equal(bound(p, A), SECOND);
+	assert_int_equal(card(p, A)->reasons, 0);
+	fold(p, from(A, 7, SECOND, NOW));
+	assert_int_equal(card(p, A)->reasons, 0);
+	weir_partition_free(p);
+}
+
+/* rule SUS-5: a record of the old device that comes late does not cut off again after the rebind. */
+static void
+test_late_records(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("suspend");
+	fold(p, from(A, 1, FIRST, NOW - 100 * S));
+	fold(p, from(A, 2, SECOND, NOW - 50 * S));
+	REQUEST(p, A, "rebind", "");
+	fold(p, from(A, 3, FIRST, NOW - 60 * S));
+	assert_int_equal(card(p, A)->reasons, 0);
+	assert_int_equal(bound(p, A), SECOND);
+	weir_partition_free(p);
+}
+
+/* rule SUS-5: a carrier that only tells: one alert a new device, no reason. */
+static void
+test_alert_only(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("alert");
+	fold(p, from(A, 1, FIRST, NOW - 9 * S));
+	fold(p, from(A, 2, SECOND, NOW - 8 * S));
+	fold(p, from(A, 3, SECOND, NOW - 7 * S));
+	fold(p, from(A, 4, FIRST, NOW - 6 * S));
+	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 1);
+	assert_int_equal(alerts(p, "\"bound\":\"86000000000001\",\"seen\":\"86000000000002\""), 1);
+	fold(p, from(A, 5, THIRD, NOW - 5 * S));
+	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 2);
+	assert_int_equal(card(p, A)->reasons, 0);
+	assert_int_equal(p->offers.n, 0);
+	weir_partition_free(p);
+}
+
+/* rule SUS-5: as shipped, ct only tells and cm cuts off. */
+static void
+test_shipped(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(NOW);
+	CARD(p, A, ",\"carrier\":\"ct\"");
+	CARD(p, B, ",\"carrier\":\"cm\"");
+	fold(p, from(A, 1, FIRST, NOW - 9 * S));
+	fold(p, from(A, 2, SECOND, NOW - 8 * S));
+	fold(p, from(B, 1, FIRST, NOW - 9 * S));
+	fold(p, from(B, 2, SECOND, NOW - 8 * S));
+	assert_int_equal(card(p, A)->reasons, 0);
+	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 1);
+	assert_int_equal(card(p, B)->reasons, HAS(DEVICE_CHANGE));
+	weir_partition_free(p);
+}
+
+/* rule SUS-5: two successful rebinds a calendar month of the carrier's zone; refused ones do not count. */
+static void
+test_rebinds_a_month(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("alert");
+	uint64_t id = 1;
+	REQUEST_REFUSED(p, A, "rebind", "");
+	fold(p, from(A, id++, FIRST, NOW));
+	REQUEST_REFUSED(p, A, "rebind", ""); /* nothing to take */
+	for (uint64_t device = SECOND; device <= THIRD; device++) {
+		fold(p, from(A, id++, device, NOW));
+		REQUEST(p, A, "rebind", "");
+		assert_int_equal(bound(p, A), device);
+	}
+	fold(p, from(A, id++, FIRST, NOW));
+	REQUEST_REFUSED(p, A, "rebind", "");
+	assert_int_equal(bound(p, A), THIRD);
+	advance(p, at("2026-03-31T23:59:59+08:00"));
+	REQUEST_REFUSED(p, A, "rebind", "");
+	advance(p, at("2026-04-01T00:00:00+08:00"));
+	REQUEST(p, A, "rebind", "");
+	assert_int_equal(bound(p, A), FIRST);
+	weir_partition_free(p);
+}
+
+/* rule SUS-5: reference data binds by 14 digits, unbinds by null, and the same again changes nothing. */
+static void
+test_bound_by_reference(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("suspend");
+	CARD(p, A, ",\"imei\":\"860000000000011\""); /* 15 digits: the last is a check digit */
+	assert_int_equal(bound(p, A), FIRST);
+	fold(p, from(A, 1, FIRST, NOW - 9 * S));
+	assert_int_equal(card(p, A)->reasons, 0);
+	fold(p, from(A, 2, SECOND, NOW - 8 * S));
+	CARD(p, A, ",\"imei\":\"8600000000000199\"");
+	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
+	CARD(p, A, ",\"imei\":\"86000000000002\"");
+	assert_int_equal(card(p, A)->reasons, 0);
+	CARD(p, A, ",\"imei\":null");
+	assert_int_equal(bound(p, A), 0);
+	fold(p, from(A, 3, THIRD, NOW));
+	assert_int_equal(bound(p, A), THIRD);
+	weir_partition_free(p);
+}
+
+/* rule SUS-5: without a lock the first device stays bound, nothing happens, and a rebind lets the next one bind. */
+static void
+test_no_lock(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("none");
+	fold(p, from(A, 1, FIRST, NOW - 9 * S));
+	fold(p, from(A, 2, SECOND, NOW - 8 * S));
+	assert_int_equal(bound(p, A), FIRST);
+	assert_int_equal(card(p, A)->reasons, 0);
+	assert_int_equal(p->tell_count, 0);
+	assert_int_equal(card(p, A)->terms, 0);
+	REQUEST(p, A, "rebind", "");
+	fold(p, from(A, 3, SECOND, NOW - 7 * S));
+	assert_int_equal(bound(p, A), SECOND);
+	weir_partition_free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_lock),
+	    cmocka_unit_test(test_late_records),
+	    cmocka_unit_test(test_alert_only),
+	    cmocka_unit_test(test_shipped),
+	    cmocka_unit_test(test_rebinds_a_month),
+	    cmocka_unit_test(test_bound_by_reference),
+	    cmocka_unit_test(test_no_lock),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
