@@ -2,17 +2,14 @@
  * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/life.md is the design.
  *
  * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
- * through here and ends in `settle`, which brings the flag "expired", the card's timer and its account's number of
+ * through here and ends in weir_life_settle, which brings the flag "expired", the card's timer and its account's number of
  * activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which derives
  * plan_expired from the flag and reset from the terms.
  *
  * Times: a record acts at its end time, a message at its Kafka time, a timer at the instant for which it was set, not at
  * the one at which it was run. So a lane that was away for a week ends with the dates of one that was not.
  */
-#include "aggregators/partition_priv.h"
-
-#define S_US INT64_C(1000000)
-#define RESET_S 900u /* SUS-6 */
+#include "aggregators/life_priv.h"
 
 static struct weir_carrier_entry *
 carrier_of(const struct weir_partition *p, uint32_t slot)
@@ -20,34 +17,33 @@ carrier_of(const struct weir_partition *p, uint32_t slot)
 	return &p->carriers[weir_card_at(p, slot)->carrier - 1];
 }
 
-/* Seconds as slots hold them: 0 means "none", so that the year 1970 begins at 1; the last are those of 2106. */
-static uint32_t
-seconds_of(int64_t at_us)
+uint32_t
+weir_life_seconds(int64_t at_us)
 {
 	int64_t at_s = at_us / S_US;
 	return at_s < 1 ? 1 : at_s >= WEIR_LIFE_NEVER ? WEIR_LIFE_NEVER - 1 : (uint32_t)at_s;
 }
 
-static uint32_t
-now_of(const struct weir_partition *p)
+uint32_t
+weir_life_now(const struct weir_partition *p)
 {
-	return seconds_of(p->now_us);
+	return weir_life_seconds(p->now_us);
 }
 
-static int64_t
-cause_us(const struct weir_partition *p, const struct weir_cause *cause)
+int64_t
+weir_life_cause_us(const struct weir_partition *p, const struct weir_cause *cause)
 {
 	return cause->arrived_us != 0 ? cause->arrived_us : p->now_us;
 }
 
-static uint32_t
-add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months)
+uint32_t
+weir_life_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months)
 {
-	return seconds_of(weir_zone_add_months(carrier_of(p, slot)->zone, from_s * S_US, months));
+	return weir_life_seconds(weir_zone_add_months(carrier_of(p, slot)->zone, from_s * S_US, months));
 }
 
-static bool
-has_dates(const struct weir_card_slot *card)
+bool
+weir_life_has_dates(const struct weir_card_slot *card)
 {
 	return weir_card_status_of(card) > WEIR_STATUS_INACTIVE;
 }
@@ -81,9 +77,8 @@ set_deadline(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 	weir_timers_touch(p, slot);
 }
 
-/* SUS-6: from now to end_s the card is cut off; 0 ends it. The status's deadline goes on beneath. */
-static void
-set_reset(struct weir_partition *p, uint32_t slot, uint32_t end_s)
+void
+weir_life_set_reset(struct weir_partition *p, uint32_t slot, uint32_t end_s)
 {
 	struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
 	if (end_s == 0 && (terms == NULL || terms->reset_s == 0))
@@ -100,34 +95,31 @@ static uint32_t
 deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us)
 {
 	const struct weir_carrier_entry *carrier = carrier_of(p, slot);
-	uint32_t since_s = seconds_of(since_us);
+	uint32_t since_s = weir_life_seconds(since_us);
 	switch (status) {
 	case WEIR_STATUS_TESTABLE:
-		return carrier->ref.test_months == 0 ? 0 : add_months(p, slot, since_s, carrier->ref.test_months);
+		return carrier->ref.test_months == 0 ? 0 : weir_life_add_months(p, slot, since_s, carrier->ref.test_months);
 	case WEIR_STATUS_INACTIVE:
 		if (carrier->ref.silent_months == 0)
 			return 0;
-		int64_t end_us = add_months(p, slot, since_s, carrier->ref.silent_months) * S_US;
-		return seconds_of(weir_zone_month_start_after(carrier->zone, end_us));
+		int64_t end_us = weir_life_add_months(p, slot, since_s, carrier->ref.silent_months) * S_US;
+		return weir_life_seconds(weir_zone_month_start_after(carrier->zone, end_us));
 	case WEIR_STATUS_DEACTIVATED:
-		return carrier->ref.cancel_months == 0 ? 0 : add_months(p, slot, since_s, carrier->ref.cancel_months);
+		return carrier->ref.cancel_months == 0 ? 0
+						       : weir_life_add_months(p, slot, since_s, carrier->ref.cancel_months);
 	default:
 		return 0;
 	}
 }
 
-/*
- * The last step of every change: the flag, the timer of those in use, and, when the card has become an activated member or
- * ceased to be one, its account.
- */
-static void
-settle(struct weir_partition *p, uint32_t slot, bool was_active)
+void
+weir_life_settle(struct weir_partition *p, uint32_t slot, bool was_active)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_life_slot *life = weir_life_at(p, slot);
 	unsigned status = weir_card_status_of(card);
-	bool ends = has_dates(card) && life->expires_s != 0 && life->expires_s != WEIR_LIFE_NEVER;
-	bool expired = ends && life->expires_s <= now_of(p);
+	bool ends = weir_life_has_dates(card) && life->expires_s != 0 && life->expires_s != WEIR_LIFE_NEVER;
+	bool expired = ends && life->expires_s <= weir_life_now(p);
 	bool was_expired = (card->flags & WEIR_CARD_EXPIRED) != 0;
 	if (expired != was_expired) {
 		card->flags ^= WEIR_CARD_EXPIRED;
@@ -149,34 +141,31 @@ expire_by_term(struct weir_partition *p, uint32_t slot)
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	uint32_t months = card->plan == 0 ? 0 : p->plans[card->plan - 1].ref.term_months;
-	life->expires_s = months == 0 || life->activated_s == 0 ? 0 : add_months(p, slot, life->activated_s, months);
+	life->expires_s =
+	    months == 0 || life->activated_s == 0 ? 0 : weir_life_add_months(p, slot, life->activated_s, months);
 	weir_slab_dirty(&p->lives, slot);
 }
 
 static void
 activated_at(struct weir_partition *p, uint32_t slot, int64_t at_us)
 {
-	weir_life_at(p, slot)->activated_s = at_us == 0 ? 0 : seconds_of(at_us);
+	weir_life_at(p, slot)->activated_s = at_us == 0 ? 0 : weir_life_seconds(at_us);
 	expire_by_term(p, slot);
 }
 
-/*
- * Enters another status at since_us. Leaving a status before activation forgets what it kept; dates of an activated card
- * stay with it until it is testable or inactive again.
- */
-static void
-enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us)
+void
+weir_life_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	unsigned before = weir_card_status_of(card);
-	if (!has_dates(card) || status <= WEIR_STATUS_INACTIVE)
+	if (!weir_life_has_dates(card) || status <= WEIR_STATUS_INACTIVE)
 		life->test_used = 0; /* and the dates, which lie there */
 	card->flags = (uint8_t)((card->flags & ~WEIR_CARD_STATUS_MASK) | status);
 	weir_slab_dirty(&p->cards, slot);
 	weir_slab_dirty(&p->lives, slot);
 	if (status == WEIR_STATUS_DEACTIVATED || status == WEIR_STATUS_CANCELLED)
-		set_reset(p, slot, 0); /* LIFE-6: no command, so nothing to bring back */
+		weir_life_set_reset(p, slot, 0); /* LIFE-6: no command, so nothing to bring back */
 	/* A suspended card was activated before, if nobody knows when. */
 	if (status == WEIR_STATUS_IN_USE && before != WEIR_STATUS_SUSPENDED && life->activated_s == 0) {
 		activated_at(p, slot, since_us);
@@ -189,7 +178,8 @@ enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us
 static void
 end_test(struct weir_partition *p, uint32_t slot, int64_t at_us)
 {
-	enter(p, slot, carrier_of(p, slot)->ref.silent_months == 0 ? WEIR_STATUS_IN_USE : WEIR_STATUS_INACTIVE, at_us);
+	weir_life_enter(
+	    p, slot, carrier_of(p, slot)->ref.silent_months == 0 ? WEIR_STATUS_IN_USE : WEIR_STATUS_INACTIVE, at_us);
 }
 
 enum weir_life_answer
@@ -198,8 +188,8 @@ weir_life_record_slow(
 {
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_INACTIVE) { /* LIFE-2 */
-		enter(p, slot, WEIR_STATUS_IN_USE, r->end_us);
-		settle(p, slot, false);
+		weir_life_enter(p, slot, WEIR_STATUS_IN_USE, r->end_us);
+		weir_life_settle(p, slot, false);
 		weir_partition_evaluate(p, slot, cause);
 		return WEIR_LIFE_COUNT;
 	}
@@ -209,7 +199,7 @@ weir_life_record_slow(
 	if (life->test_used < carrier_of(p, slot)->ref.test_quota_bytes)
 		return WEIR_LIFE_EXEMPT;
 	end_test(p, slot, r->end_us);
-	settle(p, slot, false);
+	weir_life_settle(p, slot, false);
 	weir_partition_evaluate(p, slot, cause);
 	return WEIR_LIFE_EXEMPT;
 }
@@ -223,10 +213,10 @@ status_due(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 		end_test(p, slot, due_s * S_US);
 		break;
 	case WEIR_STATUS_INACTIVE: /* LIFE-4: forced */
-		enter(p, slot, WEIR_STATUS_IN_USE, due_s * S_US);
+		weir_life_enter(p, slot, WEIR_STATUS_IN_USE, due_s * S_US);
 		break;
 	case WEIR_STATUS_DEACTIVATED: /* LIFE-7 */
-		enter(p, slot, WEIR_STATUS_CANCELLED, due_s * S_US);
+		weir_life_enter(p, slot, WEIR_STATUS_CANCELLED, due_s * S_US);
 		break;
 	default: /* in use: expiry; settle sees to it */
 		set_deadline(p, slot, 0);
@@ -241,13 +231,13 @@ weir_life_due(struct weir_partition *p, uint32_t slot)
 	const struct weir_terms_slot *terms = weir_terms_of(p, card);
 	struct weir_cause cause = {UINT32_MAX, -1, weir_life_at(p, slot)->due_s * S_US, 0, weir_card_metered(p, card)};
 	bool was_active = weir_card_is_activated(card);
-	uint32_t now_s = now_of(p);
+	uint32_t now_s = weir_life_now(p);
 	if (terms != NULL && terms->reset_s != 0 && terms->reset_s <= now_s)
-		set_reset(p, slot, 0);
+		weir_life_set_reset(p, slot, 0);
 	uint32_t due_s = deadline(p, slot);
 	if (due_s != 0 && due_s <= now_s)
 		status_due(p, slot, due_s);
-	settle(p, slot, was_active);
+	weir_life_settle(p, slot, was_active);
 	weir_partition_evaluate(p, slot, &cause);
 }
 
@@ -276,21 +266,21 @@ static bool
 is_old_news(const struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref)
 {
 	const struct weir_life_slot *life = weir_life_at(p, slot);
-	return ref->status <= WEIR_STATUS_INACTIVE && has_dates(weir_card_at(p, slot)) && life->activated_s != 0 &&
-	       ref->since_us != 0 && seconds_of(ref->since_us) <= life->activated_s;
+	return ref->status <= WEIR_STATUS_INACTIVE && weir_life_has_dates(weir_card_at(p, slot)) &&
+	       life->activated_s != 0 && ref->since_us != 0 && weir_life_seconds(ref->since_us) <= life->activated_s;
 }
 
 static void
 apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref)
 {
 	struct weir_life_slot *life = weir_life_at(p, slot);
-	if (!has_dates(weir_card_at(p, slot)))
+	if (!weir_life_has_dates(weir_card_at(p, slot)))
 		return; /* where the dates lie test_used does */
 	if (ref->has_activated)
 		activated_at(p, slot, ref->activated_us);
 	if (!ref->has_expires)
 		return;
-	life->expires_s = ref->expires_us == 0 ? WEIR_LIFE_NEVER : seconds_of(ref->expires_us);
+	life->expires_s = ref->expires_us == 0 ? WEIR_LIFE_NEVER : weir_life_seconds(ref->expires_us);
 	weir_slab_dirty(&p->lives, slot);
 }
 
@@ -301,10 +291,10 @@ weir_life_apply(struct weir_partition *p, uint32_t slot, const struct weir_ref_c
 	bool was_active = weir_card_is_activated(weir_card_at(p, slot));
 	unsigned now = weir_card_status_of(weir_card_at(p, slot));
 	bool dated = ref->has_since && ref->since_us != 0;
-	int64_t since_us = dated ? ref->since_us : cause_us(p, cause);
+	int64_t since_us = dated ? ref->since_us : weir_life_cause_us(p, cause);
 	unsigned status = ref->has_status && !is_old_news(p, slot, ref) ? ref->status : now;
 	if (status != now) {
-		enter(p, slot, status, since_us);
+		weir_life_enter(p, slot, status, since_us);
 	} else if (dated && status == WEIR_STATUS_IN_USE && life->activated_s == 0) {
 		activated_at(p, slot, since_us);
 	} else if (dated && !(ref->has_status && ref->status != now)) {
@@ -313,138 +303,22 @@ weir_life_apply(struct weir_partition *p, uint32_t slot, const struct weir_ref_c
 			set_deadline(p, slot, due_s);
 	}
 	apply_dates(p, slot, ref);
-	settle(p, slot, was_active);
+	weir_life_settle(p, slot, was_active);
 }
 
 void
 weir_life_plan_changed(struct weir_partition *p, uint32_t slot)
 {
 	bool was_active = weir_card_is_activated(weir_card_at(p, slot));
-	if (!has_dates(weir_card_at(p, slot)) || weir_life_at(p, slot)->activated_s == 0)
+	if (!weir_life_has_dates(weir_card_at(p, slot)) || weir_life_at(p, slot)->activated_s == 0)
 		return;
 	expire_by_term(p, slot);
-	settle(p, slot, was_active);
+	weir_life_settle(p, slot, was_active);
 }
 
 void
 weir_life_term_known(struct weir_partition *p, uint32_t slot)
 {
-	if (has_dates(weir_card_at(p, slot)) && weir_life_at(p, slot)->expires_s == 0)
+	if (weir_life_has_dates(weir_card_at(p, slot)) && weir_life_at(p, slot)->expires_s == 0)
 		weir_life_plan_changed(p, slot);
-}
-
-/* ---- requests ---- */
-
-static enum weir_class
-request_activate(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out)
-{
-	unsigned status = weir_card_status_of(weir_card_at(p, slot));
-	if (status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED)
-		*reply_out = "already activated";
-	else
-		enter(p, slot, WEIR_STATUS_IN_USE, cause_us(p, cause));
-	return WEIR_OK;
-}
-
-static enum weir_class
-request_deactivate(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out)
-{
-	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
-		*reply_out = "already deactivated";
-	else
-		enter(p, slot, WEIR_STATUS_DEACTIVATED, cause_us(p, cause));
-	return WEIR_OK;
-}
-
-/* LIFE-7: of a card that is deactivated or suspended by hand, whether by weir's request or in the inventory. */
-static enum weir_class
-request_cancel(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, struct weir_error *err)
-{
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	unsigned status = weir_card_status_of(card);
-	bool by_hand = status == WEIR_STATUS_SUSPENDED || (card->reasons & WEIR_REASON_BIT(WEIR_REASON_MANUAL)) != 0;
-	if (status != WEIR_STATUS_DEACTIVATED && !by_hand)
-		return weir_error_set(err, WEIR_POISON,
-		    "the card is %s: only one that is deactivated or suspended by hand can be cancelled",
-		    weir_status_name((enum weir_card_status)status));
-	enter(p, slot, WEIR_STATUS_CANCELLED, cause_us(p, cause));
-	return WEIR_OK;
-}
-
-/* LIFE-5. A term is an increment, so that the id of the newest renewal is kept; `until` needs none. */
-static enum weir_class
-request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request,
-    const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
-{
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_life_slot *life = weir_life_at(p, slot);
-	if (!has_dates(card))
-		return weir_error_set(err, WEIR_POISON, "the card is %s: its term has not begun",
-		    weir_status_name((enum weir_card_status)weir_card_status_of(card)));
-	if (request->until_us != 0) {
-		life->expires_s = seconds_of(request->until_us);
-		weir_slab_dirty(&p->lives, slot);
-		return WEIR_OK;
-	}
-	uint32_t months = request->months;
-	if (months == 0 && card->plan != 0)
-		months = p->plans[card->plan - 1].ref.term_months;
-	if (months == 0)
-		return weir_error_set(err, WEIR_POISON, "the card's plan has no term: 'months' or 'until' must say it");
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	if (request->id_hash != 0 && request->id_hash == terms->renew_id) {
-		*reply_out = "repeated id: already applied";
-		return WEIR_OK;
-	}
-	terms->renew_id = request->id_hash;
-	weir_slab_dirty(&p->lives, slot);
-	uint32_t from_s = seconds_of(cause_us(p, cause));
-	if (life->expires_s > from_s && life->expires_s != WEIR_LIFE_NEVER)
-		from_s = life->expires_s;
-	life->expires_s = add_months(p, slot, from_s, months);
-	return WEIR_OK;
-}
-
-static enum weir_class
-request_reset(
-    struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
-{
-	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
-		return weir_error_set(err, WEIR_POISON, "the card is deactivated: it takes no command");
-	uint32_t end_s = seconds_of(cause_us(p, cause) + RESET_S * S_US);
-	if (end_s <= now_of(p))
-		*reply_out = "asked more than 15 minutes ago: nothing done";
-	else
-		set_reset(p, slot, end_s);
-	return WEIR_OK;
-}
-
-enum weir_class
-weir_life_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request,
-    const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
-{
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	bool was_active = weir_card_is_activated(card);
-	if (weir_card_status_of(card) == WEIR_STATUS_CANCELLED) {
-		*reply_out = "already cancelled";
-		return request->action == WEIR_ACTION_CANCEL
-			   ? WEIR_OK
-			   : weir_error_set(err, WEIR_POISON, "the card is cancelled, which is final");
-	}
-	enum weir_class class;
-	if (request->action == WEIR_ACTION_ACTIVATE)
-		class = request_activate(p, slot, cause, reply_out);
-	else if (request->action == WEIR_ACTION_DEACTIVATE)
-		class = request_deactivate(p, slot, cause, reply_out);
-	else if (request->action == WEIR_ACTION_CANCEL)
-		class = request_cancel(p, slot, cause, err);
-	else if (request->action == WEIR_ACTION_RENEW)
-		class = request_renew(p, slot, request, cause, reply_out, err);
-	else
-		class = request_reset(p, slot, cause, reply_out, err);
-	if (class != WEIR_OK)
-		return class;
-	settle(p, slot, was_active);
-	weir_partition_evaluate(p, slot, cause);
-	return WEIR_OK;
 }
