@@ -210,7 +210,7 @@ sim_carriers_answer(struct sim *sim)
 		end(sim, call);
 		bool confirms = call->outcome.kind == WEIR_OUTCOME_DONE || call->outcome.kind == WEIR_OUTCOME_ALREADY ||
 				(call->outcome.kind == WEIR_OUTCOME_STATE && call->outcome.state == call->call.target);
-		if (confirms)
+		if (confirms && !call->abandoned)
 			sim_check_confirmed(sim, sim_card_of(sim, call->call.iccid));
 		weir_dispatch_core_finish(
 		    sim->process[call->process].dispatch, call->call.card, &call->outcome, sim->now_us);
@@ -219,18 +219,33 @@ sim_carriers_answer(struct sim *sim)
 	return any;
 }
 
-/* A process and all it knows are gone. Its open calls had arrived at the carrier, or had not. */
+/* The owner is gone, and nobody waits for its open calls any more: they had arrived at the carrier, or never do. */
+void
+sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition)
+{
+	for (uint32_t i = 0; i < sim->call_count; i++) {
+		struct sim_call *call = &sim->calls[i];
+		if (!call->used || call->abandoned || call->process != process || call->call.partition != partition)
+			continue;
+		if (call->acts && sim_chance(&sim->rng, 500))
+			act(sim, sim_card_of(sim, call->call.iccid), call->call.target, 0);
+		call->acts = false;
+		call->abandoned = true;
+		call->outcome = (struct weir_outcome){.kind = WEIR_OUTCOME_RETRY};
+		call->outcome.timed_out = call->outcome.maybe_done = call->call.kind == WEIR_CALL_SET;
+	}
+}
+
+/* A process and all it knows are gone. */
 void
 sim_process_die(struct sim *sim, uint32_t process)
 {
 	SIM_TRACE(sim, "process %u dies", process);
-	for (uint32_t i = 0; i < sim->call_count; i++) {
-		struct sim_call *call = &sim->calls[i];
-		if (!call->used || call->process != process)
-			continue;
-		call->acts &= sim_chance(&sim->rng, 500);
-		end(sim, call);
-	}
+	for (uint32_t p = 0; p < sim->partitions; p++)
+		sim_calls_abandon(sim, process, p);
+	for (uint32_t i = 0; i < sim->call_count; i++)
+		if (sim->calls[i].process == process)
+			sim->calls[i].used = false;
 	for (uint32_t i = 0; i < SIM_OWNERS; i++)
 		if (sim->owners[i].used && sim->owners[i].process == process)
 			sim_owner_drop(sim, &sim->owners[i]);

@@ -49,12 +49,25 @@ sim_check_step(struct sim *sim, struct sim_owner *owner)
 	}
 }
 
+/* rule CMD-1: what is desired follows from the reasons that are enforced. */
+void
+sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer)
+{
+	int card = sim_card_of(sim, offer->iccid);
+	bool wanted = weir_partition_enforced(owner->core, offer->slot) != 0;
+	if (card < 0 || wanted != (offer->desired == WEIR_CARD_SUSPENDED))
+		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, offer->desired, wanted ? "with a" : "without");
+	if (wanted)
+		sim->card[card].at_carrier.suspend_wanted = true;
+}
+
 /* What was wanted before the carrier confirmed a state counts no more. */
 void
 sim_check_confirmed(struct sim *sim, int card)
 {
 	const struct sim_owner *owner = sim_owner_of(sim, sim->card[card].partition);
 	uint32_t slot;
+	sim->card[card].at_carrier.in_doubt = false;
 	sim->card[card].at_carrier.suspend_wanted =
 	    weir_partition_find(owner->core, sim->card[card].packed, &slot) != NULL &&
 	    weir_partition_enforced(owner->core, slot) != 0;
@@ -68,7 +81,7 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 	if (card < 0)
 		sim_fail(sim, "a call for no card");
 	for (uint32_t i = 0; i < sim->call_count; i++)
-		if (sim->calls[i].used && weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
+		if (sim->calls[i].used && !sim->calls[i].abandoned && weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
 			sim_fail(sim, "card %d: two calls in flight", card);
 	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
 	    !sim->card[card].at_carrier.suspend_wanted)
@@ -133,7 +146,8 @@ check_card(struct sim *sim, int card, bool settled)
 		return;
 	if (desired != wanted)
 		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted, reasons_text(right, should));
-	if (settled && !sim->card[card].at_carrier.refuses && sim_carrier_state(sim, card) != wanted)
+	const struct sim_subscriber *s = &sim->card[card].at_carrier;
+	if (settled && !s->refuses && !s->in_doubt && sim_carrier_state(sim, card) != wanted)
 		sim_fail(sim, "card %d: at its carrier in state %u, should be in %u (confirmed %u)", card,
 		    sim_carrier_state(sim, card), wanted, e == NULL ? WEIR_DESIRED_ACTIVE : e->confirmed);
 }

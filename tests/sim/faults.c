@@ -38,6 +38,8 @@ roll_back(struct sim *sim, uint32_t partition)
 		return;
 	SIM_TRACE(sim, "redis of %u goes back: flush %lld to %lld", partition,
 	    (long long)sim->store[partition].flush_number, (long long)from->flush_number);
+	for (int i = 0; i < sim->cards; i++)
+		sim->card[i].at_carrier.in_doubt |= sim->card[i].partition == partition;
 	struct sim_store *copy = sim_store_copy(from);
 	sim_store_free(&sim->store[partition]);
 	sim->store[partition] = *copy;
@@ -72,6 +74,8 @@ rebalance(struct sim *sim, uint32_t partition)
 	bool heard = !has_room(sim) || to == owner->process || sim_chance(&sim->rng, 300);
 	SIM_TRACE(sim, "partition %u moves from process %u to %u%s", partition, owner->process, to,
 	    heard ? "" : ", unheard");
+	if (to != owner->process)
+		sim_calls_abandon(sim, owner->process, partition);
 	if (heard) {
 		sim_owner_drop(sim, owner);
 	} else {

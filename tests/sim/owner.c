@@ -56,6 +56,7 @@ give_offers(struct sim *sim, struct sim_owner *owner)
 		if (owner->zombie || !weir_partition_may_send(owner->core, slot))
 			continue;
 		fill_offer(owner, slot, &offer);
+		sim_check_offer(sim, owner, &offer);
 		sim_dispatch_offer(sim, owner, &offer);
 	}
 	offers->n = kept;
@@ -108,6 +109,8 @@ static void
 fetch_wishes(struct sim_owner *owner)
 {
 	struct weir_partition *p = owner->core;
+	if (owner->flush != NULL && !owner->flush_sent)
+		return; /* a look-up must not overtake what was encoded before it */
 	for (uint32_t i = 0; i < p->wish_count; i++) {
 		struct sim_request *request = weir_calloc(1, sizeof(*request));
 		request->kind = SIM_FETCH;

@@ -44,6 +44,7 @@ draw_carriers(struct sim *sim)
 		    .breaker_failures = 3,
 		    .breaker_open_ms = 2000,
 		    .confirm_ms = 500,
+		    .confirm_max_s = 259200,
 		    .can_ask = sim_chance(&sim->rng, 750)};
 	}
 }
@@ -127,7 +128,7 @@ jump(struct sim *sim)
 		sim->now_us = next_boundary(sim) + sim_between(&sim->rng, 0, 2) * SIM_SECOND;
 		break;
 	case 1: /* just before it */
-		sim->now_us = next_boundary(sim) - sim_between(&sim->rng, 1, 7200) * SIM_SECOND;
+		sim->now_us = next_boundary(sim) - sim_between(&sim->rng, 1800, 9000) * SIM_SECOND;
 		break;
 	case 2:
 		sim->now_us += sim_between(&sim->rng, 1, 45 * 24) * SIM_HOUR;

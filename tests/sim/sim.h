@@ -123,7 +123,8 @@ struct sim_call {
 	struct weir_dispatch_call call;
 	int64_t answer_us;
 	struct weir_outcome outcome;
-	bool acts; /* takes effect when it is answered, or when its process dies */
+	bool acts;      /* takes effect when it is answered */
+	bool abandoned; /* its owner has let go of the partition */
 };
 
 struct sim_process {
@@ -140,6 +141,7 @@ struct sim_subscriber {
 	bool refuses;
 	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
 	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
+	bool in_doubt;       /* Redis forgot what it was told; true until the carrier confirms something again */
 };
 
 /* ---- the world ---- */
@@ -278,6 +280,7 @@ void sim_dispatch_offer(struct sim *sim, const struct sim_owner *owner, const st
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);
+void sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition);
 void sim_process_die(struct sim *sim, uint32_t process);
 bool sim_carriers_idle(const struct sim *sim, int64_t *due_us_out);
 uint8_t sim_carrier_state(struct sim *sim, int card);
@@ -303,6 +306,7 @@ void sim_run(struct sim *sim);
 
 /* check.c */
 void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold at any time */
+void sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
 void sim_check_confirmed(struct sim *sim, int card);
 void sim_check_call(struct sim *sim, const struct sim_call *call);
 void sim_check_quiet(struct sim *sim, bool settled);
