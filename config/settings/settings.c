@@ -114,6 +114,7 @@ static const struct weir_carrier_settings BUILT_IN = {
     .breaker_failures = 10,
     .breaker_open_ms = 5000,
     .confirm_ms = 1000,
+    .confirm_max_s = 259200,
 };
 
 const struct weir_carrier_settings *

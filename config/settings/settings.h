@@ -50,6 +50,7 @@ struct weir_carrier_settings {
 	uint32_t breaker_failures; /* consecutive failures that open the breaker, default 10 */
 	uint32_t breaker_open_ms;  /* how long it stays open before one trial call, default 5000 */
 	uint32_t confirm_ms;       /* how often an accepted command is asked after, default 1000 */
+	uint32_t confirm_max_s; /* how long an accepted command may take before it is sent again, default 259200 (3 days) */
 };
 
 struct weir_settings {

@@ -143,6 +143,7 @@ static const struct weir_setting CARRIER_TABLE[] = {
 	U32("breaker_failures", "calls", 1, 10000, "10", breaker_failures, "Failures in a row that open the breaker."),
 	U32("breaker_open_ms", "ms", 1, 3600000, "5000", breaker_open_ms, "How long it stays open before one trial call."),
 	U32("confirm_ms", "ms", 10, 86400000, "1000", confirm_ms, "How often an accepted command is asked after."),
+	U32("confirm_max_s", "s", 1, 7776000, "259200", confirm_max_s, "How long an accepted command may take before it is sent again (tickets may take days)."),
 };
 /* clang-format on */
 

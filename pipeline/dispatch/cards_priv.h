@@ -35,9 +35,10 @@ struct weir_card_list {
 
 struct weir_card_entry {
 	struct weir_iccid iccid;
-	int64_t due_us;     /* heap key while in the heap */
-	int64_t command_us; /* when the last SET began; valid if commanded */
-	char *ticket;       /* owned; NULL = none */
+	int64_t due_us;      /* heap key while in the heap */
+	int64_t command_us;  /* when the last SET began; valid if commanded */
+	int64_t accepted_us; /* since when it is known to be accepted; valid if accepted */
+	char *ticket;        /* owned; NULL = none */
 	uint32_t partition, slot, lane;
 	uint32_t self; /* own number */
 	uint32_t heap_at;

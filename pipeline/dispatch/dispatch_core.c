@@ -147,7 +147,8 @@ weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int
 
 /* A command of an earlier run that may have reached the carrier: its ticket, or else the card's state, comes first. */
 static void
-card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_command_offer *offer)
+card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_command_offer *offer,
+    int64_t now_us)
 {
 	bool in_motion = offer->resumed_state == WEIR_COMMAND_ACCEPTED || offer->resumed_state == WEIR_COMMAND_SENT ||
 			 (offer->resumed_state == WEIR_COMMAND_QUEUED && offer->resumed_attempts > 0);
@@ -160,6 +161,7 @@ card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
 	if (!core->carriers[card->carrier].gate.limits.can_ask)
 		return;
 	card->accepted = offer->resumed_state == WEIR_COMMAND_ACCEPTED;
+	card->accepted_us = now_us;
 	card->ask_first = !card->accepted;
 	weir_card_set_ticket(card, offer->ticket);
 }
@@ -174,7 +176,7 @@ offer_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier, cons
 	card->carrier = card->carrier_next = (uint16_t)carrier;
 	card->desired = offer->desired;
 	card->confirmed = offer->confirmed;
-	card_resume(core, card, offer);
+	card_resume(core, card, offer, now_us);
 	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK); /* drops it when there is nothing to do */
 }
 

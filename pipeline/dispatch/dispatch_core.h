@@ -26,8 +26,6 @@
 
 /* How long a settled card is remembered, so that an owner's word that crossed our result on the way repeats nothing. */
 #define WEIR_DISPATCH_LINGER_US 2000000
-/* Answers "not yet" to an accepted command before it is taken for lost and sent again. */
-#define WEIR_DISPATCH_POLLS_MAX 32
 #define WEIR_DISPATCH_NEVER INT64_MAX
 
 /* One carrier's limits (CMD-3); fields as in struct weir_carrier_settings. */
@@ -38,6 +36,7 @@ struct weir_dispatch_limits {
 	uint32_t retry_min_ms, retry_max_ms;
 	uint32_t breaker_failures, breaker_open_ms;
 	uint32_t confirm_ms;
+	uint32_t confirm_max_s; /* an accepted command is waited for that long, from when this process knows of it */
 	bool can_ask;
 };
 

@@ -42,6 +42,8 @@ outcome_accepted(
 		return;
 	}
 	bool is_new = !card->accepted;
+	if (is_new)
+		card->accepted_us = now_us;
 	card->accepted = true;
 	card->ask_first = false;
 	card->confirmed = WEIR_CARD_UNKNOWN;
@@ -66,7 +68,9 @@ outcome_state(
 		return;
 	}
 	card->fails = 0;
-	if (card->accepted && ++card->polls < WEIR_DISPATCH_POLLS_MAX) {
+	int64_t patience_us = (int64_t)core->carriers[card->carrier].gate.limits.confirm_max_s * 1000000;
+	if (card->accepted && now_us - card->accepted_us < patience_us) {
+		card->polls += card->polls < UINT16_MAX;
 		/* Not yet. Also when the card is wanted in this very state again: what was accepted will still happen. */
 		weir_card_settle(core, card, now_us, now_us + poll_delay_us(core, card), WEIR_SETTLE_BACK);
 		return;

@@ -79,6 +79,7 @@ limits_of(const struct dispatch_carrier *carrier)
 	    .breaker_failures = settings->breaker_failures,
 	    .breaker_open_ms = settings->breaker_open_ms,
 	    .confirm_ms = settings->confirm_ms,
+	    .confirm_max_s = settings->confirm_max_s,
 	    .can_ask = carrier->adapter->can_ask};
 }
 

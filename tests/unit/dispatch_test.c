@@ -80,7 +80,8 @@ bench_begin(struct bench *bench, const struct weir_carrier_sim_opts *opts)
 	    .retry_max_ms = 400,
 	    .breaker_failures = 5,
 	    .breaker_open_ms = 200,
-	    .confirm_ms = 50};
+	    .confirm_ms = 50,
+	    .confirm_max_s = 259200};
 }
 
 static void
