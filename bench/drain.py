@@ -3,7 +3,8 @@
 
 Prints each drain's JSON object and, as the last line, one object with medians and the ratio of weir to the best bare
 drain of the same run. Cards are loaded once; every weir drain starts from a copy of that Redis, so that each counts all
-records anew. Usage: bench/drain.py [--cards N] [--records N] [--rounds N] [--partitions N] [--lanes N] [--by-sequence]
+records anew. With --latency RATE: open-loop load at that rate beside the engine instead, and the latency from a record being due to its command.
+Usage: bench/drain.py [--cards N] [--records N] [--rounds N] [--partitions N] [--lanes N] [--by-sequence]
 """
 
 import argparse
@@ -50,6 +51,67 @@ def settings(path, brokers, url, lanes):
                    "log": {"level": "warn"}}, f)
 
 
+def cpu_s(pid):
+    """User and system seconds of a process so far; 0 when it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def idle_s():
+    """Idle seconds of all cores so far."""
+    with open("/proc/stat") as f:
+        fields = f.readline().split()
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_line(child, line):
+    """Waits for a line on a child's stderr; what comes before it is passed on."""
+    for got in child.stderr:
+        if got.strip() == line:
+            return
+        sys.stderr.write(got.decode(errors="replace"))
+    raise SystemExit("%s ended with exit code %d" % (" ".join(child.args[:2]), child.wait()))
+
+
+def result(child, timeout):
+    """The JSON object a child prints last; ends this program when the child failed."""
+    out, errors = child.communicate(timeout=timeout)
+    if child.returncode:
+        raise SystemExit("%s: exit code %d: %s" % (" ".join(child.args[:2]), child.returncode, errors.decode(errors="replace")))
+    return json.loads(out.decode().strip().splitlines()[-1])
+
+
+def latency(args, common, servers):
+    """Serve and pace side by side; {} of both and of the cores that each process used in the measured part."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    count = ["--warmup-records", str(args.latency * args.warmup), "--records", str(args.latency * args.seconds)]
+    serve = subprocess.Popen([args.bench, "serve"] + common + count, **pipes)
+    pace = None
+    try:
+        wait_line(serve, b"ready")
+        pace = subprocess.Popen([args.bench, "pace"] + common + [
+            "--rate", str(args.latency), "--warmup", str(args.warmup), "--seconds", str(args.seconds)] + args.pace.split(), **pipes)
+        wait_line(pace, b"warm")
+        pids = {"weir": serve.pid, "pace": pace.pid, **servers}
+        begun, idle, before = time.monotonic(), idle_s(), {name: cpu_s(pid) for name, pid in pids.items()}
+        time.sleep(max(0.1, args.seconds - 0.2))  # while all of them live
+        took = time.monotonic() - begun
+        cores = {name: round((cpu_s(pid) - before[name]) / took, 3) for name, pid in pids.items()}
+        cores["idle"] = round((idle_s() - idle) / took, 3)
+        sent = result(pace, 120)
+        return {"rate": args.latency, "cards": args.cards, "warmup_s": args.warmup, "sent": sent,
+                "latency": result(serve, 120), "cores": cores}
+    finally:
+        for child in (pace, serve):
+            if child is not None and child.poll() is None:
+                child.kill()
+                child.wait()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cards", type=int, default=1000000)
@@ -58,7 +120,9 @@ def main():
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--latency", type=int, metavar="RATE", help="measure record-to-command latency at RATE records/s instead")
-    parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--seconds", type=int, default=15, help="measured part of --latency")
+    parser.add_argument("--warmup", type=int, default=5, metavar="SECONDS", help="same traffic before that, not measured")
+    parser.add_argument("--pace", default="", metavar="OPTIONS", help="more options of pace, such as '--linger-us 5000'")
     parser.add_argument("--by-sequence", action="store_true")
     parser.add_argument("--bench", default=os.path.join(ROOT, "build", "bench", "weir_bench_drain"))
     args = parser.parse_args()
@@ -75,14 +139,7 @@ def main():
         run([args.bench, "fill"] + common + ["--records", "0"])
         subprocess.run([args.bench, "weir"] + common + ["--records", "0"], check=True)
         if args.latency:
-            total = ["--records", str(args.latency * args.seconds)]
-            serve = subprocess.Popen([args.bench, "serve"] + common + total, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            while b"ready" not in serve.stderr.readline():
-                pass
-            pace = [args.bench, "pace"] + common + ["--rate", str(args.latency), "--seconds", str(args.seconds)]
-            sent = run(pace)
-            latency = json.loads(serve.communicate(timeout=120)[0].decode().strip().splitlines()[-1])
-            print(json.dumps({"rate": args.latency, "cards": args.cards, "sent": sent, "latency": latency}))
+            print(json.dumps(latency(args, common, {"kafka": broker._child.pid, "redis": store._child.pid})))
             return
         store.save()
         run([args.bench, "fill"] + common + ["--records", str(args.records)] +
