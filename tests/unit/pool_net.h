@@ -39,7 +39,17 @@ struct net_item { /* a page in a partition's store */
 	uint8_t data[WEIR_SLAB_PAGE_BYTES];
 };
 
+enum net_kind { NET_CARDS, NET_PARTIAL, NET_RECORD };
+struct net_entry { /* what a partition has read since its last flush, and would read again */
+	enum net_kind kind;
+	int64_t at_us;
+	struct weir_buf bytes;
+	struct weir_record record;
+};
+
 struct net_store {
+	struct net_entry *log;
+	uint32_t log_count, log_cap;
 	struct net_item *items[NET_ITEMS];
 	uint32_t item_count, slots[WEIR_SLABS];
 	struct weir_buf names, references; /* lines */
@@ -92,12 +102,34 @@ net_refuse(struct net *net, const char *text)
 	net->refused[net->refused_count++] = weir_strdup(text);
 }
 
+static inline struct net_entry *
+net_log(struct net *net, uint32_t to, enum net_kind kind, struct weir_slice bytes)
+{
+	struct net_store *store = &net->store[to];
+	if (store->log_count == store->log_cap) {
+		store->log_cap = store->log_cap == 0 ? 64 : store->log_cap * 2;
+		store->log = weir_realloc(store->log, store->log_cap * sizeof(*store->log));
+	}
+	struct net_entry *entry = &store->log[store->log_count++];
+	*entry = (struct net_entry){.kind = kind, .at_us = net->now_us};
+	weir_buf_append(&entry->bytes, bytes.data, bytes.len);
+	return entry;
+}
+
+static inline void
+net_log_clear(struct net_store *store)
+{
+	for (uint32_t i = 0; i < store->log_count; i++)
+		weir_buf_free(&store->log[i].bytes);
+	store->log_count = 0;
+}
+
 static inline enum weir_class
-net_give(struct net *net, uint32_t to, struct weir_slice json)
+net_feed(struct net *net, uint32_t to, struct weir_slice json, int64_t at_us)
 {
 	struct weir_reference reference;
 	struct weir_error err = {0};
-	struct weir_cause cause = {9, 1, net->now_us, net->now_us, 0};
+	struct weir_cause cause = {9, 1, at_us, at_us, 0};
 	enum weir_class class = weir_reference_parse(json, &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(net->p[to], &reference, json, &cause, &err);
@@ -106,7 +138,14 @@ net_give(struct net *net, uint32_t to, struct weir_slice json)
 	return class;
 }
 
-/* To one partition; it must be taken. Single quotes stand for double ones, for legibility. */
+static inline enum weir_class
+net_give(struct net *net, uint32_t to, struct weir_slice json)
+{
+	(void)net_log(net, to, NET_CARDS, json);
+	return net_feed(net, to, json, net->now_us);
+}
+
+/* To one partition. Single quotes stand for double ones, for legibility. */
 static inline enum weir_class __attribute__((format(printf, 3, 4)))
 net_try(struct net *net, uint32_t to, const char *fmt, ...)
 {
@@ -183,6 +222,7 @@ net_deliver(struct net *net)
 		struct weir_slice value = {batch[i].value, batch[i].len};
 		if (batch[i].topic == WEIR_TELL_PARTIALS) {
 			net->partials++;
+			(void)net_log(net, batch[i].to, NET_PARTIAL, value);
 			assert_int_equal(weir_partition_partial(net->p[batch[i].to], value, net->now_us, &err), WEIR_OK);
 		} else {
 			net->words++;
@@ -252,6 +292,8 @@ net_free(struct net *net)
 			free(net->store[i].items[k]);
 		weir_buf_free(&net->store[i].names);
 		weir_buf_free(&net->store[i].references);
+		net_log_clear(&net->store[i]);
+		free(net->store[i].log);
 	}
 	for (uint32_t i = 0; i < net->queued; i++)
 		free(net->queue[i].value);
@@ -342,6 +384,7 @@ net_flush(struct net *net, uint32_t i)
 	for (uint32_t k = 0; k < WEIR_SLABS; k++)
 		store->slots[k] = weir_partition_slab(net->p[i], k)->used;
 	store->stream_us = net->p[i]->stream_time_us;
+	net_log_clear(store);
 }
 
 typedef bool (*net_line_fn)(struct weir_partition *p, struct weir_slice line);
@@ -372,6 +415,37 @@ net_crash(struct net *net, uint32_t i)
 		assert_true(weir_partition_load_page(p, store->items[k]->slab, store->items[k]->page,
 		    (struct weir_slice){store->items[k]->data, store->items[k]->len}));
 	assert_true(weir_partition_load_finish(p));
+}
+
+static inline void
+net_replay_kind(struct net *net, uint32_t i, bool cards)
+{
+	const struct net_store *store = &net->store[i];
+	for (uint32_t k = 0; k < store->log_count; k++) {
+		const struct net_entry *entry = &store->log[k];
+		struct weir_slice bytes = {entry->bytes.data, entry->bytes.len};
+		struct weir_error err;
+		if ((entry->kind == NET_CARDS) != cards)
+			continue;
+		if (entry->kind == NET_CARDS)
+			(void)net_feed(net, i, bytes, entry->at_us);
+		else if (entry->kind == NET_PARTIAL)
+			assert_int_equal(weir_partition_partial(net->p[i], bytes, entry->at_us, &err), WEIR_OK);
+		else
+			weir_partition_fold(net->p[i], &entry->record, 1);
+		net_round(net, i);
+	}
+}
+
+/* The new owner reads again what came since the flush, reference data and words first, as a lane does; a round after each.
+ */
+static inline void
+net_replay(struct net *net, uint32_t i)
+{
+	net_replay_kind(net, i, true);
+	net_replay_kind(net, i, false);
+	weir_partition_settled(net->p[i], true, true);
+	net_round(net, i);
 }
 
 /* ---- cards and pools ---- */
@@ -440,6 +514,7 @@ net_use_at(struct net *net, uint32_t i, unsigned n, uint64_t bytes, int64_t end_
 	    .session_hash = ++session,
 	    .seq = 1,
 	    .flags = WEIR_RECORD_HAS_SEQ};
+	net_log(net, i, NET_RECORD, (struct weir_slice){0})->record = r;
 	weir_partition_fold(net->p[i], &r, 1);
 	assert_int_equal(net->p[i]->rejects.n, 0);
 }

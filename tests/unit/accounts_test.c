@@ -1,0 +1,641 @@
+/*
+ * Accounts: a pool on the cards' side. Members and who of them counts, usage by cycle, partials when they are due, words
+ * newer only, walks whose members leave under way, and what a load refuses.
+ */
+#include "pool_net.h"
+
+#define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
+
+static struct net *
+fresh(void)
+{
+	struct net *net = net_new_at(NOW);
+	net_plan(net, 10 * MB);
+	return net;
+}
+
+/* A word to partition 0's account "g", of the plan "pp". */
+static struct weir_ref_pool_state
+word(uint64_t version, uint16_t reasons, uint32_t active)
+{
+	return (struct weir_ref_pool_state){.pool = "g",
+	    .epoch = 7,
+	    .version = version,
+	    .defined = true,
+	    .carrier = "cm",
+	    .plan = "pp",
+	    .kind = WEIR_PLAN_ACCUMULATIVE,
+	    .cycle = CYCLE,
+	    .reasons = reasons,
+	    .slack = 1000000,
+	    .limit = reasons != 0 ? 20 * MB : 0,
+	    .used = 20 * MB,
+	    .active = active};
+}
+
+static void
+hear(struct net *net, struct weir_ref_pool_state said)
+{
+	struct weir_error err;
+	assert_int_equal(weir_account_word(net->p[0], &said, &err), WEIR_OK);
+}
+
+static const uint16_t EXHAUSTED = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED);
+static const uint16_t FROZEN = WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN);
+
+static void
+walk_all(struct net *net)
+{
+	while (weir_accounts_walk(net->p[0], 2))
+		;
+}
+
+/* ---- members ---- */
+
+/* Its list from the head: as many as it says, every link answered. */
+static uint32_t
+count_list(struct net *net, const struct weir_account_slot *a)
+{
+	uint32_t count = 0, before = 0;
+	for (uint32_t at = a->first; at != 0; at = weir_life_at(net->p[0], at - 1)->next) {
+		const struct weir_life_slot *life = weir_life_at(net->p[0], at - 1);
+		assert_int_equal(life->prev, before);
+		assert_ptr_equal(weir_account_at(net->p[0], life->account - 1), a);
+		before = at;
+		assert_true(++count <= a->members);
+	}
+	return count;
+}
+
+/* rule POOL-2: joining, leaving, activity, in any order; the account counts what the cards are. */
+static void
+test_members_at_random(void **state)
+{
+	(void)state;
+	enum { CARDS = 40 };
+	static const char *const pools[] = {"", "g", "h"};
+	struct net *net = fresh();
+	srand(11);
+	for (unsigned n = 0; n < CARDS; n++)
+		net_member(net, 0, n, "g");
+	for (int i = 0; i < 4000; i++) {
+		uint32_t slot = net_slot(net, 0, (unsigned)rand() % CARDS);
+		struct weir_card_slot *card = weir_card_at(net->p[0], slot);
+		switch (rand() % 4) {
+		case 0:
+			card->flags ^= WEIR_CARD_EXPIRED;
+			weir_account_activity(net->p[0], slot, weir_card_is_activated(card));
+			break;
+		case 1: /* both at once: a change of status on the way into another pool */
+			card->flags ^= WEIR_CARD_EXPIRED;
+			/* fall through */
+		default:
+			weir_account_move(net->p[0], slot, pools[rand() % 3]);
+		}
+		if (i % 16 != 0)
+			continue;
+		uint32_t members[3] = {0}, active[3] = {0};
+		for (unsigned n = 0; n < CARDS; n++) {
+			const struct weir_account_slot *a = weir_account_of(net->p[0], net_slot(net, 0, n));
+			int k = a == NULL ? 0 : a->pool[0] == 'g' ? 1 : 2;
+			members[k]++;
+			active[k] += weir_card_is_activated(net_card(net, 0, n));
+		}
+		for (int k = 1; k < 3; k++) {
+			uint32_t found;
+			const struct weir_account_slot *a = weir_partition_find_account(net->p[0], pools[k], &found);
+			if (a == NULL)
+				continue;
+			assert_int_equal(a->members, members[k]);
+			assert_int_equal(count_list(net, a), members[k]);
+			assert_int_equal(a->active, active[k]);
+		}
+	}
+	net_free(net);
+}
+
+/* rule POOL-3: a card that moves leaves its usage where it was counted, and brings only what it uses from then on. */
+static void
+test_usage_stays(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	net_use(net, 0, 1, 500);
+	net_member(net, 0, 1, "h");
+	net_use(net, 0, 1, 70);
+	net_card_upsert(net, 0, 1, "'pool':null");
+	net_use(net, 0, 1, 9);
+	assert_int_equal(net_account(net, 0, "g")->down, 500);
+	assert_int_equal(net_account(net, 0, "h")->down, 70);
+	assert_int_equal(net_card(net, 0, 1)->down, 579);
+	assert_int_equal(net_account(net, 0, "g")->members, 0);
+	net_tick(net);
+	assert_int_equal(net_pool(net, "g")->used, 500);
+	assert_int_equal(net_pool(net, "h")->used, 70);
+	net_free(net);
+}
+
+/* rule SUS-3: moving from an exhausted pool into one that is not takes the pool's reason away and keeps the card's own. */
+static void
+test_moving_keeps_own_reasons(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	net_card_upsert(net, 0, 1, "'limit':10");
+	net_use(net, 0, 1, 10);
+	hear(net, word(1, EXHAUSTED, 1));
+	walk_all(net);
+	assert_true(HAS(net_card(net, 0, 1), WEIR_REASON_POOL_EXHAUSTED));
+	net_member(net, 0, 1, "h");
+	assert_int_equal(net_card(net, 0, 1)->reasons, WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT));
+	net_member(net, 0, 1, "g");
+	assert_true(HAS(net_card(net, 0, 1), WEIR_REASON_USAGE_LIMIT));
+	net_free(net);
+}
+
+/* rule LIFE-6: who is not activated is a member, uses, and is not cut off by its pool. */
+static void
+test_inactive_members(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	net_member(net, 0, 2, "g");
+	net_card_upsert(net, 0, 2, "'status':'deactivated'");
+	net_use(net, 0, 2, 5);
+	assert_int_equal(net_account(net, 0, "g")->down, 5);
+	hear(net, word(1, EXHAUSTED, 1));
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 1)->reasons, EXHAUSTED);
+	assert_int_equal(net_card(net, 0, 2)->reasons, 0);
+	net_free(net);
+}
+
+/* ---- usage by cycle ---- */
+
+/* rule REC-5, rule REC-6: by the cycle of the record; the cycle before is kept beside, older ones are nobody's. */
+static void
+test_cycles(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	struct weir_partition *p = net->p[0];
+	uint32_t account = weir_account_get(p, "g");
+	struct weir_account_slot *a = weir_account_at(p, account);
+	weir_account_count(p, account, 100, 1, 2, 0);
+	weir_account_count(p, account, 101, 10, 20, 0);
+	assert_int_equal(a->before_up, 1);
+	assert_int_equal(a->before_down, 2);
+	assert_int_equal(a->up, 10);
+	weir_account_count(p, account, 100, 3, 0, 0);
+	assert_int_equal(a->before_up, 4);
+	assert_int_equal(a->before_records, 2);
+	assert_int_equal(p->stats.unattributed, 0);
+	weir_account_count(p, account, 99, 3, 0, 0);
+	assert_int_equal(p->stats.unattributed, 1);
+	weir_account_count(p, account, 104, 5, 0, 0); /* months without a record */
+	assert_int_equal(a->before_up, 0);
+	assert_int_equal(a->up, 5);
+	assert_int_equal(a->cycle, 104);
+	net_free(net);
+}
+
+/* ---- partials ---- */
+
+static uint32_t
+tells(struct net *net)
+{
+	weir_partition_tell(net->p[0]);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < net->p[0]->tell_count; i++)
+		count += net->p[0]->tells[i].topic == WEIR_TELL_PARTIALS;
+	net->p[0]->tell_count = 0;
+	return count;
+}
+
+/* Usage below the slack waits for the tick, above it goes with the round; a round's records are one partial. */
+static void
+test_when_partials_are_due(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	assert_int_equal(tells(net), 1); /* it is new, and has a member */
+	assert_int_equal(tells(net), 0);
+	struct weir_ref_pool_state said = word(1, 0, 1);
+	said.slack = 100;
+	hear(net, said);
+	net_use(net, 0, 1, 1);
+	assert_int_equal(tells(net), 1); /* the account's first cycle */
+	net_time(net, net->now_us + 2 * S);
+	assert_int_equal(tells(net), 0); /* takes the tick away */
+	for (int i = 0; i < 99; i++)
+		net_use(net, 0, 1, 1);
+	assert_int_equal(tells(net), 0);
+	for (int i = 0; i < 500; i++)
+		net_use(net, 0, 1, 1);
+	assert_int_equal(tells(net), 1);
+	assert_int_equal(tells(net), 0);
+	net_use(net, 0, 1, 1);
+	assert_int_equal(tells(net), 0);
+	net_time(net, net->now_us + S - 1);
+	assert_int_equal(tells(net), 0);
+	net_time(net, net->now_us + 1);
+	assert_int_equal(tells(net), 1);
+	net_time(net, net->now_us + S);
+	assert_int_equal(tells(net), 0); /* nothing that was not told */
+	net_use(net, 0, 1, 50);
+	assert_int_equal(tells(net), 0);
+	said.version = 2;
+	said.slack = 40; /* what it holds back has become too much */
+	hear(net, said);
+	assert_int_equal(tells(net), 1);
+	net_card_upsert(net, 0, 1, "'status':'deactivated'");
+	assert_int_equal(tells(net), 1);
+	net_free(net);
+}
+
+/* What a partial says, and that it is settled only once the stage is. */
+static void
+test_what_partials_say(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	struct weir_partition *p = net->p[0];
+	net_member(net, 0, 1, "g");
+	net_member(net, 0, 2, "g");
+	net_card_upsert(net, 0, 2, "'status':'cancelled'");
+	net_use(net, 0, 1, 77);
+	p->cards_settled = false;
+	weir_partition_tell(p);
+	assert_int_equal(p->tell_count, 1);
+	struct weir_partial said;
+	assert_int_equal(p->tells[0].value_len, sizeof(said));
+	assert_int_equal(p->tells[0].partition, WEIR_TELL_BY_KEY);
+	memcpy(&said, p->tell_bytes.data + p->tells[0].at + p->tells[0].key_len, sizeof(said));
+	assert_memory_equal(p->tell_bytes.data + p->tells[0].at, "g", p->tells[0].key_len);
+	assert_memory_equal(said.magic, "WPA1", 4);
+	assert_string_equal(said.pool, "g");
+	assert_int_equal(said.source, 0);
+	assert_int_equal(said.epoch, net->epoch);
+	assert_int_equal(said.members, 2);
+	assert_int_equal(said.active, 1);
+	assert_int_equal(said.cycle, CYCLE);
+	assert_int_equal(said.down, 77);
+	assert_int_equal(said.records, 1);
+	assert_int_equal(said.crossed_us, NOW);
+	assert_int_equal(said.flags, WEIR_PARTIAL_ASKS);
+	p->tell_count = 0;
+	weir_partition_settled(p, true, false); /* tells all again, now as the truth */
+	assert_int_equal(p->tell_count, 1);
+	memcpy(&said, p->tell_bytes.data + p->tells[0].at + p->tells[0].key_len, sizeof(said));
+	assert_int_equal(said.flags, WEIR_PARTIAL_ASKS | WEIR_PARTIAL_SETTLED);
+	net_free(net);
+}
+
+/* ---- words ---- */
+
+/* rule POOL-7: only newer words are taken, by epoch and then version. */
+static void
+test_newer_words_only(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	hear(net, word(5, EXHAUSTED, 1));
+	walk_all(net);
+	hear(net, word(4, 0, 1));
+	hear(net, word(5, 0, 1));
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 1)->reasons, EXHAUSTED);
+	struct weir_ref_pool_state next = word(1, 0, 1);
+	next.epoch = 8;
+	hear(net, next);
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 1)->reasons, 0);
+	hear(net, word(99, EXHAUSTED, 1)); /* of the overthrown owner */
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 1)->reasons, 0);
+	assert_int_equal(net->p[0]->stats.words_taken, 2);
+	struct weir_ref_pool_state stranger = word(1, EXHAUSTED, 1);
+	memcpy(stranger.pool, "nobody's", sizeof("nobody's"));
+	hear(net, stranger);
+	net_free(net);
+}
+
+/* rule CYC-4: exhaustion holds for its cycle only, arrears for any. */
+static void
+test_words_hold_for_their_cycle(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	hear(net, word(1, EXHAUSTED | FROZEN, 1));
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 1)->reasons, EXHAUSTED | FROZEN);
+	net_time(net, MARCH_END);
+	while (weir_partition_tick(net->p[0], 100))
+		;
+	assert_int_equal(net_card(net, 0, 1)->reasons, FROZEN);
+	net_free(net);
+}
+
+/* rule LIFE-2, rule POOL-7: a member activated since the pool's word raises the total at once, so exhaustion is not
+ * certain. */
+static void
+test_new_member_of_an_exhausted_pool(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	net_member(net, 0, 2, "g");
+	hear(net, word(1, EXHAUSTED, 2)); /* 20 MB of 20 MB */
+	walk_all(net);
+	net_member(net, 0, 3, "g");
+	assert_int_equal(net_card(net, 0, 3)->reasons, 0); /* 20 of 30 as far as is known */
+	struct weir_ref_pool_state said = word(2, EXHAUSTED, 2);
+	said.used = 30 * MB; /* more than that member brings */
+	hear(net, said);
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 3)->reasons, EXHAUSTED);
+	said = word(3, EXHAUSTED, 3); /* counts it: and is exhausted all the same */
+	said.used = said.limit = 30 * MB;
+	hear(net, said);
+	walk_all(net);
+	for (unsigned n = 1; n <= 3; n++)
+		assert_int_equal(net_card(net, 0, n)->reasons, EXHAUSTED);
+	net_free(net);
+}
+
+/* The same when it left again before the word came: nobody stays as the doubt left him. */
+static void
+test_doubt_ends_with_the_next_word(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	net_member(net, 0, 2, "g");
+	hear(net, word(1, EXHAUSTED, 2));
+	walk_all(net);
+	net_member(net, 0, 3, "g");
+	net_member(net, 0, 4, "g");
+	net_card_upsert(net, 0, 1, "'status':'deactivated'");
+	net_card_upsert(net, 0, 2, "'status':'deactivated'");
+	assert_int_equal(net_card(net, 0, 3)->reasons, 0);
+	hear(net, word(2, EXHAUSTED, 2)); /* two activated members, as before; others */
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 3)->reasons, EXHAUSTED);
+	assert_int_equal(net_card(net, 0, 4)->reasons, EXHAUSTED);
+	net_free(net);
+}
+
+/* rule POOL-1: a member taken in before the pool was known and that does not fit leaves; audited, told, its usage stays. */
+static void
+test_misfit_is_expelled(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_broadcast(net, "{'type':'plan','id':'other','carrier':'cm','kind':'accumulative','allowance':1}");
+	net_member(net, 0, 1, "g");
+	net_card_upsert(net, 0, 2, "'carrier':'cm','plan':'other','pool':'g'");
+	net_use(net, 0, 2, 300);
+	net_pump(net);
+	net_apply(net, net_home("g"), ACCUMULATIVE);
+	net_pump(net);
+	const struct weir_account_slot *a = net_account(net, 0, "g");
+	assert_int_equal(a->members, 1);
+	assert_int_equal(a->down, 300);
+	assert_null(weir_account_of(net->p[0], net_slot(net, 0, 2)));
+	assert_non_null(net_alert(net, "\"pool_member_rejected\"", "\"POOL-1\""));
+	assert_non_null(net_alert(net, "89860000000000000002", "\"pool\":\"g\""));
+	bool audited = false;
+	for (uint32_t i = 0; i < net->audit_count; i++)
+		audited |=
+		    weir_iccid_equal(net->audits[i].iccid, net_iccid(2)) && strstr(net->audits[i].text, "POOL-1") != NULL;
+	assert_true(audited);
+	assert_int_equal(net_pool(net, "g")->members, 1);
+	assert_int_equal(net_pool(net, "g")->used, 300);
+	net_free(net);
+}
+
+/* ---- walks ---- */
+
+/* rule POOL-7: members leave, come and move while the walk goes on; all who are still in have the word's reason at its end.
+ */
+static void
+test_walks_survive_leaving(void **state)
+{
+	(void)state;
+	enum { CARDS = 60 };
+	srand(3);
+	for (int round = 0; round < 40; round++) {
+		struct net *net = fresh();
+		struct weir_partition *p = net->p[0];
+		for (unsigned n = 0; n < CARDS; n++)
+			net_member(net, 0, n, n % 3 == 0 ? "h" : "g");
+		hear(net, word(1, EXHAUSTED, CARDS));
+		while (weir_accounts_walk(p, 1 + (uint32_t)rand() % 4)) {
+			const struct weir_account_slot *a = net_account(net, 0, "g");
+			uint32_t slot =
+			    rand() % 3 == 0 && a->walk != 0 ? a->walk - 1 : net_slot(net, 0, (unsigned)rand() % CARDS);
+			struct weir_cause cause = {UINT32_MAX, -1, NOW, 0, 0};
+			weir_account_move(p, slot, rand() % 2 == 0 ? "" : rand() % 2 == 0 ? "g" : "h");
+			weir_partition_evaluate(p, slot, &cause);
+		}
+		for (unsigned n = 0; n < CARDS; n++) {
+			const struct weir_account_slot *a = weir_account_of(p, net_slot(net, 0, n));
+			bool in = a != NULL && a->pool[0] == 'g';
+			assert_int_equal(net_card(net, 0, n)->reasons, in ? EXHAUSTED : 0);
+		}
+		assert_int_equal(net_account(net, 0, "g")->flags & WEIR_ACCOUNT_WALK, 0);
+		net_free(net);
+	}
+}
+
+/* A word in the middle of a walk begins it anew; walks of several accounts queue. */
+static void
+test_walks_queue_and_begin_anew(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	struct weir_partition *p = net->p[0];
+	for (unsigned n = 0; n < 20; n++)
+		net_member(net, 0, n, n < 10 ? "g" : "h");
+	hear(net, word(1, EXHAUSTED, 10));
+	struct weir_ref_pool_state other = word(1, FROZEN, 10);
+	memcpy(other.pool, "h", 2);
+	hear(net, other);
+	assert_true(weir_accounts_walk(p, 5));
+	hear(net, word(2, 0, 10));
+	assert_int_equal(p->walks.n, 2);
+	walk_all(net);
+	for (unsigned n = 0; n < 20; n++)
+		assert_int_equal(net_card(net, 0, n)->reasons, n < 10 ? 0 : FROZEN);
+	assert_int_equal(p->stats.walked, 5 + 10 + 10);
+	hear(net, word(3, 0, 10)); /* says nothing new */
+	assert_int_equal(p->walks.n, 0);
+	net_free(net);
+}
+
+/* ---- loading ---- */
+
+/* A crash in the middle of a walk costs a walk from the start; members, usage and the word are as they were. */
+static void
+test_load(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	for (unsigned n = 0; n < 300; n++)
+		net_member(net, 0, n, n % 2 == 0 ? "g" : "h");
+	net_card_upsert(net, 0, 4, "'status':'deactivated'");
+	net_use(net, 0, 2, 44);
+	net_pump(net);
+	struct weir_ref_pool_state said = word(1, EXHAUSTED, 149);
+	said.epoch = 1u << 20;
+	hear(net, said);
+	assert_true(weir_accounts_walk(net->p[0], 10));
+	struct weir_account_slot before = *net_account(net, 0, "g");
+	net_flush(net, 0);
+	net_crash(net, 0);
+	const struct weir_account_slot *a = net_account(net, 0, "g");
+	assert_int_equal(a->members, 150);
+	assert_int_equal(a->active, 149);
+	assert_int_equal(count_list(net, a), 150);
+	assert_int_equal(a->down, 44);
+	assert_int_equal(a->reasons, EXHAUSTED);
+	assert_int_equal(a->word_epoch, before.word_epoch);
+	assert_int_equal(a->walk, a->first);
+	walk_all(net);
+	for (unsigned n = 0; n < 300; n += 2)
+		assert_int_equal(net_card(net, 0, n)->reasons, n == 4 ? 0 : EXHAUSTED);
+	net_free(net);
+}
+
+/* A partition of five members whose stored state one change has spoilt. */
+static bool
+loads_spoilt(void (*spoil)(struct weir_partition *p))
+{
+	struct net *net = fresh();
+	for (unsigned n = 0; n < 5; n++)
+		net_member(net, 0, n, "g");
+	net_member(net, 0, 5, "h");
+	net_pump(net);
+	struct weir_partition *p = net->p[0];
+	if (spoil != NULL)
+		spoil(p);
+	weir_shards_free(&p->account_index);
+	bool loads = weir_accounts_load(p);
+	net_free(net);
+	return loads;
+}
+
+static void
+spoil_count(struct weir_partition *p)
+{
+	weir_account_at(p, 0)->members++;
+}
+static void
+spoil_active(struct weir_partition *p)
+{
+	weir_account_at(p, 0)->active--;
+}
+static void
+spoil_first(struct weir_partition *p)
+{
+	weir_account_at(p, 0)->first = weir_life_at(p, weir_account_at(p, 0)->first - 1)->next;
+}
+static void
+spoil_next(struct weir_partition *p)
+{
+	weir_life_at(p, 2)->next = weir_life_at(p, 2)->next == 1 ? 2 : 1;
+}
+static void
+spoil_prev(struct weir_partition *p)
+{
+	weir_life_at(p, 2)->prev = UINT32_MAX;
+}
+static void
+spoil_account(struct weir_partition *p)
+{
+	weir_life_at(p, 2)->account = 2;
+}
+static void
+spoil_account_number(struct weir_partition *p)
+{
+	weir_life_at(p, 2)->account = 900;
+}
+static void
+spoil_id(struct weir_partition *p)
+{
+	memset(weir_account_at(p, 0)->pool, 'x', WEIR_ID_MAX);
+}
+static void
+spoil_twice(struct weir_partition *p)
+{
+	memcpy(weir_account_at(p, 1)->pool, weir_account_at(p, 0)->pool, WEIR_ID_MAX);
+}
+static void
+spoil_carrier(struct weir_partition *p)
+{
+	weir_account_at(p, 0)->carrier = 200;
+}
+static void
+spoil_plan(struct weir_partition *p)
+{
+	weir_account_at(p, 0)->plan = 200;
+}
+static void
+spoil_flag(struct weir_partition *p)
+{
+	weir_card_at(p, 2)->flags ^= WEIR_CARD_MEMBER_ACTIVE;
+}
+/* Three members in a ring of their own, which the head does not reach. */
+static void
+spoil_ring(struct weir_partition *p)
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		weir_life_at(p, i)->next = (i + 1) % 3 + 1;
+		weir_life_at(p, i)->prev = (i + 2) % 3 + 1;
+	}
+	weir_life_at(p, 3)->next = 0;
+}
+
+/* Stored bytes are input: lists that contradict each other are refused, never followed. */
+static void
+test_load_refuses(void **state)
+{
+	(void)state;
+	void (*const spoils[])(struct weir_partition *) = {spoil_count, spoil_active, spoil_first, spoil_next, spoil_prev,
+	    spoil_account, spoil_account_number, spoil_id, spoil_twice, spoil_carrier, spoil_plan, spoil_flag};
+	assert_true(loads_spoilt(NULL));
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++)
+		if (loads_spoilt(spoils[i]))
+			fail_msg("spoilt state %zu was loaded", i);
+	(void)loads_spoilt(spoil_ring); /* whatever it says, it ends, and so does a walk from the head */
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_members_at_random),
+	    cmocka_unit_test(test_usage_stays),
+	    cmocka_unit_test(test_moving_keeps_own_reasons),
+	    cmocka_unit_test(test_inactive_members),
+	    cmocka_unit_test(test_cycles),
+	    cmocka_unit_test(test_when_partials_are_due),
+	    cmocka_unit_test(test_what_partials_say),
+	    cmocka_unit_test(test_newer_words_only),
+	    cmocka_unit_test(test_words_hold_for_their_cycle),
+	    cmocka_unit_test(test_new_member_of_an_exhausted_pool),
+	    cmocka_unit_test(test_doubt_ends_with_the_next_word),
+	    cmocka_unit_test(test_misfit_is_expelled),
+	    cmocka_unit_test(test_walks_survive_leaving),
+	    cmocka_unit_test(test_walks_queue_and_begin_anew),
+	    cmocka_unit_test(test_load),
+	    cmocka_unit_test(test_load_refuses),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
