@@ -92,11 +92,11 @@ write_name(void *ctx, struct weir_slice name)
 	w->commands++;
 }
 
-/* Kinds that the core needs when it loads; the rest (one field a card: tags, children) is for readers and lies apart. */
+/* Kinds that the core needs when it loads; the rest (one field a card: tags) is for readers and lies apart. */
 static bool
 is_loaded(struct weir_slice field)
 {
-	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:"};
+	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:", "children:"};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (field.len >= strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
 			return true;

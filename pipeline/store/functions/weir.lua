@@ -312,9 +312,9 @@ local ZERO = { 0, 0, 0, 0 }
 -- A smart card's children (POOL-8): their list, their sum over each one's current cycle, and the state they share. Without a
 -- prefix (one partition only) the list alone.
 local function children_words(look, prefix, count)
-  local listed = redis.call('HGET', look.base .. 'x', 'children:' .. look.iccid)
+  local listed = redis.call('HGET', look.base .. 'r', 'children:' .. look.iccid)
   local words, sum, status, differ = {}, ZERO, nil, false
-  for child in (listed or ''):gmatch('[0-9A-Z]+') do
+  for child in ((listed or ''):match('%[.*%]') or ''):gmatch('[0-9A-Z]+') do
     words[#words + 1] = child
     local found = prefix and card_find(prefix, count, child)
     if found then
