@@ -75,7 +75,7 @@ count_for_life(struct weir_partition *p, uint32_t slot, const struct weir_record
 {
 	bool exempt = weir_life_record(p, slot, r, up + down, cause) == WEIR_LIFE_EXEMPT;
 	weir_device_record(p, slot, r->imei14, cause);
-	uint32_t account = weir_life_at(p, slot)->account;
+	uint32_t account = p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
 	if (account != 0 && !exempt)
 		weir_account_count(p, account - 1, cycle, up, down, r->arrived_us);
 	return !exempt;
@@ -284,7 +284,7 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 static inline void
 prefetch_account(struct weir_partition *p, uint32_t slot)
 {
-	uint32_t account = slot == NO_SLOT ? 0 : weir_life_at(p, slot)->account;
+	uint32_t account = slot == NO_SLOT || p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
 	if (account != 0)
 		__builtin_prefetch(weir_account_at(p, account - 1), 1, 3);
 }
