@@ -147,8 +147,8 @@ check_enforcements(struct weir_partition *p)
 		if (e->desired > WEIR_DESIRED_SUSPENDED || e->confirmed > WEIR_DESIRED_SUSPENDED ||
 		    e->ticket[sizeof(e->ticket) - 1] != '\0')
 			return false;
-		/* In the middle of a call when it was stored: nobody knows whether the carrier did it (CMD-2). */
-		if (e->command == 2)
+		/* In motion when it was stored: nobody knows whether the carrier did it (CMD-2). */
+		if (weir_command_in_motion(e))
 			e->confirmed = WEIR_DESIRED_UNKNOWN;
 	}
 	return true;

@@ -87,6 +87,15 @@ weir_card_may_command(const struct weir_card_slot *card)
 {
 	return weir_card_status_of(card) < WEIR_STATUS_DEACTIVATED;
 }
+/*
+ * May a command have reached the carrier without an answer that says what came of it? Sent, accepted, or queued again after
+ * an attempt: until there is one nobody knows the card's state, whatever was confirmed before.
+ */
+static inline bool
+weir_command_in_motion(const struct weir_enforcement_slot *e)
+{
+	return e->command == 2 || e->command == 3 || (e->command == 1 && e->attempts > 0);
+}
 /* Gives the card's enforcement slot back when it holds nothing more to do or to know. */
 void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 /* Sets and clears reasons that are not derived, then evaluates. */

@@ -356,6 +356,9 @@ void
 lane_fetch_wishes(struct lane_partition *lp)
 {
 	struct weir_partition *p = lp->core;
+	/* What is encoded is in memory no more: a look-up must not overtake the flush that brings it to the store. */
+	if (lp->flush != NULL && !lp->flush_sent)
+		return;
 	while (p->wish_count > 0 && lp->fetching < FETCHING_MAX) {
 		uint32_t count = p->wish_count < FETCHES_PER_REQUEST ? p->wish_count : FETCHES_PER_REQUEST;
 		if (!fetch_some(lp, p->wishes, count))

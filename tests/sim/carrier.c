@@ -161,8 +161,9 @@ begin(struct sim *sim, uint32_t process, const struct weir_dispatch_call *from)
 	*call = (struct sim_call){.used = false, .process = process, .call = *from};
 	sim_check_call(sim, call);
 	call->used = true;
+	struct sim_intent intent = {from->slot, from->target, sim->now_us};
 	if (from->wants_intent)
-		sim_store_intent(&sim->store[from->partition], from->slot, from->target);
+		sim_store_intent(&sim->store[from->partition], &intent);
 	call->answer_us = sim->now_us + sim_between(&sim->rng, 1000, 2 * SIM_SECOND);
 	int card = sim_card_of(sim, from->iccid);
 	bool out = sim->outage_until_us[from->carrier] > sim->now_us;
@@ -210,6 +211,9 @@ sim_carriers_answer(struct sim *sim)
 		end(sim, call);
 		bool confirms = call->outcome.kind == WEIR_OUTCOME_DONE || call->outcome.kind == WEIR_OUTCOME_ALREADY ||
 				(call->outcome.kind == WEIR_OUTCOME_STATE && call->outcome.state == call->call.target);
+		struct sim_subscriber *s = &sim->card[sim_card_of(sim, call->call.iccid)].at_carrier;
+		if (call->outcome.kind == WEIR_OUTCOME_STATE && s->pending != 0 && s->pending != call->outcome.state)
+			s->in_doubt |= !sim->options.strict; /* an older command will still be done */
 		if (confirms && !call->abandoned)
 			sim_check_confirmed(sim, sim_card_of(sim, call->call.iccid));
 		weir_dispatch_core_finish(

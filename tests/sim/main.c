@@ -44,6 +44,8 @@ parse(struct args *args, int argc, char **argv)
 			args->options.trace = true;
 		else if (strcmp(argv[i], "--keep-going") == 0)
 			args->keep_going = true;
+		else if (strcmp(argv[i], "--strict") == 0)
+			args->options.strict = true;
 		else if (strcmp(argv[i], "--cards-only") == 0)
 			args->options.cards_only = true;
 		else if (strcmp(argv[i], "--seeds") == 0 && more)

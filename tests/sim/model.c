@@ -225,13 +225,21 @@ model_record(struct model *model, const struct model_record *record)
 
 /* ---- requests ---- */
 
+static uint64_t
+plan_limit(const struct model *model, int at)
+{
+	int plan = model->cards[at].plan;
+	return plan >= 0 && model->plan_known[plan] ? model->plans[plan].limit : MODEL_NONE;
+}
+
 void
 model_limit(struct model *model, int at, uint64_t limit)
 {
 	struct model_card *card = &model->cards[at];
 	if (card->limit == limit)
 		return;
-	if (limit > card->limit)
+	uint64_t before = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
+	if (limit > before || limit == MODEL_NONE || before == MODEL_NONE)
 		card->held = false; /* raised or removed */
 	card->limit = limit;
 	card->lifted_cycle = -1;
@@ -470,8 +478,7 @@ static bool
 over_limit(const struct model *model, int at, int cycle)
 {
 	const struct model_card *card = &model->cards[at];
-	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
-	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan != NULL ? plan->limit : MODEL_NONE;
+	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
 	if (limit == MODEL_NONE || card->lifted_cycle == cycle)
 		return false;
 	return card->held || metered(model, at, cycle) >= limit;
@@ -483,6 +490,8 @@ model_reasons(const struct model *model, int at)
 	const struct model_card *card = &model->cards[at];
 	unsigned reasons = card->given;
 	int cycle = model_card_cycle(model, at);
+	if (card->status == MODEL_TESTABLE || card->status == MODEL_INACTIVE)
+		return reasons; /* LIFE-3: none by usage */
 	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
 	if (plan != NULL && plan->kind == MODEL_SINGLE &&
 	    metered(model, at, cycle) >= plan->allowance + added(card->addons, card->addon_count, cycle))

@@ -24,6 +24,10 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
 	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	if (!weir_partition_may_send(owner->core, slot)) {
+		offer->confirmed = offer->desired = e != NULL && e->confirmed != 0 ? e->confirmed : offer->desired;
+		return;
+	}
 	if (e == NULL || !owner->restart_offers)
 		return;
 	offer->resumed_state = e->command;
@@ -53,7 +57,7 @@ give_offers(struct sim *sim, struct sim_owner *owner)
 			continue;
 		}
 		struct weir_command_offer offer;
-		if (owner->zombie || !weir_partition_may_send(owner->core, slot))
+		if (owner->zombie)
 			continue;
 		fill_offer(owner, slot, &offer);
 		sim_check_offer(sim, owner, &offer);
@@ -237,7 +241,7 @@ encode(struct sim *sim, struct sim_owner *owner)
 	request->stream_time_us = owner->core->stream_time_us;
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		request->slots[i] = weir_partition_slab(owner->core, i)->used;
-	sim_store_encode(owner->core, &request->body, &owner->flush_intents, sim->seed % 2 == 0 ? 2 : 64);
+	sim_store_encode(owner, &request->body, sim->seed % 2 == 0 ? 2 : 64);
 	owner->changed = false;
 	owner->flush = request;
 	owner->flush_sent = false;
@@ -425,6 +429,10 @@ one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_r
 	    .next_us = result->next_us,
 	    .ticket = result->ticket,
 	    .text = result->text};
+	if (result->state == WEIR_COMMAND_SENT && result->slot < SIM_SLOTS)
+		owner->sent_known_us[result->slot] = result->at_us;
+	if (result->state == WEIR_COMMAND_CONFIRMED && !sim->rolled_back[owner->partition])
+		sim->card[sim_card_of(sim, card->iccid)].at_carrier.known_by = owner->flush_number + 1;
 	weir_partition_command(owner->core, &report);
 	owner->changed = true;
 	effects(sim, owner);

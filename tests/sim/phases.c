@@ -44,7 +44,7 @@ draw_carriers(struct sim *sim)
 		    .breaker_failures = 3,
 		    .breaker_open_ms = 2000,
 		    .confirm_ms = 500,
-		    .confirm_max_s = 259200,
+		    .confirm_max_s = 30,
 		    .can_ask = sim_chance(&sim->rng, 750)};
 	}
 }

@@ -52,13 +52,18 @@ draw_record(struct sim *sim, int at)
 	if (source->session == 0 || sim_chance(&sim->rng, 60)) {
 		source->session = ++sim->next_id;
 		source->seq = sim_below(&sim->rng, 3);
+		source->skipped = false;
 		source->up = source->down = 0;
 	}
 	r.session = source->session;
 	if (source->kind == SIM_SOURCE_SEQUENCE) {
 		r.seq = source->seq;
 		r.has_seq = true;
-		source->seq += 1 + (sim_chance(&sim->rng, 30) ? sim_below(&sim->rng, 100) : 0);
+		source->seq++;
+		if (!source->skipped && sim_chance(&sim->rng, 50)) { /* more than one gap a session could be given up */
+			source->skipped = true;
+			source->seq += sim_below(&sim->rng, 100);
+		}
 		return r;
 	}
 	source->up += r.up;
@@ -108,7 +113,10 @@ sim_phase_record(struct sim *sim)
 		record = draw_record(sim, card);
 	else
 		sim->next_id++;
-	if (sim->held_count < SIM_HELD && sim_chance(&sim->rng, 120)) {
+	uint32_t of_card = 0;
+	for (uint32_t i = 0; i < sim->held_count; i++)
+		of_card += sim->held[i].card == record.card;
+	if (sim->held_count < SIM_HELD && of_card < 2 && sim_chance(&sim->rng, 120)) {
 		sim->held[sim->held_count++] = record;
 		return;
 	}

@@ -23,6 +23,7 @@
 #define SIM_PROCESSES 3
 #define SIM_OWNERS 12
 #define SIM_SNAPSHOTS 4
+#define SIM_SLOTS 128
 #define SIM_SECOND INT64_C(1000000)
 #define SIM_HOUR (3600 * SIM_SECOND)
 #define SIM_DAY (24 * SIM_HOUR)
@@ -52,6 +53,12 @@ struct sim_blob {
 	uint32_t len, cap;
 };
 
+/* A command that may have been sent. */
+struct sim_intent {
+	uint32_t slot, desired;
+	int64_t written_us;
+};
+
 struct sim_store {
 	bool exists;
 	uint64_t epoch;
@@ -63,7 +70,7 @@ struct sim_store {
 	uint32_t blob_count, blob_cap;
 	struct weir_buf names;      /* lines */
 	struct weir_buf references; /* field, 0, u32 length, JSON */
-	struct weir_buf intents;    /* u32 slot, u32 desired */
+	struct weir_buf intents;    /* struct sim_intent */
 };
 
 /* ---- an owner of a partition: a lane's part of it ---- */
@@ -110,6 +117,7 @@ struct sim_owner {
 	struct sim_request *flush; /* encoded, waits for its messages */
 	bool flush_sent;
 	struct weir_u64_list flush_intents;
+	int64_t sent_known_us[SIM_SLOTS]; /* by card slot: when the newest command began that the owner was told of */
 	struct sim_request **queue; /* with the store */
 	uint32_t queue_count, queue_cap;
 	struct sim_outbox outbox;
@@ -141,7 +149,8 @@ struct sim_subscriber {
 	bool refuses;
 	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
 	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
-	bool in_doubt;       /* Redis forgot what it was told; true until the carrier confirms something again */
+	bool in_doubt;       /* Redis does not know what was sent; true until what the carrier confirmed later is stored */
+	int64_t known_by;    /* number of the flush that stores it, 0 = none */
 };
 
 /* ---- the world ---- */
@@ -159,6 +168,7 @@ struct sim_card {
 struct sim_source {
 	enum { SIM_SOURCE_IDS, SIM_SOURCE_SEQUENCE, SIM_SOURCE_TOTALS, SIM_SOURCE_TOTALS_IDS } kind;
 	uint64_t session, seq, up, down;
+	bool skipped;
 };
 
 #define SIM_RECENT 32
@@ -167,6 +177,7 @@ struct sim_source {
 struct sim_options {
 	bool trace;
 	bool cards_only;
+	bool strict; /* nothing is excused: what is known and told in docs/simulator.md fails too */
 };
 
 struct sim_pool_watch { /* what was seen of a pool's account in a partition */
@@ -192,6 +203,7 @@ struct sim {
 	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
 	struct sim_log alerts;
 	struct sim_store store[SIM_PARTITIONS];
+	bool rolled_back[SIM_PARTITIONS]; /* and its owner has not noticed */
 	struct sim_store *snapshots[SIM_PARTITIONS][SIM_SNAPSHOTS];
 	struct sim_owner owners[SIM_OWNERS];
 	struct sim_outbox orphans[4]; /* messages of dead owners, still on their way */
@@ -252,11 +264,12 @@ void sim_outbox_free(struct sim_outbox *outbox);
 /* redis.c */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* What a flush writes; taken by sim_store_apply. */
-void sim_store_encode(struct weir_partition *core, struct weir_buf *body, struct weir_u64_list *intents, uint32_t sparse);
-void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
+void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
+/* lost: slots whose intent its owner did not know of when it encoded the flush, and that the flush deletes all the same. */
+void sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct weir_u64_list *lost);
 void sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out);
 bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
-void sim_store_intent(struct sim_store *store, uint32_t slot, uint32_t desired);
+void sim_store_intent(struct sim_store *store, const struct sim_intent *intent);
 struct sim_store *sim_store_copy(const struct sim_store *store);
 void sim_store_free(struct sim_store *store);
 
