@@ -246,8 +246,12 @@ def test_latency_of_a_cut_off(world):
     pools = Pools(w)
     for i in range(count):
         pools.pool("p%d" % i, 3)
+    warm = pools.pool("warm", 40)
     w.weir("a").start()
     w.weir("b").start(ready_s=90)
+    for iccid in warm:  # fetchers and producers at work in every partition
+        pools.use(iccid, MB // 2)
+    w.records.flush()
     w.wait_done()
     crossed = {}
     for i in range(count):
