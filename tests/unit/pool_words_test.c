@@ -328,8 +328,8 @@ test_boundary_while_away(void **state)
 /* ---- anything, against a plain sum ---- */
 
 /*
- * rule POOL-1, rule POOL-3: cards join, leave, use, change status, partitions crash and replay from their last flush; at
- * rest the pool is the sum of what was counted in it.
+ * rule POOL-1, rule ROL-2: cards join, leave, use, change status, partitions crash and replay from their last flush; at
+ * rest the pool is the sum of what its accounts count, and every member has its reasons and no others.
  */
 static void
 test_at_random(void **state)
