@@ -65,6 +65,7 @@ act(struct sim *sim, int card, uint8_t target, int64_t delay_us)
 	do_pending(sim, s);
 	if (s->pending != 0)
 		s->state = s->pending;
+	s->overtaken = false;
 	s->pending = target;
 	s->pending_us = sim->now_us + delay_us;
 	do_pending(sim, s);
@@ -131,6 +132,7 @@ serve(struct sim *sim, struct sim_call *call, int card)
 	if (call->call.kind == WEIR_CALL_ASK) {
 		call->outcome.kind = WEIR_OUTCOME_STATE;
 		call->outcome.state = s->state;
+		s->overtaken |= s->pending != 0 && s->pending != s->state && !sim->options.strict;
 	} else if (s->refuses) {
 		call->outcome.kind = WEIR_OUTCOME_REFUSED;
 	} else if (s->state == call->call.target && s->pending == 0) {
@@ -211,9 +213,6 @@ sim_carriers_answer(struct sim *sim)
 		end(sim, call);
 		bool confirms = call->outcome.kind == WEIR_OUTCOME_DONE || call->outcome.kind == WEIR_OUTCOME_ALREADY ||
 				(call->outcome.kind == WEIR_OUTCOME_STATE && call->outcome.state == call->call.target);
-		struct sim_subscriber *s = &sim->card[sim_card_of(sim, call->call.iccid)].at_carrier;
-		if (call->outcome.kind == WEIR_OUTCOME_STATE && s->pending != 0 && s->pending != call->outcome.state)
-			s->in_doubt |= !sim->options.strict; /* an older command will still be done */
 		if (confirms && !call->abandoned)
 			sim_check_confirmed(sim, sim_card_of(sim, call->call.iccid));
 		weir_dispatch_core_finish(

@@ -23,6 +23,12 @@ draw_end(struct sim *sim, int card)
 		if (sim->now_us - start_us < horizon_us)
 			end_us = start_us + sim_between(&sim->rng, -2, 2) * (sim_chance(&sim->rng, 500) ? 1 : SIM_SECOND);
 	}
+	/* One that is ahead of the clock by less than the skew begins its card's next cycle: a tolerance, not a rule. */
+	if (card >= 0) {
+		const struct model_carrier *carrier = &sim->model.carriers[sim->model.cards[card].carrier];
+		if (model_cycle(carrier, end_us) > model_cycle(carrier, sim->now_us))
+			end_us = sim->now_us;
+	}
 	return end_us;
 }
 

@@ -150,6 +150,7 @@ struct sim_subscriber {
 	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
 	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
 	bool in_doubt;       /* Redis does not know what was sent; true until what the carrier confirmed later is stored */
+	bool overtaken;      /* the carrier told its state while it had a command still to do */
 	int64_t known_by;    /* number of the flush that stores it, 0 = none */
 };
 

@@ -149,6 +149,7 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		return;
 	}
 	request->result = SIM_STORE_DONE;
+	sim->rolled_back[owner->partition] = false;
 	if (!before)
 		return; /* applied by an attempt whose answer was lost */
 	for (int i = 0; i < sim->cards; i++) {

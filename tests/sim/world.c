@@ -126,6 +126,7 @@ turn(struct sim *sim)
 		struct sim_owner *owner = &sim->owners[i];
 		if (!owner->used || owner->zombie)
 			continue;
+		owner->changed |= sim->rolled_back[owner->partition]; /* only a flush notices it */
 		sim_owner_round(sim, owner, 64);
 		while (sim_outbox_deliver(sim, &owner->outbox))
 			idle = false;
