@@ -161,6 +161,7 @@ move_pool(struct sim *sim, int at)
 	sim_send_card(sim, at, ",\"plan\":%s,\"pool\":%s", plan, pool);
 	sim->model.cards[at].plan = card->plan;
 	sim->model.cards[at].pool = card->pool;
+	card->moved = true;
 }
 
 static void

@@ -44,10 +44,10 @@ sim_check_step(struct sim *sim, struct sim_owner *owner)
 		uint32_t slot;
 		if (sim->card[i].partition != owner->partition || weir_partition_find(p, sim->card[i].packed, &slot) == NULL)
 			continue;
+		sim_check_member(sim, owner, i, slot);
 		if (weir_partition_enforced(p, slot) != 0)
 			sim->card[i].at_carrier.suspend_wanted = true;
 	}
-	sim_check_words(sim, owner);
 }
 
 /* rule CMD-1: what is desired follows from the reasons that are enforced. */

@@ -9,7 +9,7 @@ uint16_t sim_weir_reasons(unsigned reasons);
 const char *sim_reasons_text(uint16_t reasons, char out[256]);
 
 /* check_pools.c */
-void sim_check_words(struct sim *sim, const struct sim_owner *owner);
+void sim_check_member(struct sim *sim, const struct sim_owner *owner, int card, uint32_t slot);
 void sim_words_forget(struct sim *sim);
 void sim_check_pool(struct sim *sim, int pool);
 

@@ -97,9 +97,9 @@ sim_check_card_alerts(struct sim *sim, int card)
 	(void)snprintf(alert.subject, sizeof(alert.subject), "%s", sim->card[card].iccid);
 	sim_check_levels(sim, alert.subject, model_card_cycle(&sim->model, card), model_card_metered(&sim->model, card),
 	    model_card_base(&sim->model, card));
-	if (!model_commands(&sim->model, card))
+	if (!model_commands(&sim->model, card) || sim->card[card].moved)
 		return;
-	/* rule SUS-4 */
+	/* rule SUS-4: told when it is raised; a reason that was enforced until its card moved is not raised again. */
 	uint16_t unsupported =
 	    sim_weir_reasons(model_reasons(&sim->model, card) & ~model_enforced(&sim->model, card));
 	for (unsigned i = 0; i < WEIR_REASON_COUNT; i++) {

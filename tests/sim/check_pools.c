@@ -11,27 +11,63 @@ pool_of(const char *id)
 	return id[0] == 'q' && id[1] >= '0' && id[1] <= '9' ? id[1] - '0' : -1;
 }
 
-/* What a pool's usage is compared with: its total, or the threshold that suspends. */
+/* What is given to a pool for its cycle, leaving out its members' part; MODEL_NONE = nothing to compare with. */
 static uint64_t
-pool_bound(const struct sim *sim, int at)
+given_of(const struct sim *sim, int at)
 {
 	const struct model_pool *pool = &sim->model.pools[at];
 	if (!pool->known)
 		return MODEL_NONE;
 	if (pool->kind == MODEL_METERED)
 		return pool->suspends ? pool->threshold : MODEL_NONE;
-	return model_pool_total(&sim->model, at);
+	uint64_t total = model_pool_total(&sim->model, at);
+	if (pool->kind == MODEL_ACCUMULATIVE && total != MODEL_NONE)
+		total -= (uint64_t)model_activated_members(&sim->model, at) * sim->model.plans[pool->plan].allowance;
+	return total;
 }
 
-/* Between two quiet points different partitions know different moments: a cut-off is right if it was at one of them. */
+static struct sim_pool_seen
+seen_now(const struct sim *sim, int at)
+{
+	const struct model_pool *pool = &sim->model.pools[at];
+	struct sim_pool_seen seen = {given_of(sim, at), 0, 0};
+	if (pool->kind == MODEL_ACCUMULATIVE && pool->plan >= 0) {
+		seen.active = model_activated_members(&sim->model, at);
+		seen.allowance = sim->model.plans[pool->plan].allowance;
+	}
+	return seen;
+}
+
+static uint64_t
+bound_of(const struct sim_pool_seen *seen)
+{
+	return seen->given == MODEL_NONE ? MODEL_NONE
+					 : seen->given + (uint64_t)(seen->active > 0 ? seen->active : 0) * seen->allowance;
+}
+
+static uint64_t
+lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Between two quiet points partitions know different moments: a cut-off is right if it is with the least that was given in
+ * between, and with all members gone that left, before any came.
+ */
 void
 sim_check_input(struct sim *sim)
 {
 	for (int i = 0; i < sim->pools; i++) {
-		uint64_t bound = pool_bound(sim, i);
-		sim->pool_raised[i] |= bound > sim->pool_bound[i];
-		sim->pool_floor[i] = bound < sim->pool_floor[i] ? bound : sim->pool_floor[i];
-		sim->pool_bound[i] = bound;
+		struct sim_pool_seen now = seen_now(sim, i), *last = &sim->pool_last[i], *least = &sim->pool_least[i];
+		/* Also when it was lowered: an overthrown owner may know of that before its successor does. */
+		sim->pool_raised[i] |=
+		    now.given != last->given || now.active != last->active || now.allowance != last->allowance;
+		if (now.active < last->active)
+			least->active -= last->active - now.active;
+		least->given = lesser(least->given, now.given);
+		least->allowance = lesser(least->allowance, now.allowance);
+		*last = now;
 	}
 }
 
@@ -39,7 +75,7 @@ void
 sim_words_forget(struct sim *sim)
 {
 	for (int i = 0; i < sim->pools; i++) {
-		sim->pool_bound[i] = sim->pool_floor[i] = pool_bound(sim, i);
+		sim->pool_last[i] = sim->pool_least[i] = seen_now(sim, i);
 		sim->pool_raised[i] = false;
 	}
 }
@@ -47,49 +83,48 @@ sim_words_forget(struct sim *sim)
 static const uint16_t CUT_OFF =
     WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD);
 
-/* rule POOL-7: no false cut-off ever; nor is one taken back while nothing was given. */
-static void
-check_word(struct sim *sim, uint32_t partition, int pool, const struct weir_account_slot *account)
+static struct sim_pool_watch
+watch_of(const struct weir_partition *p, uint32_t slot)
 {
-	struct sim_pool_watch *watch = &sim->watch[partition][pool];
-	uint16_t reasons = account->reasons & CUT_OFF;
-	bool was = watch->reasons != 0 && watch->cycle == account->reasons_cycle;
-	if (reasons != 0 && !was) {
-		struct model_usage used = model_pool_usage(&sim->model, pool, account->reasons_cycle);
-		if (used.up + used.down < sim->pool_floor[pool])
-			sim_fail(sim, "pool q%d is cut off in partition %u at %" PRIu64 " of %" PRIu64 " bytes", pool, partition,
-			    used.up + used.down, sim->pool_floor[pool]);
-	}
-	if (reasons == 0 && was && !sim->pool_raised[pool])
-		sim_fail(sim, "pool q%d is brought back in partition %u though nothing was given", pool, partition);
-	watch->reasons = reasons;
-	watch->cycle = account->reasons_cycle;
+	const struct weir_card_slot *card = weir_slab_at(&p->cards, slot);
+	const struct weir_life_slot *life = weir_slab_at(&p->lives, slot);
+	const struct weir_account_slot *account = life->account == 0 ? NULL : weir_slab_at(&p->accounts, life->account - 1);
+	struct sim_pool_watch watch = {.pool = account == NULL ? -1 : pool_of(account->pool),
+	    .reasons = card->reasons & CUT_OFF,
+	    .cycle = card->cycle,
+	    .active = (card->flags & WEIR_CARD_MEMBER_ACTIVE) != 0};
+	return watch;
 }
 
+/* rule POOL-7: no false cut-off ever; nor is one taken back while nothing was given. */
 void
-sim_check_words(struct sim *sim, const struct sim_owner *owner)
+sim_check_member(struct sim *sim, const struct sim_owner *owner, int card, uint32_t slot)
 {
-	const struct weir_partition *p = owner->core;
-	for (uint32_t i = 0; i < p->accounts.used; i++) {
-		const struct weir_account_slot *account = weir_slab_at(&p->accounts, i);
-		int pool = weir_slab_is_filler(&p->accounts, i) ? -1 : pool_of(account->pool);
-		if (pool >= 0)
-			check_word(sim, owner->partition, pool, account);
+	struct sim_pool_watch now = watch_of(owner->core, slot), was = sim->watch[card];
+	sim->watch[card] = now;
+	if (now.pool < 0 || now.reasons == was.reasons)
+		return;
+	bool same = was.pool == now.pool && was.cycle == now.cycle;
+	if ((now.reasons & (uint16_t)~was.reasons) != 0 || !same) {
+		struct model_usage used = model_pool_usage(&sim->model, now.pool, now.cycle);
+		uint64_t least = bound_of(&sim->pool_least[now.pool]);
+		if (now.reasons != 0 && used.up + used.down < least)
+			sim_fail(sim, "card %d is cut off by pool q%d at %" PRIu64 " of %" PRIu64 " bytes", card, now.pool,
+			    used.up + used.down, least);
+	} else if (was.active && now.active && !sim->pool_raised[now.pool]) {
+		sim_fail(sim, "card %d is brought back by pool q%d though nothing was given", card, now.pool);
 	}
 }
 
 void
 sim_watch_begin(struct sim *sim, const struct sim_owner *owner)
 {
-	const struct weir_partition *p = owner->core;
-	memset(sim->watch[owner->partition], 0, sizeof(sim->watch[0]));
-	for (uint32_t i = 0; i < p->accounts.used; i++) {
-		const struct weir_account_slot *account = weir_slab_at(&p->accounts, i);
-		int pool = weir_slab_is_filler(&p->accounts, i) ? -1 : pool_of(account->pool);
-		if (pool >= 0)
-			sim->watch[owner->partition][pool] =
-			    (struct sim_pool_watch){account->reasons & CUT_OFF, account->reasons_cycle};
-	}
+	uint32_t slot;
+	for (int i = 0; i < sim->cards; i++)
+		if (sim->card[i].partition == owner->partition)
+			sim->watch[i] = weir_partition_find(owner->core, sim->card[i].packed, &slot) == NULL
+					    ? (struct sim_pool_watch){.pool = -1}
+					    : watch_of(owner->core, slot);
 }
 
 /* ---- at quiet points ---- */
@@ -139,7 +174,10 @@ sim_check_pool(struct sim *sim, int at)
 	if (pool->reasons != right)
 		sim_fail(sim, "pool %s: reasons are %s, right is %s", id, sim_reasons_text(pool->reasons, is),
 		    sim_reasons_text(right, should));
-	for (int past = cycle - 5; past < cycle; past++) {
+	/* A source that was held up over two boundaries tells of one cycle before its own; in an ordered world none is. */
+	for (int past = cycle - (sim->ordered ? 5 : 1); past < cycle; past++) {
+		if (past < model->known_cycle - 1)
+			continue; /* before its definition it had no clock */
 		struct model_usage was = model_pool_usage(&sim->model, at, past);
 		struct weir_past_slot held = pool_past_of(sim, partition, past, slot);
 		if (held.up != was.up || held.down != was.down || held.records != was.records)

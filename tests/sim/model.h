@@ -103,6 +103,7 @@ struct model_pool {
 	bool suspends;
 	int64_t arrears_us, disabled_us; /* since when, 0 = not (POOL-5) */
 	int retention_days;
+	int known_cycle; /* in which it was defined first */
 	struct model_addon addons[MODEL_ADDONS];
 	int addon_count;
 };

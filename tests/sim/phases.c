@@ -139,6 +139,8 @@ sim_phase_card(struct sim *sim, int at)
 void
 sim_phase_pool(struct sim *sim, int pool)
 {
+	if (!sim->model.pools[pool].known)
+		sim->model.pools[pool].known_cycle = model_pool_cycle(&sim->model, pool);
 	sim->model.pools[pool].known = true;
 	sim_send_pool(sim, pool);
 }
@@ -146,7 +148,7 @@ sim_phase_pool(struct sim *sim, int pool)
 static void
 define(struct sim *sim)
 {
-	draw_carriers(sim);
+	model_clock(&sim->model, sim->now_us);
 	for (int i = 0; i < sim->carriers; i++)
 		sim_send_carrier(sim, i);
 	for (int i = 0; i < sim->carriers; i++)
@@ -202,6 +204,9 @@ jump(struct sim *sim)
 	}
 	if (sim->now_us < before_us)
 		sim->now_us = before_us;
+	/* Room for a phase before the next boundary, at which an ordered world's clock waits. */
+	while (sim->ordered && next_boundary(sim) - sim->now_us < 1800 * SIM_SECOND)
+		sim->now_us = next_boundary(sim);
 	if (sim->now_us - before_us > SIM_DAY)
 		sim_records_forget(sim);
 	SIM_TRACE(sim, "the clock jumps by %lld s", (long long)((sim->now_us - before_us) / SIM_SECOND));
@@ -265,6 +270,9 @@ void
 sim_run(struct sim *sim)
 {
 	sim->ordered = sim_chance(&sim->rng, 600);
+	draw_carriers(sim);
+	while (sim->ordered && next_boundary(sim) - sim->now_us < 1800 * SIM_SECOND)
+		sim->now_us = next_boundary(sim);
 	define(sim);
 	for (uint32_t i = 0; i < sim->processes; i++)
 		sim_dispatch_new(sim, i);

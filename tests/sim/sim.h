@@ -162,7 +162,7 @@ struct sim_card {
 	struct weir_iccid packed;
 	uint32_t partition;
 	int carrier, plan, pool; /* as last sent; -1 = none */
-	bool sent;
+	bool sent, moved; /* moved: between pools, with what its carrier can enforce */
 	struct sim_subscriber at_carrier;
 };
 
@@ -190,9 +190,16 @@ struct sim_options {
 	bool strict; /* nothing is excused: what is known and told in docs/simulator.md fails too */
 };
 
-struct sim_pool_watch { /* what was seen of a pool's account in a partition */
-	uint16_t reasons;
-	uint16_t cycle;
+struct sim_pool_watch { /* what a card's pool did to it, as last seen */
+	int pool;
+	uint16_t reasons, cycle;
+	bool active;
+};
+
+struct sim_pool_seen { /* what a pool's usage is compared with: given + active * allowance */
+	uint64_t given;
+	int active;
+	uint64_t allowance;
 };
 
 struct sim {
@@ -231,9 +238,9 @@ struct sim {
 	char carrier_ids[MODEL_CARRIERS][16];
 	struct weir_dispatch_limits limits[MODEL_CARRIERS];
 	struct sim_card card[MODEL_CARDS];
-	struct sim_pool_watch watch[SIM_PARTITIONS][MODEL_POOLS];
-	uint64_t pool_bound[MODEL_POOLS]; /* what usage is compared with now */
-	uint64_t pool_floor[MODEL_POOLS]; /* and at least since the last quiet point */
+	struct sim_pool_watch watch[MODEL_CARDS];
+	struct sim_pool_seen pool_last[MODEL_POOLS];  /* now */
+	struct sim_pool_seen pool_least[MODEL_POOLS]; /* at least, since the last quiet point */
 	bool pool_raised[MODEL_POOLS];    /* total grew, or a cut-off was lifted, since then */
 	uint64_t next_id;
 	struct sim_source source[MODEL_CARDS];
