@@ -83,6 +83,7 @@ rebalance(struct sim *sim, uint32_t partition)
 	} else {
 		weir_dispatch_core_forget(sim->process[owner->process].dispatch, owner->process, partition);
 		owner->zombie = true;
+		sim->two_owners[partition] = true;
 	}
 	sim_owner_take(sim, partition, to);
 }

@@ -241,7 +241,8 @@ struct sim {
 	struct sim_pool_watch watch[MODEL_CARDS];
 	struct sim_pool_seen pool_last[MODEL_POOLS];  /* now */
 	struct sim_pool_seen pool_least[MODEL_POOLS]; /* at least, since the last quiet point */
-	bool pool_raised[MODEL_POOLS];    /* total grew, or a cut-off was lifted, since then */
+	bool pool_raised[MODEL_POOLS];    /* what is given was changed since then */
+	bool two_owners[SIM_PARTITIONS];  /* at some time since then */
 	uint64_t next_id;
 	struct sim_source source[MODEL_CARDS];
 	struct model_record recent[SIM_RECENT]; /* sent, may come again */
