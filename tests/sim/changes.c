@@ -159,7 +159,7 @@ move_pool(struct sim *sim, int at)
 	if (card->pool >= 0)
 		(void)snprintf(pool, sizeof(pool), "\"q%d\"", card->pool);
 	sim_send_card(sim, at, ",\"plan\":%s,\"pool\":%s", plan, pool);
-	sim->model.cards[at].plan = card->plan;
+	model_plan(&sim->model, at, card->plan);
 	sim->model.cards[at].pool = card->pool;
 	card->moved = true;
 }
@@ -184,8 +184,9 @@ move_plan(struct sim *sim, int at)
 		int plan = (int)((sim_random(&sim->rng) + (uint64_t)i) % (uint64_t)sim->plans);
 		if (sim->model.plans[plan].carrier != card->carrier || sim->model.plans[plan].kind != MODEL_SINGLE)
 			continue;
-		card->plan = sim->model.cards[at].plan = plan;
+		card->plan = plan;
 		sim_send_card(sim, at, ",\"plan\":\"p%d\"", plan);
+		model_plan(&sim->model, at, plan);
 		return;
 	}
 }
@@ -245,6 +246,15 @@ void
 sim_phase_change(struct sim *sim, bool commuting)
 {
 	int card = any_card(sim);
+	if (!sim->model.cards[card].known) {
+		if (!commuting)
+			sim_phase_card(sim, card);
+		return;
+	}
+	if (!commuting && !sim->options.cards_only && sim_chance(&sim->rng, 350)) {
+		sim_phase_life(sim, card);
+		return;
+	}
 	if (commuting || sim_chance(&sim->rng, 500)) {
 		commuting_change(sim, card);
 		return;

@@ -143,12 +143,20 @@ check_card(struct sim *sim, int card, bool settled)
 			sim_fail(sim, "card %d: %s", card, slot != NULL ? "is there and should not be" : "is not there");
 		return;
 	}
+	if ((slot->flags & WEIR_CARD_STATUS_MASK) != (unsigned)sim->model.cards[card].status)
+		sim_fail(sim, "card %d: status %s, right is %s", card,
+		    weir_status_name((enum weir_card_status)(slot->flags & WEIR_CARD_STATUS_MASK)),
+		    weir_status_name((enum weir_card_status)sim->model.cards[card].status));
 	check_usage(sim, card, slot, number);
 	sim_check_card_alerts(sim, card);
 	char is[256], should[256];
 	uint16_t right = sim_weir_reasons(model_reasons(&sim->model, card));
 	/* A card that nothing has touched since the boundary rolls over when something does; it has no reasons to clear. */
 	uint16_t held = slot->reasons;
+	/* Of a card that takes no command nobody asks when its plan expires. */
+	uint16_t asked = model_commands(&sim->model, card) ? UINT16_MAX : (uint16_t)~WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED);
+	held &= asked;
+	right &= asked;
 	if (held != right)
 		sim_fail(sim, "card %d: reasons are %s, right is %s", card, sim_reasons_text(held, is), sim_reasons_text(right, should));
 	unsigned enforced = model_enforced(&sim->model, card);

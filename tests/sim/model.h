@@ -93,6 +93,7 @@ struct model_card {
 	uint64_t imei; /* bound one, 0 = none */
 	uint64_t seen_imei;
 	int rebind_month, rebinds;
+	int renew_id;
 };
 
 struct model_pool {
@@ -180,11 +181,17 @@ void model_freeze(struct model *model, int pool);
 void model_paid(struct model *model, int pool);
 bool model_enable(struct model *model, int pool);
 void model_give(struct model *model, int card, unsigned set, unsigned clear);
-void model_status(struct model *model, int card, enum model_status status, int64_t since_us);
-bool model_activate(struct model *model, int card, int64_t at_us);
-void model_renew(struct model *model, int card, int months);
-bool model_rebind(struct model *model, int card);
+void model_enter(struct model *model, int card, enum model_status status, int64_t since_us);
+void model_plan(struct model *model, int card, int plan);
+void model_activate(struct model *model, int card); /* by request */
+void model_deactivate(struct model *model, int card);
+void model_cancel(struct model *model, int card);
+void model_renew(struct model *model, int card, int months, int id);
+void model_bind(struct model *model, int card, uint64_t imei);
+void model_rebind(struct model *model, int card);
 void model_reset(struct model *model, int card);
+/* When the clock brings something next; INT64_MAX = never. */
+int64_t model_next_event(const struct model *model);
 
 int model_card_cycle(const struct model *model, int card); /* by the clock */
 struct model_usage model_usage(const struct model *model, int card, int cycle);

@@ -132,7 +132,8 @@ sim_phase_card(struct sim *sim, int at)
 		(void)snprintf(plan, sizeof(plan), ",\"plan\":\"p%d\"", card->plan);
 	if (card->pool >= 0)
 		(void)snprintf(pool, sizeof(pool), ",\"pool\":\"q%d\"", card->pool);
-	sim_send_card(sim, at, ",\"carrier\":\"%s\"%s%s", sim->carrier_ids[card->carrier], plan, pool);
+	const char *status = sim_phase_status(sim, at);
+	sim_send_card(sim, at, ",\"carrier\":\"%s\"%s%s%s", sim->carrier_ids[card->carrier], plan, pool, status);
 	card->sent = true;
 }
 
@@ -164,7 +165,8 @@ define(struct sim *sim)
 	for (int i = 0; i < sim->pools && when == 0; i++)
 		sim_phase_pool(sim, i);
 	for (int i = 0; i < sim->cards; i++)
-		sim_phase_card(sim, i);
+		if (!sim->ordered || !sim_chance(&sim->rng, 100)) /* some come later */
+			sim_phase_card(sim, i);
 	for (int i = 0; i < sim->pools && when == 1; i++)
 		sim_phase_pool(sim, i);
 }
@@ -182,6 +184,32 @@ next_boundary(const struct sim *sim)
 		nearest_us = start_us < nearest_us ? start_us : nearest_us;
 	}
 	return nearest_us;
+}
+
+/* When the clock changes something: a cycle ends, a date of a card or a pool comes. */
+static int64_t
+next_event(const struct sim *sim)
+{
+	int64_t event_us = model_next_event(&sim->model), boundary_us = next_boundary(sim);
+	return event_us < boundary_us ? event_us : boundary_us;
+}
+
+/* In an ordered world nothing of the kind happens while inputs are under way: the clock waits before it. */
+void
+sim_set_cap(struct sim *sim)
+{
+	if (sim->ordered)
+		sim->clock_cap_us = next_event(sim) - 1;
+}
+
+/* So there must be time enough for a phase. */
+static void
+make_room(struct sim *sim)
+{
+	while (sim->ordered && next_event(sim) - sim->now_us < 1800 * SIM_SECOND) {
+		sim->now_us = next_event(sim);
+		model_clock(&sim->model, sim->now_us);
+	}
 }
 
 static void
@@ -204,9 +232,8 @@ jump(struct sim *sim)
 	}
 	if (sim->now_us < before_us)
 		sim->now_us = before_us;
-	/* Room for a phase before the next boundary, at which an ordered world's clock waits. */
-	while (sim->ordered && next_boundary(sim) - sim->now_us < 1800 * SIM_SECOND)
-		sim->now_us = next_boundary(sim);
+	model_clock(&sim->model, sim->now_us);
+	make_room(sim);
 	if (sim->now_us - before_us > SIM_DAY)
 		sim_records_forget(sim);
 	SIM_TRACE(sim, "the clock jumps by %lld s", (long long)((sim->now_us - before_us) / SIM_SECOND));
@@ -236,6 +263,7 @@ one_phase(struct sim *sim)
 		else
 			sim_phase_change(sim, mixed || !sim->ordered);
 		sim_check_input(sim);
+		sim_set_cap(sim);
 		some_steps(sim);
 		if (!sim->ordered && sim_chance(&sim->rng, 20))
 			jump(sim);
@@ -258,42 +286,33 @@ quiet(struct sim *sim, bool at_end)
 	sim->faults = faults;
 }
 
-/* In an ordered world nothing crosses a boundary while inputs are under way: the clock waits before it. */
-static void
-set_cap(struct sim *sim)
-{
-	if (sim->ordered)
-		sim->clock_cap_us = next_boundary(sim) - 1;
-}
-
 void
 sim_run(struct sim *sim)
 {
 	sim->ordered = sim_chance(&sim->rng, 600);
 	draw_carriers(sim);
-	while (sim->ordered && next_boundary(sim) - sim->now_us < 1800 * SIM_SECOND)
-		sim->now_us = next_boundary(sim);
+	make_room(sim);
 	define(sim);
 	for (uint32_t i = 0; i < sim->processes; i++)
 		sim_dispatch_new(sim, i);
 	for (uint32_t p = 0; p < sim->partitions; p++)
 		sim_owner_take(sim, p, (uint32_t)sim_below(&sim->rng, sim->processes));
-	set_cap(sim);
+	sim_set_cap(sim);
 	quiet(sim, false);
 	sim->faults = !sim_chance(&sim->rng, 150);
 	for (int64_t n = sim_between(&sim->rng, 1, 5); n > 0; n--) {
-		set_cap(sim);
+		sim_set_cap(sim);
 		one_phase(sim);
 		if (sim->ordered) {
 			quiet(sim, false);
 			jump(sim);
-			set_cap(sim);
+			sim_set_cap(sim);
 			quiet(sim, false);
 		}
 	}
 	sim->faults = false;
 	quiet(sim, true);
 	jump(sim);
-	set_cap(sim);
+	sim_set_cap(sim);
 	quiet(sim, true);
 }

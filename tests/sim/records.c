@@ -8,6 +8,9 @@ draw_end(struct sim *sim, int card)
 {
 	int64_t horizon_us = sim->model.horizon_us;
 	int64_t end_us = sim->now_us - sim_between(&sim->rng, 0, 3600) * SIM_SECOND;
+	/* The first record of a card that waits for traffic: none that is looked up overtakes or is overtaken. */
+	if (card >= 0 && sim->model.cards[card].status <= MODEL_INACTIVE)
+		return sim->now_us - sim_between(&sim->rng, 0, 20) * SIM_SECOND;
 	uint64_t kind = sim_below(&sim->rng, 100);
 	if (kind < 15)
 		end_us = sim->now_us - sim_between(&sim->rng, 0, horizon_us / SIM_SECOND) * SIM_SECOND;
@@ -54,6 +57,12 @@ draw_record(struct sim *sim, int at)
 		r.end_us = sim->now_us;
 	r.up = draw_volume(sim);
 	r.down = draw_volume(sim);
+	if (source->imei != 0 && sim->ordered && sim_chance(&sim->rng, 300)) {
+		if (sim_chance(&sim->rng, 150))
+			source->imei = 86000000000000 + sim_below(&sim->rng, 1000);
+		r.imei = source->imei;
+		r.end_us = sim->now_us;
+	}
 	if (source->kind == SIM_SOURCE_IDS) {
 		r.id = ++sim->next_id;
 		return r;
@@ -112,11 +121,15 @@ sim_phase_record(struct sim *sim)
 		uint32_t at = (uint32_t)sim_below(&sim->rng, sim->held_count);
 		struct model_record record = sim->held[at];
 		sim->held[at] = sim->held[--sim->held_count];
+		if (record.imei != 0 || sim->model.cards[record.card].status <= MODEL_INACTIVE)
+			return;
 		remember(sim, &record);
 		sim_send_record(sim, &record);
 		return;
 	}
 	int card = sim_chance(&sim->rng, 20) ? -1 : (int)sim_below(&sim->rng, (uint64_t)sim->cards);
+	if (card >= 0 && !sim->model.cards[card].known)
+		card = -1;
 	struct model_record record = {.card = -1, .id = sim->next_id + 1, .up = 5, .down = 5, .end_us = sim->now_us};
 	if (card >= 0)
 		record = draw_record(sim, card);

@@ -170,6 +170,7 @@ struct sim_card {
 struct sim_source {
 	enum { SIM_SOURCE_IDS, SIM_SOURCE_SEQUENCE, SIM_SOURCE_TOTALS, SIM_SOURCE_TOTALS_IDS } kind;
 	uint64_t session, seq, up, down;
+	uint64_t imei; /* of the device it is in, 0 = its records tell none */
 	bool skipped;
 };
 

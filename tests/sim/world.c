@@ -189,6 +189,7 @@ name_cards(struct sim *sim)
 		card->at_carrier.state = WEIR_CARD_ACTIVE;
 		card->at_carrier.refuses = sim_chance(&sim->rng, 30);
 		uint64_t kind = sim_below(&sim->rng, 10);
+		sim->source[i].imei = sim_chance(&sim->rng, 400) ? 86000000000000 + sim_below(&sim->rng, 1000) : 0;
 		sim->source[i].kind = kind < 6   ? SIM_SOURCE_IDS
 				      : kind < 8 ? SIM_SOURCE_SEQUENCE
 				      : kind < 9 ? SIM_SOURCE_TOTALS
