@@ -7,9 +7,9 @@
  * which puts a version barrier before anything fetched earlier; seek (known to time out) is not used either. Eager range
  * assignment keeps partition p of all topics together, and that is checked, not trusted.
  *
- * One assign must not follow another before librdkafka has stopped what the first one took away: it would ask a partition to
- * stop twice, and aborts on the second answer (librdkafka issue 5573). Several partitions that go back at once do just that,
- * hence change_barrier.
+ * One assign must not follow another before librdkafka has stopped what the first one took away: it would ask a partition
+ * to stop twice, and aborts on the second answer (librdkafka issue 5573). Several partitions that go back at once do just
+ * that, hence change_barrier.
  *
  * Measured: the queue must hold more than a second of records, or librdkafka 2.0 sleeps a full second when it is full
  * (settings kafka.queue_kb).

@@ -12,7 +12,8 @@
 static const struct weir_usage usage = {
     .command = "card",
     .arguments = "ICCID",
-    .text = "Shows a card's status, its usage of the cycle and of past ones, limits, pool, reasons to be cut off (and which of\n"
+    .text = "Shows a card's status, its usage of the cycle and of past ones, limits, pool, reasons to be cut off (and "
+	    "which of\n"
 	    "them its carrier does not enforce), its last command, and for a smart card its children's sum.\n"
 	    "Amounts are bytes. Exit code 1 when there is no such card.\n",
 };

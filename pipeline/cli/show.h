@@ -10,12 +10,12 @@
 #include "config/settings/settings.h"
 
 struct weir_show {
-	const char *command;             /* weir's, for mistakes */
-	const char *function;            /* Redis' */
-	const char *what;                /* "card": there is none of that name */
-	const char *const *texts;        /* fields that are text though they may look like numbers; ended by NULL */
-	const char *const *lists;        /* fields with commas between their words */
-	const char *const *pairs;       /* fields of name:number pairs */
+	const char *command;      /* weir's, for mistakes */
+	const char *function;     /* Redis' */
+	const char *what;         /* "card": there is none of that name */
+	const char *const *texts; /* fields that are text though they may look like numbers; ended by NULL */
+	const char *const *lists; /* fields with commas between their words */
+	const char *const *pairs; /* fields of name:number pairs */
 };
 
 /* Asks Redis for `name` and prints the answer; returns an enum weir_exit. */

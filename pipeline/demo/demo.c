@@ -209,8 +209,8 @@ report(const struct demo *d)
 			     ",\"words\":%" PRIu64 ",\"walked\":%" PRIu64 ",\"alerts\":%" PRIu64 ",\"mismatches\":%" PRIu32
 			     ",\"latency_us_p50\":%" PRIu64 ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
 		    c->records, c->counted, c->duplicates, d->sent.late, d->sent.before_cycle, d->sent.bad, d->fleet->count,
-		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->fleet->pool_count, c->partials_told,
-		    c->words_told, c->walked, c->alerts, d->mismatches, p50, p99, d->opts->seed);
+		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->fleet->pool_count,
+		    c->partials_told, c->words_told, c->walked, c->alerts, d->mismatches, p50, p99, d->opts->seed);
 		return;
 	}
 	(void)printf("\n%" PRIu64 " records: %" PRIu64 " counted, %" PRIu64 " duplicates, %" PRIu64

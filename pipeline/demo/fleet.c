@@ -185,8 +185,7 @@ cycle_count(struct weir_demo_cycle *cycles, uint32_t *count, int32_t cycle, uint
 }
 
 bool
-weir_demo_card_count(
-    struct weir_demo_fleet *fleet, struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down)
+weir_demo_card_count(struct weir_demo_fleet *fleet, struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down)
 {
 	struct weir_demo_pool *pool = card->pool == 0 ? NULL : &fleet->pools[card->pool - 1];
 	return cycle_count(card->cycles, &card->cycle_count, cycle, up, down) &&
@@ -214,7 +213,8 @@ weir_demo_card_reasons(
 	char pool[WEIR_DEMO_POOL_REASONS_MAX] = "", words[WEIR_DEMO_REASONS_MAX];
 	if (card->pool != 0 && !card->deactivated)
 		weir_demo_pool_reasons(&fleet->pools[card->pool - 1], cycle, pool);
-	(void)snprintf(words, sizeof(words), "%s%s%s%s", plan->single && used >= plan->allowance + addon ? ",plan_exhausted" : "",
+	(void)snprintf(words, sizeof(words), "%s%s%s%s",
+	    plan->single && used >= plan->allowance + addon ? ",plan_exhausted" : "",
 	    limit != WEIR_DEMO_NO_LIMIT && used >= limit ? ",usage_limit" : "", pool, card->manual ? ",manual" : "");
 	memcpy(out, words, sizeof(words));
 	if (out[0] == '\0')

@@ -111,7 +111,8 @@ void weir_demo_fleet_free(struct weir_demo_fleet *fleet);
 int32_t weir_demo_cycle_number(int64_t at_us, int32_t offset_s, uint32_t cycle_day, bool named_after_end);
 int32_t weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us);
 
-/* Adds one record to the sums of its cycle, of the card and of its pool. False when it saw more cycles than there is room. */
+/* Adds one record to the sums of its cycle, of the card and of its pool. False when it saw more cycles than there is room.
+ */
 bool weir_demo_card_count(
     struct weir_demo_fleet *fleet, struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down);
 /* Sums of a cycle; zeros when nothing was counted. */
@@ -141,8 +142,7 @@ void weir_demo_pool_reasons(const struct weir_demo_pool *pool, int32_t cycle, ch
 /* Messages of weir.cards as JSON; return the length. */
 size_t weir_demo_carrier_json(const struct weir_demo_fleet *fleet, uint32_t carrier, char *out, size_t size);
 size_t weir_demo_plan_json(uint32_t plan, char *out, size_t size);
-size_t weir_demo_card_json(
-    const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, char *out, size_t size);
+size_t weir_demo_card_json(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, char *out, size_t size);
 size_t weir_demo_pool_json(const struct weir_demo_pool *pool, char *out, size_t size);
 
 #endif

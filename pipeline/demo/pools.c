@@ -86,6 +86,7 @@ weir_demo_pool_reasons(const struct weir_demo_pool *pool, int32_t cycle, char ou
 	struct weir_demo_cycle sums = weir_demo_pool_sums(pool, cycle);
 	uint64_t used = sums.up + sums.down, total = weir_demo_pool_total(pool, cycle);
 	bool met = pool->threshold != 0 && pool->suspends && used >= pool->threshold;
-	(void)snprintf(out, WEIR_DEMO_POOL_REASONS_MAX, "%s%s%s", total != WEIR_DEMO_NO_TOTAL && used >= total ? ",pool_exhausted" : "",
-	    met ? ",pool_threshold" : "", pool->frozen ? ",pool_frozen" : "");
+	(void)snprintf(out, WEIR_DEMO_POOL_REASONS_MAX, "%s%s%s",
+	    total != WEIR_DEMO_NO_TOTAL && used >= total ? ",pool_exhausted" : "", met ? ",pool_threshold" : "",
+	    pool->frozen ? ",pool_frozen" : "");
 }

@@ -42,8 +42,7 @@ weir_demo_pool_json(const struct weir_demo_pool *pool, char *out, size_t size)
 }
 
 size_t
-weir_demo_card_json(
-    const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, char *out, size_t size)
+weir_demo_card_json(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, char *out, size_t size)
 {
 	char limit[48] = "", pool[64] = "";
 	if (card->pool != 0)

@@ -193,14 +193,14 @@ batch_compare(struct verify *v, uint32_t from, uint32_t count)
 }
 
 static bool
-pool_field_equal(struct verify *v, const struct weir_demo_pool *pool, const struct shown *shown, const char *name,
-    const char *want)
+pool_field_equal(
+    struct verify *v, const struct weir_demo_pool *pool, const struct shown *shown, const char *name, const char *want)
 {
 	if (strcmp(shown_text(shown, name), want) == 0)
 		return true;
 	if (v->mismatches < TOLD_MAX)
-		(void)fprintf(stderr, "weir demo: pool %s: %s should be %s, is %s\n", pool->id, name, want,
-		    shown_text(shown, name));
+		(void)fprintf(
+		    stderr, "weir demo: pool %s: %s should be %s, is %s\n", pool->id, name, want, shown_text(shown, name));
 	return false;
 }
 
@@ -209,7 +209,8 @@ static bool
 pool_equal(struct verify *v, const struct weir_demo_pool *pool, const redisReply *reply)
 {
 	struct shown shown = {reply, weir_demo_pool_cycle(v->fleet, pool, v->now_us)};
-	struct weir_demo_cycle now = weir_demo_pool_sums(pool, shown.cycle), past = weir_demo_pool_sums(pool, shown.cycle - 1);
+	struct weir_demo_cycle now = weir_demo_pool_sums(pool, shown.cycle),
+			       past = weir_demo_pool_sums(pool, shown.cycle - 1);
 	uint64_t total = weir_demo_pool_total(pool, shown.cycle);
 	char text[64], reasons[WEIR_DEMO_POOL_REASONS_MAX];
 	bool equal = reply->type == REDIS_REPLY_ARRAY;
@@ -220,11 +221,11 @@ pool_equal(struct verify *v, const struct weir_demo_pool *pool, const redisReply
 	(void)snprintf(text, sizeof(text), "%" PRIu32, pool->active);
 	equal = equal && pool_field_equal(v, pool, &shown, "effective_cards", text);
 	(void)snprintf(text, sizeof(text), "%" PRIu64, total);
-	equal = equal &&
-		pool_field_equal(v, pool, &shown, "total_bytes", total == WEIR_DEMO_NO_TOTAL ? "none" : text);
+	equal = equal && pool_field_equal(v, pool, &shown, "total_bytes", total == WEIR_DEMO_NO_TOTAL ? "none" : text);
 	weir_demo_pool_reasons(pool, shown.cycle, reasons);
 	equal = equal && pool_field_equal(v, pool, &shown, "reasons", reasons[0] == '\0' ? "none" : reasons + 1);
-	(void)snprintf(text, sizeof(text), "%d-%02d:%" PRIu64, 1970 + past.number / 12, past.number % 12 + 1, past.up + past.down);
+	(void)snprintf(
+	    text, sizeof(text), "%d-%02d:%" PRIu64, 1970 + past.number / 12, past.number % 12 + 1, past.up + past.down);
 	return equal && pool_field_equal(v, pool, &shown, "previous", past.records == 0 ? "none" : text);
 }
 
@@ -232,8 +233,8 @@ static bool
 pools_compare(struct verify *v)
 {
 	for (uint32_t i = 0; i < v->fleet->pool_count; i++) {
-		redisReply *reply = redisCommand(
-		    v->redis, "FCALL_RO weir_pool 0 %s %s", v->fleet->pools[i].id, v->settings->redis_prefix);
+		redisReply *reply =
+		    redisCommand(v->redis, "FCALL_RO weir_pool 0 %s %s", v->fleet->pools[i].id, v->settings->redis_prefix);
 		if (reply == NULL)
 			return false;
 		v->mismatches += !pool_equal(v, &v->fleet->pools[i], reply);

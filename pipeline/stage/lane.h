@@ -2,8 +2,8 @@
  * A lane: one thread that owns partitions and takes records from Kafka to counters, commands and flushes.
  *
  * Each round: group events, answers of the store, results of the dispatcher, then for each partition its reference data and
- * words, its pools' partials, its records, what it has to tell others, then flushes that are due. Sleeps on one eventfd when
- * a round found nothing. See docs/ARCHITECTURE.md, docs/pools.md.
+ * words, its pools' partials, its records, what it has to tell others, then flushes that are due. Sleeps on one eventfd
+ * when a round found nothing. See docs/ARCHITECTURE.md, docs/pools.md.
  */
 #ifndef WEIR_PIPELINE_LANE_H
 #define WEIR_PIPELINE_LANE_H

@@ -176,10 +176,8 @@ show_event(const struct lane_partition *lp, const struct weir_audit *a)
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	if (shared->event == NULL || a->event == WEIR_AUDIT_REASON)
 		return;
-	struct weir_run_event event = {.at_us = a->at_us,
-	    .overshoot_bytes = a->overshoot,
-	    .limit_bytes = a->limit,
-	    .is_pool = a->pool[0] != '\0'};
+	struct weir_run_event event = {
+	    .at_us = a->at_us, .overshoot_bytes = a->overshoot, .limit_bytes = a->limit, .is_pool = a->pool[0] != '\0'};
 	audit_subject(a, event.subject);
 	(void)snprintf(event.carrier, sizeof(event.carrier), "%s", weir_partition_carrier_name(lp->core, a->carrier));
 	(void)snprintf(event.what, sizeof(event.what), "%s", EVENT_NAMES[a->event]);

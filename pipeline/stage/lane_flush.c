@@ -138,8 +138,8 @@ write_carriers(const struct weir_partition *p, struct weir_buf *out)
 			continue;
 		(void)snprintf(name, sizeof(name), "k:%s", carrier->ref.id);
 		(void)snprintf(words, sizeof(words), "%u %u %d %lld %lld", carrier->ref.unsupported_single,
-		    carrier->ref.unsupported_pooled, carrier->current.number, (long long)carrier->current.start_us / 1000000,
-		    (long long)carrier->current.end_us / 1000000);
+		    carrier->ref.unsupported_pooled, carrier->current.number,
+		    (long long)carrier->current.start_us / 1000000, (long long)carrier->current.end_us / 1000000);
 		weir_resp_text(out, name);
 		weir_resp_text(out, words);
 	}
@@ -269,7 +269,8 @@ send_flush(struct lane_partition *lp)
 	if (!weir_letterbox_closed_empty(lp->box))
 		return;
 	if (atomic_load_explicit(&lp->box->failed, memory_order_relaxed)) {
-		lane_stop_partition(lp, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
+		lane_stop_partition(
+		    lp, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
 		return;
 	}
 	if (weir_store_submit(lp->lane->store, lp->flush)) {
