@@ -166,6 +166,9 @@ weir_life_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_
 	weir_slab_dirty(&p->lives, slot);
 	if (status == WEIR_STATUS_DEACTIVATED || status == WEIR_STATUS_CANCELLED)
 		weir_life_set_reset(p, slot, 0); /* LIFE-6: no command, so nothing to bring back */
+	/* What was left undone while no command was sent, though the desired state may stay as it is. */
+	if (before == WEIR_STATUS_DEACTIVATED && weir_partition_enforcement(p, slot) != NULL)
+		weir_u64_list_push(&p->offers, slot);
 	/* A suspended card was activated before, if nobody knows when. */
 	if (status == WEIR_STATUS_IN_USE && before != WEIR_STATUS_SUSPENDED && life->activated_s == 0) {
 		activated_at(p, slot, since_us);

@@ -48,6 +48,7 @@ void
 sim_phase_life(struct sim *sim, int card)
 {
 	enum model_status status = sim->model.cards[card].status;
+	sim->card[card].moved = true;
 	switch (sim_below(&sim->rng, 10)) {
 	case 0:
 	case 1:

@@ -236,6 +236,7 @@ jump(struct sim *sim)
 	make_room(sim);
 	if (sim->now_us - before_us > SIM_DAY)
 		sim_records_forget(sim);
+	sim_check_input(sim);
 	SIM_TRACE(sim, "the clock jumps by %lld s", (long long)((sim->now_us - before_us) / SIM_SECOND));
 }
 

@@ -162,7 +162,7 @@ struct sim_card {
 	struct weir_iccid packed;
 	uint32_t partition;
 	int carrier, plan, pool; /* as last sent; -1 = none */
-	bool sent, moved; /* moved: between pools, with what its carrier can enforce */
+	bool sent, moved; /* moved: to where its carrier enforces other reasons */
 	struct sim_subscriber at_carrier;
 };
 
