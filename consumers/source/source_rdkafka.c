@@ -152,22 +152,6 @@ open_queues(struct weir_source *s, uint32_t partition)
 }
 
 /*
- * librdkafka's stops of fetchers are done when this returns. A partition that is taken away, given again and taken away
- * while its first stop is still under way is stopped twice, which librdkafka ends with an assertion. Stops and their
- * answers pass through the same queue as this question, in order: the first question is answered after the stops, the
- * second after their answers.
- */
-static void
-await_stops(struct weir_source *s)
-{
-	for (int i = 0; i < 2; i++) {
-		rd_kafka_topic_partition_list_t *list = NULL;
-		if (rd_kafka_assignment(s->rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR)
-			rd_kafka_topic_partition_list_destroy(list);
-	}
-}
-
-/*
  * Waits until the last assign has taken effect. librdkafka's main thread takes ops in order: asked once, it has handled the
  * stops that the assign posted before the question; asked twice, also their answers.
  */
@@ -199,7 +183,6 @@ assign_all(struct weir_source *s)
 	}
 	rd_kafka_resp_err_t code = rd_kafka_assign(s->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	await_stops(s);
 	return code;
 }
 
@@ -252,7 +235,6 @@ give_back(struct weir_source *s, bool lost)
 	free(partitions);
 	change_barrier(s);
 	(void)rd_kafka_assign(s->rk, NULL);
-	await_stops(s);
 	for (uint32_t p = 0; p < s->owned_cap; p++)
 		close_queues(s, &s->owned[p]);
 }
