@@ -56,7 +56,7 @@ sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct wei
 {
 	int card = sim_card_of(sim, offer->iccid);
 	bool wanted = weir_partition_enforced(owner->core, offer->slot) != 0;
-	bool withdrawn = offer->desired == offer->confirmed;
+	bool withdrawn = offer->desired == WEIR_CARD_UNKNOWN;
 	if (card < 0 || (!withdrawn && wanted != (offer->desired == WEIR_CARD_SUSPENDED)))
 		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, offer->desired, wanted ? "with a" : "without");
 	if (wanted)
@@ -95,6 +95,11 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 	for (uint32_t i = 0; i < sim->call_count; i++)
 		if (sim->calls[i].used && !sim->calls[i].abandoned && weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
 			sim_fail(sim, "card %d: two calls in flight", card);
+	/* rule LIFE-6, rule CMD-5 */
+	struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
+	if (call->call.kind == WEIR_CALL_SET && !weir_partition_may_send(core, call->call.slot) &&
+	    (sim->options.strict || !offer_waits(sim, call)))
+		sim_fail(sim, "card %d: a command though none may be sent", card);
 	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
 	    !sim->card[card].at_carrier.suspend_wanted && (sim->options.strict || !offer_waits(sim, call)))
 		sim_fail(sim, "card %d: suspended without a reason", card);

@@ -84,8 +84,9 @@ due_of(const struct model *model, int at)
 	if (card->status == MODEL_TESTABLE && carrier->test_months > 0)
 		return model_months_later(carrier->zone, card->since_us, carrier->test_months);
 	if (card->status == MODEL_INACTIVE && carrier->silent_months > 0)
+		/* a period that ends with a month is followed by the month that then begins */
 		return model_next_month(
-		    carrier->zone, model_months_later(carrier->zone, card->since_us, carrier->silent_months));
+		    carrier->zone, model_months_later(carrier->zone, card->since_us, carrier->silent_months) - 1);
 	if (card->status == MODEL_DEACTIVATED && carrier->cancel_months > 0)
 		return model_months_later(carrier->zone, card->since_us, carrier->cancel_months);
 	return 0;

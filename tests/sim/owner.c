@@ -25,7 +25,7 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
 	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(owner->core, slot)) {
-		offer->confirmed = offer->desired = e != NULL && e->confirmed != 0 ? e->confirmed : offer->desired;
+		offer->desired = WEIR_CARD_UNKNOWN;
 		return;
 	}
 	if (e == NULL || !owner->restart_offers)
@@ -78,7 +78,8 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
 		if (r->offset < 0 || r->offset >= log->n)
 			sim_fail(sim, "a dead letter of no record: offset %lld", (long long)r->offset);
-		log->v[r->offset].rejected |= 1u << r->reject;
+		if (!owner->zombie) /* one that was overthrown may not have heard of the card */
+			log->v[r->offset].rejected |= 1u << r->reject;
 	}
 	rejects->n = 0;
 }
@@ -317,6 +318,9 @@ sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 	}
 	settle(sim, owner);
 	(void)weir_partition_tick(owner->core, sim->tick_slots);
+	if (owner->core->guard.tripped && !owner->guard_tripped)
+		weir_partition_offer_all(owner->core, false); /* what waits in the dispatcher's queue is withdrawn */
+	owner->guard_tripped = owner->core->guard.tripped;
 	weir_partition_tell(owner->core);
 	effects(sim, owner);
 	owner->changed |= has_dirt(owner->core);

@@ -111,7 +111,7 @@ struct sim_owner {
 	int64_t position[SIM_TOPICS], stored[SIM_TOPICS];
 	bool at_end[SIM_TOPICS];
 	bool settled, cards_settled, pools_settled;
-	bool restart_offers;
+	bool restart_offers, guard_tripped;
 	bool changed;
 	int64_t flush_number, flush_due_us;
 	struct sim_request *flush; /* encoded, waits for its messages */
