@@ -271,20 +271,35 @@ one_phase(struct sim *sim)
 	}
 }
 
-static void
-quiet(struct sim *sim, bool at_end)
+static bool
+any_guard_tripped(struct sim *sim)
+{
+	for (uint32_t p = 0; p < sim->partitions; p++)
+		if (sim_owner_of(sim, p)->core->guard.tripped)
+			return true;
+	return false;
+}
+
+void
+sim_quiet(struct sim *sim, bool at_end)
 {
 	bool faults = sim->faults;
+	uint32_t trouble = sim->carrier_trouble;
 	sim->faults = false;
 	if (at_end) {
 		sim->carrier_trouble = 0;
 		memset(sim->outage_until_us, 0, sizeof(sim->outage_until_us));
 	}
 	sim_quiesce(sim, at_end);
+	for (int i = 0; i < 5 && at_end && any_guard_tripped(sim); i++) {
+		sim_send_release(sim);
+		sim_quiesce(sim, at_end);
+	}
 	SIM_TRACE(sim, "quiet");
 	sim_check_quiet(sim, at_end);
 	sim_quiet_point(sim);
 	sim->faults = faults;
+	sim->carrier_trouble = trouble;
 }
 
 void
@@ -299,21 +314,21 @@ sim_run(struct sim *sim)
 	for (uint32_t p = 0; p < sim->partitions; p++)
 		sim_owner_take(sim, p, (uint32_t)sim_below(&sim->rng, sim->processes));
 	sim_set_cap(sim);
-	quiet(sim, false);
+	sim_quiet(sim, false);
 	sim->faults = !sim_chance(&sim->rng, 150);
 	for (int64_t n = sim_between(&sim->rng, 1, 5); n > 0; n--) {
 		sim_set_cap(sim);
 		one_phase(sim);
 		if (sim->ordered) {
-			quiet(sim, false);
+			sim_quiet(sim, false);
 			jump(sim);
 			sim_set_cap(sim);
-			quiet(sim, false);
+			sim_quiet(sim, false);
 		}
 	}
 	sim->faults = false;
-	quiet(sim, true);
+	sim_quiet(sim, true);
 	jump(sim);
 	sim_set_cap(sim);
-	quiet(sim, true);
+	sim_quiet(sim, true);
 }

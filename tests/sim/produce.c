@@ -71,6 +71,15 @@ sim_send_carrier(struct sim *sim, int at)
 	broadcast(sim, &text);
 }
 
+/* CMD-5: an operator lets every guard go. */
+void
+sim_send_release(struct sim *sim)
+{
+	struct text text = {0};
+	add(&text, "{\"type\":\"guard\",\"action\":\"release\"}");
+	broadcast(sim, &text);
+}
+
 void
 sim_send_plan(struct sim *sim, int at)
 {

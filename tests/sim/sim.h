@@ -329,6 +329,7 @@ void sim_snapshots_forget(struct sim *sim);
 
 /* produce.c: an input, to weir and to the model */
 void sim_send_carrier(struct sim *sim, int carrier);
+void sim_send_release(struct sim *sim);
 void sim_send_plan(struct sim *sim, int plan);
 void sim_send_card(struct sim *sim, int card, const char *more, ...) __attribute__((format(printf, 3, 4)));
 void sim_send_request(struct sim *sim, int card, const char *action, const char *more, ...)
@@ -337,6 +338,12 @@ void sim_send_pool_request(struct sim *sim, int pool, const char *action, const 
     __attribute__((format(printf, 4, 5)));
 void sim_send_pool(struct sim *sim, int pool);
 void sim_send_record(struct sim *sim, const struct model_record *record);
+
+/* A quiet point: everything is taken in, and compared; at_end: also what the carriers did. */
+void sim_quiet(struct sim *sim, bool at_end);
+
+/* examples.c: worked examples of the rules; false when one does not hold */
+bool sim_examples(struct sim *sim, const struct sim_options *options);
 
 /* phases.c: what a seed's world goes through */
 void sim_run(struct sim *sim);

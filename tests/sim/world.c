@@ -217,6 +217,11 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .partitions = sim->partitions,
 	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
 	    .pool_tick_ms = 1000};
+	if (sim_chance(&sim->rng, 150)) { /* CMD-5 */
+		sim->opts.guard_percent = 20 + (uint32_t)sim_below(&sim->rng, 40);
+		sim->opts.guard_cards_min = 2 + (uint32_t)sim_below(&sim->rng, 3);
+		sim->opts.guard_window_s = 60;
+	}
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
