@@ -99,15 +99,26 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	weir_partition_release_idle(p, report->slot);
 }
 
+static bool
+is_held_back(struct weir_partition *p, uint32_t slot, const struct weir_enforcement_slot *e)
+{
+	if (!weir_card_may_command(weir_card_at(p, slot)))
+		return true;
+	if (!p->guard.tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
+		return false;
+	p->stats.guarded++;
+	return true;
+}
+
 bool
 weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	if (!weir_card_may_command(weir_card_at(p, slot)))
-		return false;
-	if (!p->guard.tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
+	if (!is_held_back(p, slot, e))
 		return true;
-	p->stats.guarded++;
+	/* Nobody will ask what became of a command that may have got there: it counts no more as not done. */
+	if (e != NULL && e->confirmed != WEIR_DESIRED_UNKNOWN && weir_command_in_motion(e))
+		weir_partition_enforce(p, slot)->confirmed = WEIR_DESIRED_UNKNOWN;
 	return false;
 }
 

@@ -195,9 +195,10 @@ check_letters(struct sim *sim)
 			uint32_t given_up = message->verdict == MODEL_DUPLICATE && (message->record.flags & WEIR_RECORD_HAS_SEQ) != 0
 						? 1u << WEIR_REJECT_TOO_LATE
 						: 0;
-			if ((message->rejected & ~given_up) != RIGHT[message->verdict])
+			uint32_t right = RIGHT[message->verdict], told = message->rejected | (message->rejected_aside & right);
+			if ((told & ~given_up) != right)
 				sim_fail(sim, "record %u/%lld: dead letters %x, right are %x", p, (long long)i,
-				    message->rejected, RIGHT[message->verdict]);
+				    told, right);
 		}
 }
 

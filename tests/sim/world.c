@@ -174,8 +174,8 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 
 /* ---- life ---- */
 
-static void
-name_cards(struct sim *sim)
+void
+sim_name_cards(struct sim *sim)
 {
 	for (int i = 0; i < sim->cards; i++) {
 		struct sim_card *card = &sim->card[i];
@@ -230,7 +230,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	sim->carrier_trouble = (uint32_t)sim_below(&sim->rng, 4) * 100;
 	model_init(&sim->model, (int64_t)sim->opts.dedupe_horizon_h * SIM_HOUR, sim->opts.future_skew_s * SIM_SECOND);
 	sim->cards = 3 + (int)sim_below(&sim->rng, 20);
-	name_cards(sim);
+	sim_name_cards(sim);
 }
 
 void
