@@ -90,7 +90,11 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 		e->confirmed = WEIR_DESIRED_UNKNOWN;
 		(void)audit_command(p, report->slot, WEIR_AUDIT_FAILED, e, report);
 		break;
-	default: /* idle: withdrawn before it was sent; queued: waits for a retry */
+	case QUEUED: /* for a retry; without one it was held back after an attempt that may have been done */
+		if (report->next_us == 0 && report->attempts > 0)
+			e->confirmed = WEIR_DESIRED_UNKNOWN;
+		break;
+	default: /* idle: withdrawn before it was sent */
 		break;
 	}
 	bool ended = report->state == CONFIRMED || report->state == IDLE;
@@ -99,26 +103,15 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	weir_partition_release_idle(p, report->slot);
 }
 
-static bool
-is_held_back(struct weir_partition *p, uint32_t slot, const struct weir_enforcement_slot *e)
-{
-	if (!weir_card_may_command(weir_card_at(p, slot)))
-		return true;
-	if (!p->guard.tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
-		return false;
-	p->stats.guarded++;
-	return true;
-}
-
 bool
 weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	if (!is_held_back(p, slot, e))
+	if (!weir_card_may_command(weir_card_at(p, slot)))
+		return false;
+	if (!p->guard.tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
 		return true;
-	/* Nobody will ask what became of a command that may have got there: it counts no more as not done. */
-	if (e != NULL && e->confirmed != WEIR_DESIRED_UNKNOWN && weir_command_in_motion(e))
-		weir_partition_enforce(p, slot)->confirmed = WEIR_DESIRED_UNKNOWN;
+	p->stats.guarded++;
 	return false;
 }
 

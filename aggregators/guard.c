@@ -39,13 +39,16 @@ counted(const struct weir_partition *p)
 	return sum;
 }
 
-/* What waits in the dispatcher's queue is withdrawn, also what an unsettled replay asserts. */
+/*
+ * What waits in the dispatcher's queue is withdrawn, also what an unsettled replay asserts, and what was suspended and may
+ * have to be suspended again after a command that crossed.
+ */
 static void
 withdraw_suspends(struct weir_partition *p)
 {
 	for (uint32_t i = 0; i < p->enforcements.used; i++) {
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
-		if (e->card != 0 && e->desired == WEIR_DESIRED_SUSPENDED && e->confirmed != WEIR_DESIRED_SUSPENDED)
+		if (e->card != 0 && e->desired == WEIR_DESIRED_SUSPENDED)
 			weir_u64_list_push(&p->offers, e->card - 1);
 	}
 }
