@@ -246,6 +246,7 @@ struct sim {
 	bool pool_raised[MODEL_POOLS];    /* what is given was changed since then */
 	bool two_owners[SIM_PARTITIONS];  /* at some time since then */
 	uint64_t next_id;
+	uint64_t grain; /* amounts are multiples of it, so that limits are met exactly */
 	struct sim_source source[MODEL_CARDS];
 	struct model_record recent[SIM_RECENT]; /* sent, may come again */
 	struct model_record held[SIM_HELD];     /* made, still on the way to Kafka */

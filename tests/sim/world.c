@@ -222,6 +222,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 		sim->opts.guard_cards_min = 2 + (uint32_t)sim_below(&sim->rng, 3);
 		sim->opts.guard_window_s = 60;
 	}
+	sim->grain = sim_chance(&sim->rng, 300) ? 500 : 1;
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
