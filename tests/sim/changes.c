@@ -47,7 +47,8 @@ change_flag(struct sim *sim, int card)
 	static const struct {
 		const char *name;
 		unsigned bit;
-	} FLAGS[] = {{"id_verification", MODEL_ID_VERIFICATION}, {"violation", MODEL_VIOLATION}, {"abnormal", MODEL_ABNORMAL}};
+	} FLAGS[] = {
+	    {"id_verification", MODEL_ID_VERIFICATION}, {"violation", MODEL_VIOLATION}, {"abnormal", MODEL_ABNORMAL}};
 	uint64_t at = sim_below(&sim->rng, 3);
 	bool set = sim_chance(&sim->rng, 500);
 	sim_send_request(sim, card, "flag", ",\"reason\":\"%s\",\"set\":%s", FLAGS[at].name, set ? "true" : "false");
@@ -252,7 +253,7 @@ sim_phase_change(struct sim *sim, bool commuting)
 			sim_phase_card(sim, card);
 		return;
 	}
-	if (!commuting && !sim->options.cards_only && sim_chance(&sim->rng, 350)) {
+	if (!commuting && !sim->options.cards_only && sim_chance(&sim->rng, sim->devices ? 800 : 350)) {
 		sim_phase_life(sim, card);
 		return;
 	}

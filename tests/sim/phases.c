@@ -1,8 +1,8 @@
 /*
  * What a seed's world goes through: definitions, then phases of records, of changes, or of both, with steps and faults in
- * between and a quiet point after each, where everything is compared with the model. Inputs whose order matters by the rules
- * (POOL-3, SUS-1 against the end of a cycle, activation) never share a phase in an ordered world. An unordered world has
- * only inputs that commute, and no quiet point before its end, so that trouble may reach back as far as it likes.
+ * between and a quiet point after each, where everything is compared with the model. Inputs whose order matters by the
+ * rules (POOL-3, SUS-1 against the end of a cycle, activation) never share a phase in an ordered world. An unordered world
+ * has only inputs that commute, and no quiet point before its end, so that trouble may reach back as far as it likes.
  */
 #include "tests/sim/phases.h"
 
@@ -23,7 +23,8 @@ draw_carriers(struct sim *sim)
 		} KINDS[] = {{MODEL_SHANGHAI, 1, false}, {MODEL_SHANGHAI, 27, true}, {MODEL_UTC, 1, false},
 		    {MODEL_BERLIN, 1, false}, {MODEL_BERLIN, 28, true}};
 		uint64_t kind = sim_below(&sim->rng, 5);
-		*c = (struct model_carrier){.zone = KINDS[kind].zone, .day = KINDS[kind].day, .named_after_end = KINDS[kind].end};
+		*c = (struct model_carrier){
+		    .zone = KINDS[kind].zone, .day = KINDS[kind].day, .named_after_end = KINDS[kind].end};
 		c->lock = (enum model_lock)sim_below(&sim->rng, 3);
 		c->rebinds = (int)sim_below(&sim->rng, 3);
 		c->test_quota = 1000 * (1 + sim_below(&sim->rng, 6));
@@ -217,7 +218,7 @@ static void
 jump(struct sim *sim)
 {
 	int64_t before_us = sim->now_us;
-	switch (sim_below(&sim->rng, 5)) {
+	switch (sim->devices ? 4 : sim_below(&sim->rng, 5)) {
 	case 0: /* just past the boundary */
 		sim->now_us = next_boundary(sim) + sim_between(&sim->rng, 0, 2) * SIM_SECOND;
 		break;
@@ -254,7 +255,7 @@ static void
 one_phase(struct sim *sim)
 {
 	uint32_t records = 300 + (uint32_t)sim_below(&sim->rng, 701); /* permille of inputs */
-	if (sim->ordered && sim_chance(&sim->rng, 300))
+	if (sim->ordered && sim_chance(&sim->rng, sim->devices ? 900 : 400))
 		records = sim_chance(&sim->rng, 500) ? 1000 : 0;
 	bool mixed = records > 0 && records < 1000;
 	for (int64_t n = sim_between(&sim->rng, 5, 60); n > 0; n--) {
@@ -317,7 +318,7 @@ sim_run(struct sim *sim)
 	sim_set_cap(sim);
 	sim_quiet(sim, false);
 	sim->faults = !sim_chance(&sim->rng, 150);
-	for (int64_t n = sim_between(&sim->rng, 1, 5); n > 0; n--) {
+	for (int64_t n = sim_between(&sim->rng, 1, 5) + 3 * sim->devices; n > 0; n--) {
 		sim_set_cap(sim);
 		one_phase(sim);
 		if (sim->ordered) {
