@@ -98,7 +98,10 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 		break;
 	}
 	bool ended = report->state == CONFIRMED || report->state == IDLE;
-	if (ended && e->desired != e->confirmed)
+	/* LIFE-6: offered before the card ceased to take commands, and its owner had lost sight of it: withdrawn now. */
+	bool goes_on = report->state == SENT || (report->state == QUEUED && report->next_us != 0);
+	bool stray = goes_on && !weir_card_may_command(weir_card_at(p, report->slot));
+	if ((ended && e->desired != e->confirmed) || stray)
 		weir_u64_list_push(&p->offers, report->slot);
 	weir_partition_release_idle(p, report->slot);
 }

@@ -72,6 +72,10 @@ sim_phase_life(struct sim *sim, int card)
 			ask(sim, card, "activate", model_activate);
 		break;
 	case 4:
+		if (sim_chance(&sim->rng, 500)) { /* with a command on its way */
+			sim_send_request(sim, card, "suspend", "%s", "");
+			model_give(&sim->model, card, MODEL_MANUAL, 0);
+		}
 		ask(sim, card, "deactivate", model_deactivate);
 		break;
 	case 5:

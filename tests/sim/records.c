@@ -124,7 +124,7 @@ sim_phase_record(struct sim *sim)
 		uint32_t at = (uint32_t)sim_below(&sim->rng, sim->held_count);
 		struct model_record record = sim->held[at];
 		sim->held[at] = sim->held[--sim->held_count];
-		if (record.imei != 0 || sim->model.cards[record.card].status <= MODEL_INACTIVE)
+		if (record.imei != 0 || (record.card >= 0 && sim->model.cards[record.card].status <= MODEL_INACTIVE))
 			return;
 		remember(sim, &record);
 		sim_send_record(sim, &record);

@@ -181,9 +181,11 @@ sim_name_cards(struct sim *sim)
 	for (int i = 0; i < sim->cards; i++) {
 		struct sim_card *card = &sim->card[i];
 		/* 19 or 20 characters, some with a letter */
-		(void)snprintf(card->iccid, sizeof(card->iccid), "898604%012llu%c%s",
-		    (unsigned long long)(sim_random(&sim->rng) % 10000000000ull) * 100 + (unsigned)i,
-		    sim_chance(&sim->rng, 300) ? 'S' : '7', sim_chance(&sim->rng, 500) ? "3" : "");
+		char text[32];
+		(void)snprintf(text, sizeof(text), "898604%010llu%02d%c%s",
+		    (unsigned long long)(sim_random(&sim->rng) % 10000000000ull), i, sim_chance(&sim->rng, 300) ? 'S' : '7',
+		    sim_chance(&sim->rng, 500) ? "3" : "");
+		(void)snprintf(card->iccid, sizeof(card->iccid), "%.20s", text);
 		WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, strlen(card->iccid), &card->packed));
 		card->partition = sim_partition_of(sim, card->iccid);
 		card->carrier = card->plan = card->pool = -1;
