@@ -105,9 +105,11 @@ struct weir_settings {
 	bool shadow; /* enforcement.shadow: decide and audit, send nothing; default false */
 	struct weir_carrier_settings carriers[WEIR_CARRIERS_MAX];
 	uint32_t carrier_count;
-	/* log */
-	char *log_level; /* log.level: debug info warn error, default info */
-	char *log_file;  /* log.file, empty = stderr */
+	/* metrics and log */
+	char *metrics_listen; /* metrics.listen, default 127.0.0.1:9464, empty = none */
+	char *log_level;      /* log.level: debug info warn error, default info */
+	char *log_format;     /* log.format: logfmt json, default logfmt */
+	char *log_file;       /* log.file, empty = stderr */
 	/* feeds */
 	struct weir_mapping **mappings; /* feeds: compiled */
 	char **mapping_names;

@@ -4,6 +4,7 @@
  * `kafka.properties`) are sections with readers of their own; the rows of one carrier are the second table.
  */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/settings/settings_priv.h"
@@ -42,6 +43,22 @@ check_log_level(const char *text)
 		if (strcmp(text, levels[i]) == 0)
 			return NULL;
 	return "debug, info, warn or error is right";
+}
+
+static const char *
+check_log_format(const char *text)
+{
+	return strcmp(text, "logfmt") == 0 || strcmp(text, "json") == 0 ? NULL : "logfmt or json is right";
+}
+
+/* host:port by numbers, as bind(2) takes it; empty = off. */
+static const char *
+check_listen(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
+	bool right = digits >= 1 && digits <= 5 && colon[1 + digits] == '\0' && strtoul(colon + 1, NULL, 10) <= 65535;
+	return right || text[0] == '\0' ? NULL : "address:port, such as 127.0.0.1:9464 or [::]:9464, or empty is right";
 }
 
 static const char *
@@ -123,7 +140,9 @@ static const struct weir_setting TABLE[] = {
 	U32("guard.cards_min", "cards", 1, 4294967295, "1000", guard_cards_min, "Fewer suspends than this never trip the guard."),
 	U32("guard.window_s", "s", 1, 86400, "600", guard_window_s, "The guard's window."),
 	BOOL("enforcement.shadow", "false", shadow, "Decide and audit, send nothing (CMD-5)."),
+	TEXT("metrics.listen", 0, 64, "127.0.0.1:9464", metrics_listen, check_listen, "Address and port of /metrics, /healthz and /readyz of `weir run`; empty = none."),
 	TEXT("log.level", 1, 16, "info", log_level, check_log_level, "Least level that is logged: debug, info, warn, error."),
+	TEXT("log.format", 1, 16, "logfmt", log_format, check_log_format, "logfmt, or json: an object a line."),
 	TEXT("log.file", 0, 4095, "", log_file, NULL, "Log file; empty = standard error."),
 };
 #undef AT
