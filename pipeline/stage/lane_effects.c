@@ -176,10 +176,8 @@ show_event(const struct lane_partition *lp, const struct weir_audit *a)
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	if (shared->event == NULL || a->event == WEIR_AUDIT_REASON)
 		return;
-	struct weir_run_event event = {.at_us = a->at_us,
-	    .overshoot_bytes = a->overshoot,
-	    .limit_bytes = a->limit,
-	    .is_pool = a->pool[0] != '\0'};
+	struct weir_run_event event = {
+	    .at_us = a->at_us, .overshoot_bytes = a->overshoot, .limit_bytes = a->limit, .is_pool = a->pool[0] != '\0'};
 	audit_subject(a, event.subject);
 	(void)snprintf(event.carrier, sizeof(event.carrier), "%s", weir_partition_carrier_name(lp->core, a->carrier));
 	(void)snprintf(event.what, sizeof(event.what), "%s", EVENT_NAMES[a->event]);
@@ -222,6 +220,7 @@ give_audits(struct lane_partition *lp)
 		keep_audit(lp, name, json);
 		weir_letters_audit(lane->shared->letters, lp->box, subject, json);
 		show_event(lp, a);
+		lane_count_audit(lane, a);
 	}
 	lp->changed |= lp->core->audit_count > 0;
 	lp->core->audit_count = 0;
@@ -307,18 +306,6 @@ lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 		give_tells(lp);
 	if (lp->core->wish_count > 0)
 		lane_fetch_wishes(lp);
-}
-
-void
-lane_count_latency(struct weir_lane *lane, int64_t latency_us)
-{
-	uint64_t us = latency_us < 1 ? 1 : (uint64_t)latency_us;
-	unsigned octave = 63 - (unsigned)__builtin_clzll(us);
-	unsigned quarter = octave >= 2 ? (unsigned)(us >> (octave - 2)) & 3 : 0;
-	unsigned bucket = octave * 4 + quarter;
-	if (bucket >= WEIR_LATENCY_BUCKETS)
-		bucket = WEIR_LATENCY_BUCKETS - 1;
-	atomic_fetch_add_explicit(&lane->counters.command_latency[bucket], 1, memory_order_relaxed);
 }
 
 static void
