@@ -196,8 +196,9 @@ struct weir_history_entry {
 struct weir_history {
 	const struct weir_history_entry *entries; /* newest first */
 	uint32_t count;
+	uint32_t unreadable; /* entries that were left out */
 };
-/* The last entries that Redis keeps (audit.history). Entries that cannot be read are left out and counted. */
+/* The last entries that Redis keeps (audit.history). Entries that cannot be read are left out. */
 enum weir_read weir_read_card_history(
     struct weir_reader *reader, struct weir_iccid iccid, struct weir_history *history_out, struct weir_error *err);
 enum weir_read weir_read_pool_history(
