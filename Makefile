@@ -5,10 +5,14 @@ FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 TESTS_FILTER ?=
 
-.PHONY: all packages test-packages test demo bench fuzz asan tsan format format-check clean
+.PHONY: all deb packages test-packages test demo bench fuzz asan tsan format format-check clean
 all: packages
 	cmake --preset release -DWEIR_TESTS=OFF
 	cmake --build --preset release -j $(JOBS)
+
+# build/package/weir_*.deb
+deb: all
+	cpack --config build/CPackConfig.cmake
 
 packages:
 	@./packages.sh packages.txt

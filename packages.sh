@@ -23,6 +23,12 @@ found_without_dpkg() {
 	python3-confluent-kafka) python3 -c 'import confluent_kafka' ;;
 	python3-redis) python3 -c 'import redis' ;;
 	python3-hypothesis) python3 -c 'import hypothesis' ;;
+	python3-yaml) python3 -c 'import yaml' ;;
+	python3-prometheus-client) python3 -c 'import prometheus_client' ;;
+	prometheus) command -v promtool ;;
+	systemd) command -v systemd-analyze ;;
+	man-db) command -v man ;;
+	groff-base) command -v groff ;;
 	openjdk-17-jre-headless) command -v java ;;
 	maven) command -v mvn ;;
 	llvm-14 | libclang-rt-14-dev) true ;;

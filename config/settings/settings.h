@@ -153,6 +153,19 @@ void weir_settings_print(const struct weir_settings *settings, FILE *out);
 /* The table as Markdown (docs/configuration.md). */
 void weir_settings_print_table(FILE *out);
 
+/* A row of the tables in words, for those who print them otherwise (the manual page). */
+struct weir_setting_words {
+	bool of_carrier; /* a member of carriers.<id> */
+	const char *name;
+	const char *type;
+	const char *default_text; /* "" = none */
+	const char *text;
+	char range[64]; /* with its unit; "" = none */
+};
+typedef void (*weir_setting_words_fn)(void *ctx, const struct weir_setting_words *words);
+/* All rows in their order, those of carriers last. */
+void weir_settings_each(weir_setting_words_fn fn, void *ctx);
+
 /* The adapter settings for a carrier id: its own row, else "default", else a built-in row with adapter log. Never NULL. */
 const struct weir_carrier_settings *weir_settings_carrier(const struct weir_settings *settings, const char *id);
 

@@ -35,6 +35,7 @@ struct weir_metrics_figures {
 	uint32_t carrier_count;
 	const char *const *topics; /* of lag_messages; borrowed from the run */
 	uint32_t topic_count;
+	uint64_t topic_partitions; /* of each topic, whoever owns them */
 	struct weir_log_counters log;
 	struct weir_metrics_process process;
 	bool ready;

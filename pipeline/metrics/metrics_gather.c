@@ -66,6 +66,7 @@ weir_metrics_gather(struct weir_run *run, struct weir_metrics_figures *out)
 	uint32_t max = weir_run_partition_count(run);
 	if (out->partitions == NULL)
 		out->partitions = weir_calloc(max > 0 ? max : 1, sizeof(*out->partitions));
+	out->topic_partitions = max;
 	weir_run_counters_get(run, &out->run);
 	out->lane_count = at_most(weir_run_lanes(run, out->lanes, WEIR_METRICS_LANES_MAX), WEIR_METRICS_LANES_MAX);
 	out->partition_count = at_most(weir_run_partitions(run, out->partitions, max), max);

@@ -173,6 +173,7 @@ static const struct weir_metric TABLE[] = {
 	OWN("weir_lag_messages", GAUGE, "topic,partition", write_lag, "Messages of a partition that wait to be read."),
 	OF_PARTITION("weir_stream_timestamp_seconds", GAUGE, US, stream_us, "Stream time: the newest Kafka timestamp read, since 1970."),
 	/* partitions */
+	OF_PROCESS("weir_partitions", GAUGE, U64, topic_partitions, "Partitions of the topics, whichever process owns them."),
 	OWN("weir_partition_state", GAUGE, "partition,state", write_states, "1 for the state that an owned partition is in: taking, catching_up, running, fenced, stopped."),
 	OF_PARTITION("weir_partition_epoch", GAUGE, U64, epoch, "Epoch of this ownership; rises with each taking."),
 	OF_PARTITION("weir_partition_cards", GAUGE, U64, cards, "Cards known."),
