@@ -67,7 +67,7 @@ bound_range(const struct weir_settings *settings, const struct calendar *c, enum
 	if (*from_us >= until_us)
 		return read_fail(err, WEIR_READ_REFUSED, "from: lies in the future");
 	if (*from_us == 0)
-		*from_us = span == WEIR_SPAN_HOUR ? (*to_us != 0 ? *to_us : c->now_us + 1) - DAY_US : oldest_us;
+		*from_us = span == WEIR_SPAN_HOUR ? (*to_us != 0 ? *to_us : c->now_us + 1) - 23 * HOUR_US : oldest_us;
 	if (*from_us < oldest_us)
 		*from_us = oldest_us;
 	if (*to_us == 0)

@@ -1,6 +1,6 @@
 /*
- * Cards as the reader tells them, out of slots written by hand: everything of struct weir_card_view, smart cards, the cycle by
- * the clock, history, and what Redis may hold or say that is wrong.
+ * Cards as the reader tells them, out of slots written by hand: everything of struct weir_card_view, smart cards, the cycle
+ * by the clock, history, and what Redis may hold or say that is wrong.
  */
 #include "read_fixture.h"
 
@@ -102,7 +102,8 @@ terms_and_enforcement_are_told(void **state)
 	put_slot(home_of(CARD), 't', 63, &terms, sizeof(terms));
 	put_slot(home_of(CARD), 'e', 31, &e, sizeof(e));
 	put("HSET weir:{%u}:x tags:%s %s remark:%s %s", home_of(CARD), CARD,
-	    "{\"type\":\"card\",\"iccid\":\"" CARD "\",\"tags\":[\"north\",\"meter 7\"]}", CARD, "{\"remark\":\"on the roof\"}");
+	    "{\"type\":\"card\",\"iccid\":\"" CARD "\",\"tags\":[\"north\",\"meter 7\"]}", CARD,
+	    "{\"remark\":\"on the roof\"}");
 	const struct weir_card_view *card = read_card(*state, CARD);
 	assert_string_equal(card->status, "suspended");
 	assert_int_equal(card->stored_status, WEIR_STATUS_IN_USE);
@@ -252,11 +253,14 @@ history_and_commands_are_told(void **state)
 	put_card(CARD, 130, IN_USE, LIFE);
 	put("RPUSH weir:{%u}:j:130 %s %s %s %s %s", p,
 	    "{\"event\":\"confirmed\",\"action\":\"suspend\",\"iccid\":\"x\",\"reasons\":[\"usage_limit\"],\"reason\":"
-	    "\"usage_limit\",\"limit\":700,\"overshoot\":25,\"decided_us\":1000,\"sent_us\":1500,\"confirmed_us\":2500,\"at_us\":"
+	    "\"usage_limit\",\"limit\":700,\"overshoot\":25,\"decided_us\":1000,\"sent_us\":1500,\"confirmed_us\":2500,"
+	    "\"at_us\":"
 	    "2500,\"carrier\":\"cm\",\"ticket\":\"T-1\",\"reply\":\"done\"}",
 	    "{\"event\":\"sent\",\"action\":\"suspend\",\"decided_us\":1000,\"at_us\":1500}", "{no json",
-	    "{\"event\":\"decided\",\"action\":\"suspend\",\"reasons\":[\"usage_limit\",\"manual\"],\"reason\":\"usage_limit\","
-	    "\"rule\":\"SUS usage_limit\",\"limit\":700,\"usage_before\":690,\"usage_after\":710,\"overshoot\":10,\"topic\":"
+	    "{\"event\":\"decided\",\"action\":\"suspend\",\"reasons\":[\"usage_limit\",\"manual\"],\"reason\":\"usage_"
+	    "limit\","
+	    "\"rule\":\"SUS "
+	    "usage_limit\",\"limit\":700,\"usage_before\":690,\"usage_after\":710,\"overshoot\":10,\"topic\":"
 	    "\"weir.records\",\"partition\":3,\"offset\":77,\"at_us\":1000,\"record_us\":900,\"decided_us\":1000}",
 	    "{\"event\":\"request\",\"action\":\"suspend\",\"at_us\":10,\"reply\":\"suspend r1: done\"}");
 	struct weir_history history;
@@ -266,8 +270,8 @@ history_and_commands_are_told(void **state)
 	assert_int_equal(history.count, 4);
 	assert_int_equal(history.unreadable, 1);
 	assert_string_equal(history.entries[0].event, "confirmed");
-	assert_int_equal(history.entries[2].reasons,
-	    WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) | WEIR_REASON_BIT(WEIR_REASON_MANUAL));
+	assert_int_equal(
+	    history.entries[2].reasons, WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) | WEIR_REASON_BIT(WEIR_REASON_MANUAL));
 	assert_int_equal(history.entries[2].reason, WEIR_REASON_USAGE_LIMIT);
 	assert_int_equal(history.entries[2].offset, 77);
 	assert_int_equal(weir_read_card_commands(*state, iccid_of(CARD), &commands, &err), WEIR_READ_OK);
@@ -374,13 +378,17 @@ a_card_as_json(void **state)
 	char expected[2000];
 	(void)snprintf(expected, sizeof(expected),
 	    "{\"iccid\":\"" CARD "\",\"status\":\"in_use\",\"carrier\":\"cm\",\"plan\":\"single\",\"pool\":null,\"cycle\":"
-	    "\"2026-03\",\"up_bytes\":600,\"down_bytes\":150,\"used_bytes\":750,\"records\":9,\"sessions\":3,\"last_record\":"
+	    "\"2026-03\",\"up_bytes\":600,\"down_bytes\":150,\"used_bytes\":750,\"records\":9,\"sessions\":3,\"last_"
+	    "record\":"
 	    "\"2026-03-30T05:07:06.000Z\",\"limit_bytes\":800,\"total_bytes\":1000,\"remaining_bytes\":50,\"reasons\":[],"
 	    "\"not_enforced\":[],\"tags\":[],\"remark\":null,\"stored_status\":\"in_use\",\"plan_kind\":\"single\","
 	    "\"plan_allowance_bytes\":1000,\"cycle_start\":\"2026-02-28T16:00:00.000Z\",\"cycle_end\":"
-	    "\"2026-03-31T16:00:00.000Z\",\"zone\":\"Asia/Shanghai\",\"activated\":\"2026-03-29T05:08:06.000Z\",\"expires\":null,"
-	    "\"expired\":false,\"auto_registered\":false,\"test_used_bytes\":0,\"imei\":\"00008589939303\",\"metered_bytes\":750,"
-	    "\"limit_own\":false,\"limit_lifted\":false,\"auto_restore\":true,\"addon_bytes\":0,\"command\":null,\"parent\":null,"
+	    "\"2026-03-31T16:00:00.000Z\",\"zone\":\"Asia/"
+	    "Shanghai\",\"activated\":\"2026-03-29T05:08:06.000Z\",\"expires\":null,"
+	    "\"expired\":false,\"auto_registered\":false,\"test_used_bytes\":0,\"imei\":\"00008589939303\",\"metered_"
+	    "bytes\":750,"
+	    "\"limit_own\":false,\"limit_lifted\":false,\"auto_restore\":true,\"addon_bytes\":0,\"command\":null,"
+	    "\"parent\":null,"
 	    "\"children\":[],\"children_used_bytes\":null,\"partition\":%u,\"slot\":130}",
 	    home_of(CARD));
 	assert_string_equal((const char *)buf.data, expected);

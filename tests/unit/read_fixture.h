@@ -127,8 +127,10 @@ static inline void
 put_past(uint32_t partition, char letter, int32_t cycle, uint32_t slot, struct weir_volume volume)
 {
 	const char name[2] = {letter, '\0'};
-	struct weir_past_slot past = {
-	    .up = volume.up, .down = volume.down, .records = (uint32_t)volume.records, .sessions = (uint32_t)volume.sessions};
+	struct weir_past_slot past = {.up = volume.up,
+	    .down = volume.down,
+	    .records = (uint32_t)volume.records,
+	    .sessions = (uint32_t)volume.sessions};
 	put("SETRANGE weir:{%u}:%s:%d:%u %u %b", partition, name, cycle, slot / 256, slot % 256 * 32, &past, sizeof(past));
 }
 
@@ -138,13 +140,16 @@ put_fleet(void)
 {
 	put("SET weir:partitions %u", PARTITIONS);
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
-		put("HSET weir:{%u}:h format 2 epoch 7 owner me stream_time_us %lld cards 300 lives 300 accounts 40 pools 40 "
+		put("HSET weir:{%u}:h format 2 epoch 7 owner me stream_time_us %lld cards 300 lives 300 accounts 40 pools "
+		    "40 "
 		    "shares 40 terms 40 enforcements 40 o:#flush 5 o:weir.records 100 o:weir.cards 9",
 		    p, (long long)(NOW_S * S_US));
-		put("HSET weir:{%u}:h k:cm %s k:cu %s", p, "0 0 674 1772294400 1774972800", "2 0 675 1774540800 1777219200");
+		put("HSET weir:{%u}:h k:cm %s k:cu %s", p, "0 0 674 1772294400 1774972800",
+		    "2 0 675 1774540800 1777219200");
 		put("RPUSH weir:{%u}:n c:cm p:single p:pooled c:cu", p);
 		put("HSET weir:{%u}:r plan:single %s plan:pooled %s", p,
-		    "{\"type\":\"plan\",\"id\":\"single\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":1000,\"limit\":800}",
+		    "{\"type\":\"plan\",\"id\":\"single\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":1000,"
+		    "\"limit\":800}",
 		    "{\"type\":\"plan\",\"id\":\"pooled\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":500}");
 	}
 }
