@@ -369,6 +369,9 @@ static void *
 run_and_close(void *arg)
 {
 	struct weir_lane *lane = arg;
+	char name[16]; /* for top -H and stacks */
+	(void)snprintf(name, sizeof(name), "weir-lane-%u", lane->number % 100);
+	(void)pthread_setname_np(pthread_self(), name);
 	(void)run(lane);
 	publish(lane);
 	weir_source_close(lane->source); /* gives all partitions back: the last flushes */
