@@ -1,0 +1,116 @@
+/* The fleet at a glance: how many cards in which state, why they are cut off, and which pools run out next. */
+import {h} from "./dom.js";
+import * as api from "./api.js";
+import * as f from "./format.js";
+import * as words from "./words.js";
+import * as p from "./parts.js";
+
+export const title = () => "Fleet";
+
+const NEAREST = 10;
+
+/* Records a second, by two answers of one visit. */
+function rate(before, now) {
+	if (!before || before.records_read > now.records_read) return null;
+	const seconds = (now.asked - before.asked) / 1000;
+	return seconds < 1 ? null : (now.records_read - before.records_read) / seconds;
+}
+
+const share = (pool) => (pool.effective_total_bytes ?? pool.threshold_bytes ? pool.used_bytes / (pool.effective_total_bytes ?? pool.threshold_bytes) : -1);
+
+/* The server's own list when it gives one; else the fullest of the first hundred pools. */
+async function nearest(fleet, signal) {
+	if (fleet.fullest_pools) return {pools: fleet.fullest_pools.slice(0, NEAREST), all: true};
+	const answer = await api.get(api.path(["pools"], {limit: 100}), signal);
+	const pools = answer.pools.filter((pool) => share(pool) >= 0).sort((a, b) => share(b) - share(a)).slice(0, NEAREST);
+	return {pools, all: !answer.next};
+}
+
+export async function load(ctx, signal) {
+	const fleet = await api.get(api.path(["fleet"]), signal);
+	fleet.asked = Date.now();
+	const pools = await nearest(fleet, signal).catch((error) => ({error}));
+	return {fleet, pools, rate: rate(ctx.data?.fleet, fleet) ?? ctx.data?.rate ?? null};
+}
+
+export function head() {
+	return {title: "Fleet", sub: "All cards and pools, in their current cycles"};
+}
+
+function figures(d) {
+	const fleet = d?.fleet;
+	const value = (n) => (fleet ? f.countShort(n) : p.bone("60px", 24));
+	const part = (n) => (fleet?.cards ? f.percent(n, fleet.cards) + " % of cards" : "");
+	const lag = fleet?.stream_time ? Date.now() - new Date(fleet.stream_time) : null;
+	return h("dl", {class: "figures"},
+		p.figure("Cards", value(fleet?.cards), fleet && f.count(fleet.counted_cards ?? fleet.cards) + " looked at"),
+		p.figure("Pools", value(fleet?.pools), "shared data"),
+		p.figure("With a reason", value(fleet?.with_reason), part(fleet?.with_reason), "Cards that hold at least one reason to be cut off"),
+		p.figure("Not enforced", value(fleet?.not_enforced), "carrier cannot do it", "Cards with a reason that their carrier cannot enforce"),
+		p.figure("Used", fleet ? p.figureAmount(fleet.used_bytes) : p.bone("90px", 24), "in current cycles"),
+		p.figure("Records read", value(fleet?.records_read), d?.rate !== null && d?.rate !== undefined ? f.count(Math.round(d.rate)) + " a second" : "rate after a refresh"),
+		p.figure("Stream time", fleet ? (lag === null ? "–" : h("span", {title: f.timeExact(fleet.stream_time)}, f.ago(fleet.stream_time).replace(/ ago$/, ""))) : p.bone("60px", 24), "behind the clock"));
+}
+
+const TONES = {ok: "tone-ok", bad: "tone-bad", warn: "tone-warn", info: "tone-info", off: "tone-off"};
+
+function byStatus(fleet) {
+	const rows = words.CARD_STATUSES.map((code) => [code, fleet.by_status[code] || 0]);
+	const tone = (code) => (code === "cancelled" ? "tone-dim" : TONES[words.status(code).tone]);
+	return [
+		h("div", {class: "share-bar", "aria-hidden": "true"}, rows.filter(([, n]) => n).map(([code, n]) => h("span", {key: code, class: tone(code), style: {"--share": n}}))),
+		h("ul", {class: "bars dots"}, rows.map(([code, n]) => h("li", {key: code},
+			h("span", {class: "name " + tone(code)}, h("a", {href: p.searchPath({status: code}), title: words.status(code).means}, words.status(code).name)),
+			h("span", {class: "number"}, f.count(n), h("span", {class: "muted small share-text"}, fleet.cards ? f.percent(n, fleet.cards) + " %" : ""))))),
+	];
+}
+
+function barList(rows, link, tone) {
+	const most = Math.max(1, ...rows.map(([, n]) => n));
+	return h("ul", {class: "bars"}, rows.map(([code, n, name, hint]) => h("li", {key: code, class: tone},
+		h("span", {class: "name"}, h("a", {href: link(code), title: hint}, name)), h("span", {class: "number"}, f.count(n)),
+		h("span", {class: "bar"}, h("span", {style: {"--part": (n / most) * 100 + "%"}})))));
+}
+
+function byReason(fleet) {
+	const rows = Object.entries(fleet.by_reason).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+	if (!rows.length) return p.empty("No card is cut off", "No reason holds anywhere in the fleet.");
+	return barList(rows.map(([code, n]) => [code, n, words.reason(code).name, words.reason(code).why]), (code) => p.searchPath({reason: code}), "tone-bad");
+}
+
+function byCarrier(fleet) {
+	const rows = Object.entries(fleet.by_carrier).sort((a, b) => b[1] - a[1]);
+	if (!rows.length) return p.empty("No cards yet", "Cards arrive through the cards topic.");
+	return barList(rows.map(([code, n]) => [code, n, words.carrier(code) + (words.carrier(code) === code ? "" : " · " + code), ""]), (code) => p.searchPath({carrier: code}), "tone-info");
+}
+
+const COLUMNS = [
+	{name: "Pool", lead: true, cell: (x) => [p.poolLink(x.id, x.name), x.name && x.name !== x.id && h("span", {class: "sub mono"}, x.id)]},
+	{name: "Carrier", cell: (x) => words.carrier(x.carrier)},
+	{name: "Status", cell: (x) => p.statusBadge(x.status)},
+	{name: "Effective cards", number: true, cell: (x) => f.count(x.effective_cards)},
+	{name: "Usage", cell: (x) => p.usageCell(x.used_bytes, x.effective_total_bytes ?? x.threshold_bytes, x.mb_bytes, "Usage of " + (x.name || x.id))},
+	{name: "Remaining", number: true, cell: (x) => h("span", {class: x.remaining_bytes < 0 ? "bad" : null}, p.amount(x.remaining_bytes, x.mb_bytes))},
+];
+
+function nearestPools(d) {
+	if (!d) return p.bones(8, 28);
+	if (d.pools.error) return p.callout("bad", d.pools.error.message);
+	if (!d.pools.pools.length) return p.empty("No pool has a limit", "Pools with a total or a threshold are listed here, the fullest first.");
+	return [p.table("Pools nearest to their limit", COLUMNS, d.pools.pools, {key: (x) => x.id}),
+		!d.pools.all && h("p", {class: "panel-foot"}, "Of the first 100 pools.")];
+}
+
+export function view(ctx) {
+	const d = ctx.data;
+	const fleet = d?.fleet;
+	const counting = fleet && !fleet.counted_at;
+	return h("div", {class: "stack"},
+		figures(d),
+		counting && p.callout("warn", "The cards are still being counted: " + f.count(fleet.counted_cards) + " of " + f.count(fleet.cards) + " so far."),
+		h("div", {class: "grid even fleet-grid"},
+			h("div", {class: "w4", key: "status"}, p.panel("Cards by status", {}, fleet ? byStatus(fleet) : p.bones(7, 20))),
+			h("div", {class: "w4", key: "reason"}, p.panel("Reasons to be cut off", {}, fleet ? byReason(fleet) : p.bones(7, 20))),
+			h("div", {class: "w4", key: "carrier"}, p.panel("Cards by carrier", {}, fleet ? byCarrier(fleet) : p.bones(7, 20)))),
+		p.panel("Pools nearest to their limit", {extra: h("a", {class: "small", href: "#/pools"}, "All pools")}, h("div", {class: "nearest"}, nearestPools(d))));
+}
