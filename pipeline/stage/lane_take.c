@@ -50,6 +50,7 @@ box_of(struct weir_lane *lane, uint32_t number)
 	if (lane->boxes[number] == NULL) {
 		lane->boxes[number] = weir_calloc(1, sizeof(struct weir_letterbox));
 		lane->boxes[number]->bell_fd = lane->bell_fd;
+		lane->boxes[number]->rounds = &lane->counters.rounds;
 	}
 	return lane->boxes[number];
 }

@@ -225,6 +225,8 @@ post(struct producer *producer, struct weir_letterbox *box, struct post p)
 			acknowledge(opaque_of(box));
 			return;
 		}
+		if (box->rounds != NULL)
+			atomic_fetch_add_explicit(box->rounds, 1, memory_order_relaxed);
 		(void)usleep(1000);
 	}
 }

@@ -58,6 +58,9 @@ expect 3 'cards.yaml:2' "$weir" load "$samples/fleet.yaml" cards.yaml
 expect 0 'weir.yaml: right' "$weir" check "$samples/weir.yaml" --reference "$samples/fleet.yaml"
 expect 0 '834 cards and pools' "$weir" load --dry-run "$samples/fleet.yaml"
 expect 0 'kafka.brokers' "$weir" check --list
+expect 0 'weir_records_counted_total' "$weir" run --list-metrics
+expect 3 'metrics.listen.*127.0.0.1:9464' "$weir" run --set metrics.listen=9464
+expect 3 'log.format.*logfmt or json' "$weir" run --set log.format=xml
 expect 0 'localhost:7777' "$weir" check --effective --set kafka.brokers=localhost:7777
 # shellcheck disable=SC2086
 expect 4 'weir card:' "$weir" card $iccid $nowhere
