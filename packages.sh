@@ -11,6 +11,7 @@ found_without_dpkg() {
 	libjemalloc-dev) pkg-config --exists jemalloc ;;
 	libcurl4-openssl-dev) pkg-config --exists libcurl ;;
 	libmicrohttpd-dev) pkg-config --exists libmicrohttpd ;;
+	libgnutls28-dev) pkg-config --exists gnutls ;;
 	libyaml-dev) pkg-config --exists yaml-0.1 ;;
 	libjansson-dev) pkg-config --exists jansson ;;
 	libxxhash-dev) pkg-config --exists libxxhash ;;

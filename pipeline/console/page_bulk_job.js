@@ -27,7 +27,7 @@ export const pace = (ctx) => (ctx.data && !ended(ctx.data.job) ? 2000 : null);
 
 function targetWords(job) {
 	try {
-		const t = JSON.parse(job.target);
+		const t = job.target;
 		return t.pool ? ["members of the pool ", p.poolLink(t.pool)] : t.iccid_from ? "cards from " + t.iccid_from + " to " + t.iccid_to : "a list of " + f.count(t.listed) + " cards";
 	} catch {
 		return "cards";
@@ -58,7 +58,7 @@ function progress(job) {
 
 const COLUMNS = [
 	{name: "Card", lead: true, cell: (c) => p.cardLink(c.iccid)},
-	{name: "Result", cell: (c) => p.badge(...named(RESULTS, c.state))},
+	{name: "Result", aside: true, cell: (c) => p.badge(...named(RESULTS, c.state))},
 	{name: "Answer", cell: (c) => c.reply},
 ];
 

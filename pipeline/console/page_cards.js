@@ -39,9 +39,8 @@ function exportForm(filter) {
 
 function exportParams(filter, state) {
 	if (state.usage === "none") return {...filter, name: state.name};
-	const end = new Date(new Date(state.to + "T00:00:00").getTime());
-	end.setDate(end.getDate() + 1);
-	return {...filter, name: state.name, usage: state.usage, from: new Date(state.from + "T00:00:00").toISOString(), to: end.toISOString()};
+	const length = state.usage === "day" ? 10 : 7; // 2026-11-21 or 2026-11, both ends included
+	return {...filter, name: state.name, usage: state.usage, from: state.from.slice(0, length), to: state.to.slice(0, length)};
 }
 
 async function exportCards(filter) {
@@ -74,11 +73,11 @@ const bound = (c) => (c.total_bytes === null ? c.limit_bytes : c.limit_bytes ===
 
 export const COLUMNS = [
 	{name: "Card", lead: true, cell: (c) => [p.cardLink(c.iccid), c.tags?.length > 0 && h("span", {class: "sub"}, c.tags.join(", "))]},
-	{name: "Status", cell: (c) => p.statusBadge(c.status)},
-	{name: "Reasons", cell: (c) => (c.reasons.length ? p.reasonBadges(c.reasons, c.not_enforced) : null)},
-	{name: "Carrier", cell: (c) => [words.carrier(c.carrier), c.plan && h("span", {class: "sub"}, c.plan)]},
-	{name: "Pool", cell: (c) => (c.pool ? p.poolLink(c.pool) : null)},
-	{name: "Usage", cell: (c) => p.usageCell(c.used_bytes, bound(c), c.mb_bytes, "Usage of " + c.iccid)},
+	{name: "Status", aside: true, cell: (c) => p.statusBadge(c.status)},
+	{name: "Reasons", wide: true, cell: (c) => (c.reasons.length ? p.reasonBadges(c.reasons, c.not_enforced) : null)},
+	{name: "Carrier", cell: (c) => h("span", {class: "nowrap"}, words.carrier(c.carrier), c.plan && h("span", {class: "sub"}, c.plan))},
+	{name: "Pool", cell: (c) => (c.pool ? h("span", {class: "nowrap"}, p.poolLink(c.pool)) : null)},
+	{name: "Usage", wide: true, cell: (c) => p.usageCell(c.used_bytes, bound(c), c.mb_bytes, "Usage of " + c.iccid)},
 	{name: "Last record", cell: (c) => p.time(c.last_record)},
 ];
 

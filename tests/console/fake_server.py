@@ -95,7 +95,7 @@ class Fleet:
     def add_card(self, i):
         rng = self.rng
         pooled = i % 4 != 0
-        pool = list(self.pools.values())[(i * 13) % len(self.pools)] if pooled else None
+        pool = list(self.pools.values())[i * 3 // 4 % len(self.pools)] if pooled else None
         carrier = pool["carrier"] if pool else ["cm", "ct", "cu", "overseas"][i // 4 % 4]
         iccid = {"cm": "8986002026", "cu": "8986012026", "ct": "8986112026", "overseas": "8988303026"}[carrier] + "%010d" % (i * 7919 + 31)
         start, end, name = cycles(carrier)
@@ -466,7 +466,7 @@ class Handler(BaseHTTPRequestHandler):
             if iccid in known:
                 self.fleet.apply(known[iccid], body)
         results = [{"iccid": i, "state": "applied" if i in known else "unknown_card", "reply": "done" if i in known else None} for i in iccids]
-        self.fleet.bulks[request["id"]] = {**request, "target": json.dumps({"listed": len(iccids)} if "iccids" in target else target), "results": results, "asked": 0}
+        self.fleet.bulks[request["id"]] = {**request, "target": {"listed": len(iccids)} if "iccids" in target else target, "results": results, "asked": 0}
         return request
 
     def get_bulk(self, parts, q, body):
