@@ -10,10 +10,11 @@
 #include "config/base/nearest.h"
 #include "pipeline/carriers/simulator.h"
 
-#define COMMANDS_MAX 16
+#define COMMANDS_MAX 32
 
 static const struct weir_command commands[] = {
     {"run", weir_cli_run, "[--config FILE]", "process records until SIGTERM"},
+    {"serve", weir_cli_serve, "[--config FILE]", "serve the HTTP API and the console until SIGTERM"},
     {"demo", weir_cli_demo, "[--for 20s] [--json]", "run all of it here, with a broker, a carrier and traffic of its own"},
     {"load", weir_cli_load, "FILE... [--config FILE]", "send cards, plans and carriers from files to Kafka"},
     {"card", weir_cli_card, "ICCID [--json]", "show one card's counters, reasons and commands"},

@@ -39,6 +39,7 @@ int weir_cli_fail(const char *command, enum weir_exit code, const struct weir_er
 
 /* The commands, a file each. */
 int weir_cli_run(int argc, char **argv);
+int weir_cli_serve(int argc, char **argv);
 int weir_cli_demo(int argc, char **argv);
 int weir_cli_load(int argc, char **argv);
 int weir_cli_card(int argc, char **argv);
