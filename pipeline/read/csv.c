@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/decimal.h"
 #include "config/base/nearest.h"
 #include "config/base/timetext.h"
 
@@ -251,7 +252,8 @@ weir_csv_header(const struct weir_csv *csv, struct weir_buf *out)
 static void
 put_u64(struct weir_buf *out, uint64_t number)
 {
-	weir_buf_printf(out, "%" PRIu64, number);
+	char text[20];
+	weir_buf_append(out, text, weir_decimal_format_u64(number, text));
 }
 
 static void
@@ -442,9 +444,10 @@ weir_csv_rows(struct weir_reader *reader, const struct weir_csv *csv, const stru
 			put_field(out, (enum field)csv->fields[i], &page->cards[c]);
 		}
 		for (uint32_t w = 0; volumes != NULL && w < csv->windows; w++)
-			for (uint32_t i = 0; i < csv->usage_field_count; i++)
-				weir_buf_printf(out, ",%" PRIu64,
-				    usage_value(&volumes[(size_t)c * csv->windows + w], csv->usage_fields[i]));
+			for (uint32_t i = 0; i < csv->usage_field_count; i++) {
+				weir_buf_append(out, ",", 1);
+				put_u64(out, usage_value(&volumes[(size_t)c * csv->windows + w], csv->usage_fields[i]));
+			}
 		weir_buf_append(out, "\r\n", 2);
 	}
 	return WEIR_READ_OK;

@@ -25,6 +25,8 @@ struct counts {
 	uint64_t with_reason, not_enforced, used;
 	struct carrier_count *carriers;
 	uint32_t carrier_count;
+	struct weir_near_pool nearest[WEIR_NEAR_POOLS];
+	uint32_t nearest_count;
 };
 struct fleet {
 	struct counts told, making;
@@ -32,6 +34,7 @@ struct fleet {
 	int64_t finished_us; /* steady */
 	bool running;
 	uint32_t partition, page; /* next of the look that runs */
+	bool at_pools;            /* of that partition: its cards are done */
 };
 
 static void
@@ -139,19 +142,80 @@ look_at_pages(struct weir_reader *reader, struct counts *counts, uint32_t partit
 	return answer;
 }
 
+/* Is a's share of its limit larger than b's? Exactly, without dividing. */
+static bool
+is_nearer(const struct weir_near_pool *a, const struct weir_near_pool *b)
+{
+	return (unsigned __int128)a->used * b->limit > (unsigned __int128)b->used * a->limit;
+}
+
+static void
+note_pool(struct counts *counts, const struct weir_pool_slot *pool)
+{
+	uint64_t limit = pool->kind == WEIR_PLAN_METERED ? pool->threshold_bytes : pool->effective_total;
+	if (pool->id[0] == '\0' || strnlen(pool->id, WEIR_ID_MAX) == WEIR_ID_MAX ||
+	    (pool->flags & WEIR_POOL_DEFINED) == 0 || limit == WEIR_NO_LIMIT || limit == 0 ||
+	    pool->kind > WEIR_PLAN_METERED || pool->status > WEIR_POOL_DISABLED)
+		return;
+	struct weir_near_pool near = {.kind = (enum weir_plan_kind)pool->kind,
+	    .status = (enum weir_pool_status)pool->status,
+	    .used = pool->used,
+	    .limit = limit,
+	    .cards = pool->members};
+	memcpy(near.id, pool->id, sizeof(near.id));
+	uint32_t at = counts->nearest_count;
+	while (at > 0 && is_nearer(&near, &counts->nearest[at - 1]))
+		at--;
+	if (at == WEIR_NEAR_POOLS)
+		return;
+	if (counts->nearest_count < WEIR_NEAR_POOLS)
+		counts->nearest_count++;
+	memmove(
+	    &counts->nearest[at + 1], &counts->nearest[at], (counts->nearest_count - 1 - at) * sizeof(counts->nearest[0]));
+	counts->nearest[at] = near;
+}
+
+static enum weir_read
+look_at_pools(struct weir_reader *reader, struct counts *counts, uint32_t partition, uint32_t first, uint32_t last,
+    struct weir_error *err)
+{
+	const uint32_t a_page = slots_a_page(sizeof(struct weir_pool_slot));
+	ask_clear(reader);
+	for (uint32_t page = first; page <= last; page++)
+		(void)ask_get(reader, partition, "q:%u", page);
+	enum weir_read answer = ask_send(reader, err);
+	for (uint32_t slot = first * a_page; answer == WEIR_READ_OK && slot < (last + 1) * a_page; slot++) {
+		struct weir_pool_slot pool;
+		if (slot_of_page(ask_bytes(reader, slot / a_page - first), slot, sizeof(pool), &pool))
+			note_pool(counts, &pool);
+	}
+	return answer;
+}
+
+/* Pages left of what is being looked at; 0: on to the next. */
+static uint32_t
+pages_of(const struct weir_reader *reader, const struct fleet *fleet)
+{
+	const struct part *part = &reader->parts[fleet->partition];
+	uint32_t slots = part->slots[fleet->at_pools ? WEIR_SLAB_POOLS : WEIR_SLAB_CARDS];
+	uint32_t a_page = fleet->at_pools ? slots_a_page(sizeof(struct weir_pool_slot)) : CARDS_A_PAGE;
+	return (slots + a_page - 1) / a_page;
+}
+
 static enum weir_read
 go_on(struct weir_reader *reader, struct fleet *fleet, struct weir_error *err)
 {
 	for (uint32_t pages = 0; pages < PAGES_A_CALL && fleet->partition < reader->partitions;) {
-		uint32_t cards = reader->parts[fleet->partition].slots[WEIR_SLAB_CARDS];
-		uint32_t count = (cards + CARDS_A_PAGE - 1) / CARDS_A_PAGE;
+		uint32_t count = pages_of(reader, fleet);
 		if (fleet->page >= count) {
-			fleet->partition++;
+			fleet->partition += fleet->at_pools;
+			fleet->at_pools = !fleet->at_pools;
 			fleet->page = 0;
 			continue;
 		}
 		uint32_t last = fleet->page + PAGES_A_ROUND - 1 < count ? fleet->page + PAGES_A_ROUND - 1 : count - 1;
-		enum weir_read answer = look_at_pages(reader, &fleet->making, fleet->partition, fleet->page, last, err);
+		enum weir_read answer = (fleet->at_pools ? look_at_pools : look_at_pages)(
+		    reader, &fleet->making, fleet->partition, fleet->page, last, err);
 		if (answer != WEIR_READ_OK)
 			return answer;
 		pages += last - fleet->page + 1;
@@ -211,6 +275,10 @@ view_counts(struct weir_reader *reader, const struct fleet *fleet, struct weir_f
 	view->with_reason = counts->with_reason;
 	view->not_enforced = counts->not_enforced;
 	view->used = counts->used;
+	struct weir_near_pool *nearest = arena_take(&reader->arena, WEIR_NEAR_POOLS, sizeof(*nearest));
+	memcpy(nearest, counts->nearest, sizeof(counts->nearest));
+	view->nearest = nearest;
+	view->nearest_count = counts->nearest_count;
 	view->carriers = carriers;
 	view->carrier_count = counts->carrier_count;
 }
@@ -230,6 +298,7 @@ weir_read_fleet(struct weir_reader *reader, const struct weir_fleet_view **fleet
 		counts_clear(&fleet->making);
 		fleet->running = true;
 		fleet->partition = fleet->page = 0;
+		fleet->at_pools = false;
 	}
 	if (fleet->running)
 		answer = go_on(reader, fleet, err);
@@ -246,6 +315,31 @@ weir_read_fleet(struct weir_reader *reader, const struct weir_fleet_view **fleet
 
 /* ---- headers ---- */
 
+void
+partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_partition_view *view)
+{
+	const struct part *part = &reader->parts[number];
+	const char **topics = arena_take(&reader->arena, part->position_count + 1, sizeof(*topics));
+	int64_t *offsets = arena_take(&reader->arena, part->position_count + 1, sizeof(*offsets));
+	for (uint32_t k = 0; k < part->position_count; k++) {
+		topics[k] = arena_text(&reader->arena, part->positions[k].topic, strlen(part->positions[k].topic));
+		offsets[k] = part->positions[k].offset;
+	}
+	*view = (struct weir_partition_view){.partition = number,
+	    .exists = part->exists,
+	    .epoch = part->epoch,
+	    .flush = part->flush,
+	    .owner = arena_text(&reader->arena, part->owner, strlen(part->owner)),
+	    .stream_time_us = part->stream_time_us,
+	    .cards = slots_given(part, WEIR_SLAB_CARDS, CARD_BYTES),
+	    .pools = slots_given(part, WEIR_SLAB_POOLS, sizeof(struct weir_pool_slot)),
+	    .enforcements = slots_given(part, WEIR_SLAB_ENFORCEMENTS, sizeof(struct weir_enforcement_slot)),
+	    .sessions = slots_given(part, WEIR_SLAB_SESSIONS, sizeof(struct weir_session_slot)),
+	    .topics = topics,
+	    .offsets = offsets,
+	    .topic_count = part->position_count};
+}
+
 enum weir_read
 weir_read_partitions(struct weir_reader *reader, const struct weir_partition_view **partitions_out, uint32_t *count_out,
     struct weir_error *err)
@@ -256,22 +350,8 @@ weir_read_partitions(struct weir_reader *reader, const struct weir_partition_vie
 	if (answer != WEIR_READ_OK)
 		return answer;
 	struct weir_partition_view *views = arena_take(&reader->arena, reader->partitions, sizeof(*views));
-	for (uint32_t p = 0; p < reader->partitions; p++) {
-		const struct part *part = &reader->parts[p];
-		const char **topics = arena_take(&reader->arena, part->position_count + 1, sizeof(*topics));
-		int64_t *offsets = arena_take(&reader->arena, part->position_count + 1, sizeof(*offsets));
-		for (uint32_t k = 0; k < part->position_count; k++) {
-			topics[k] = arena_text(&reader->arena, part->positions[k].topic, strlen(part->positions[k].topic));
-			offsets[k] = part->positions[k].offset;
-		}
-		views[p] = (struct weir_partition_view){p, part->exists, part->epoch, part->flush,
-		    arena_text(&reader->arena, part->owner, strlen(part->owner)), part->stream_time_us,
-		    slots_given(part, WEIR_SLAB_CARDS, CARD_BYTES),
-		    slots_given(part, WEIR_SLAB_POOLS, sizeof(struct weir_pool_slot)),
-		    slots_given(part, WEIR_SLAB_ENFORCEMENTS, sizeof(struct weir_enforcement_slot)),
-		    slots_given(part, WEIR_SLAB_SESSIONS, sizeof(struct weir_session_slot)), topics, offsets,
-		    part->position_count};
-	}
+	for (uint32_t p = 0; p < reader->partitions; p++)
+		partition_view_make(reader, p, &views[p]);
 	*partitions_out = views;
 	*count_out = reader->partitions;
 	return WEIR_READ_OK;

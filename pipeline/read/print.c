@@ -277,6 +277,20 @@ weir_print_command(struct weir_json *json, const struct weir_command_entry *comm
 	weir_json_close(json, '}');
 }
 
+static void
+print_near_pool(struct weir_json *json, const struct weir_near_pool *pool)
+{
+	static const char *const statuses[] = {"in_use", "suspended", "disabled"};
+	weir_json_open(json, NULL, '{');
+	weir_json_text(json, "id", pool->id);
+	weir_json_text(json, "kind", weir_plan_kind_name(pool->kind));
+	weir_json_text(json, "status", statuses[pool->status]);
+	weir_json_u64(json, "cards", pool->cards);
+	weir_json_u64(json, "used_bytes", pool->used);
+	weir_json_u64(json, "limit_bytes", pool->limit);
+	weir_json_close(json, '}');
+}
+
 void
 weir_print_fleet(struct weir_json *json, const char *name, const struct weir_fleet_view *fleet)
 {
@@ -300,6 +314,10 @@ weir_print_fleet(struct weir_json *json, const char *name, const struct weir_fle
 	for (uint32_t i = 0; i < fleet->carrier_count; i++)
 		weir_json_u64(json, fleet->carriers[i].name, fleet->carriers[i].count);
 	weir_json_close(json, '}');
+	weir_json_open(json, "nearest_pools", '[');
+	for (uint32_t i = 0; i < fleet->nearest_count; i++)
+		print_near_pool(json, &fleet->nearest[i]);
+	weir_json_close(json, ']');
 	weir_json_u64(json, "with_reason", fleet->with_reason);
 	weir_json_u64(json, "not_enforced", fleet->not_enforced);
 	weir_json_u64(json, "used_bytes", fleet->used);

@@ -327,9 +327,20 @@ struct weir_name_count {
 	const char *name;
 	uint64_t count;
 };
+/* A pool that is near to what cuts it off: its total, or a metered pool's threshold. By what its own partition knows. */
+struct weir_near_pool {
+	char id[WEIR_ID_MAX];
+	enum weir_plan_kind kind;
+	enum weir_pool_status status;
+	uint64_t used, limit;
+	uint32_t cards;
+};
+#define WEIR_NEAR_POOLS 10
+
 struct weir_fleet_view {
 	uint64_t cards, pools;
-	/* Out of a whole look at all cards, which ended at as_of_us; 0: the first one is still under way (done of cards).
+	/* Out of a whole look at all cards and pools, which ended at as_of_us; 0: the first one is still under way (done of
+	 * cards).
 	 */
 	int64_t as_of_us;
 	uint64_t done;
@@ -337,6 +348,8 @@ struct weir_fleet_view {
 	uint64_t by_reason[WEIR_REASON_COUNT];         /* enforced or not */
 	uint64_t with_reason, not_enforced;            /* cards with any; cards with one that is not enforced */
 	uint64_t used;                                 /* bytes of current cycles */
+	const struct weir_near_pool *nearest;          /* the largest share used first */
+	uint32_t nearest_count;
 	const struct weir_name_count *carriers;
 	uint32_t carrier_count;
 	/* of the headers, each asked now */
@@ -365,5 +378,26 @@ struct weir_partition_view {
 };
 enum weir_read weir_read_partitions(struct weir_reader *reader, const struct weir_partition_view **partitions_out,
     uint32_t *count_out, struct weir_error *err);
+
+/*
+ * A partition as of one flush: its positions and every card's counters, for whoever counts anew what weir counted
+ * (`weir verify`). Large: 64 bytes a card and 32 a card and past cycle.
+ */
+struct weir_past_page {
+	int32_t cycle;
+	const struct weir_past_slot *slots; /* by card slot, card_slots of them; zeros where nothing is stored */
+};
+struct weir_snapshot {
+	struct weir_partition_view partition;
+	const struct weir_card_slot *cards; /* by slot; a zero ICCID is no card */
+	uint32_t card_slots;
+	const struct weir_past_page *past; /* oldest cycle first, those that are kept */
+	uint32_t past_count;
+	const char *const *carriers; /* names by number */
+	uint32_t carrier_count;
+};
+/* AWAY when the partition was flushed again and again while it was read. */
+enum weir_read weir_read_snapshot(
+    struct weir_reader *reader, uint32_t partition, const struct weir_snapshot **snapshot_out, struct weir_error *err);
 
 #endif

@@ -356,6 +356,7 @@ enum weir_read read_fail(struct weir_error *err, enum weir_read how, const char 
     __attribute__((format(printf, 3, 4)));
 const struct weir_zone *read_zone(struct weir_reader *reader, const char *name);
 void fleet_free(struct fleet *fleet);
+void partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_partition_view *view);
 /* Zero-padded id of a stored field as text in the arena; "" when it is not terminated. */
 const char *read_id(struct weir_reader *reader, const char id[WEIR_ID_MAX]);
 
