@@ -35,12 +35,15 @@ weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle, cons
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	keep_past(p, card, slot);
 	struct weir_terms_slot *terms = weir_terms_of(p, card);
-	/* CYC-4: usage_limit clears only with auto_restore; else it holds over until an operator or a new limit clears it.
-	 */
-	if (terms != NULL && (terms->flags & WEIR_TERMS_NO_AUTO_RESTORE) != 0 &&
-	    (card->reasons & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0) {
-		terms->flags |= WEIR_TERMS_LIMIT_HELD;
-		weir_slab_dirty(&p->terms, card->terms - 1);
+	/* CYC-4: usage_limit clears only with auto_restore; else it holds over until an operator or a greater limit clears
+	 * it, or a boundary after auto_restore was set again. */
+	if (terms != NULL) {
+		bool holds = (terms->flags & WEIR_TERMS_NO_AUTO_RESTORE) != 0 &&
+			     (card->reasons & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0;
+		if (holds != ((terms->flags & WEIR_TERMS_LIMIT_HELD) != 0)) {
+			terms->flags ^= WEIR_TERMS_LIMIT_HELD;
+			weir_slab_dirty(&p->terms, card->terms - 1);
+		}
 	}
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	if (life->ladder != 0) { /* ALR-1: each level once a cycle */

@@ -135,8 +135,7 @@ weir_partition_release_idle(struct weir_partition *p, uint32_t slot)
 	if (terms == NULL || terms->enforcement == 0 || card->reasons != 0)
 		return;
 	struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, terms->enforcement - 1);
-	bool in_motion = e->command == 2 || e->command == 3; /* sent, accepted */
-	if (e->desired != WEIR_DESIRED_ACTIVE || e->confirmed != WEIR_DESIRED_ACTIVE || in_motion)
+	if (e->desired != WEIR_DESIRED_ACTIVE || e->confirmed != WEIR_DESIRED_ACTIVE || weir_command_in_motion(e))
 		return;
 	weir_slab_release(&p->enforcements, terms->enforcement - 1);
 	terms->enforcement = 0;

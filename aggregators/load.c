@@ -7,8 +7,8 @@
 struct weir_slab *
 weir_partition_slab(struct weir_partition *p, uint32_t number)
 {
-	struct weir_slab *const slabs[WEIR_SLABS] = {&p->cards, &p->terms, &p->enforcements, &p->sessions, &p->lives,
-	    &p->accounts, &p->pools, &p->shares};
+	struct weir_slab *const slabs[WEIR_SLABS] = {
+	    &p->cards, &p->terms, &p->enforcements, &p->sessions, &p->lives, &p->accounts, &p->pools, &p->shares};
 	_Static_assert(sizeof(WEIR_SLAB_LETTERS) - 1 == WEIR_SLABS, "a letter each");
 	return number < WEIR_SLABS ? slabs[number] : NULL;
 }
@@ -57,13 +57,15 @@ weir_partition_load_page(struct weir_partition *p, uint32_t slab, uint32_t page,
 bool
 weir_partition_load_intent(struct weir_partition *p, uint32_t slot)
 {
-	if (slot >= p->cards.used || weir_slab_is_filler(&p->cards, slot))
+	if (weir_slab_is_filler(&p->cards, slot))
 		return false;
-	weir_u64_list_push(&p->intents_done, slot);
+	/* A command goes out before the flush that stores its card: the replay gives the card its slot again. */
+	weir_u64_list_push(slot < p->cards.used ? &p->intents_done : &p->intents_early, slot);
 	return true;
 }
 
-/* What may have been sent before the crash: nobody knows whether the carrier did it. After the checks, which it relies on. */
+/* What may have been sent before the crash: nobody knows whether the carrier did it. After the checks, which it relies on.
+ */
 static void
 take_intents(struct weir_partition *p)
 {
@@ -147,8 +149,8 @@ check_enforcements(struct weir_partition *p)
 		if (e->desired > WEIR_DESIRED_SUSPENDED || e->confirmed > WEIR_DESIRED_SUSPENDED ||
 		    e->ticket[sizeof(e->ticket) - 1] != '\0')
 			return false;
-		/* In the middle of a call when it was stored: nobody knows whether the carrier did it (CMD-2). */
-		if (e->command == 2)
+		/* In motion when it was stored: nobody knows whether the carrier did it (CMD-2). */
+		if (weir_command_in_motion(e))
 			e->confirmed = WEIR_DESIRED_UNKNOWN;
 	}
 	return true;

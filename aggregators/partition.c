@@ -60,6 +60,7 @@ weir_partition_free(struct weir_partition *p)
 	free(p->walks.v);
 	free(p->new_cards.v);
 	free(p->intents_done.v);
+	free(p->intents_early.v);
 	free(p->wishes);
 	free(p->offers.v);
 	free(p->audits);

@@ -168,6 +168,8 @@ struct weir_partition {
 	uint32_t new_reference_count;
 	struct weir_u64_list new_cards;    /* directory entries to store: tag << 32 | slot */
 	struct weir_u64_list intents_done; /* card slots whose intent a flush may delete */
+	struct weir_u64_list
+	    intents_early; /* loaded ones of slots not yet given out: their cards were new when the owner died */
 
 	struct weir_records parked; /* waiting for wishes */
 	struct weir_wish *wishes;   /* to be fetched; taken by the owner */

@@ -87,6 +87,15 @@ weir_card_may_command(const struct weir_card_slot *card)
 {
 	return weir_card_status_of(card) < WEIR_STATUS_DEACTIVATED;
 }
+/*
+ * May a command have reached the carrier without an answer that says what came of it? Sent, accepted, or queued again after
+ * an attempt: until there is one nobody knows the card's state, whatever was confirmed before.
+ */
+static inline bool
+weir_command_in_motion(const struct weir_enforcement_slot *e)
+{
+	return e->command == 2 || e->command == 3 || (e->command == 1 && e->attempts > 0);
+}
 /* Gives the card's enforcement slot back when it holds nothing more to do or to know. */
 void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 /* Sets and clears reasons that are not derived, then evaluates. */
@@ -159,7 +168,7 @@ weir_add_saturating(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* accounts.c: pools on the cards' side (docs/pools.md). */
+/* accounts.c, account_words.c: pools on the cards' side (docs/pools.md). */
 uint64_t weir_pool_hash(const char *id);
 /* The pool's account, made when there is none. */
 uint32_t weir_account_get(struct weir_partition *p, const char *pool);
@@ -206,7 +215,7 @@ void weir_accounts_tell(struct weir_partition *p, bool all);
 /* Loading: index, lists of members checked, walks begun again. False when slots contradict each other. */
 bool weir_accounts_load(struct weir_partition *p);
 
-/* pools.c: pools on their own side. */
+/* pools.c, pool_….c: pools on their own side. */
 enum weir_class weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, struct weir_error *err);
 enum weir_class weir_pool_request(struct weir_partition *p, const struct weir_ref_request *request,
     const struct weir_cause *cause, struct weir_error *err);

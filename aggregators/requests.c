@@ -10,6 +10,16 @@
 
 #include "aggregators/partition_priv.h"
 
+/* The card's own limit, else its plan's. */
+static uint64_t
+limit_of(const struct weir_partition *p, const struct weir_card_slot *card, const struct weir_terms_slot *terms)
+{
+	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->plans[card->plan - 1];
+	if (terms->limit != WEIR_NO_LIMIT)
+		return terms->limit;
+	return plan != NULL && plan->known ? plan->ref.limit_bytes : WEIR_NO_LIMIT;
+}
+
 void
 weir_partition_set_limit(struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore)
 {
@@ -18,9 +28,12 @@ weir_partition_set_limit(struct weir_partition *p, uint32_t slot, uint64_t limit
 		return;
 	terms = weir_partition_terms(p, slot);
 	if (terms->limit != limit) {
+		/* SUS: what holds over is cleared by a limit raised or removed, not by one moved down. */
+		uint64_t before = limit_of(p, weir_card_at(p, slot), terms);
+		if (limit > before || before == WEIR_NO_LIMIT)
+			terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
 		terms->limit = limit;
 		terms->lifted_cycle = 0; /* SUS-1: lifted until the cycle ends or the limit is changed */
-		terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
 	}
 	if (has_auto_restore) {
 		terms->flags &= (uint8_t)~WEIR_TERMS_NO_AUTO_RESTORE;

@@ -83,8 +83,9 @@ void weir_source_commit(struct weir_source *source, const struct weir_start *sta
 int64_t weir_source_lag(struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset);
 
 /*
- * Partition counts of topics, asked of the cluster; FATAL naming what is missing or unequal and how to create it, RETRY when
- * it cannot be reached in timeout_ms. `topics` must have equal counts, the first one's is the measure; `others` only exist.
+ * Partition counts of topics, asked of the cluster; FATAL naming what is missing or unequal and how to create it, RETRY
+ * when it cannot be reached in timeout_ms. `topics` must have equal counts, the first one's is the measure; `others` only
+ * exist.
  */
 enum weir_class weir_source_check_topics(const struct weir_settings *settings, const char *const *topics,
     uint32_t topic_count, const char *const *others, uint32_t other_count, uint32_t timeout_ms, uint32_t *partitions_out,

@@ -7,6 +7,10 @@
  * which puts a version barrier before anything fetched earlier; seek (known to time out) is not used either. Eager range
  * assignment keeps partition p of all topics together, and that is checked, not trusted.
  *
+ * One assign must not follow another before librdkafka has stopped what the first one took away: it would ask a partition
+ * to stop twice, and aborts on the second answer (librdkafka issue 5573). Several partitions that go back at once do just
+ * that, hence change_barrier.
+ *
  * Measured: the queue must hold more than a second of records, or librdkafka 2.0 sleeps a full second when it is full
  * (settings kafka.queue_kb).
  */
@@ -148,17 +152,15 @@ open_queues(struct weir_source *s, uint32_t partition)
 }
 
 /*
- * librdkafka's stops of fetchers are done when this returns. A partition that is taken away, given again and taken away
- * while its first stop is still under way is stopped twice, which librdkafka ends with an assertion. Stops and their
- * answers pass through the same queue as this question, in order: the first question is answered after the stops, the
- * second after their answers.
+ * Waits until the last assign has taken effect. librdkafka's main thread takes ops in order: asked once, it has handled the
+ * stops that the assign posted before the question; asked twice, also their answers.
  */
 static void
-await_stops(struct weir_source *s)
+change_barrier(struct weir_source *s)
 {
 	for (int i = 0; i < 2; i++) {
 		rd_kafka_topic_partition_list_t *list = NULL;
-		if (rd_kafka_assignment(s->rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		if (rd_kafka_assignment(s->rk, &list) == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL)
 			rd_kafka_topic_partition_list_destroy(list);
 	}
 }
@@ -167,6 +169,7 @@ await_stops(struct weir_source *s)
 static rd_kafka_resp_err_t
 assign_all(struct weir_source *s)
 {
+	change_barrier(s);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
 	for (uint32_t p = 0; p < s->owned_cap; p++) {
 		if (!is_whole(s, &s->owned[p]) || s->owned[p].dropped)
@@ -180,7 +183,6 @@ assign_all(struct weir_source *s)
 	}
 	rd_kafka_resp_err_t code = rd_kafka_assign(s->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	await_stops(s);
 	return code;
 }
 
@@ -231,8 +233,8 @@ give_back(struct weir_source *s, bool lost)
 			partitions[count++] = p;
 	s->opts.on_revoke(s->opts.ctx, partitions, count, lost);
 	free(partitions);
+	change_barrier(s);
 	(void)rd_kafka_assign(s->rk, NULL);
-	await_stops(s);
 	for (uint32_t p = 0; p < s->owned_cap; p++)
 		close_queues(s, &s->owned[p]);
 }

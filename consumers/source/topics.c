@@ -18,8 +18,8 @@ find(const rd_kafka_metadata_t *metadata, const char *topic)
 
 /* All that are missing, and how to create the first of them. True when there is one. */
 static bool
-name_missing(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t topic_count, const char *const *others,
-    uint32_t other_count, struct weir_error *err)
+name_missing(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t topic_count,
+    const char *const *others, uint32_t other_count, struct weir_error *err)
 {
 	char missing[256] = "", like[96] = "";
 	const char *first = NULL;
@@ -45,9 +45,14 @@ name_missing(const rd_kafka_metadata_t *metadata, const char *const *topics, uin
 	if (first == NULL)
 		return false;
 	(void)weir_error_set(err, WEIR_FATAL,
-	    "Kafka has no topic %s: create it (weir creates none), e.g. kafka-topics.sh --create --topic %.80s --partitions "
+	    "Kafka has no topic %s: create it (weir creates none), e.g. kafka-topics.sh --create --topic %.80s "
+	    "--partitions "
 	    "%d%s",
-	    missing, first, !alike ? 1 : partitions > 0 ? partitions : 12, alike ? like : "");
+	    missing, first,
+	    !alike           ? 1
+	    : partitions > 0 ? partitions
+			     : 12,
+	    alike ? like : "");
 	return true;
 }
 
@@ -62,7 +67,8 @@ compare(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t
 		int other = find(metadata, topics[i])->partition_cnt;
 		if (other != partitions)
 			return weir_error_set(err, WEIR_FATAL,
-			    "topic %s has %d partitions, %s has %d: they must be equal, a card's records, its reference data "
+			    "topic %s has %d partitions, %s has %d: they must be equal, a card's records, its reference "
+			    "data "
 			    "and its pool's sums share a partition; kafka-topics.sh --alter adds partitions to the smaller "
 			    "one while it is empty",
 			    topics[0], partitions, topics[i], other);

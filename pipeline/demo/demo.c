@@ -165,8 +165,8 @@ settle(struct demo *d)
 			break;
 		}
 	}
-	/* A confirmation may still be on its way to its lane. */
-	d->interrupted |= weir_signal_wait(500) != 0;
+	/* A confirmation may still be on its way to its lane, and usage to its pool: a tick and two hops. */
+	d->interrupted |= weir_signal_wait(1000) != 0;
 	weir_run_counters_get(d->run, &d->counted);
 	return WEIR_EXIT_OK;
 }
@@ -205,11 +205,12 @@ report(const struct demo *d)
 		(void)printf("{\"records\":%" PRIu64 ",\"counted\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"late\":%" PRIu64
 			     ",\"before_cycle\":%" PRIu64 ",\"dead_letters\":%" PRIu64 ",\"cards\":%" PRIu32
 			     ",\"requests\":%" PRIu64 ",\"suspends\":%" PRIu64 ",\"resumes\":%" PRIu64
-			     ",\"commands_confirmed\":%" PRIu64 ",\"mismatches\":%" PRIu32 ",\"latency_us_p50\":%" PRIu64
-			     ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
+			     ",\"commands_confirmed\":%" PRIu64 ",\"pools\":%" PRIu32 ",\"partials\":%" PRIu64
+			     ",\"words\":%" PRIu64 ",\"walked\":%" PRIu64 ",\"alerts\":%" PRIu64 ",\"mismatches\":%" PRIu32
+			     ",\"latency_us_p50\":%" PRIu64 ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
 		    c->records, c->counted, c->duplicates, d->sent.late, d->sent.before_cycle, d->sent.bad, d->fleet->count,
-		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->mismatches, p50, p99,
-		    d->opts->seed);
+		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->fleet->pool_count,
+		    c->partials_told, c->words_told, c->walked, c->alerts, d->mismatches, p50, p99, d->opts->seed);
 		return;
 	}
 	(void)printf("\n%" PRIu64 " records: %" PRIu64 " counted, %" PRIu64 " duplicates, %" PRIu64
@@ -218,6 +219,9 @@ report(const struct demo *d)
 	(void)printf("%" PRIu32 " cards: %" PRIu64 " suspends, %" PRIu64 " resumes, %" PRIu64
 		     " commands confirmed; record to carrier p50 %.1f ms, p99 %.1f ms\n",
 	    d->fleet->count, c->suspends, c->resumes, c->commands_confirmed, (double)p50 / 1000.0, (double)p99 / 1000.0);
+	(void)printf("%" PRIu32 " pools: %" PRIu64 " partials, %" PRIu64 " words, %" PRIu64
+		     " members looked at because of them, %" PRIu64 " alerts\n",
+	    d->fleet->pool_count, c->partials_told, c->words_told, c->walked, c->alerts);
 	(void)printf("%s: %" PRIu32 " differences between what was sent and what Redis and the carrier hold\n",
 	    d->mismatches == 0 ? "exact" : "WRONG", d->mismatches);
 }

@@ -23,7 +23,7 @@ const uint32_t weir_demo_carrier_count = sizeof(weir_demo_carriers) / sizeof(wei
 
 const struct weir_demo_plan weir_demo_plans[] = {
     {"cm-single-30m", 0, "single", 30 * MIB, WEIR_DEMO_NO_LIMIT, true},
-    {"cm-pool-1g", 0, "accumulative", 1024 * MIB, 40 * MIB, false},
+    {"cm-pool-3m", 0, "accumulative", 3 * MIB, 40 * MIB, false},
     {"cu-single-100m", 1, "single", 100 * MIB, 80 * MIB, true},
     {"ct-metered", 2, "metered", 0, 25 * MIB, false},
     {"ct-single-10m", 2, "single", 10 * MIB, WEIR_DEMO_NO_LIMIT, true},
@@ -154,6 +154,7 @@ weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_demo_rng *rng, in
 	}
 	for (uint32_t i = 0; i < cards; i++)
 		card_fill(&fleet->cards[i], i, (double)rate / cards, rng);
+	weir_demo_pools_make(fleet, (double)rate / cards, rng);
 	return fleet;
 }
 
@@ -163,23 +164,32 @@ weir_demo_fleet_free(struct weir_demo_fleet *fleet)
 	if (fleet == NULL)
 		return;
 	free(fleet->cards);
+	free(fleet->pools);
 	free(fleet);
 }
 
-bool
-weir_demo_card_count(struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down)
+static bool
+cycle_count(struct weir_demo_cycle *cycles, uint32_t *count, int32_t cycle, uint64_t up, uint64_t down)
 {
 	uint32_t i = 0;
-	while (i < card->cycle_count && card->cycles[i].number != cycle)
+	while (i < *count && cycles[i].number != cycle)
 		i++;
 	if (i == WEIR_DEMO_CYCLES)
 		return false;
-	if (i == card->cycle_count)
-		card->cycles[card->cycle_count++] = (struct weir_demo_cycle){.number = cycle};
-	card->cycles[i].records++;
-	card->cycles[i].up += up;
-	card->cycles[i].down += down;
+	if (i == *count)
+		cycles[(*count)++] = (struct weir_demo_cycle){.number = cycle};
+	cycles[i].records++;
+	cycles[i].up += up;
+	cycles[i].down += down;
 	return true;
+}
+
+bool
+weir_demo_card_count(struct weir_demo_fleet *fleet, struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down)
+{
+	struct weir_demo_pool *pool = card->pool == 0 ? NULL : &fleet->pools[card->pool - 1];
+	return cycle_count(card->cycles, &card->cycle_count, cycle, up, down) &&
+	       (pool == NULL || cycle_count(pool->cycles, &pool->cycle_count, cycle, up, down));
 }
 
 struct weir_demo_cycle
@@ -192,26 +202,31 @@ weir_demo_card_sums(const struct weir_demo_card *card, int32_t cycle)
 }
 
 void
-weir_demo_card_reasons(const struct weir_demo_card *card, int32_t cycle, char out[WEIR_DEMO_REASONS_MAX])
+weir_demo_card_reasons(
+    const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int32_t cycle, char out[WEIR_DEMO_REASONS_MAX])
 {
 	const struct weir_demo_plan *plan = &weir_demo_plans[card->plan];
 	struct weir_demo_cycle sums = weir_demo_card_sums(card, cycle);
 	uint64_t used = sums.up + sums.down;
 	uint64_t addon = card->addon_cycle == cycle ? card->addon_bytes : 0;
 	uint64_t limit = limit_of(card);
-	bool plan_exhausted = plan->single && used >= plan->allowance + addon;
-	bool over_limit = limit != WEIR_DEMO_NO_LIMIT && used >= limit;
-	(void)snprintf(out, WEIR_DEMO_REASONS_MAX, "%s%s%s%s%s", plan_exhausted ? "plan_exhausted" : "",
-	    plan_exhausted && over_limit ? "," : "", over_limit ? "usage_limit" : "",
-	    (plan_exhausted || over_limit) && card->manual ? "," : "", card->manual ? "manual" : "");
+	char pool[WEIR_DEMO_POOL_REASONS_MAX] = "", words[WEIR_DEMO_REASONS_MAX];
+	if (card->pool != 0 && !card->deactivated)
+		weir_demo_pool_reasons(&fleet->pools[card->pool - 1], cycle, pool);
+	(void)snprintf(words, sizeof(words), "%s%s%s%s",
+	    plan->single && used >= plan->allowance + addon ? ",plan_exhausted" : "",
+	    limit != WEIR_DEMO_NO_LIMIT && used >= limit ? ",usage_limit" : "", pool, card->manual ? ",manual" : "");
+	memcpy(out, words, sizeof(words));
 	if (out[0] == '\0')
 		memcpy(out, "none", sizeof("none"));
+	else
+		memmove(out, out + 1, strlen(out));
 }
 
 bool
-weir_demo_card_suspended(const struct weir_demo_card *card, int32_t cycle)
+weir_demo_card_suspended(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int32_t cycle)
 {
 	char reasons[WEIR_DEMO_REASONS_MAX];
-	weir_demo_card_reasons(card, cycle, reasons);
+	weir_demo_card_reasons(fleet, card, cycle, reasons);
 	return !card->deactivated && strcmp(reasons, "none") != 0;
 }

@@ -58,6 +58,7 @@ struct weir_demo_cycle { /* one cycle's sums; number = months since January 1970
 struct weir_demo_card {
 	char iccid[WEIR_DEMO_ICCID_LEN + 1];
 	uint8_t carrier, plan, style;
+	uint16_t pool;    /* index + 1; 0 = in none */
 	bool deactivated; /* LIFE-6: counted, never commanded */
 	bool manual;      /* an operator's suspend stands */
 	uint64_t limit;   /* of its own, or WEIR_DEMO_NO_LIMIT */
@@ -71,9 +72,28 @@ struct weir_demo_card {
 	struct weir_demo_cycle cycles[WEIR_DEMO_CYCLES];
 };
 
+/* Up to WEIR_DEMO_POOL_CARDS cards of one pooled plan. What its members used is kept here as well, record by record. */
+struct weir_demo_pool {
+	char id[32];
+	uint8_t carrier, plan;
+	uint32_t members, active; /* deactivated ones are members too */
+	uint64_t mean_bytes;      /* of one record of each member, added up */
+	uint64_t total;           /* fixed: bought for a cycle */
+	uint64_t threshold;       /* metered */
+	bool suspends;            /* at the threshold */
+	bool frozen;              /* its account is in arrears */
+	uint64_t addon_bytes;
+	int32_t addon_cycle;
+	int64_t over_us; /* when the operator first saw it cut off; 0 = it is not */
+	uint32_t cycle_count;
+	struct weir_demo_cycle cycles[WEIR_DEMO_CYCLES];
+};
+
 struct weir_demo_fleet {
 	struct weir_demo_card *cards;
 	uint32_t count;
+	struct weir_demo_pool *pools;
+	uint32_t pool_count;
 	uint32_t cycle_days[8]; /* by carrier */
 };
 
@@ -91,21 +111,38 @@ void weir_demo_fleet_free(struct weir_demo_fleet *fleet);
 int32_t weir_demo_cycle_number(int64_t at_us, int32_t offset_s, uint32_t cycle_day, bool named_after_end);
 int32_t weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us);
 
-/* Adds one record to the sums of its cycle. False when the card saw more cycles than there is room for. */
-bool weir_demo_card_count(struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down);
+/* Adds one record to the sums of its cycle, of the card and of its pool. False when it saw more cycles than there is room.
+ */
+bool weir_demo_card_count(
+    struct weir_demo_fleet *fleet, struct weir_demo_card *card, int32_t cycle, uint64_t up, uint64_t down);
 /* Sums of a cycle; zeros when nothing was counted. */
 struct weir_demo_cycle weir_demo_card_sums(const struct weir_demo_card *card, int32_t cycle);
 
-/* Reasons a card should hold in `cycle`, as in `weir card`: "plan_exhausted,usage_limit,manual" in this order, or "none".
- */
-#define WEIR_DEMO_REASONS_MAX 48
-void weir_demo_card_reasons(const struct weir_demo_card *card, int32_t cycle, char out[WEIR_DEMO_REASONS_MAX]);
+/* Reasons a card should hold in `cycle`, as in `weir card`: "plan_exhausted,usage_limit,pool_exhausted,…,manual" in this
+ * order, or "none". */
+#define WEIR_DEMO_REASONS_MAX 128
+void weir_demo_card_reasons(
+    const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int32_t cycle, char out[WEIR_DEMO_REASONS_MAX]);
 /* Whether the carrier should have cut it off. */
-bool weir_demo_card_suspended(const struct weir_demo_card *card, int32_t cycle);
+bool weir_demo_card_suspended(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int32_t cycle);
+
+/* pools.c: puts the fleet's cards with pooled plans into pools, some of which run over in seconds. */
+#define WEIR_DEMO_POOL_CARDS 25
+#define WEIR_DEMO_NO_TOTAL UINT64_MAX
+void weir_demo_pools_make(struct weir_demo_fleet *fleet, double card_records_per_s, struct weir_demo_rng *rng);
+bool weir_demo_pool_is(const struct weir_demo_pool *pool, const char *kind);
+int32_t weir_demo_pool_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_pool *pool, int64_t at_us);
+struct weir_demo_cycle weir_demo_pool_sums(const struct weir_demo_pool *pool, int32_t cycle);
+/* Its total in a cycle, or WEIR_DEMO_NO_TOTAL. */
+uint64_t weir_demo_pool_total(const struct weir_demo_pool *pool, int32_t cycle);
+/* Reasons it gives its activated members, each with a comma before it. */
+#define WEIR_DEMO_POOL_REASONS_MAX 64
+void weir_demo_pool_reasons(const struct weir_demo_pool *pool, int32_t cycle, char out[WEIR_DEMO_POOL_REASONS_MAX]);
 
 /* Messages of weir.cards as JSON; return the length. */
 size_t weir_demo_carrier_json(const struct weir_demo_fleet *fleet, uint32_t carrier, char *out, size_t size);
 size_t weir_demo_plan_json(uint32_t plan, char *out, size_t size);
-size_t weir_demo_card_json(const struct weir_demo_card *card, char *out, size_t size);
+size_t weir_demo_card_json(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, char *out, size_t size);
+size_t weir_demo_pool_json(const struct weir_demo_pool *pool, char *out, size_t size);
 
 #endif

@@ -48,7 +48,7 @@ record_make(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t no
 	r.up_total = card->up_total += r.up;
 	r.down_total = card->down_total += r.down;
 	int32_t cycle = weir_demo_card_cycle(t->opts.fleet, card, r.end_us);
-	WEIR_CHECK(weir_demo_card_count(card, cycle, r.up, r.down));
+	WEIR_CHECK(weir_demo_card_count(t->opts.fleet, card, cycle, r.up, r.down));
 	WEIR_DEMO_ADD(t, unique, 1);
 	if (late)
 		WEIR_DEMO_ADD(t, late, 1);
@@ -88,7 +88,7 @@ message_write(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t 
 static bool
 card_is_silent(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t now_us)
 {
-	if (!weir_demo_card_suspended(card, weir_demo_card_cycle(t->opts.fleet, card, now_us))) {
+	if (!weir_demo_card_suspended(t->opts.fleet, card, weir_demo_card_cycle(t->opts.fleet, card, now_us))) {
 		card->over_us = 0;
 		return false;
 	}
@@ -109,18 +109,25 @@ weir_demo_message_make(struct weir_demo_traffic *t, int64_t now_us)
 	return true;
 }
 
+/* On a card (target "iccid") or a pool. */
 static void
-request_send(struct weir_demo_traffic *t, const struct weir_demo_card *card, const char *action, const char *members)
+ask(struct weir_demo_traffic *t, const char *target, const char *key, const char *action, const char *members)
 {
 	char json[256];
 	int len = snprintf(json, sizeof(json),
-	    "{\"type\":\"request\",\"iccid\":\"%s\",\"action\":\"%s\",\"id\":\"q-%" PRIu64 "\",\"by\":\"demo\"%s}",
-	    card->iccid, action, ++t->next_id, members);
+	    "{\"type\":\"request\",\"%s\":\"%s\",\"action\":\"%s\",\"id\":\"q-%" PRIu64 "\",\"by\":\"demo\"%s}", target,
+	    key, action, ++t->next_id, members);
 	/* One in four is sent twice: an operator's console may repeat, a repeated id must change nothing. */
 	for (uint32_t times = chance(t, 4) ? 2 : 1; times > 0; times--) {
-		weir_demo_send(t, t->opts.topic_cards, card->iccid, json, (size_t)len);
+		weir_demo_send(t, t->opts.topic_cards, key, json, (size_t)len);
 		WEIR_DEMO_ADD(t, requests, 1);
 	}
+}
+
+static void
+request_send(struct weir_demo_traffic *t, const struct weir_demo_card *card, const char *action, const char *members)
+{
+	ask(t, "iccid", card->iccid, action, members);
 }
 
 /* Lifts what holds a card that ran over: its limit first, then its plan. */
@@ -148,9 +155,56 @@ card_help(struct weir_demo_traffic *t, struct weir_demo_card *card, int32_t cycl
 	}
 }
 
+/* Room for a pool that ran over: an add-on, or a threshold above what was used. */
+static void
+pool_help(struct weir_demo_traffic *t, struct weir_demo_pool *pool, int32_t cycle)
+{
+	struct weir_demo_cycle sums = weir_demo_pool_sums(pool, cycle);
+	uint64_t used = sums.up + sums.down, total = weir_demo_pool_total(pool, cycle);
+	char text[320];
+	if (total != WEIR_DEMO_NO_TOTAL && used >= total) {
+		uint64_t bytes = used - total + total / 2 + 1;
+		pool->addon_bytes = (pool->addon_cycle == cycle ? pool->addon_bytes : 0) + bytes;
+		pool->addon_cycle = cycle;
+		(void)snprintf(text, sizeof(text), ",\"bytes\":%" PRIu64, bytes);
+		ask(t, "pool", pool->id, "addon", text);
+	}
+	if (pool->threshold != 0 && used >= pool->threshold) {
+		pool->threshold = used + pool->threshold;
+		weir_demo_send(t, t->opts.topic_cards, pool->id, text, weir_demo_pool_json(pool, text, sizeof(text)));
+	}
+}
+
+/* One in some looks is at a pool: arrears and their end, and help for those that have been cut off for a while. */
+static void
+pool_act(struct weir_demo_traffic *t, int64_t now_us)
+{
+	struct weir_demo_pool *pool = &t->opts.fleet->pools[weir_demo_rng_below(&t->rng, t->opts.fleet->pool_count)];
+	int32_t cycle = weir_demo_pool_cycle(t->opts.fleet, pool, now_us);
+	char reasons[WEIR_DEMO_POOL_REASONS_MAX];
+	weir_demo_pool_reasons(pool, cycle, reasons);
+	if (reasons[0] == '\0')
+		pool->over_us = 0;
+	else if (pool->over_us == 0)
+		pool->over_us = now_us;
+	if (pool->over_us != 0 && now_us - pool->over_us > HELP_AFTER_US) {
+		if (pool->frozen)
+			ask(t, "pool", pool->id, "paid", "");
+		pool->frozen = false;
+		pool_help(t, pool, cycle);
+	} else if (!pool->frozen && chance(t, 40)) {
+		pool->frozen = true;
+		ask(t, "pool", pool->id, "freeze", "");
+	}
+}
+
 void
 weir_demo_operator_act(struct weir_demo_traffic *t, int64_t now_us)
 {
+	if (t->opts.fleet->pool_count > 0 && chance(t, 10)) {
+		pool_act(t, now_us);
+		return;
+	}
 	struct weir_demo_card *card = &t->opts.fleet->cards[weir_demo_rng_below(&t->rng, t->opts.fleet->count)];
 	int32_t cycle = weir_demo_card_cycle(t->opts.fleet, card, now_us);
 	bool limitless = card->limit == WEIR_DEMO_NO_LIMIT && weir_demo_plans[card->plan].limit == WEIR_DEMO_NO_LIMIT;

@@ -28,13 +28,29 @@ weir_demo_plan_json(uint32_t plan, char *out, size_t size)
 }
 
 size_t
-weir_demo_card_json(const struct weir_demo_card *card, char *out, size_t size)
+weir_demo_pool_json(const struct weir_demo_pool *pool, char *out, size_t size)
 {
-	char limit[48] = "";
+	char amount[96] = "";
+	if (pool->total > 0)
+		(void)snprintf(amount, sizeof(amount), ",\"total\":%" PRIu64, pool->total);
+	if (pool->threshold > 0)
+		(void)snprintf(amount, sizeof(amount), ",\"threshold\":%" PRIu64 ",\"threshold_action\":\"%s\"",
+		    pool->threshold, pool->suspends ? "suspend" : "alert");
+	return (size_t)snprintf(out, size,
+	    "{\"type\":\"pool\",\"id\":\"%s\",\"kind\":\"%s\",\"carrier\":\"%s\",\"plan\":\"%s\"%s}", pool->id,
+	    weir_demo_plans[pool->plan].kind, weir_demo_carriers[pool->carrier].id, weir_demo_plans[pool->plan].id, amount);
+}
+
+size_t
+weir_demo_card_json(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, char *out, size_t size)
+{
+	char limit[48] = "", pool[64] = "";
+	if (card->pool != 0)
+		(void)snprintf(pool, sizeof(pool), ",\"pool\":\"%s\"", fleet->pools[card->pool - 1].id);
 	if (card->limit != WEIR_DEMO_NO_LIMIT)
 		(void)snprintf(limit, sizeof(limit), ",\"limit\":%" PRIu64, card->limit);
 	return (size_t)snprintf(out, size,
-	    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"%s\",\"plan\":\"%s\",\"status\":\"%s\"%s}", card->iccid,
+	    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"%s\",\"plan\":\"%s\",\"status\":\"%s\"%s%s}", card->iccid,
 	    weir_demo_carriers[card->carrier].id, weir_demo_plans[card->plan].id,
-	    card->deactivated ? "deactivated" : "in_use", limit);
+	    card->deactivated ? "deactivated" : "in_use", limit, pool);
 }

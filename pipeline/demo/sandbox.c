@@ -179,8 +179,8 @@ kafka_start(struct weir_demo_sandbox *s, struct weir_error *err)
 {
 	static const char *const properties[][2] = {{"test.mock.num.brokers", "1"}, {"client.id", "weir-demo"},
 	    {"partitioner", WEIR_PARTITIONER}, {"enable.idempotence", "true"}, {"linger.ms", "1"}};
-	static const char *const topics[] = {
-	    WEIR_DEMO_TOPIC_RECORDS, WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY, "weir.cards", "weir.dead", "weir.audit"};
+	static const char *const topics[] = {WEIR_DEMO_TOPIC_RECORDS, WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY,
+	    "weir.cards", "weir.partials", "weir.dead", "weir.audit", "weir.alerts"};
 	char text[256] = "";
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
@@ -245,7 +245,8 @@ settings_make(struct weir_demo_sandbox *s, struct weir_error *err)
 	weir_buf_printf(&text,
 	    "kafka:\n  brokers: %s\n  group: demo\n"
 	    "inputs:\n  - {topic: %s}\n  - {topic: %s, format: kore}\n  - {topic: %s, format: emnify}\n"
-	    "redis: {url: \"unix://%s/redis.sock\"}\nflush: {interval_ms: 500}\nlog: {level: warn, file: %s/weir.log}\n"
+	    "redis: {url: \"unix://%s/redis.sock\"}\nflush: {interval_ms: 500}\npool: {tick_ms: 200}\nlog: {level: warn, "
+	    "file: %s/weir.log}\n"
 	    "carriers:\n  default: {adapter: cisco, url: \"http://127.0.0.1:%u\", user: demo, api_key_file: %s/key,"
 	    " rate_per_s: 2000, concurrency: 16, retry_min_ms: 20, retry_max_ms: 500, confirm_ms: 50}\n%s",
 	    rd_kafka_mock_cluster_bootstraps(rd_kafka_handle_mock_cluster(s->kafka)), WEIR_DEMO_TOPIC_RECORDS,

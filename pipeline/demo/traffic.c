@@ -48,9 +48,12 @@ weir_demo_reference_send(rd_kafka_t *kafka, const struct weir_demo_fleet *fleet,
 		for (uint32_t i = 0; i < weir_demo_plan_count; i++)
 			sent &= produce(kafka, topic, (int32_t)p, NULL, json, weir_demo_plan_json(i, json, sizeof(json)));
 	}
+	for (uint32_t i = 0; i < fleet->pool_count; i++)
+		sent &= produce(kafka, topic, RD_KAFKA_PARTITION_UA, fleet->pools[i].id, json,
+		    weir_demo_pool_json(&fleet->pools[i], json, sizeof(json)));
 	for (uint32_t i = 0; i < fleet->count; i++)
 		sent &= produce(kafka, topic, RD_KAFKA_PARTITION_UA, fleet->cards[i].iccid, json,
-		    weir_demo_card_json(&fleet->cards[i], json, sizeof(json)));
+		    weir_demo_card_json(fleet, &fleet->cards[i], json, sizeof(json)));
 	return sent && rd_kafka_flush(kafka, FLUSH_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

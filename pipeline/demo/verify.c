@@ -122,10 +122,10 @@ static bool
 enforcement_equal(const struct verify *v, const struct weir_demo_card *card, const struct shown *shown)
 {
 	char reasons[WEIR_DEMO_REASONS_MAX];
-	weir_demo_card_reasons(card, shown->cycle, reasons);
+	weir_demo_card_reasons(v->fleet, card, shown->cycle, reasons);
 	if (strcmp(reasons, shown_text(shown, "reasons")) != 0)
 		return differs(v, card, "reasons should be %s, are %s", reasons, shown_text(shown, "reasons"));
-	bool suspended = weir_demo_card_suspended(card, shown->cycle);
+	bool suspended = weir_demo_card_suspended(v->fleet, card, shown->cycle);
 	bool confirmed = strcmp(shown_text(shown, "confirmed"), "suspended") == 0;
 	if (suspended != confirmed)
 		return differs(v, card, "should be confirmed %s, is %s", suspended ? "suspended" : "active",
@@ -140,7 +140,7 @@ carrier_equal(struct weir_carrier_sim *carrier, const struct weir_demo_fleet *fl
 	struct weir_iccid iccid;
 	WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, WEIR_DEMO_ICCID_LEN, &iccid));
 	weir_carrier_sim_card_get(carrier, iccid, at_carrier_out);
-	bool suspended = weir_demo_card_suspended(card, weir_demo_card_cycle(fleet, card, now_us));
+	bool suspended = weir_demo_card_suspended(fleet, card, weir_demo_card_cycle(fleet, card, now_us));
 	return (at_carrier_out->state == WEIR_CARD_SUSPENDED) == suspended &&
 	       !(card->deactivated && at_carrier_out->puts > 0);
 }
@@ -192,6 +192,57 @@ batch_compare(struct verify *v, uint32_t from, uint32_t count)
 	return read;
 }
 
+static bool
+pool_field_equal(
+    struct verify *v, const struct weir_demo_pool *pool, const struct shown *shown, const char *name, const char *want)
+{
+	if (strcmp(shown_text(shown, name), want) == 0)
+		return true;
+	if (v->mismatches < TOLD_MAX)
+		(void)fprintf(
+		    stderr, "weir demo: pool %s: %s should be %s, is %s\n", pool->id, name, want, shown_text(shown, name));
+	return false;
+}
+
+/* Sums over members (POOL-3) of this cycle and the one before, members, total and reasons. */
+static bool
+pool_equal(struct verify *v, const struct weir_demo_pool *pool, const redisReply *reply)
+{
+	struct shown shown = {reply, weir_demo_pool_cycle(v->fleet, pool, v->now_us)};
+	struct weir_demo_cycle now = weir_demo_pool_sums(pool, shown.cycle),
+			       past = weir_demo_pool_sums(pool, shown.cycle - 1);
+	uint64_t total = weir_demo_pool_total(pool, shown.cycle);
+	char text[64], reasons[WEIR_DEMO_POOL_REASONS_MAX];
+	bool equal = reply->type == REDIS_REPLY_ARRAY;
+	(void)snprintf(text, sizeof(text), "%" PRIu64, now.up + now.down);
+	equal = equal && pool_field_equal(v, pool, &shown, "used_bytes", text);
+	(void)snprintf(text, sizeof(text), "%" PRIu32, pool->members);
+	equal = equal && pool_field_equal(v, pool, &shown, "cards", text);
+	(void)snprintf(text, sizeof(text), "%" PRIu32, pool->active);
+	equal = equal && pool_field_equal(v, pool, &shown, "effective_cards", text);
+	(void)snprintf(text, sizeof(text), "%" PRIu64, total);
+	equal = equal && pool_field_equal(v, pool, &shown, "total_bytes", total == WEIR_DEMO_NO_TOTAL ? "none" : text);
+	weir_demo_pool_reasons(pool, shown.cycle, reasons);
+	equal = equal && pool_field_equal(v, pool, &shown, "reasons", reasons[0] == '\0' ? "none" : reasons + 1);
+	(void)snprintf(
+	    text, sizeof(text), "%d-%02d:%" PRIu64, 1970 + past.number / 12, past.number % 12 + 1, past.up + past.down);
+	return equal && pool_field_equal(v, pool, &shown, "previous", past.records == 0 ? "none" : text);
+}
+
+static bool
+pools_compare(struct verify *v)
+{
+	for (uint32_t i = 0; i < v->fleet->pool_count; i++) {
+		redisReply *reply =
+		    redisCommand(v->redis, "FCALL_RO weir_pool 0 %s %s", v->fleet->pools[i].id, v->settings->redis_prefix);
+		if (reply == NULL)
+			return false;
+		v->mismatches += !pool_equal(v, &v->fleet->pools[i], reply);
+		freeReplyObject(reply);
+	}
+	return true;
+}
+
 enum weir_class
 weir_demo_verify(const struct weir_settings *settings, struct weir_carrier_sim *carrier,
     const struct weir_demo_fleet *fleet, int64_t now_us, uint32_t *mismatches_out, struct weir_error *err)
@@ -209,6 +260,8 @@ weir_demo_verify(const struct weir_settings *settings, struct weir_carrier_sim *
 		if (!batch_compare(&v, from, left < BATCH ? left : BATCH))
 			class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", v.redis->errstr);
 	}
+	if (class == WEIR_OK && !pools_compare(&v))
+		class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", v.redis->errstr);
 	redisFree(v.redis);
 	*mismatches_out = v.mismatches;
 	return class;

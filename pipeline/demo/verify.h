@@ -16,8 +16,9 @@ struct weir_settings;
 uint32_t weir_demo_carrier_differs(struct weir_carrier_sim *carrier, const struct weir_demo_fleet *fleet, int64_t now_us);
 
 /*
- * Cards for which anything differs: counters of this and the past cycles, reasons, confirmed state, the carrier's state.
- * Tells the first few on stderr. RETRY with err when Redis cannot be read.
+ * Cards and pools for which anything differs: counters of this and the past cycles, reasons, confirmed state, the carrier's
+ * state; a pool's members, total, and its use against the generator's own sum. Tells the first few on stderr. RETRY with
+ * err when Redis cannot be read.
  */
 enum weir_class weir_demo_verify(const struct weir_settings *settings, struct weir_carrier_sim *carrier,
     const struct weir_demo_fleet *fleet, int64_t now_us, uint32_t *mismatches_out, struct weir_error *err);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define EVENTS 14
@@ -52,8 +53,9 @@ events_draw(struct weir_run *run)
 		char clock[16];
 		(void)localtime_r(&seconds, &parts);
 		(void)strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
+		const char *what = !e->is_pool ? e->what : strcmp(e->action, "suspend") == 0 ? "CUT OFF" : "RESUMED";
 		(void)printf(
-		    "  %s  %-20s  %-9s %-10s %-8s %-16s ", clock, e->subject, e->carrier, e->what, e->action, e->reason);
+		    "  %s  %-20s  %-9s %-10s %-8s %-16s ", clock, e->subject, e->carrier, what, e->action, e->reason);
 		if (e->overshoot_bytes > 0)
 			(void)printf("%" PRIu64 " bytes" END, e->overshoot_bytes);
 		else
@@ -76,6 +78,9 @@ screen_draw(const struct weir_demo_view *view, struct weir_run *run, const struc
 	(void)printf("  cards     %12" PRIu64 "   suspends %" PRIu64 "   resumes %" PRIu64
 		     "   confirmed by the carrier %" PRIu64 END,
 	    c->cards, c->suspends, c->resumes, c->commands_confirmed);
+	(void)printf("  pools     %12" PRIu64 "   partials %" PRIu64 "   words %" PRIu64 "   members walked %" PRIu64
+		     "   alerts %" PRIu64 END,
+	    c->pools, c->partials_told, c->words_told, c->walked, c->alerts);
 	(void)printf("  record in Kafka -> command at the carrier   p50 %.1f ms   p99 %.1f ms" END,
 	    (double)weir_latency_quantile(c->command_latency, 0.5) / 1000.0,
 	    (double)weir_latency_quantile(c->command_latency, 0.99) / 1000.0);

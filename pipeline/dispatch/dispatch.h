@@ -37,7 +37,7 @@ struct weir_command_offer {
 	struct weir_iccid iccid;
 	uint32_t partition;
 	uint32_t slot;           /* card's slot; (partition, slot) identifies the card */
-	uint8_t desired;         /* enum weir_card_state */
+	uint8_t desired;         /* enum weir_card_state; unknown: nothing is to be sent for the card (LIFE-6, CMD-5) */
 	uint8_t confirmed;       /* as last known; equal to desired withdraws a command not yet sent */
 	uint8_t resumed_state;   /* on restart: command state stored (ACCEPTED: poll the ticket first), else IDLE */
 	uint8_t resumed_desired; /* the state that stored command was for */

@@ -22,7 +22,7 @@ weir_card_needs_call(const struct weir_card_entry *card)
 {
 	if (card->accepted || card->ask_first)
 		return true;
-	return card->desired != card->confirmed && card->desired != card->refused;
+	return card->desired != WEIR_CARD_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
 }
 
 static int64_t
@@ -231,10 +231,12 @@ offer_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uint3
 		weir_card_switch_carrier(card);
 	offer_replace(card, lane, offer);
 	bool needs = weir_card_needs_call(card);
-	if (needed && !needs) {
+	if (needed && !needs && card->desired == WEIR_CARD_UNKNOWN && card->confirmed == WEIR_CARD_UNKNOWN) {
+		core->carriers[card->carrier].withdrawn++; /* it may have reached the carrier: what was told last holds */
+	} else if (needed && !needs) {
 		core->carriers[card->carrier].withdrawn++;
 		weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
-	} else if (!needs && offer->desired != offer->confirmed) {
+	} else if (!needs && offer->desired != WEIR_CARD_UNKNOWN && offer->desired != offer->confirmed) {
 		/* Settled before this owner came: it has not been told. */
 		enum weir_command_state told =
 		    card->desired == card->refused ? WEIR_COMMAND_FAILED : WEIR_COMMAND_CONFIRMED;
@@ -248,12 +250,12 @@ weir_dispatch_core_offer(struct weir_dispatch_core *core, uint32_t lane, uint32_
     const struct weir_command_offer *offer, int64_t now_us)
 {
 	WEIR_CHECK(carrier < core->carrier_count);
-	if (offer->desired != WEIR_CARD_ACTIVE && offer->desired != WEIR_CARD_SUSPENDED)
+	if (offer->desired > WEIR_CARD_SUSPENDED)
 		return;
 	struct weir_card_entry *card = weir_cards_find(&core->cards, offer->partition, offer->slot);
-	if (card == NULL)
+	if (card == NULL && offer->desired != WEIR_CARD_UNKNOWN)
 		offer_new(core, lane, carrier, offer, now_us);
-	else
+	else if (card != NULL)
 		offer_known(core, card, lane, carrier, offer, now_us);
 }
 

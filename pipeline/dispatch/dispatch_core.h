@@ -64,8 +64,9 @@ struct weir_dispatch_core *weir_dispatch_core_new(const struct weir_dispatch_lim
     weir_dispatch_result_fn result, void *result_ctx);
 void weir_dispatch_core_free(struct weir_dispatch_core *core);
 
-/* The owner's word on one card, to be commanded through carrier index `carrier`. An offer of desired state unknown is
- * ignored. */
+/* The owner's word on one card, to be commanded through carrier index `carrier`. An offer of desired state unknown
+ * withdraws what was not sent, whatever state that leaves the card in; a command that may have reached the carrier is still
+ * asked after, but not repeated. */
 void weir_dispatch_core_offer(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
     const struct weir_command_offer *offer, int64_t now_us);
 /* Drops the cards of a partition that `lane` offered; calls in flight end unreported. O(its cards). */

@@ -169,6 +169,8 @@ settle(struct lane_partition *lp)
 	bool cards = lp->at_end[shared->cards], pools = cards && lp->at_end[shared->partials];
 	for (uint32_t t = 0; t < shared->cards; t++)
 		cards = cards && lp->at_end[t];
+	/* What is parked is not counted yet: told as settled, a pool's usage would fall back for as long as it waits. */
+	cards = cards && lp->core->parked.n == 0;
 	if (cards != lp->cards_settled || pools != lp->pools_settled) {
 		lp->cards_settled = cards;
 		lp->pools_settled = pools;

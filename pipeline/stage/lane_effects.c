@@ -41,7 +41,8 @@ fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_o
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
 	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(lp->core, slot)) {
-		offer->confirmed = offer->desired = e != NULL && e->confirmed != 0 ? e->confirmed : offer->desired;
+		/* Not the confirmed state: the dispatcher may know of a newer one, and would command ours. */
+		offer->desired = WEIR_CARD_UNKNOWN;
 		return;
 	}
 	if (e == NULL || !lp->restart_offers)

@@ -92,11 +92,11 @@ write_name(void *ctx, struct weir_slice name)
 	w->commands++;
 }
 
-/* Kinds that the core needs when it loads; the rest (one field a card: tags, children) is for readers and lies apart. */
+/* Kinds that the core needs when it loads; the rest (one field a card: tags) is for readers and lies apart. */
 static bool
 is_loaded(struct weir_slice field)
 {
-	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:"};
+	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:", "children:"};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (field.len >= strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
 			return true;
@@ -138,8 +138,8 @@ write_carriers(const struct weir_partition *p, struct weir_buf *out)
 			continue;
 		(void)snprintf(name, sizeof(name), "k:%s", carrier->ref.id);
 		(void)snprintf(words, sizeof(words), "%u %u %d %lld %lld", carrier->ref.unsupported_single,
-		    carrier->ref.unsupported_pooled, carrier->current.number, (long long)carrier->current.start_us / 1000000,
-		    (long long)carrier->current.end_us / 1000000);
+		    carrier->ref.unsupported_pooled, carrier->current.number,
+		    (long long)carrier->current.start_us / 1000000, (long long)carrier->current.end_us / 1000000);
 		weir_resp_text(out, name);
 		weir_resp_text(out, words);
 	}
@@ -269,7 +269,8 @@ send_flush(struct lane_partition *lp)
 	if (!weir_letterbox_closed_empty(lp->box))
 		return;
 	if (atomic_load_explicit(&lp->box->failed, memory_order_relaxed)) {
-		lane_stop_partition(lp, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
+		lane_stop_partition(
+		    lp, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
 		return;
 	}
 	if (weir_store_submit(lp->lane->store, lp->flush)) {
@@ -356,6 +357,9 @@ void
 lane_fetch_wishes(struct lane_partition *lp)
 {
 	struct weir_partition *p = lp->core;
+	/* What is encoded is in memory no more: a look-up must not overtake the flush that brings it to the store. */
+	if (lp->flush != NULL && !lp->flush_sent)
+		return;
 	while (p->wish_count > 0 && lp->fetching < FETCHING_MAX) {
 		uint32_t count = p->wish_count < FETCHES_PER_REQUEST ? p->wish_count : FETCHES_PER_REQUEST;
 		if (!fetch_some(lp, p->wishes, count))

@@ -270,6 +270,7 @@ flush_last(struct weir_lane *lane, const uint32_t *partitions, uint32_t count)
 				continue;
 			lp->flush_due_us = 0;
 			lane_flush_round(lp, lane_now_us());
+			lane_effects(lp, 0, NULL); /* look-ups that waited for that flush to be sent */
 		}
 		lane_wait(lane, 5000);
 	}

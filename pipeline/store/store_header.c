@@ -17,8 +17,8 @@ enum header_field {
 	FIELD_SLOTS, /* WEIR_SLAB_COUNT of them */
 	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLAB_COUNT,
 };
-static const char *const FIELD_NAMES[FIELD_OFFSETS] = {
-    "format", "epoch", "stream_time_us", "cards", "terms", "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
+static const char *const FIELD_NAMES[FIELD_OFFSETS] = {"format", "epoch", "stream_time_us", "cards", "terms",
+    "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
 
 void
 weir_header_init(struct weir_store *store)
@@ -96,8 +96,7 @@ refuse_field(struct weir_store *store, struct weir_store_request *request, const
 {
 	const char *text = field->str != NULL ? field->str : "";
 	uint64_t format = 0;
-	if (index == FIELD_FORMAT && field->type == REDIS_REPLY_STRING &&
-	    weir_parse_u64(field->str, field->len, &format))
+	if (index == FIELD_FORMAT && field->type == REDIS_REPLY_STRING && weir_parse_u64(field->str, field->len, &format))
 		return weir_store_fail(request, WEIR_POISON,
 		    "%s:{%u}:h is of format %.20s%s; this weir reads and writes format %d", store->prefix,
 		    request->partition, text,

@@ -41,15 +41,16 @@ class World:
     def __init__(self, kafka, partitions=4, sim=None, appendonly=False, settings=None, inputs=None):
         self.kafka, self.partitions = kafka, partitions
         self.name = "t" + uuid.uuid4().hex[:8]
-        self.topics = {t: "%s.%s" % (self.name, t) for t in ("records", "cards", "dead", "audit")}
+        self.topics = {t: "%s.%s" % (self.name, t) for t in ("records", "cards", "partials", "dead", "audit", "alerts")}
         self.inputs = inputs or [{"topic": self.topics["records"], "format": "canonical"}]
-        names = [i["topic"] for i in self.inputs] + [self.topics[t] for t in ("cards", "dead", "audit")]
+        names = [i["topic"] for i in self.inputs] + [self.topics[t] for t in self.topics if t != "records"]
         kafka.create({n: partitions for n in names})
         self.redis = Redis(appendonly=appendonly).start()
         self.sim = CarrierSim(**sim).start() if sim is not None else None
         self.logs = {t: generate.Log(kafka.brokers, t, partitions)
                      for t in [i["topic"] for i in self.inputs] + [self.topics["cards"]]}
         self.weirs = []
+        self._reader = None
         self.extra = settings or {}
 
     @property
@@ -63,7 +64,7 @@ class World:
     def settings(self):
         s = {
             "kafka": {"brokers": self.kafka.brokers, "group": self.name, "session_timeout_ms": 6000},
-            "topics": {t: self.topics[t] for t in ("cards", "dead", "audit")},
+            "topics": {t: self.topics[t] for t in self.topics if t != "records"},
             "inputs": self.inputs,
             "redis": {"url": self.redis.url, "timeout_ms": 2000},
             "flush": {"interval_ms": 200},
@@ -95,13 +96,22 @@ class World:
             log.tell_records(o)
         return o
 
+    def ends(self, topic):
+        """Offsets after the last message of each partition, as the broker has them."""
+        from confluent_kafka import Consumer, TopicPartition
+        if self._reader is None:
+            self._reader = Consumer({"bootstrap.servers": self.kafka.brokers, "group.id": self.name + "-ends", "log_level": 2})
+        return [self._reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(self.partitions)]
+
     def stored(self):
-        """{topic: offsets in Redis} as far as they differ from what was sent."""
+        """{topic: offsets in Redis} as far as they are not at the end; of what weir itself writes to, by the broker."""
         client, out = self.redis.client(), {}
-        for topic, log in self.logs.items():
+        own = [self.topics["cards"], self.topics["partials"]]
+        for topic in [i["topic"] for i in self.inputs] + own:
             at = state.offsets(client, self.partitions, topic)
-            if at != log.ends:
-                out[topic] = (at, log.ends)
+            want = self.ends(topic) if topic in own and not out else self.logs[topic].ends if topic in self.logs else at
+            if at != want:
+                out[topic] = (at, want)
         return out
 
     def wait_done(self, timeout_s=120):
@@ -201,6 +211,8 @@ class World:
         if self.sim:
             self.sim.end()
         self.redis.stop()
+        if self._reader is not None:
+            self._reader.close()
         for log in self.logs.values():
             log._producer.flush(0)
 

@@ -2,13 +2,13 @@
 
 The same seed and options make the same messages. Messages are plain tuples (partition, timestamp_ms, key, value), in the
 order in which they are sent; a Log keeps what was sent to a topic so that the oracle can be given all of it. A card's
-partition is CRC-32 of its ICCID, as librdkafka's default partitioner computes it, for all topics alike.
+partition is murmur2 of its ICCID, as Java's producers compute it and weir's own do, for all topics alike; a pool's, of its
+id.
 """
 
 import json
 import random
 import time
-import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,8 +22,21 @@ PREFIX = {"cm": "898600", "cu": "898601", "ct": "898603", "al": "898630", "overs
 MB = 1000000
 
 
+def murmur2(data):
+    """Kafka's murmur2 (org.apache.kafka.common.utils.Utils)."""
+    h, m, mask = 0x9747b28c ^ len(data), 0x5bd1e995, 0xffffffff
+    whole = len(data) // 4 * 4
+    for at in range(0, whole, 4):
+        k = int.from_bytes(data[at:at + 4], "little") * m & mask
+        h = (h * m ^ (k ^ k >> 24) * m) & mask
+    if len(data) > whole:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return h ^ h >> 15
+
+
 def partition_of(key, partitions):
-    return zlib.crc32(key if isinstance(key, bytes) else key.encode()) % partitions
+    return (murmur2(key if isinstance(key, bytes) else key.encode()) & 0x7fffffff) % partitions
 
 
 @dataclass

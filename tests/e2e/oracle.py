@@ -1,6 +1,6 @@
 """The oracle: what weir must have counted and decided, computed from everything that was sent.
 
-Written from the rules (REC, CYC, SUS) and docs/formats.md alone; shares no code with the product and does everything the
+Written from the rules (REC, CYC, SUS, POOL) and docs/formats.md alone; shares no code with the product and does everything the
 slow, plain way: one dictionary a card, every identity remembered. It reads messages in each partition's order. Reference
 data and requests are taken before the records, because the result must not depend on how the two topics interleave.
 
@@ -9,7 +9,8 @@ Where the rules leave a choice, the oracle takes this one, and generated input s
 - a repeated identity is a duplicate whatever its volumes say; a total not above its session's is an old record;
 - a `start` restarts a session's totals when it ends after every record of that session seen before;
 - a limit set to what it is already is no change, so that it stays lifted;
-- an operator's resume lifts the usage limit for the cycle whether or not it had been reached.
+- an operator's resume lifts the usage limit for the cycle whether or not it had been reached;
+- cards stay in the pool in which they are told first, and pools keep their definition.
 """
 
 import bisect
@@ -26,6 +27,7 @@ _IMEI = re.compile(r"[0-9]{14,16}\Z")
 SHIPPED = {  # CYC-1
     "cm": ("Asia/Shanghai", 1, False), "ct": ("Asia/Shanghai", 1, False), "cu": ("Asia/Shanghai", 27, True),
 }
+UNSUPPORTED = {"cm": ({"usage_limit"}, set()), "cu": ({"usage_limit"}, set())}  # SUS-4: outside and inside pools
 
 
 class Calendar:
@@ -180,11 +182,11 @@ def elements(value):
 
 class Card:
     __slots__ = ("iccid", "partition", "carrier", "plan", "status", "own_limit", "auto_restore", "manual", "lifted",
-                 "addons", "addon_ids", "cycles", "seen", "sessions")
+                 "addons", "addon_ids", "cycles", "seen", "sessions", "pool")
 
     def __init__(self, iccid, partition):
         self.iccid, self.partition = iccid, partition
-        self.carrier = self.plan = self.own_limit = self.lifted = None
+        self.carrier = self.plan = self.own_limit = self.lifted = self.pool = None
         self.status, self.auto_restore, self.manual = "in_use", True, False
         self.addons, self.addon_ids = {}, set()
         self.cycles = {}    # cycle -> [up, down, records]
@@ -192,28 +194,55 @@ class Card:
         self.sessions = {}  # session -> [up total, down total, newest end, identities of starts]
 
 
+class Pool:
+    """A pool as it was told (POOL-1, POOL-5); its members know it, and what they used is added up when it is asked for."""
+
+    def __init__(self, name):
+        self.name, self.definition, self.members = name, None, []
+        self.addons, self.addon_ids, self.frozen, self.known = {}, set(), False, None
+
+
 class Oracle:
     def __init__(self, now_us, horizon_h=48, skew_s=300):
         self.now_us = now_us
         self._horizon_us, self._skew_us = horizon_h * 3600 * 1000000, skew_s * 1000000
-        self.carriers, self.plans, self.cards = dict(SHIPPED), {}, {}
+        self.carriers, self.plans, self.cards, self.pools = dict(SHIPPED), {}, {}, {}
+        self.unsupported = dict(UNSUPPORTED)
         self.stream_us = {}   # partition -> stream time
         self.dead = []        # (topic, partition, offset, element, reason)
-        self.counted = self.duplicates = 0
+        self.counted = self.duplicates = self.told = 0
 
     # Reference data and requests: messages of weir.cards that are valid.
     def reference(self, partition, message):
         m = json.loads(message) if isinstance(message, (bytes, str)) else message
+        self.told += 1
         if m["type"] == "carrier":
             zone, day, named = self.carriers.get(m["id"], ("UTC", 1, False))
             named = m["cycle_named_after"] == "end" if "cycle_named_after" in m else named
             self.carriers[m["id"]] = (m.get("zone", zone), m.get("cycle_day", day), named)
+            lacks = m.get("unsupported") or {}
+            self.unsupported[m["id"]] = (set(lacks.get("single") or ()), set(lacks.get("pooled") or ()))
         elif m["type"] == "plan":
             self.plans[m["id"]] = m
         elif m["type"] == "card":
             self._card(partition, m)
-        else:
+        elif m["type"] == "pool":
+            self.pool(m["id"]).definition = m
+        elif m["type"] == "request" and "pool" in m:
+            self._pool_request(self.pool(m["pool"]), m)
+        elif m["type"] == "request":
             self._request(m)
+
+    def pool(self, name):
+        return self.pools.setdefault(name, Pool(name))
+
+    def _pool_request(self, pool, m):
+        if m["action"] in ("freeze", "paid"):
+            pool.frozen = m["action"] == "freeze"
+        elif m["action"] == "addon" and (m.get("id") is None or m["id"] not in pool.addon_ids):
+            pool.addon_ids.add(m.get("id"))
+            now = self.pool_cycle(pool)
+            pool.addons[now] = pool.addons.get(now, 0) + m["bytes"]
 
     def _card(self, partition, m):
         card = self.cards.setdefault(m["iccid"].upper(), Card(m["iccid"].upper(), partition))
@@ -221,6 +250,9 @@ class Oracle:
         card.plan = m["plan"] if "plan" in m else card.plan
         card.status = m.get("status", card.status)
         card.auto_restore = m.get("auto_restore", card.auto_restore)
+        if m.get("pool") and card.pool is None:
+            card.pool = self.pool(m["pool"])
+            card.pool.members.append(card)
         if "limit" in m:
             self._limit(card, m["limit"])
 
@@ -326,13 +358,49 @@ class Oracle:
             out.add("usage_limit")
         if card.manual:
             out.add("manual")
+        if card.pool is not None and card.status == "in_use":
+            out |= self.pool_reasons(card.pool)
         return out
 
     def suspended(self, card):
-        """Whether the carrier must have the card cut off; None where no command is sent (LIFE-6)."""
+        """Whether the carrier must have the card cut off (SUS-4); None where no command is sent (LIFE-6)."""
         if card.status in ("deactivated", "cancelled"):
             return None
-        return bool(self.reasons(card))
+        return bool(self.reasons(card) - self.unsupported.get(card.carrier, (set(), set()))[card.pool is not None])
+
+    # Pools, at now: sums over what their members used.
+    def pool_cycle(self, pool):
+        return calendar(*self.carriers[pool.definition["carrier"]]).cycle(self.now_us)
+
+    def pool_used(self, pool):
+        now = self.pool_cycle(pool)
+        return sum(sum(card.cycles.get(now, (0, 0, 0))[:2]) for card in pool.members)
+
+    def pool_total(self, pool):
+        """None = it has none."""
+        kind, addons = pool.definition["kind"], pool.addons.get(self.pool_cycle(pool), 0)
+        if kind == "accumulative":
+            active = sum(card.status == "in_use" for card in pool.members)
+            return active * self.plans[pool.definition["plan"]]["allowance"] + addons
+        return pool.definition["total"] + addons if kind == "fixed" else None
+
+    def pool_reasons(self, pool):
+        key = (self.counted, self.told)  # asked for each member, added up once
+        if pool.known is None or pool.known[0] != key:
+            pool.known = key, self._pool_reasons(pool)
+        return pool.known[1]
+
+    def _pool_reasons(self, pool):
+        if pool.definition is None:
+            return set()
+        out, used, total, threshold = set(), self.pool_used(pool), self.pool_total(pool), pool.definition.get("threshold")
+        if total is not None and used >= total:
+            out.add("pool_exhausted")
+        if threshold is not None and pool.definition.get("threshold_action") == "suspend" and used >= threshold:
+            out.add("pool_threshold")
+        if pool.frozen:
+            out.add("pool_frozen")
+        return out
 
     def dead_counts(self):
         out = {}

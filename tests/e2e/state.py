@@ -8,13 +8,13 @@ import base64
 import struct
 
 _CARD = struct.Struct("<5Q3I3H2BI")
-_TERMS = struct.Struct("<II3QHHB3xQ16x")
+_TERMS = struct.Struct("<II3QHHB3xI2H16x4QHB29x")
 _ENFORCEMENT = struct.Struct("<I4BHBBIqqqqqQQQQq48s112x")
 _PAST = struct.Struct("<QQIIQ")
-assert (_CARD.size, _TERMS.size, _ENFORCEMENT.size, _PAST.size) == (64, 64, 256, 32)
+assert (_CARD.size, _TERMS.size, _ENFORCEMENT.size, _PAST.size) == (64, 128, 256, 32)
 
 REASONS = ["plan_exhausted", "usage_limit", "pool_exhausted", "pool_threshold", "pool_frozen", "plan_expired", "manual",
-           "device_change", "id_verification", "violation", "abnormal"]
+           "device_change", "id_verification", "violation", "abnormal", "reset"]
 STATUS = ["testable", "inactive", "in_use", "suspended", "deactivated", "cancelled"]
 _OURS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _B64 = b"BCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk"  # base64 characters of the values 1..36
@@ -43,10 +43,16 @@ class Partition:
         self.base = "%s:{%d}:" % (prefix, partition)
         self.partition = partition
         self._redis = redis
-        self.header = {k.decode(): v.decode() for k, v in redis.hgetall(self.base + "h").items()}
-        self.cards = {}
-        if cards and self.header:
-            self._read()
+        for tries in range(5, 0, -1):  # a flush between header and pages: slots that the header did not count yet
+            self.header = {k.decode(): v.decode() for k, v in redis.hgetall(self.base + "h").items()}
+            self.cards = {}
+            try:
+                if cards and self.header:
+                    self._read()
+                break
+            except IndexError:
+                if tries == 1:
+                    raise
 
     def offset(self, topic):
         return int(self.header.get("o:" + topic, 0))
@@ -78,7 +84,7 @@ class Partition:
             card = CardState()
             card.iccid, card.partition, card.slot = unpack(c[0] << 64 | c[1]), self.partition, slot
             card.up, card.down, card.records, card.sessions, card.cycle = c[2], c[3], c[5], c[6], c[8]
-            card.reasons = {REASONS[b] for b in range(11) if c[9] >> b & 1} if c[9] else set()
+            card.reasons = {REASONS[b] for b in range(12) if c[9] >> b & 1} if c[9] else set()
             card.plan = plans[c[10] - 1] if c[10] else None
             card.carrier = carriers[c[11] - 1] if c[11] else None
             card.status = STATUS[c[12] & 7]
@@ -126,6 +132,25 @@ def words(redis, iccid, prefix=None):
     args = ["FCALL_RO", "weir_card", 0, iccid] + ([prefix] if prefix else [])
     flat = [w.decode() for w in redis.execute_command(*args)]
     return dict(zip(flat[::2], flat[1::2]))
+
+
+def pool_words(redis, pool):
+    """A pool as `FCALL_RO weir_pool` tells it."""
+    flat = [w.decode() for w in redis.execute_command("FCALL_RO", "weir_pool", 0, pool)]
+    return dict(zip(flat[::2], flat[1::2]))
+
+
+def pool_differences(oracle, redis):
+    """Where a pool's sums and reasons in Redis are not what the oracle adds up (POOL-1, POOL-6)."""
+    out = []
+    for name, pool in oracle.pools.items():
+        got, total = pool_words(redis, name), oracle.pool_total(pool)
+        want = {
+            "cards": str(len(pool.members)), "effective_cards": str(sum(c.status == "in_use" for c in pool.members)),
+            "used_bytes": str(oracle.pool_used(pool)), "total_bytes": "none" if total is None else str(total),
+            "reasons": ",".join(r for r in REASONS if r in oracle.pool_reasons(pool)) or "none"}
+        out += ["pool %s: %s %s, expected %s" % (name, k, got.get(k), v) for k, v in want.items() if got.get(k) != v]
+    return out
 
 
 def differences(oracle, cards, most=20, reasons=True):

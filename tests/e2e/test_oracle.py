@@ -179,10 +179,10 @@ def test_page_reader():
     """docs/formats.md by hand: one card in slot 1 with a past cycle, terms and enforcement."""
     number = state.pack(A)
     card = struct.pack("<QQQQQIIIHHHBBI", number >> 64, number & (1 << 64) - 1, 7, 8, 0, 3, 1, 0, 682, 0b1000010, 2, 2, 2, 1)
-    terms = struct.pack("<IIQQQHHB3xQ16x", 2, 1, 500, 0, 0, 0, 0, 0, 0)
+    terms = struct.pack("<IIQ", 2, 1, 500).ljust(128, b"\0")
     enforcement = struct.pack("<IBBBB", 2, 2, 2, 4, 2).ljust(256, b"\0")
     redis = FakeRedis({
-        "weir:{3}:h": {"format": "1", "cards": "2", "terms": "1", "enforcements": "1", "o:t": "9"},
+        "weir:{3}:h": {"format": "2", "cards": "2", "terms": "1", "enforcements": "1", "o:t": "9"},
         "weir:{3}:n": [b"c:cu", b"p:q", b"c:cm", b"p:p"], "weir:{3}:c:0": bytes(64) + card, "weir:{3}:t:0": terms,
         "weir:{3}:e:0": enforcement, "weir:{3}:y:681:0": bytes(32) + struct.pack("<QQIIQ", 1, 2, 3, 4, 0)})
     p = state.Partition(redis, 3)

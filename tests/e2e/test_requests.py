@@ -17,11 +17,11 @@ class Desk:
     def __init__(self, w):
         self.w, self.n = w, 0
         w.cards.references([
-            (None, {"type": "plan", "id": "p", "carrier": "cm", "kind": "single", "allowance": 1000}),
-            (None, {"type": "plan", "id": "big", "carrier": "cm", "kind": "single", "allowance": 10**12}),
-            (A, {"type": "card", "iccid": A, "carrier": "cm", "plan": "p", "limit": 500}),
-            (B, {"type": "card", "iccid": B, "carrier": "cm", "plan": "big"}),
-            (C, {"type": "card", "iccid": C, "carrier": "cm", "plan": "big", "limit": 500, "auto_restore": False})])
+            (None, {"type": "plan", "id": "p", "carrier": "ct", "kind": "single", "allowance": 1000}),
+            (None, {"type": "plan", "id": "big", "carrier": "ct", "kind": "single", "allowance": 10**12}),
+            (A, {"type": "card", "iccid": A, "carrier": "ct", "plan": "p", "limit": 500}),
+            (B, {"type": "card", "iccid": B, "carrier": "ct", "plan": "big"}),
+            (C, {"type": "card", "iccid": C, "carrier": "ct", "plan": "big", "limit": 500, "auto_restore": False})])
         self.weir = w.weir().start()
 
     def use(self, iccid, amount, **more):
@@ -155,7 +155,7 @@ def test_manual_stop_survives_restart_and_past_usage(desk):
     events = [(a["event"], a.get("action")) for a in audit]
     assert ("decided", "suspend") in events and ("decided", "resume") in events, events
     decided = next(a for a in audit if a["event"] == "decided" and a["action"] == "suspend")
-    assert decided["reason"] == "manual" and decided["carrier"] == "cm" and decided["topic"] == desk.w.cards.topic
+    assert decided["reason"] == "manual" and decided["carrier"] == "ct" and decided["topic"] == desk.w.cards.topic
     confirmed = [a for a in audit if a["event"] == "confirmed"]
     assert len(confirmed) >= 2 and all(a["confirmed_us"] >= a["decided_us"] > 0 for a in confirmed), confirmed
 

@@ -65,6 +65,7 @@ act(struct sim *sim, int card, uint8_t target, int64_t delay_us)
 	do_pending(sim, s);
 	if (s->pending != 0)
 		s->state = s->pending;
+	s->overtaken = false;
 	s->pending = target;
 	s->pending_us = sim->now_us + delay_us;
 	do_pending(sim, s);
@@ -131,6 +132,7 @@ serve(struct sim *sim, struct sim_call *call, int card)
 	if (call->call.kind == WEIR_CALL_ASK) {
 		call->outcome.kind = WEIR_OUTCOME_STATE;
 		call->outcome.state = s->state;
+		s->overtaken |= s->pending != 0 && s->pending != s->state && !sim->options.strict;
 	} else if (s->refuses) {
 		call->outcome.kind = WEIR_OUTCOME_REFUSED;
 	} else if (s->state == call->call.target && s->pending == 0) {
@@ -161,8 +163,9 @@ begin(struct sim *sim, uint32_t process, const struct weir_dispatch_call *from)
 	*call = (struct sim_call){.used = false, .process = process, .call = *from};
 	sim_check_call(sim, call);
 	call->used = true;
+	struct sim_intent intent = {from->slot, from->target, sim->now_us};
 	if (from->wants_intent)
-		sim_store_intent(&sim->store[from->partition], from->slot, from->target);
+		sim_store_intent(&sim->store[from->partition], &intent);
 	call->answer_us = sim->now_us + sim_between(&sim->rng, 1000, 2 * SIM_SECOND);
 	int card = sim_card_of(sim, from->iccid);
 	bool out = sim->outage_until_us[from->carrier] > sim->now_us;
@@ -234,6 +237,24 @@ sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition)
 		call->outcome = (struct weir_outcome){.kind = WEIR_OUTCOME_RETRY};
 		call->outcome.timed_out = call->outcome.maybe_done = call->call.kind == WEIR_CALL_SET;
 	}
+}
+
+/* Its owner knows what the carrier confirmed; Redis does with that flush. */
+void
+sim_carrier_told(struct sim *sim, int card, int64_t at_us, int64_t flush_number)
+{
+	struct sim_subscriber *s = &sim->card[card].at_carrier;
+	if (!sim->rolled_back[sim->card[card].partition] && at_us > s->doubt_us)
+		s->known_by = flush_number;
+}
+
+void
+sim_carrier_doubt(struct sim *sim, int card)
+{
+	struct sim_subscriber *s = &sim->card[card].at_carrier;
+	s->in_doubt |= !sim->options.strict;
+	s->doubt_us = sim->now_us;
+	s->known_by = 0;
 }
 
 /* A process and all it knows are gone. */

@@ -31,7 +31,7 @@ run_seed(struct sim *sim, uint64_t seed, const struct sim_options *options)
 struct args {
 	struct sim_options options;
 	uint64_t from, seeds;
-	bool keep_going;
+	bool keep_going, examples;
 };
 
 static bool
@@ -44,6 +44,10 @@ parse(struct args *args, int argc, char **argv)
 			args->options.trace = true;
 		else if (strcmp(argv[i], "--keep-going") == 0)
 			args->keep_going = true;
+		else if (strcmp(argv[i], "--examples") == 0)
+			args->examples = true;
+		else if (strcmp(argv[i], "--strict") == 0)
+			args->options.strict = true;
 		else if (strcmp(argv[i], "--cards-only") == 0)
 			args->options.cards_only = true;
 		else if (strcmp(argv[i], "--seeds") == 0 && more)
@@ -64,13 +68,18 @@ main(int argc, char **argv)
 {
 	struct args args;
 	if (!parse(&args, argc, argv)) {
-		(void)fprintf(stderr, "weir_sim [--from SEED] [--seeds N] [--keep-going] | --seed SEED [--trace]\n");
+		(void)fprintf(stderr, "weir_sim [--from SEED] [--seeds N] [--keep-going] [--cards-only] [--strict] | --seed SEED [--trace] | --examples\n");
 		return 2;
 	}
 	/* Slabs come in chunks of 2 MiB of which a seed touches a page or two. */
 	(void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	struct sim *sim = weir_calloc(1, sizeof(*sim));
+	if (args.examples) {
+		bool hold = sim_examples(sim, &args.options);
+		free(sim);
+		return hold ? 0 : 1;
+	}
 	uint64_t failed = 0, hash = 0, steps = 0;
 	double began = seconds();
 	for (uint64_t i = 0; i < args.seeds && (failed == 0 || args.keep_going); i++) {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECOND_US INT64_C(1000000)
+#define HOUR_US (3600 * SECOND_US)
+
 /* ---- time ---- */
 
 int
@@ -30,15 +33,46 @@ expire(struct model *model, int at)
 		card->given &= ~(unsigned)MODEL_PLAN_EXPIRED;
 }
 
+/* LIFE-2: expiry follows from activation and the plan's term. */
+static void
+date_by_term(struct model *model, int at)
+{
+	struct model_card *card = &model->cards[at];
+	int months = card->plan >= 0 ? model->plans[card->plan].term_months : 0;
+	card->expires_us = 0;
+	if (months > 0 && card->activated_us != 0)
+		card->expires_us = model_months_later(model->carriers[card->carrier].zone, card->activated_us, months);
+	expire(model, at);
+}
+
+void
+model_enter(struct model *model, int at, enum model_status status, int64_t since_us)
+{
+	struct model_card *card = &model->cards[at];
+	enum model_status before = card->status;
+	if (before == MODEL_CANCELLED || before == status)
+		return;
+	if (before <= MODEL_INACTIVE || status <= MODEL_INACTIVE) {
+		card->activated_us = card->expires_us = 0;
+		card->test_used = 0;
+	}
+	card->status = status;
+	card->since_us = since_us - since_us % SECOND_US; /* whole seconds are kept */
+	if (status == MODEL_DEACTIVATED || status == MODEL_CANCELLED)
+		card->reset_until_us = 0;
+	if (status == MODEL_IN_USE && before != MODEL_SUSPENDED && card->activated_us == 0) {
+		card->activated_us = card->since_us;
+		date_by_term(model, at);
+	}
+	expire(model, at);
+}
+
 /* LIFE-3: the test period is over, or the quota is used up. */
 static void
 end_test(struct model *model, int at, int64_t when_us)
 {
 	const struct model_carrier *carrier = &model->carriers[model->cards[at].carrier];
-	if (carrier->silent_months > 0)
-		model_status(model, at, MODEL_INACTIVE, when_us);
-	else
-		(void)model_activate(model, at, when_us);
+	model_enter(model, at, carrier->silent_months > 0 ? MODEL_INACTIVE : MODEL_IN_USE, when_us);
 }
 
 /* The next date of the card's life, 0 = none. */
@@ -50,8 +84,9 @@ due_of(const struct model *model, int at)
 	if (card->status == MODEL_TESTABLE && carrier->test_months > 0)
 		return model_months_later(carrier->zone, card->since_us, carrier->test_months);
 	if (card->status == MODEL_INACTIVE && carrier->silent_months > 0)
+		/* a period that ends with a month is followed by the month that then begins */
 		return model_next_month(
-		    carrier->zone, model_months_later(carrier->zone, card->since_us, carrier->silent_months));
+		    carrier->zone, model_months_later(carrier->zone, card->since_us, carrier->silent_months) - 1);
 	if (card->status == MODEL_DEACTIVATED && carrier->cancel_months > 0)
 		return model_months_later(carrier->zone, card->since_us, carrier->cancel_months);
 	return 0;
@@ -67,10 +102,10 @@ come_due(struct model *model, int at)
 			end_test(model, at, due_us);
 			break;
 		case MODEL_INACTIVE:
-			(void)model_activate(model, at, due_us);
+			model_enter(model, at, MODEL_IN_USE, due_us);
 			break;
 		default:
-			model_status(model, at, MODEL_CANCELLED, due_us);
+			model_enter(model, at, MODEL_CANCELLED, due_us);
 			break;
 		}
 	}
@@ -89,6 +124,12 @@ model_clock(struct model *model, int64_t now_us)
 		card->seen_cycle = cycle;
 	}
 	model->now_us = now_us;
+	for (int i = 0; i < MODEL_POOLS; i++) {
+		struct model_pool *pool = &model->pools[i];
+		int64_t due_us = pool->arrears_us + pool->retention_days * 24 * HOUR_US;
+		if (pool->kind == MODEL_METERED && pool->arrears_us != 0 && pool->disabled_us == 0 && due_us <= now_us)
+			pool->disabled_us = due_us;
+	}
 	for (int i = 0; i < MODEL_CARDS; i++) {
 		struct model_card *card = &model->cards[i];
 		if (!card->known)
@@ -98,6 +139,28 @@ model_clock(struct model *model, int64_t now_us)
 		if (card->reset_until_us != 0 && card->reset_until_us <= now_us)
 			card->reset_until_us = 0;
 	}
+}
+
+int64_t
+model_next_event(const struct model *model)
+{
+	int64_t next_us = INT64_MAX;
+	for (int i = 0; i < MODEL_CARDS; i++) {
+		const struct model_card *card = &model->cards[i];
+		if (!card->known)
+			continue;
+		int64_t dates[3] = {due_of(model, i), card->expires_us, card->reset_until_us};
+		for (int k = 0; k < 3; k++)
+			if (dates[k] > model->now_us && dates[k] < next_us)
+				next_us = dates[k];
+	}
+	for (int i = 0; i < MODEL_POOLS; i++) {
+		const struct model_pool *pool = &model->pools[i];
+		int64_t due_us = pool->arrears_us + pool->retention_days * 24 * HOUR_US;
+		if (pool->arrears_us != 0 && due_us > model->now_us && due_us < next_us)
+			next_us = due_us;
+	}
+	return next_us;
 }
 
 /* ---- records ---- */
@@ -180,17 +243,26 @@ judge(struct model *model, struct model_fact *fact)
 	return MODEL_COUNTED;
 }
 
-/* SUS-5 */
+/* SUS-5: only the newest record tells in which device the card is. */
 static void
 look_at_device(struct model *model, const struct model_record *r)
 {
 	struct model_card *card = &model->cards[r->card];
 	const struct model_carrier *carrier = &model->carriers[card->carrier];
-	if (r->imei == 0)
+	if (r->imei == 0 || r->imei == card->imei)
 		return;
-	if (card->imei == 0)
+	if (card->imei == 0) {
 		card->imei = r->imei;
-	if (card->imei == r->imei)
+		return;
+	}
+	int64_t newest_s = 0;
+	for (int i = 0; i < model->fact_count - 1; i++) {
+		const struct model_fact *fact = &model->facts[i];
+		int64_t end_s = fact->record.end_us / SECOND_US;
+		if (fact->record.card == r->card && fact->verdict == MODEL_COUNTED && end_s > newest_s)
+			newest_s = end_s;
+	}
+	if (carrier->lock == MODEL_LOCK_NONE || r->end_us / SECOND_US < newest_s)
 		return;
 	card->seen_imei = r->imei;
 	if (carrier->lock == MODEL_LOCK_SUSPEND)
@@ -218,12 +290,19 @@ model_record(struct model *model, const struct model_record *record)
 		return MODEL_COUNTED;
 	}
 	if (card->status == MODEL_INACTIVE)
-		(void)model_activate(model, record->card, record->end_us);
+		model_enter(model, record->card, MODEL_IN_USE, record->end_us);
 	fact->pool = card->pool;
 	return MODEL_COUNTED;
 }
 
 /* ---- requests ---- */
+
+static uint64_t
+plan_limit(const struct model *model, int at)
+{
+	int plan = model->cards[at].plan;
+	return plan >= 0 && model->plan_known[plan] ? model->plans[plan].limit : MODEL_NONE;
+}
 
 void
 model_limit(struct model *model, int at, uint64_t limit)
@@ -231,7 +310,8 @@ model_limit(struct model *model, int at, uint64_t limit)
 	struct model_card *card = &model->cards[at];
 	if (card->limit == limit)
 		return;
-	if (limit > card->limit)
+	uint64_t before = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
+	if (limit > before || limit == MODEL_NONE || before == MODEL_NONE)
 		card->held = false; /* raised or removed */
 	card->limit = limit;
 	card->lifted_cycle = -1;
@@ -285,78 +365,128 @@ model_pool_addon(struct model *model, int at, int id, uint64_t bytes)
 	add(pool->addons, &pool->addon_count, (struct model_addon){model_pool_cycle(model, at), id, bytes});
 }
 
+/* POOL-5 */
+void
+model_freeze(struct model *model, int pool)
+{
+	if (model->pools[pool].arrears_us == 0)
+		model->pools[pool].arrears_us = model->now_us;
+}
+
+void
+model_paid(struct model *model, int pool)
+{
+	model->pools[pool].arrears_us = 0;
+}
+
+bool
+model_enable(struct model *model, int at)
+{
+	struct model_pool *pool = &model->pools[at];
+	enum model_zone zone = model->carriers[pool->carrier].zone;
+	if (pool->disabled_us == 0)
+		return true;
+	if (model->now_us >= model_months_later(zone, pool->disabled_us, 1))
+		return false;
+	pool->disabled_us = pool->arrears_us = 0;
+	return true;
+}
+
 void
 model_give(struct model *model, int card, unsigned set, unsigned clear)
 {
 	model->cards[card].given = (model->cards[card].given | set) & ~clear;
 }
 
+/* A change of plan dates the card anew. */
 void
-model_status(struct model *model, int at, enum model_status status, int64_t since_us)
+model_plan(struct model *model, int at, int plan)
 {
 	struct model_card *card = &model->cards[at];
-	if (card->status == MODEL_CANCELLED)
+	if (card->plan == plan)
 		return;
-	if (status == MODEL_TESTABLE && card->status != MODEL_TESTABLE)
-		card->test_used = 0;
-	card->status = status;
-	card->since_us = since_us;
+	card->plan = plan;
+	if (card->status > MODEL_INACTIVE && card->activated_us != 0)
+		date_by_term(model, at);
 }
 
-/* LIFE-2; false when there is nothing to activate. */
-bool
-model_activate(struct model *model, int at, int64_t at_us)
+/* LIFE-2 */
+void
+model_activate(struct model *model, int at)
 {
-	struct model_card *card = &model->cards[at];
-	if (card->status != MODEL_TESTABLE && card->status != MODEL_INACTIVE)
-		return false;
-	card->status = MODEL_IN_USE;
-	card->since_us = at_us;
-	card->activated_us = at_us;
-	card->expires_us = 0;
-	if (card->plan >= 0 && model->plans[card->plan].term_months > 0)
-		card->expires_us = model_months_later(
-		    model->carriers[card->carrier].zone, at_us, model->plans[card->plan].term_months);
-	expire(model, at);
-	return true;
+	if (model->cards[at].status <= MODEL_INACTIVE)
+		model_enter(model, at, MODEL_IN_USE, model->now_us);
+}
+
+void
+model_deactivate(struct model *model, int at)
+{
+	model_enter(model, at, MODEL_DEACTIVATED, model->now_us);
+}
+
+/* LIFE-7 */
+void
+model_cancel(struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	if (card->status == MODEL_DEACTIVATED || card->status == MODEL_SUSPENDED || (card->given & MODEL_MANUAL) != 0)
+		model_enter(model, at, MODEL_CANCELLED, model->now_us);
 }
 
 /* LIFE-5 */
 void
-model_renew(struct model *model, int at, int months)
+model_renew(struct model *model, int at, int months, int id)
 {
 	struct model_card *card = &model->cards[at];
-	int64_t from_us = card->expires_us > model->now_us ? card->expires_us : model->now_us;
+	if (card->status <= MODEL_INACTIVE || card->status == MODEL_CANCELLED || (id != 0 && card->renew_id == id))
+		return;
+	int64_t now_us = model->now_us - model->now_us % SECOND_US;
+	int64_t from_us = card->expires_us > now_us ? card->expires_us : now_us;
+	card->renew_id = id;
 	card->expires_us = model_months_later(model->carriers[card->carrier].zone, from_us, months);
 	expire(model, at);
 }
 
-/* SUS-5; false when the month's rebinds are used up. */
-bool
+void
+model_bind(struct model *model, int at, uint64_t imei)
+{
+	struct model_card *card = &model->cards[at];
+	if (card->imei == imei)
+		return;
+	card->imei = imei;
+	card->seen_imei = 0;
+	card->given &= ~(unsigned)MODEL_DEVICE_CHANGE;
+}
+
+/* SUS-5; where no devices are locked the next record binds. */
+void
 model_rebind(struct model *model, int at)
 {
 	struct model_card *card = &model->cards[at];
 	const struct model_carrier *carrier = &model->carriers[card->carrier];
-	if (card->seen_imei == 0 || card->seen_imei == card->imei)
-		return false;
+	if (carrier->lock == MODEL_LOCK_NONE) {
+		model_bind(model, at, 0);
+		return;
+	}
 	int month = model_month(carrier->zone, model->now_us);
+	if (card->seen_imei == 0)
+		return;
 	if (card->rebind_month != month)
 		card->rebinds = 0;
 	if (carrier->rebinds > 0 && card->rebinds >= carrier->rebinds)
-		return false;
+		return;
 	card->rebind_month = month;
 	card->rebinds++;
-	card->imei = card->seen_imei;
-	card->seen_imei = 0;
-	card->given &= ~(unsigned)MODEL_DEVICE_CHANGE;
-	return true;
+	model_bind(model, at, card->seen_imei);
 }
 
 /* SUS-6 */
 void
-model_reset(struct model *model, int card)
+model_reset(struct model *model, int at)
 {
-	model->cards[card].reset_until_us = model->now_us + 15 * 60 * INT64_C(1000000);
+	struct model_card *card = &model->cards[at];
+	if (card->status != MODEL_DEACTIVATED && card->status != MODEL_CANCELLED)
+		card->reset_until_us = model->now_us - model->now_us % SECOND_US + 15 * 60 * SECOND_US;
 }
 
 /* ---- answers ---- */
@@ -458,7 +588,7 @@ model_pool_reasons(const struct model *model, int at)
 		return 0;
 	struct model_usage usage = model_pool_usage(model, at, model_pool_cycle(model, at));
 	uint64_t used = usage.up + usage.down, total = model_pool_total(model, at);
-	unsigned reasons = pool->frozen ? MODEL_POOL_FROZEN : 0;
+	unsigned reasons = pool->arrears_us != 0 || pool->disabled_us != 0 ? MODEL_POOL_FROZEN : 0;
 	if (total != MODEL_NONE && used >= total)
 		reasons |= MODEL_POOL_EXHAUSTED;
 	if (pool->kind == MODEL_METERED && pool->suspends && pool->threshold != MODEL_NONE && used >= pool->threshold)
@@ -470,11 +600,37 @@ static bool
 over_limit(const struct model *model, int at, int cycle)
 {
 	const struct model_card *card = &model->cards[at];
-	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
-	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan != NULL ? plan->limit : MODEL_NONE;
+	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
 	if (limit == MODEL_NONE || card->lifted_cycle == cycle)
 		return false;
 	return card->held || metered(model, at, cycle) >= limit;
+}
+
+uint64_t
+model_card_metered(const struct model *model, int card)
+{
+	return metered(model, card, model_card_cycle(model, card));
+}
+
+uint64_t
+model_card_base(const struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	int cycle = model_card_cycle(model, at);
+	if (card->status == MODEL_TESTABLE || card->status == MODEL_INACTIVE)
+		return 0;
+	if (card->plan >= 0 && model->plan_known[card->plan] && model->plans[card->plan].kind == MODEL_SINGLE)
+		return model->plans[card->plan].allowance + added(card->addons, card->addon_count, cycle);
+	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
+	return limit == MODEL_NONE || card->lifted_cycle == cycle ? 0 : limit;
+}
+
+uint64_t
+model_pool_base(const struct model *model, int at)
+{
+	const struct model_pool *pool = &model->pools[at];
+	uint64_t base = pool->kind == MODEL_METERED ? pool->threshold : model_pool_total(model, at);
+	return !pool->known || base == MODEL_NONE ? 0 : base;
 }
 
 unsigned
@@ -483,6 +639,10 @@ model_reasons(const struct model *model, int at)
 	const struct model_card *card = &model->cards[at];
 	unsigned reasons = card->given;
 	int cycle = model_card_cycle(model, at);
+	if (card->reset_until_us != 0)
+		reasons |= MODEL_RESET;
+	if (card->status == MODEL_TESTABLE || card->status == MODEL_INACTIVE)
+		return reasons; /* LIFE-3: none by usage */
 	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
 	if (plan != NULL && plan->kind == MODEL_SINGLE &&
 	    metered(model, at, cycle) >= plan->allowance + added(card->addons, card->addon_count, cycle))
@@ -491,8 +651,6 @@ model_reasons(const struct model *model, int at)
 		reasons |= MODEL_USAGE_LIMIT;
 	if (card->pool >= 0 && model_is_activated(model, at))
 		reasons |= model_pool_reasons(model, card->pool);
-	if (card->reset_until_us != 0)
-		reasons |= MODEL_RESET;
 	return reasons;
 }
 
@@ -517,6 +675,8 @@ model_init(struct model *model, int64_t horizon_us, int64_t skew_us)
 	memset(model, 0, sizeof(*model));
 	model->horizon_us = horizon_us;
 	model->skew_us = skew_us;
+	for (int i = 0; i < MODEL_POOLS; i++)
+		model->pools[i] = (struct model_pool){.plan = -1, .threshold = MODEL_NONE, .retention_days = 30};
 	for (int i = 0; i < MODEL_CARDS; i++)
 		model->cards[i] = (struct model_card){.plan = -1,
 		    .pool = -1,

@@ -24,6 +24,10 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
 	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	if (!weir_partition_may_send(owner->core, slot)) {
+		offer->desired = WEIR_CARD_UNKNOWN;
+		return;
+	}
 	if (e == NULL || !owner->restart_offers)
 		return;
 	offer->resumed_state = e->command;
@@ -53,7 +57,7 @@ give_offers(struct sim *sim, struct sim_owner *owner)
 			continue;
 		}
 		struct weir_command_offer offer;
-		if (owner->zombie || !weir_partition_may_send(owner->core, slot))
+		if (owner->zombie)
 			continue;
 		fill_offer(owner, slot, &offer);
 		sim_check_offer(sim, owner, &offer);
@@ -74,7 +78,8 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
 		if (r->offset < 0 || r->offset >= log->n)
 			sim_fail(sim, "a dead letter of no record: offset %lld", (long long)r->offset);
-		log->v[r->offset].rejected |= 1u << r->reject;
+		if (!owner->zombie) /* one that was overthrown may not have heard of the card */
+			log->v[r->offset].rejected |= 1u << r->reject;
 	}
 	rejects->n = 0;
 }
@@ -82,10 +87,11 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 static void
 give_tells(struct sim *sim, struct sim_owner *owner)
 {
-	(void)sim;
 	struct weir_partition *p = owner->core;
 	for (uint32_t i = 0; i < p->tell_count; i++) {
 		const struct weir_tell *tell = &p->tells[i];
+		if (tell->topic == WEIR_TELL_ALERTS)
+			sim_check_alert(sim, owner, (struct weir_slice){p->tell_bytes.data + tell->at + tell->key_len, tell->value_len});
 		struct sim_tell held = {.topic = (enum weir_tell_topic)tell->topic, .partition = tell->partition};
 		weir_buf_append(&held.key, p->tell_bytes.data + tell->at, tell->key_len);
 		weir_buf_append(&held.value, p->tell_bytes.data + tell->at + tell->key_len, tell->value_len);
@@ -237,7 +243,7 @@ encode(struct sim *sim, struct sim_owner *owner)
 	request->stream_time_us = owner->core->stream_time_us;
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		request->slots[i] = weir_partition_slab(owner->core, i)->used;
-	sim_store_encode(owner->core, &request->body, &owner->flush_intents, sim->seed % 2 == 0 ? 2 : 64);
+	sim_store_encode(owner, &request->body, sim->seed % 2 == 0 ? 2 : 64);
 	owner->changed = false;
 	owner->flush = request;
 	owner->flush_sent = false;
@@ -312,6 +318,9 @@ sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 	}
 	settle(sim, owner);
 	(void)weir_partition_tick(owner->core, sim->tick_slots);
+	if (owner->core->guard.tripped && !owner->guard_tripped)
+		weir_partition_offer_all(owner->core, false); /* what waits in the dispatcher's queue is withdrawn */
+	owner->guard_tripped = owner->core->guard.tripped;
 	weir_partition_tell(owner->core);
 	effects(sim, owner);
 	owner->changed |= has_dirt(owner->core);
@@ -425,6 +434,10 @@ one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_r
 	    .next_us = result->next_us,
 	    .ticket = result->ticket,
 	    .text = result->text};
+	if (result->state == WEIR_COMMAND_SENT && result->slot < SIM_SLOTS)
+		owner->sent_known_us[result->slot] = result->at_us;
+	if (result->state == WEIR_COMMAND_CONFIRMED && !sim->rolled_back[owner->partition])
+		sim_carrier_told(sim, sim_card_of(sim, card->iccid), result->at_us, owner->flush_number + 1);
 	weir_partition_command(owner->core, &report);
 	owner->changed = true;
 	effects(sim, owner);

@@ -5,7 +5,10 @@
 #include "tests/sim/sim.h"
 
 /* phases.c */
+void sim_set_cap(struct sim *sim);
 void sim_phase_card(struct sim *sim, int card); /* a new card, or one defined anew */
+void sim_phase_pool(struct sim *sim, int pool); /* likewise */
+int sim_phase_single_plan(struct sim *sim, int carrier);
 
 /* records.c: one record, new, repeated, or out of order */
 void sim_phase_record(struct sim *sim);
@@ -14,5 +17,9 @@ void sim_records_forget(struct sim *sim);
 
 /* changes.c: one change of reference data, or a request; commuting: only such as commute with records and with time */
 void sim_phase_change(struct sim *sim, bool commuting);
+
+/* lives.c */
+void sim_phase_life(struct sim *sim, int card);
+const char *sim_phase_status(struct sim *sim, int card); /* of a new card, as a member of its message */
 
 #endif

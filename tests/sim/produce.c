@@ -71,6 +71,15 @@ sim_send_carrier(struct sim *sim, int at)
 	broadcast(sim, &text);
 }
 
+/* CMD-5: an operator lets every guard go. */
+void
+sim_send_release(struct sim *sim)
+{
+	struct text text = {0};
+	add(&text, "{\"type\":\"guard\",\"action\":\"release\"}");
+	broadcast(sim, &text);
+}
+
 void
 sim_send_plan(struct sim *sim, int at)
 {
@@ -103,7 +112,7 @@ sim_send_pool(struct sim *sim, int at)
 	if (pool->threshold != MODEL_NONE)
 		add(&text, ",\"threshold\":%" PRIu64 ",\"threshold_action\":\"%s\"", pool->threshold,
 		    pool->suspends ? "suspend" : "alert");
-	add(&text, "}");
+	add(&text, ",\"retention_days\":%d}", pool->retention_days);
 	send(sim, sim_partition_of(sim, key), key, &text);
 }
 

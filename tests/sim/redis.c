@@ -82,6 +82,7 @@ struct write {
 struct encoder {
 	struct weir_buf *body;
 	struct weir_u64_list *intents;
+	const int64_t *sent_known_us;
 };
 
 static uint8_t *
@@ -146,14 +147,15 @@ static void
 on_intent_done(void *ctx, uint32_t slot)
 {
 	struct encoder *e = ctx;
-	(void)put(e, WRITE_INTENT_DONE, slot, 0, NULL, 0);
+	int64_t known_us = slot < SIM_SLOTS ? e->sent_known_us[slot] : 0;
+	(void)put(e, WRITE_INTENT_DONE, slot, 0, &known_us, sizeof(known_us));
 	weir_u64_list_push(e->intents, slot);
 }
 
 void
-sim_store_encode(struct weir_partition *core, struct weir_buf *body, struct weir_u64_list *intents, uint32_t sparse)
+sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse)
 {
-	struct encoder e = {body, intents};
+	struct encoder e = {body, &owner->flush_intents, owner->sent_known_us};
 	const struct weir_writer writer = {.ctx = &e,
 	    .page = on_page,
 	    .range = on_range,
@@ -163,7 +165,7 @@ sim_store_encode(struct weir_partition *core, struct weir_buf *body, struct weir
 	    .name = on_name,
 	    .reference = on_reference,
 	    .intent_done = on_intent_done};
-	weir_partition_encode(core, &writer, sparse);
+	weir_partition_encode(owner->core, &writer, sparse);
 }
 
 /* ---- applying ---- */
@@ -190,27 +192,31 @@ set_reference(struct weir_buf *references, const uint8_t *field, uint32_t field_
 	weir_buf_append(references, json, json_len);
 }
 
-static void
+/* When the deleted intent was written; -1 = there was none. */
+static int64_t
 delete_intent(struct weir_buf *intents, uint32_t slot)
 {
-	for (size_t at = 0; at < intents->len; at += 8)
-		if (memcmp(intents->data + at, &slot, 4) == 0) {
-			memmove(intents->data + at, intents->data + at + 8, intents->len - at - 8);
-			intents->len -= 8;
-			return;
-		}
+	for (size_t at = 0; at < intents->len; at += sizeof(struct sim_intent)) {
+		struct sim_intent intent;
+		memcpy(&intent, intents->data + at, sizeof(intent));
+		if (intent.slot != slot)
+			continue;
+		memmove(intents->data + at, intents->data + at + sizeof(intent), intents->len - at - sizeof(intent));
+		intents->len -= sizeof(intent);
+		return intent.written_us;
+	}
+	return -1;
 }
 
 void
-sim_store_intent(struct sim_store *store, uint32_t slot, uint32_t desired)
+sim_store_intent(struct sim_store *store, const struct sim_intent *intent)
 {
-	delete_intent(&store->intents, slot);
-	weir_buf_append(&store->intents, &slot, 4);
-	weir_buf_append(&store->intents, &desired, 4);
+	(void)delete_intent(&store->intents, intent->slot);
+	weir_buf_append(&store->intents, intent, sizeof(*intent));
 }
 
 void
-sim_store_apply(struct sim_store *store, const struct weir_buf *body)
+sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct weir_u64_list *lost)
 {
 	for (size_t at = 0; at < body->len;) {
 		struct write write;
@@ -220,6 +226,7 @@ sim_store_apply(struct sim_store *store, const struct weir_buf *body)
 		at += write.len;
 		struct sim_blob *blob = write.kind <= WRITE_APPEND ? blob_get(store, write.key) : NULL;
 		uint32_t json_len;
+		int64_t known_us;
 		switch ((enum write_kind)write.kind) {
 		case WRITE_SET:
 			blob->len = 0;
@@ -242,7 +249,9 @@ sim_store_apply(struct sim_store *store, const struct weir_buf *body)
 			at += sizeof(json_len) + json_len;
 			break;
 		case WRITE_INTENT_DONE:
-			delete_intent(&store->intents, (uint32_t)write.key);
+			memcpy(&known_us, data, sizeof(known_us));
+			if (delete_intent(&store->intents, (uint32_t)write.key) > known_us)
+				weir_u64_list_push(lost, write.key);
 			break;
 		}
 	}
@@ -330,10 +339,10 @@ sim_store_load(const struct sim_store *store, struct weir_partition *core)
 	weir_partition_load_sizes(core, store->slots, store->stream_time_us);
 	if (!load_texts(store, core) || !load_pages(store, core) || (store->exists && !load_marks(store, core)))
 		return false;
-	for (size_t at = 0; at < store->intents.len; at += 8) {
-		uint32_t slot;
-		memcpy(&slot, store->intents.data + at, sizeof(slot));
-		if (!weir_partition_load_intent(core, slot))
+	for (size_t at = 0; at < store->intents.len; at += sizeof(struct sim_intent)) {
+		struct sim_intent intent;
+		memcpy(&intent, store->intents.data + at, sizeof(intent));
+		if (!weir_partition_load_intent(core, intent.slot))
 			return false;
 	}
 	return weir_partition_load_finish(core);

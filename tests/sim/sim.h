@@ -23,6 +23,7 @@
 #define SIM_PROCESSES 3
 #define SIM_OWNERS 12
 #define SIM_SNAPSHOTS 4
+#define SIM_SLOTS 128
 #define SIM_SECOND INT64_C(1000000)
 #define SIM_HOUR (3600 * SIM_SECOND)
 #define SIM_DAY (24 * SIM_HOUR)
@@ -52,6 +53,12 @@ struct sim_blob {
 	uint32_t len, cap;
 };
 
+/* A command that may have been sent. */
+struct sim_intent {
+	uint32_t slot, desired;
+	int64_t written_us;
+};
+
 struct sim_store {
 	bool exists;
 	uint64_t epoch;
@@ -63,7 +70,7 @@ struct sim_store {
 	uint32_t blob_count, blob_cap;
 	struct weir_buf names;      /* lines */
 	struct weir_buf references; /* field, 0, u32 length, JSON */
-	struct weir_buf intents;    /* u32 slot, u32 desired */
+	struct weir_buf intents;    /* struct sim_intent */
 };
 
 /* ---- an owner of a partition: a lane's part of it ---- */
@@ -104,12 +111,13 @@ struct sim_owner {
 	int64_t position[SIM_TOPICS], stored[SIM_TOPICS];
 	bool at_end[SIM_TOPICS];
 	bool settled, cards_settled, pools_settled;
-	bool restart_offers;
+	bool restart_offers, guard_tripped;
 	bool changed;
 	int64_t flush_number, flush_due_us;
 	struct sim_request *flush; /* encoded, waits for its messages */
 	bool flush_sent;
 	struct weir_u64_list flush_intents;
+	int64_t sent_known_us[SIM_SLOTS]; /* by card slot: when the newest command began that the owner was told of */
 	struct sim_request **queue; /* with the store */
 	uint32_t queue_count, queue_cap;
 	struct sim_outbox outbox;
@@ -141,7 +149,10 @@ struct sim_subscriber {
 	bool refuses;
 	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
 	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
-	bool in_doubt;       /* Redis forgot what it was told; true until the carrier confirms something again */
+	bool in_doubt;       /* Redis does not know what was sent; true until what the carrier confirmed later is stored */
+	bool overtaken;      /* the carrier told its state while it had a command still to do */
+	int64_t doubt_us;    /* since when */
+	int64_t known_by;    /* number of the flush that stores it, 0 = none */
 };
 
 /* ---- the world ---- */
@@ -151,7 +162,7 @@ struct sim_card {
 	struct weir_iccid packed;
 	uint32_t partition;
 	int carrier, plan, pool; /* as last sent; -1 = none */
-	bool sent;
+	bool sent, moved; /* moved: to where its carrier enforces other reasons */
 	struct sim_subscriber at_carrier;
 };
 
@@ -159,6 +170,16 @@ struct sim_card {
 struct sim_source {
 	enum { SIM_SOURCE_IDS, SIM_SOURCE_SEQUENCE, SIM_SOURCE_TOTALS, SIM_SOURCE_TOTALS_IDS } kind;
 	uint64_t session, seq, up, down;
+	uint64_t imei; /* of the device it is in, 0 = its records tell none */
+	bool skipped;
+};
+
+/* An alert as it was told: of a card or a pool, a level of its ladder or a reason that is not enforced. */
+struct sim_alert {
+	uint64_t epoch; /* of who told it */
+	char subject[24];
+	char cycle[16];
+	unsigned level; /* percent; 1000 + reason's bit number */
 };
 
 #define SIM_RECENT 32
@@ -167,11 +188,19 @@ struct sim_source {
 struct sim_options {
 	bool trace;
 	bool cards_only;
+	bool strict; /* nothing is excused: what is known and told in docs/simulator.md fails too */
 };
 
-struct sim_pool_watch { /* what was seen of a pool's account in a partition */
-	uint16_t reasons;
-	uint16_t cycle;
+struct sim_pool_watch { /* what a card's pool did to it, as last seen */
+	int pool;
+	uint16_t reasons, cycle;
+	bool active;
+};
+
+struct sim_pool_seen { /* what a pool's usage is compared with: given + active * allowance */
+	uint64_t given;
+	int active;
+	uint64_t allowance;
 };
 
 struct sim {
@@ -191,7 +220,10 @@ struct sim {
 
 	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
 	struct sim_log alerts;
+	struct sim_alert *told;
+	uint32_t told_count, told_cap;
 	struct sim_store store[SIM_PARTITIONS];
+	bool rolled_back[SIM_PARTITIONS]; /* and its owner has not noticed */
 	struct sim_store *snapshots[SIM_PARTITIONS][SIM_SNAPSHOTS];
 	struct sim_owner owners[SIM_OWNERS];
 	struct sim_outbox orphans[4]; /* messages of dead owners, still on their way */
@@ -207,9 +239,11 @@ struct sim {
 	char carrier_ids[MODEL_CARRIERS][16];
 	struct weir_dispatch_limits limits[MODEL_CARRIERS];
 	struct sim_card card[MODEL_CARDS];
-	struct sim_pool_watch watch[SIM_PARTITIONS][MODEL_POOLS];
-	uint64_t pool_floor[MODEL_POOLS]; /* lowest total since the last quiet point */
-	bool pool_raised[MODEL_POOLS];    /* total grew, or a cut-off was lifted, since then */
+	struct sim_pool_watch watch[MODEL_CARDS];
+	struct sim_pool_seen pool_last[MODEL_POOLS];  /* now */
+	struct sim_pool_seen pool_least[MODEL_POOLS]; /* at least, since the last quiet point */
+	bool pool_raised[MODEL_POOLS];    /* what is given was changed since then */
+	bool two_owners[SIM_PARTITIONS];  /* at some time since then */
 	uint64_t next_id;
 	struct sim_source source[MODEL_CARDS];
 	struct model_record recent[SIM_RECENT]; /* sent, may come again */
@@ -252,11 +286,12 @@ void sim_outbox_free(struct sim_outbox *outbox);
 /* redis.c */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* What a flush writes; taken by sim_store_apply. */
-void sim_store_encode(struct weir_partition *core, struct weir_buf *body, struct weir_u64_list *intents, uint32_t sparse);
-void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
+void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
+/* lost: slots whose intent its owner did not know of when it encoded the flush, and that the flush deletes all the same. */
+void sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct weir_u64_list *lost);
 void sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out);
 bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
-void sim_store_intent(struct sim_store *store, uint32_t slot, uint32_t desired);
+void sim_store_intent(struct sim_store *store, const struct sim_intent *intent);
 struct sim_store *sim_store_copy(const struct sim_store *store);
 void sim_store_free(struct sim_store *store);
 
@@ -280,6 +315,8 @@ void sim_dispatch_offer(struct sim *sim, const struct sim_owner *owner, const st
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);
+void sim_carrier_told(struct sim *sim, int card, int64_t at_us, int64_t flush_number);
+void sim_carrier_doubt(struct sim *sim, int card);
 void sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition);
 void sim_process_die(struct sim *sim, uint32_t process);
 bool sim_carriers_idle(const struct sim *sim, int64_t *due_us_out);
@@ -292,6 +329,7 @@ void sim_snapshots_forget(struct sim *sim);
 
 /* produce.c: an input, to weir and to the model */
 void sim_send_carrier(struct sim *sim, int carrier);
+void sim_send_release(struct sim *sim);
 void sim_send_plan(struct sim *sim, int plan);
 void sim_send_card(struct sim *sim, int card, const char *more, ...) __attribute__((format(printf, 3, 4)));
 void sim_send_request(struct sim *sim, int card, const char *action, const char *more, ...)
@@ -301,6 +339,12 @@ void sim_send_pool_request(struct sim *sim, int pool, const char *action, const 
 void sim_send_pool(struct sim *sim, int pool);
 void sim_send_record(struct sim *sim, const struct model_record *record);
 
+/* A quiet point: everything is taken in, and compared; at_end: also what the carriers did. */
+void sim_quiet(struct sim *sim, bool at_end);
+
+/* examples.c: worked examples of the rules; false when one does not hold */
+bool sim_examples(struct sim *sim, const struct sim_options *options);
+
 /* phases.c: what a seed's world goes through */
 void sim_run(struct sim *sim);
 
@@ -309,6 +353,9 @@ void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold
 void sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
 void sim_check_confirmed(struct sim *sim, int card);
 void sim_check_call(struct sim *sim, const struct sim_call *call);
+void sim_watch_begin(struct sim *sim, const struct sim_owner *owner); /* of what was just loaded */
+void sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slice json);
+void sim_check_input(struct sim *sim); /* the model has taken something in */
 void sim_check_quiet(struct sim *sim, bool settled);
 void sim_quiet_point(struct sim *sim); /* what was seen is forgotten: a new phase begins */
 

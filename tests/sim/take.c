@@ -32,6 +32,13 @@ take(struct sim *sim, struct sim_owner *owner, uint64_t floor)
 	memcpy(owner->position, store->offsets, sizeof(owner->position));
 	owner->flush_number = store->flush_number;
 	owner->flush_due_us = sim->now_us + (int64_t)sim_below(&sim->rng, (uint64_t)sim->flush_interval_us);
+	for (int i = 0; i < SIM_SLOTS; i++)
+		owner->sent_known_us[i] = sim->now_us;
+	sim->rolled_back[owner->partition] = false;
+	for (int i = 0; i < sim->cards; i++)
+		if (sim->card[i].partition == owner->partition)
+			sim->card[i].at_carrier.known_by = 0;
+	sim_watch_begin(sim, owner);
 	weir_partition_offer_all(owner->core, false);
 	owner->restart_offers = true;
 	SIM_TRACE(sim, "%u/%u taken: epoch %llu cards %lld partials %lld records %lld", owner->process, owner->partition,
@@ -143,9 +150,26 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		return;
 	}
 	request->result = SIM_STORE_DONE;
+	sim->rolled_back[owner->partition] = false;
 	if (!before)
 		return; /* applied by an attempt whose answer was lost */
-	sim_store_apply(store, &request->body);
+	for (int i = 0; i < sim->cards; i++) {
+		struct sim_subscriber *s = &sim->card[i].at_carrier;
+		if (sim->card[i].partition != owner->partition || s->known_by == 0 ||
+		    s->known_by > request->offsets_after[SIM_TOPICS])
+			continue;
+		s->in_doubt = false;
+		s->known_by = 0;
+	}
+	struct weir_u64_list lost = {0};
+	sim_store_apply(store, &request->body, &lost);
+	for (uint32_t i = 0; i < lost.n; i++) {
+		const struct weir_card_slot *card = weir_slab_at(&owner->core->cards, (uint32_t)lost.v[i]);
+		int at = sim_card_of(sim, card->iccid);
+		SIM_TRACE(sim, "the intent of card %d is deleted by a flush that does not know of it", at);
+		sim_carrier_doubt(sim, at);
+	}
+	free(lost.v);
 	store->exists = true;
 	store->stream_time_us = request->stream_time_us;
 	memcpy(store->offsets, request->offsets_after, sizeof(store->offsets));

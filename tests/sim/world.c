@@ -126,6 +126,7 @@ turn(struct sim *sim)
 		struct sim_owner *owner = &sim->owners[i];
 		if (!owner->used || owner->zombie)
 			continue;
+		owner->changed |= sim->rolled_back[owner->partition]; /* only a flush notices it */
 		sim_owner_round(sim, owner, 64);
 		while (sim_outbox_deliver(sim, &owner->outbox))
 			idle = false;
@@ -188,6 +189,7 @@ name_cards(struct sim *sim)
 		card->at_carrier.state = WEIR_CARD_ACTIVE;
 		card->at_carrier.refuses = sim_chance(&sim->rng, 30);
 		uint64_t kind = sim_below(&sim->rng, 10);
+		sim->source[i].imei = sim_chance(&sim->rng, 400) ? 86000000000000 + sim_below(&sim->rng, 1000) : 0;
 		sim->source[i].kind = kind < 6   ? SIM_SOURCE_IDS
 				      : kind < 8 ? SIM_SOURCE_SEQUENCE
 				      : kind < 9 ? SIM_SOURCE_TOTALS
@@ -215,6 +217,11 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .partitions = sim->partitions,
 	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
 	    .pool_tick_ms = 1000};
+	if (sim_chance(&sim->rng, 150)) { /* CMD-5 */
+		sim->opts.guard_percent = 20 + (uint32_t)sim_below(&sim->rng, 40);
+		sim->opts.guard_cards_min = 2 + (uint32_t)sim_below(&sim->rng, 3);
+		sim->opts.guard_window_s = 60;
+	}
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
@@ -246,5 +253,6 @@ sim_free(struct sim *sim)
 	sim_snapshots_forget(sim);
 	sim_log_free(&sim->alerts);
 	free(sim->calls);
+	free(sim->told);
 	model_free(&sim->model);
 }

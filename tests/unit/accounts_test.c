@@ -254,6 +254,11 @@ test_when_partials_are_due(void **state)
 	assert_int_equal(tells(net), 1);
 	net_card_upsert(net, 0, 1, "'status':'deactivated'");
 	assert_int_equal(tells(net), 1);
+	/* The cycle before moves by the slack: for a pool whose clock is behind it is the current one. */
+	weir_account_count(net->p[0], 0, CYCLE - 1, 39, 0, 0);
+	assert_int_equal(tells(net), 0);
+	weir_account_count(net->p[0], 0, CYCLE - 1, 1, 0, 0);
+	assert_int_equal(tells(net), 1);
 	net_free(net);
 }
 
@@ -339,6 +344,11 @@ test_words_hold_for_their_cycle(void **state)
 	while (weir_partition_tick(net->p[0], 100))
 		;
 	assert_int_equal(net_card(net, 0, 1)->reasons, FROZEN);
+	struct weir_ref_pool_state again = word(2, EXHAUSTED | FROZEN, 1); /* the same of the new cycle is news */
+	again.cycle = CYCLE + 1;
+	hear(net, again);
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 1)->reasons, EXHAUSTED | FROZEN);
 	net_free(net);
 }
 

@@ -160,6 +160,36 @@ test_core_withdraws_what_was_not_sent(void **state) /* rule CMD-1 */
 	weir_dispatch_core_free(fix.core);
 }
 
+/* rule LIFE-6: nothing may be sent any more: what waits is withdrawn, and an older state is not commanded instead. */
+static void
+test_core_nothing_desired_sends_nothing(void **state)
+{
+	(void)state;
+	struct fixture fix;
+	fixture_begin(&fix, LIMITS);
+	offer(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
+	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
+	offer(&fix, 7, SUSPENDED, ACTIVE);
+	offer(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
+	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
+	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	/* Confirmed as active here, while the owner still thinks that it is suspended. */
+	offer(&fix, 7, ACTIVE, SUSPENDED);
+	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_DONE));
+	offer(&fix, 7, WEIR_CARD_UNKNOWN, SUSPENDED);
+	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	/* One that may have reached the carrier is asked after, not repeated. */
+	offer(&fix, 8, SUSPENDED, ACTIVE);
+	finish(&fix, start(&fix), outcome_timeout());
+	offer(&fix, 8, WEIR_CARD_UNKNOWN, ACTIVE);
+	wait_until_due(&fix);
+	struct weir_dispatch_call call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_ASK);
+	finish(&fix, call, outcome_state(ACTIVE));
+	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	weir_dispatch_core_free(fix.core);
+}
+
 static void
 test_core_reverses_what_may_have_been_done(void **state) /* rule CMD-1 */
 {
@@ -793,6 +823,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_core_sends_and_confirms),
 	    cmocka_unit_test(test_core_withdraws_what_was_not_sent),
+	    cmocka_unit_test(test_core_nothing_desired_sends_nothing),
 	    cmocka_unit_test(test_core_reverses_what_may_have_been_done),
 	    cmocka_unit_test(test_core_one_in_flight_then_the_newest_word),
 	    cmocka_unit_test(test_core_asks_after_a_timeout),

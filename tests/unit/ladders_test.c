@@ -41,6 +41,29 @@ test_levels(void **state)
 	net_free(net);
 }
 
+/* rule ALR-1: each level once a cycle, also when a base that grew has put one out of reach in between. */
+static void
+test_growing_base(void **state)
+{
+	(void)state;
+	struct net *net = net_new_at(NOW);
+	struct weir_partition *p = net->p[0];
+	struct weir_ref_alerts ref = mixed();
+	struct weir_cause cause = {2, 33, NOW, NOW, 0};
+	uint16_t ladder, had = 0;
+	weir_ladder_define(p, &ref);
+	ladder = (uint16_t)(weir_ladder_number(p, "mixed") + 1);
+	assert_true(weir_ladder_alert(p, "pool", "x", ladder, 201, 101, CYCLE, &had, &cause));
+	assert_false(weir_ladder_alert(p, "pool", "x", ladder, 10000, 120, CYCLE, &had, &cause));
+	assert_true(weir_ladder_alert(p, "pool", "x", ladder, 10000, 1000, CYCLE, &had, &cause));
+	assert_true(weir_ladder_alert(p, "pool", "x", ladder, 1000, 1001, CYCLE, &had, &cause));
+	net_take_effects(net, p);
+	assert_non_null(strstr(net->alerts[0], "\"levels\":[{\"percent\":50},{\"bytes\":70}]"));
+	assert_non_null(strstr(net->alerts[1], "\"levels\":[{\"bytes\":1000}]"));
+	assert_non_null(strstr(net->alerts[2], "\"levels\":[{\"percent\":100}]"));
+	net_free(net);
+}
+
 /* rule ALR-2: who names no ladder has 50, 70, 90 and 100 %. */
 static void
 test_default(void **state)
@@ -166,6 +189,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_levels),
+	    cmocka_unit_test(test_growing_base),
 	    cmocka_unit_test(test_default),
 	    cmocka_unit_test(test_steps),
 	    cmocka_unit_test(test_pool_jumps),

@@ -122,6 +122,28 @@ test_deactivated(void **state)
 	weir_partition_free(p);
 }
 
+/* rule LIFE-6: a command that waits is withdrawn; one that was left undone is offered when the card comes back. */
+static void
+test_deactivated_with_a_command_waiting(void **state)
+{
+	(void)state;
+	struct weir_partition *p = activated(NOW);
+	REQUEST(p, A, "suspend", "");
+	uint32_t slot;
+	assert_non_null(weir_partition_find(p, iccid_of(A), &slot));
+	assert_int_equal(p->offers.n, 1);
+	p->offers.n = 0;
+	REQUEST(p, A, "deactivate", "");
+	assert_int_equal(p->offers.n, 1);
+	assert_false(weir_partition_may_send(p, slot));
+	p->offers.n = 0;
+	REQUEST(p, A, "activate", "");
+	assert_int_equal(p->offers.n, 1);
+	assert_true(weir_partition_may_send(p, slot));
+	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_SUSPENDED);
+	weir_partition_free(p);
+}
+
 /* rule LIFE-7: three calendar months after its deactivation a card is cancelled by itself; cancellation is final. */
 static void
 test_cancelled_by_itself(void **state)
@@ -229,6 +251,7 @@ main(void)
 	    cmocka_unit_test(test_plan_change),
 	    cmocka_unit_test(test_plan_after_activation),
 	    cmocka_unit_test(test_deactivated),
+	    cmocka_unit_test(test_deactivated_with_a_command_waiting),
 	    cmocka_unit_test(test_cancelled_by_itself),
 	    cmocka_unit_test(test_cancel_months),
 	    cmocka_unit_test(test_who_may_be_cancelled),

@@ -178,6 +178,23 @@ test_quota(void **state)
 	weir_partition_free(p);
 }
 
+/* rule LIFE-3: a card that goes back to be tested meets no threshold, whatever it has used; becoming inactive is
+ * reason-free. */
+static void
+test_back_to_the_test(void **state)
+{
+	(void)state;
+	struct weir_partition *p = world(NOW);
+	CARD(p, A, ",\"plan\":\"ber1\"");
+	fold(p, record(A, 1, 5000, 0, NOW));
+	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXHAUSTED));
+	CARD(p, A, ",\"status\":\"testable\"");
+	assert_int_equal(card(p, A)->reasons, 0);
+	CARD(p, A, ",\"status\":\"inactive\"");
+	assert_int_equal(card(p, A)->reasons, 0);
+	weir_partition_free(p);
+}
+
 /* rule LIFE-3: 6 MB by default, in the carrier's MB; a testable card's traffic is in no pool. */
 static void
 test_default_quota_and_pool(void **state)
@@ -324,6 +341,7 @@ main(void)
 	    cmocka_unit_test(test_activation_request),
 	    cmocka_unit_test(test_activation_tells_the_account),
 	    cmocka_unit_test(test_quota),
+	    cmocka_unit_test(test_back_to_the_test),
 	    cmocka_unit_test(test_default_quota_and_pool),
 	    cmocka_unit_test(test_periods),
 	    cmocka_unit_test(test_shipped_silence),

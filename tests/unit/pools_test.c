@@ -309,6 +309,28 @@ test_arrears(void **state)
 	net_free(net);
 }
 
+/* rule POOL-5: enabling ends the arrears too, so retention does not run out again. Other kinds are never disabled. */
+static void
+test_enable_unpaid(void **state)
+{
+	(void)state;
+	struct net *net = metered("alert");
+	uint32_t home = net_home("m");
+	net_apply(net, net_home("g"), ACCUMULATIVE);
+	net_apply(net, home, "{'type':'request','pool':'m','action':'freeze','id':'f1'}");
+	net_apply(net, net_home("g"), "{'type':'request','pool':'g','action':'freeze','id':'f1'}");
+	net_time(net, NOW + 31 * DAY);
+	net_pump(net);
+	assert_int_equal(net_pool(net, "m")->status, WEIR_POOL_DISABLED);
+	assert_int_equal(net_pool(net, "g")->status, WEIR_POOL_SUSPENDED);
+	net_apply(net, home, "{'type':'request','pool':'m','action':'enable','id':'e1'}");
+	net_time(net, NOW + 39 * DAY);
+	net_pump(net);
+	assert_int_equal(net_pool(net, "m")->status, WEIR_POOL_IN_USE);
+	assert_int_equal(net_card(net, 3, 3)->reasons, 0);
+	net_free(net);
+}
+
 /* rule POOL-5: after a month a disabled pool stays so. */
 static void
 test_enable_too_late(void **state)
@@ -358,6 +380,28 @@ test_boundary(void **state)
 		assert_int_equal(net_card(net, n, n)->reasons, 0);
 	assert_int_equal(past_of(net, "g", CYCLE)->down, 31 * MB);
 	assert_int_equal(past_of(net, "g", CYCLE)->records, 1);
+	net_free(net);
+}
+
+/* rule CYC-3: two cycles that used the same are two totals; a source ahead of the clock takes neither away. */
+static void
+test_past_cycles_stay(void **state)
+{
+	(void)state;
+	struct net *net = three_members();
+	net_use(net, 0, 0, 5 * MB);
+	net_tick(net);
+	net_time(net, MARCH_END + HOUR);
+	net_use(net, 0, 0, 5 * MB);
+	net_tick(net);
+	net_time(net, MARCH_END + 30 * DAY - 2 * S);
+	net_use_at(net, 0, 0, 7 * MB, MARCH_END + 30 * DAY + S);
+	net_tick(net);
+	assert_int_equal(net_pool(net, "g")->cycle, CYCLE + 1);
+	assert_int_equal(past_of(net, "g", CYCLE)->down, 5 * MB);
+	net_time(net, MARCH_END + 30 * DAY + HOUR);
+	net_pump(net);
+	assert_int_equal(past_of(net, "g", CYCLE + 1)->down, 5 * MB);
 	net_free(net);
 }
 
@@ -598,8 +642,10 @@ main(void)
 	    cmocka_unit_test(test_threshold_suspends),
 	    cmocka_unit_test(test_threshold_alerts),
 	    cmocka_unit_test(test_arrears),
+	    cmocka_unit_test(test_enable_unpaid),
 	    cmocka_unit_test(test_enable_too_late),
 	    cmocka_unit_test(test_boundary),
+	    cmocka_unit_test(test_past_cycles_stay),
 	    cmocka_unit_test(test_late_record_restates),
 	    cmocka_unit_test(test_source_ahead_of_the_pool),
 	    cmocka_unit_test(test_zombies_and_replays),

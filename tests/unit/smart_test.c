@@ -56,6 +56,8 @@ test_children(void **state)
 		parent_of(net, n, 1);
 	parent_of(net, 2, 1); /* again */
 	net_pump(net);
+	net_apply(net, home_of(1),
+	    "{'type':'child','parent':'89860000000000000001','child':'89860000000000000002','removed':false}");
 	assert_true(has_children(net, 1));
 	assert_string_equal(line_of(net, 1),
 	    "{\"type\":\"children\",\"parent\":\"89860000000000000001\",\"children\":[\"89860000000000000002\","

@@ -30,7 +30,7 @@
 #define CLIENTS 8
 #define ZERO "$1\r\n0\r\n"
 #define ZEROS ZERO ZERO ZERO ZERO ZERO ZERO /* slots of all slabs but the first and the last */
-#define CLOSE "\x01" /* in a reply: what precedes it is sent, then the connection is closed */
+#define CLOSE "\x01"                        /* in a reply: what precedes it is sent, then the connection is closed */
 
 struct fake {
 	char dir[64], path[96];
@@ -405,8 +405,7 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "*1\r\n-WRONGTYPE Operation\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "does not roll back"},
     {"EXEC", "*2\r\n+OK\r\n+OK\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 2 answers"},
     {"EXEC", "*0\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 0 answers"},
-    {"HMGET",
-	"*13\r\n$1\r\n2\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*13\r\n$1\r\n2\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "epoch"},
     {"HMGET", "*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n" ZEROS "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "terms"},

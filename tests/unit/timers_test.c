@@ -114,6 +114,22 @@ test_two_events_of_one_card(void **state)
 	weir_partition_free(p);
 }
 
+/* rule SUS-6, rule LIFE-4: a reset in the silent period hides its deadline for a while and does not lose it. */
+static void
+test_reset_keeps_the_deadline(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(NOW);
+	CARD(p, A, ",\"carrier\":\"cm\",\"status\":\"inactive\"");
+	uint32_t due_s = life(p, A)->due_s;
+	REQUEST(p, A, "reset", "");
+	assert_int_equal(life(p, A)->due_s, NOW / S + 15 * 60);
+	advance(p, NOW + 15 * 60 * S);
+	assert_int_equal(card(p, A)->reasons, 0);
+	assert_int_equal(life(p, A)->due_s, due_s);
+	weir_partition_free(p);
+}
+
 int
 main(void)
 {
@@ -122,6 +138,7 @@ main(void)
 	    cmocka_unit_test(test_bounded),
 	    cmocka_unit_test(test_moved_dates),
 	    cmocka_unit_test(test_two_events_of_one_card),
+	    cmocka_unit_test(test_reset_keeps_the_deadline),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,9 +2,9 @@
  * What the Redis Functions weir_card and weir_pool say: every field, numbers beyond 2^53, letters, unknown cards, another
  * prefix. Slots are written as the core lays them out, so that layout and functions cannot drift apart.
  */
+#include "aggregators/slots.h"
 #include "config/base/iccid.h"
 #include "store_lane.h"
-#include "aggregators/slots.h"
 
 #define CYCLE(year, month) (((year)-1970) * 12 + (month)-1)
 
@@ -23,8 +23,8 @@ static void
 store_past(redisContext *redis, const char *pages, int cycle, uint32_t slot, uint64_t up, uint64_t down)
 {
 	struct weir_past_slot past = {.up = up, .down = down};
-	freeReplyObject(redisCommand(redis, "SETRANGE weir:{3}:%s:%d:%u %u %b", pages, cycle, slot / 256, slot % 256 * 32,
-	    &past, sizeof(past)));
+	freeReplyObject(redisCommand(
+	    redis, "SETRANGE weir:{3}:%s:%d:%u %u %b", pages, cycle, slot / 256, slot % 256 * 32, &past, sizeof(past)));
 }
 
 static struct weir_iccid
@@ -42,8 +42,7 @@ store_card_slot(redisContext *redis, uint32_t partition, uint32_t slot, const st
 	uint32_t tag = weir_iccid_tag(card->iccid);
 	const uint32_t entries[4] = {tag, slot + 1, tag, slot};
 	store_slot(redis, partition, "c", slot, card, sizeof(*card));
-	freeReplyObject(
-	    redisCommand(redis, "APPEND weir:{%u}:d:%u %b", partition, tag % 1024, entries, sizeof(entries)));
+	freeReplyObject(redisCommand(redis, "APPEND weir:{%u}:d:%u %b", partition, tag % 1024, entries, sizeof(entries)));
 }
 
 static void
@@ -66,8 +65,7 @@ store_card(redisContext *redis, const char *text, uint32_t slot, uint64_t up, ui
 	    .limit = (UINT64_C(1) << 53) + 1,
 	    .addon_bytes = UINT64_MAX,
 	    .addon_cycle = CYCLE(2026, 3)};
-	struct weir_enforcement_slot e = {
-	    .card = slot + 1, .desired = 2, .confirmed = 1, .command = 3, .ticket = "T-0042"};
+	struct weir_enforcement_slot e = {.card = slot + 1, .desired = 2, .confirmed = 1, .command = 3, .ticket = "T-0042"};
 	store_card_slot(redis, 3, slot, &card);
 	store_slot(redis, 3, "t", 130, &terms, sizeof(terms));
 	store_slot(redis, 3, "e", 33, &e, sizeof(e));
@@ -120,7 +118,8 @@ weir_card_answers_in_words(void **state)
 	struct weir_error err = {0};
 	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
 	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
-	assert_says(redis, "weir_card", "89860000000000000001", false, "ERR weir_card: weir:partitions is not set: has weir run?");
+	assert_says(
+	    redis, "weir_card", "89860000000000000001", false, "ERR weir_card: weir:partitions is not set: has weir run?");
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 12"));
 	freeReplyObject(redisCommand(redis, "RPUSH weir:{3}:n p:x c:cu c:cm p:y p:gold"));
 	freeReplyObject(
@@ -140,7 +139,8 @@ weir_card_answers_in_words(void **state)
 	assert_says(redis, "weir_card", "89860000000000000002", false, "");
 	assert_says(redis, "weir_card", "89860000000000000002", true, "");
 	assert_says(redis, "weir_card", "8986", false, "ERR weir_card: an ICCID has 19 or 20 letters and digits");
-	assert_says(redis, "weir_card", "8986000000000000-001", false, "ERR weir_card: an ICCID has 19 or 20 letters and digits");
+	assert_says(
+	    redis, "weir_card", "8986000000000000-001", false, "ERR weir_card: an ICCID has 19 or 20 letters and digits");
 
 	/* 19 characters, no terms: defaults and the plan's limit, digit by digit */
 	store_card(redis, "ZZ86000000000000001", 5, 0, 0);
@@ -154,7 +154,8 @@ weir_card_answers_in_words(void **state)
 
 	/* another prefix: the library is replaced */
 	assert_int_equal(weir_redis_install_functions_at(redis, "other", &err), WEIR_OK);
-	assert_says(redis, "weir_card", "89860000000000000001", false, "ERR weir_card: other:partitions is not set: has weir run?");
+	assert_says(
+	    redis, "weir_card", "89860000000000000001", false, "ERR weir_card: other:partitions is not set: has weir run?");
 	assert_int_equal(weir_redis_install_functions_at(redis, "it's", &err), WEIR_POISON);
 	redisFree(redis);
 }
@@ -190,6 +191,9 @@ a_card_s_life_is_shown(void **state)
 	assert_field(redis, iccid, false, "status", "suspended");
 	assert_field(redis, iccid, false, "activated", "2026-03-30T05:08:06Z");
 	assert_field(redis, iccid, false, "expires", "2026-03-30T05:08:07Z");
+	life.expires_s = WEIR_LIFE_NEVER;
+	store_slot(redis, 3, "l", 300, &life, sizeof(life));
+	assert_field(redis, iccid, false, "expires", "none");
 	assert_field(redis, iccid, false, "imei", "86000000000001");
 	assert_field(redis, iccid, false, "tags", "north,meter 7");
 	assert_field(redis, iccid, false, "pool", "none");
@@ -223,10 +227,14 @@ a_smart_card_shows_its_children(void **state)
 	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 4"));
 	const char *parent = "89860000000000000010", *first = "89860000000000000011", *second = "8986000000000000012S";
-	struct weir_card_slot card = {
-	    .iccid = iccid_of(parent), .cycle = CYCLE(2026, 3), .up = 5, .flags = WEIR_STATUS_IN_USE | WEIR_CARD_HAS_CHILDREN};
+	struct weir_card_slot card = {.iccid = iccid_of(parent),
+	    .cycle = CYCLE(2026, 3),
+	    .up = 5,
+	    .flags = WEIR_STATUS_IN_USE | WEIR_CARD_HAS_CHILDREN};
 	store_card_slot(redis, 3, 1, &card);
-	freeReplyObject(redisCommand(redis, "HSET weir:{3}:x children:%s %s,%s", parent, first, second));
+	freeReplyObject(redisCommand(redis, "HSET weir:{3}:r children:%s %s", parent,
+	    "{\"type\":\"children\",\"parent\":\"89860000000000000010\",\"children\":[\"89860000000000000011\","
+	    "\"8986000000000000012S\"]}"));
 	card = (struct weir_card_slot){.iccid = iccid_of(first),
 	    .cycle = CYCLE(2026, 3),
 	    .up = UINT64_C(1) << 53,

@@ -213,7 +213,8 @@ local function carrier_words(base, carrier)
   return { single = words[1] or 0, pooled = words[2] or 0, cycle = words[3] or 0, from = words[4] or 0, to = words[5] or 0 }
 end
 
-local function time_or_none(seconds) return seconds > 0 and time_text(seconds) or 'none' end
+-- 2^32-1: never (docs/life.md)
+local function time_or_none(seconds) return seconds > 0 and seconds < 4294967295 and time_text(seconds) or 'none' end
 
 -- A list of texts in a JSON object, with commas between; nil when there is none. A reader's JSON is parsed only for texts:
 -- numbers would be rounded.
@@ -312,9 +313,9 @@ local ZERO = { 0, 0, 0, 0 }
 -- A smart card's children (POOL-8): their list, their sum over each one's current cycle, and the state they share. Without a
 -- prefix (one partition only) the list alone.
 local function children_words(look, prefix, count)
-  local listed = redis.call('HGET', look.base .. 'x', 'children:' .. look.iccid)
+  local listed = redis.call('HGET', look.base .. 'r', 'children:' .. look.iccid)
   local words, sum, status, differ = {}, ZERO, nil, false
-  for child in (listed or ''):gmatch('[0-9A-Z]+') do
+  for child in ((listed or ''):match('%[.*%]') or ''):gmatch('[0-9A-Z]+') do
     words[#words + 1] = child
     local found = prefix and card_find(prefix, count, child)
     if found then

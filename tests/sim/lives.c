@@ -1,0 +1,89 @@
+/* Changes of cards' lives and devices (LIFE, SUS-5, SUS-6): they race with records, so none is under way meanwhile. */
+#include "tests/sim/phases.h"
+
+#include <inttypes.h>
+
+static const char *const STATUSES[] = {"testable", "inactive", "in_use", "suspended", "deactivated", "cancelled"};
+
+static void
+set_status(struct sim *sim, int card)
+{
+	static const enum model_status LIKELY[] = {MODEL_TESTABLE, MODEL_INACTIVE, MODEL_INACTIVE, MODEL_IN_USE, MODEL_IN_USE,
+	    MODEL_SUSPENDED, MODEL_DEACTIVATED, MODEL_CANCELLED};
+	enum model_status status = LIKELY[sim_below(&sim->rng, sim_chance(&sim->rng, 200) ? 8 : 7)];
+	sim_send_card(sim, card, ",\"status\":\"%s\"", STATUSES[status]);
+	model_enter(&sim->model, card, status, sim->now_us);
+}
+
+static void
+renew(struct sim *sim, int card)
+{
+	int months = (int)sim_between(&sim->rng, 1, 3), id = (int)++sim->next_id;
+	for (int n = sim_chance(&sim->rng, 300) ? 2 : 1; n > 0; n--) {
+		sim_send_request(sim, card, "renew", ",\"months\":%d,\"id\":\"n%d\"", months, id);
+		model_renew(&sim->model, card, months, id);
+	}
+}
+
+static void
+ask(struct sim *sim, int card, const char *action, void (*tell)(struct model *model, int card))
+{
+	sim_send_request(sim, card, action, "%s", "");
+	tell(&sim->model, card);
+}
+
+static void
+bind(struct sim *sim, int card)
+{
+	if (sim_chance(&sim->rng, 700)) {
+		ask(sim, card, "rebind", model_rebind);
+		return;
+	}
+	sim->source[card].imei = 86000000000000 + sim_below(&sim->rng, 1000);
+	sim_send_card(sim, card, ",\"imei\":\"%014" PRIu64 "\"", sim->source[card].imei);
+	model_bind(&sim->model, card, sim->source[card].imei);
+}
+
+void
+sim_phase_life(struct sim *sim, int card)
+{
+	enum model_status status = sim->model.cards[card].status;
+	sim->card[card].moved = true;
+	switch (sim_below(&sim->rng, 10)) {
+	case 0:
+	case 1:
+	case 2:
+		set_status(sim, card);
+		break;
+	case 3:
+		if (status != MODEL_DEACTIVATED) /* whether it brings such a card back is not said */
+			ask(sim, card, "activate", model_activate);
+		break;
+	case 4:
+		ask(sim, card, "deactivate", model_deactivate);
+		break;
+	case 5:
+		ask(sim, card, "cancel", model_cancel);
+		break;
+	case 6:
+		renew(sim, card);
+		break;
+	case 7:
+		ask(sim, card, "reset", model_reset);
+		break;
+	default:
+		bind(sim, card);
+		break;
+	}
+}
+
+/* A card may come as it left the factory. */
+const char *
+sim_phase_status(struct sim *sim, int card)
+{
+	if (!sim->ordered || sim->options.cards_only || !sim_chance(&sim->rng, 350))
+		return "";
+	bool testable = sim_chance(&sim->rng, 500);
+	model_enter(&sim->model, card, testable ? MODEL_TESTABLE : MODEL_INACTIVE, sim->now_us);
+	return testable ? ",\"status\":\"testable\"" : ",\"status\":\"inactive\"";
+}
