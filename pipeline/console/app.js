@@ -190,13 +190,13 @@ function setAuto(event) {
 function pageHead(ctx) {
 	const head = current.page.head(ctx);
 	const actions = [head.actions].flat(2).filter(Boolean);
-	return h("div", {class: "page-head"},
+	return h("div", {class: "page-head " + (head.class || "")},
 		h("div", {class: "page-title"},
 			head.crumb && h("nav", {class: "crumb", "aria-label": "Above this page"}, head.crumb),
 			h("div", {class: "line"}, h("h1", {tabindex: -1}, head.title), head.badges),
 			h("div", {class: "sub"}, head.sub || " ")),
 		current.page.load && fresh(),
-		(actions.length > 0 || head.reserve) && h("div", {class: "page-actions", role: "group", "aria-label": "Operations"}, actions));
+		(actions.length > 0 || (head.reserve && app.me.role === "operate")) && h("div", {class: "page-actions", role: "group", "aria-label": "Operations"}, actions));
 }
 
 function pageBody(ctx) {
@@ -219,7 +219,7 @@ function shell() {
 		}}, "Skip to the content"),
 		top(),
 		h("main", {class: "main", id: "main", tabindex: -1, key: location.hash.split("?")[0]},
-			page ? [pageHead(ctx), h("div", {class: "page-body", key: "body"}, pageBody(ctx))]
+			page ? [pageHead(ctx), h("div", {class: "page-body", key: current.data ? "body" : "waiting"}, pageBody(ctx))]
 				: h("div", {class: "panel"}, h("h1", {tabindex: -1, class: "visually-hidden"}, "No such page"), empty("No such page", "The address leads nowhere.", h("a", {class: "button", href: "#/"}, "To the fleet")))),
 		h("footer", {class: "foot"}, h("span", null, "Times in " + f.VIEWER_ZONE + " (" + f.zoneOffset(f.VIEWER_ZONE) + ")"), h("span", null, "weir " + (app.me.version || "")), h("a", {href: "v1/openapi"}, "API description")),
 	];

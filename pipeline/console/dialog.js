@@ -53,7 +53,8 @@ export function ask(spec) {
 	el.showModal();
 	(el.querySelector("[autofocus], input, select, textarea") || el.querySelector("button")).focus();
 	open++;
-	el.oncancel = (event) => busy && event.preventDefault();
+	el.addEventListener("keydown", (event) => event.key === "Tab" && turn(el, event));
+	el.addEventListener("cancel", (event) => busy && event.preventDefault());
 	return new Promise((resolve) => {
 		el.onclose = () => {
 			open--;
@@ -62,6 +63,15 @@ export function ask(spec) {
 			resolve(result);
 		};
 	});
+}
+
+/* Tab goes round within the dialog instead of out to the browser's own bars. */
+function turn(el, event) {
+	const stops = [...el.querySelectorAll("button, input, select, textarea, a[href]")].filter((e) => !e.disabled);
+	const [from, to] = event.shiftKey ? [stops[0], stops[stops.length - 1]] : [stops[stops.length - 1], stops[0]];
+	if (document.activeElement !== from) return;
+	event.preventDefault();
+	to.focus();
 }
 
 const toasts = [];

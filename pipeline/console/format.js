@@ -36,6 +36,16 @@ export function amount(bytes, mb) {
 	return parts.number + " " + parts.unit;
 }
 
+/* In the largest unit that leaves at least four digits before the point: 4,098 MB rather than 4.00 GB. */
+export function amountFine(bytes, mb) {
+	const size = mb || MB_BINARY;
+	const step = size === 1000000 ? 1000 : 1024;
+	const units = [[size * step, "GB"], [size, "MB"], [size / step, "KB"]];
+	const [scale, unit] = units.find(([by]) => Math.abs(bytes) >= by * 1000) || (Math.abs(bytes) >= size ? units[1] : [1, "B"]);
+	const value = bytes / scale;
+	return whole.format(Math.abs(value) >= 1000 || scale === 1 ? Math.floor(value) : Math.round(value * 100) / 100) + " " + unit;
+}
+
 export function amountExact(bytes, mb) {
 	return count(bytes) + " bytes (1 MB = " + count(mb || MB_BINARY) + " bytes)";
 }

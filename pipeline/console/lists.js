@@ -9,7 +9,7 @@ import {h} from "./dom.js";
 import * as api from "./api.js";
 
 const ROUNDS = 40;
-export const PAGE_ROWS = 50;
+export const PAGE_ROWS = 40;
 
 /* {rows, next}; parts = path, member = the list's name in the answer. */
 export async function page(parts, member, params, cursor, signal, limit = PAGE_ROWS) {

@@ -96,15 +96,15 @@ export function view(ctx) {
 	if (!ctx.operator) return h("div", {class: "stack"}, p.callout("warn", "Your token may read only. Bulk requests need the role operate."), before());
 	const ui = {...START, ...ctx.ui};
 	const option = ([code, name, help]) => h("label", {key: code}, h("input", {type: "radio", name: "target", value: code, checked: ui.target === code, onchange: () => ctx.set({target: code})}), h("span", null, name, h("small", null, help)));
-	return h("div", {class: "stack"},
-		h("form", {class: "panel form bulk-form", onsubmit: (e) => submit(e, ui), novalidate: true, "aria-label": "New bulk request"},
+	return h("div", {class: "grid"},
+		h("div", {class: "w7", key: "new"}, h("form", {class: "panel form bulk-form", onsubmit: (e) => submit(e, ui), novalidate: true, "aria-label": "New bulk request"},
 			h("h2", null, "New request"),
 			h("fieldset", {class: "field"}, h("legend", null, "On which cards"), h("div", {class: "choice"}, TARGETS.map(option))),
 			h("div", {class: "form", key: "target-" + ui.target}, targetFields(ui, ctx.set)),
 			p.select("Operation", "action", [["", "Choose…"], ...ACTIONS.map((code) => [code, words.action(code)])], ui.action, (e) => ctx.set({action: e.target.value})),
 			h("div", {class: "form", key: "operation-" + ui.action}, operationFields(ui, ctx.set)),
-			h("div", {class: "row"}, h("button", {class: "primary", disabled: !target(ui) || !operation(ui)}, "Review…"))),
-		before());
+			h("div", {class: "row"}, h("button", {class: "primary", disabled: !target(ui) || !operation(ui)}, "Review…")))),
+		h("div", {class: "w5", key: "before"}, before()));
 }
 
 function before() {

@@ -44,6 +44,7 @@ export function head(ctx) {
 		badges: [h("button", {type: "button", class: "quiet icon", "aria-label": "Copy ICCID", title: "Copy", onclick: () => copy(iccid)}, p.icon("copy")),
 			card && p.statusBadge(card.status), card?.auto_registered && p.badge("Auto-registered", "off")],
 		sub: card && [h("span", null, words.carrier(card.carrier)), h("span", null, card.plan ? "Plan " + card.plan : "No plan"), card.pool && h("span", null, "Pool ", p.poolLink(card.pool))],
+		class: "card", reserve: true,
 		actions: card && ctx.operator && buttons(ctx, card),
 	};
 }
@@ -147,10 +148,11 @@ function trendChart(ctx, card, usage) {
 		values: t.nowRows[i] ? [t.nowRows[i].down_bytes, t.nowRows[i].up_bytes] : [0, 0], records: t.nowRows[i]?.records, open: t.nowRows[i]?.open, known: Boolean(t.nowRows[i]),
 	}));
 	const now = points.map((_, i) => (i < t.now.length ? t.now[i] : null));
-	const limit = card.limit_bytes !== null && !card.limit_lifted ? card.limit_bytes : card.total_bytes;
+	const limits = card.limit_bytes !== null && !card.limit_lifted && !card.not_enforced.includes("usage_limit");
+	const limit = Math.min(limits ? card.limit_bytes : Infinity, card.total_bytes ?? Infinity);
 	return chart({
-		label: "Usage since the cycle's begin, this and the last cycle", mb: card.mb_bytes, points, lines: {now, past: t.past}, limit, pointName: "Day",
-		limitName: card.limit_bytes !== null && !card.limit_lifted ? "limit" : "allowance",
+		label: "Usage since the cycle's begin, this and the last cycle", mb: card.mb_bytes, points, lines: {now, past: t.past}, limit: Number.isFinite(limit) ? limit : null, pointName: "Day",
+		limitName: limits && limit === card.limit_bytes ? "limit" : "allowance",
 		nowName: f.cycleName(card.cycle), pastName: t.before ? f.cycleName(t.before) : "",
 	}, ctx.ui.readAt ?? -1, (at) => ctx.set({readAt: at}));
 }
@@ -175,13 +177,13 @@ const took = (from, to) => (from && to ? f.duration(new Date(to) - new Date(from
 
 const commandColumns = (mb) => [
 	{name: "Operation", lead: true, cell: (c) => [words.action(c.action), h("span", {class: "sub"}, p.time(c.decided || c.sent, f.dateTimeSeconds))]},
-	{name: "State", cell: (c) => [p.badge(words.commandState(c.state).name, words.commandState(c.state).tone), took(c.decided, c.confirmed) && h("span", {class: "sub"}, "in " + took(c.decided, c.confirmed))]},
+	{name: "State", aside: true, cell: (c) => [p.badge(words.commandState(c.state).name, words.commandState(c.state).tone), took(c.decided, c.confirmed) && h("span", {class: "sub"}, "in " + took(c.decided, c.confirmed))]},
 	{name: "Reason", cell: (c) => (c.reason ? words.reason(c.reason).name : c.action === "resume" ? "No reason left" : "–")},
-	{name: "Limit", number: true, cell: (c) => p.amount(c.limit_bytes, mb)},
-	{name: "Usage before", number: true, cell: (c) => p.amount(c.usage_before_bytes, mb)},
-	{name: "Usage after", number: true, cell: (c) => p.amount(c.usage_after_bytes, mb)},
+	{name: "Limit", number: true, cell: (c) => p.amountFine(c.limit_bytes, mb)},
+	{name: "Usage before", number: true, cell: (c) => p.amountFine(c.usage_before_bytes, mb)},
+	{name: "Usage after", number: true, cell: (c) => p.amountFine(c.usage_after_bytes, mb)},
 	{name: "Overshoot", number: true, cell: (c) => (c.limit_bytes === null ? p.amount(null) : h("span", {class: c.overshoot_bytes ? "warn" : "muted"}, p.amount(c.overshoot_bytes, mb)))},
-	{name: "Carrier's answer", cell: (c) => (c.ticket || c.reply ? h("span", {class: "wrap"}, c.ticket && h("code", null, c.ticket), c.reply && h("span", {class: "sub"}, c.reply)) : null)},
+	{name: "Carrier's answer", wide: true, cell: (c) => (c.ticket || c.reply ? h("span", {class: "wrap"}, c.ticket && h("code", null, c.ticket), c.reply && h("span", {class: "sub"}, c.reply)) : null)},
 ];
 
 function operations(part, mb) {
@@ -197,7 +199,7 @@ const auditColumns = (mb) => [
 	{name: "Reasons afterwards", cell: (e) => (e.reasons?.length ? e.reasons.map((r) => words.reason(r).name).join(", ") : "none")},
 	{name: "Rule", cell: (e) => e.rule},
 	{name: "Usage", number: true, cell: (e) => (e.usage_after_bytes ? p.amount(e.usage_after_bytes, mb) : null)},
-	{name: "Record", cell: (e) => (e.topic ? h("code", {class: "wrap"}, e.topic + "/" + e.partition + "/" + e.offset) : "the clock")},
+	{name: "Record", wide: true, cell: (e) => (e.topic ? h("code", {class: "wrap"}, e.topic + "/" + e.partition + "/" + e.offset) : "the clock")},
 ];
 
 /* Of a card or a pool. */
@@ -238,7 +240,7 @@ function labels(ctx, card) {
 const childColumns = [
 	{name: "Sub-card", lead: true, cell: (c) => p.cardLink(c.iccid)},
 	{name: "Carrier", cell: (c) => words.carrier(c.carrier)},
-	{name: "Status", cell: (c) => (c.status ? p.statusBadge(c.status) : "not known yet")},
+	{name: "Status", aside: true, cell: (c) => (c.status ? p.statusBadge(c.status) : "not known yet")},
 	{name: "Used this cycle", number: true, cell: (c) => p.amount(c.used_bytes)},
 ];
 

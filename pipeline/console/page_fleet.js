@@ -49,7 +49,7 @@ function figures(d) {
 		p.figure("Not enforced", value(fleet?.not_enforced), "carrier cannot do it", "Cards with a reason that their carrier cannot enforce"),
 		p.figure("Used", fleet ? p.figureAmount(fleet.used_bytes) : p.bone("90px", 24), "in current cycles"),
 		p.figure("Records read", value(fleet?.records_read), d?.rate !== null && d?.rate !== undefined ? f.count(Math.round(d.rate)) + " a second" : "rate after a refresh"),
-		p.figure("Stream time", fleet ? (lag === null ? "–" : h("span", {title: f.timeExact(fleet.stream_time)}, f.ago(fleet.stream_time).replace(/ ago$/, ""))) : p.bone("60px", 24), "behind the clock"));
+		p.figure("Stream lag", fleet ? (lag === null ? "–" : h("span", {title: f.timeExact(fleet.stream_time)}, f.duration(lag))) : p.bone("60px", 24), "oldest partition"));
 }
 
 const TONES = {ok: "tone-ok", bad: "tone-bad", warn: "tone-warn", info: "tone-info", off: "tone-off"};
@@ -87,9 +87,9 @@ function byCarrier(fleet) {
 const COLUMNS = [
 	{name: "Pool", lead: true, cell: (x) => [p.poolLink(x.id, x.name), x.name && x.name !== x.id && h("span", {class: "sub mono"}, x.id)]},
 	{name: "Carrier", cell: (x) => words.carrier(x.carrier)},
-	{name: "Status", cell: (x) => p.statusBadge(x.status)},
+	{name: "Status", aside: true, cell: (x) => p.statusBadge(x.status)},
 	{name: "Effective cards", number: true, cell: (x) => f.count(x.effective_cards)},
-	{name: "Usage", cell: (x) => p.usageCell(x.used_bytes, x.effective_total_bytes ?? x.threshold_bytes, x.mb_bytes, "Usage of " + (x.name || x.id))},
+	{name: "Usage", wide: true, cell: (x) => p.usageCell(x.used_bytes, x.effective_total_bytes ?? x.threshold_bytes, x.mb_bytes, "Usage of " + (x.name || x.id))},
 	{name: "Remaining", number: true, cell: (x) => h("span", {class: x.remaining_bytes < 0 ? "bad" : null}, p.amount(x.remaining_bytes, x.mb_bytes))},
 ];
 

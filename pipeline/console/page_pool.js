@@ -38,6 +38,7 @@ export function head(ctx) {
 		badges: pool && [p.statusBadge(pool.status), pool.frozen && p.badge("Frozen", "bad")],
 		sub: pool && [h("span", null, h("code", null, pool.id)), h("span", {title: words.kind(pool.kind).means}, pool.kind ? words.kind(pool.kind).name + " pool" : "No definition yet"),
 			h("span", null, words.carrier(pool.carrier)), pool.plan && h("span", null, "Plan " + pool.plan)],
+		reserve: true,
 		actions: pool && ctx.operator && poolButtons(pool, ctx.reload),
 	};
 }
@@ -54,7 +55,7 @@ function poolButtons(pool, reload) {
 function reasonsOf(pool) {
 	return pool.reasons.map((code) => {
 		const r = words.reason(code);
-		return h("div", {key: code}, p.callout("bad", h("strong", null, r.name), " – ", r.why, " All effective cards are cut off. ", h("span", {class: "muted"}, "Cleared by: " + r.clears.replace(/^./, (c) => c.toLowerCase()) + ".")));
+		return h("div", {key: code, class: "pool-reason"}, p.callout("bad", h("strong", null, r.name), " – ", r.why, " All effective cards are cut off. ", h("span", {class: "muted"}, "Cleared by: " + r.clears.replace(/^./, (c) => c.toLowerCase()) + ".")));
 	});
 }
 
@@ -69,8 +70,9 @@ function usageFigures(pool) {
 			p.figure("Remaining", pool.remaining_bytes === null ? "–" : h("span", {class: pool.remaining_bytes < 0 ? "bad" : null}, p.figureAmount(pool.remaining_bytes, mb)), share === null ? "no total" : share + " % used"),
 			p.figure("Effective cards", f.count(pool.effective_cards), "of " + f.count(pool.cards) + " members"),
 			pool.threshold_bytes !== null && p.figure("Threshold", p.figureAmount(pool.threshold_bytes, mb), pool.threshold_action === "suspend" ? "suspends" : "alerts")),
-		total && h("div", {class: "panel meter-panel"}, p.meter(pool.used_bytes, total, mb, "Usage of the pool", true),
-			h("p", {class: "muted small"}, share + " % of the " + (pool.effective_total_bytes === null ? "threshold" : "total") + " is used in this cycle")),
+		h("div", {class: "panel meter-panel"}, p.meter(pool.used_bytes, total, mb, "Usage of the pool", true),
+			h("p", {class: "muted small"}, share === null ? "No total and no threshold" : share + " % of the " + (pool.effective_total_bytes === null ? "threshold" : "total") + " is used in this cycle"),
+			reasonsOf(pool)),
 	];
 }
 
@@ -120,9 +122,9 @@ export function usagePanel(ctx, usage, mb, heading, views = VIEWS) {
 
 const MEMBERS = [
 	{name: "Card", lead: true, cell: (c) => p.cardLink(c.iccid)},
-	{name: "Status", cell: (c) => p.statusBadge(c.status)},
-	{name: "Reasons", cell: (c) => (c.reasons.length ? p.reasonBadges(c.reasons, c.not_enforced) : null)},
-	{name: "Usage", cell: (c) => p.usageCell(c.used_bytes, c.limit_bytes, c.mb_bytes, "Usage of " + c.iccid + " against its limit")},
+	{name: "Status", aside: true, cell: (c) => p.statusBadge(c.status)},
+	{name: "Reasons", wide: true, cell: (c) => (c.reasons.length ? p.reasonBadges(c.reasons, c.not_enforced) : null)},
+	{name: "Usage", wide: true, cell: (c) => p.usageCell(c.used_bytes, c.limit_bytes, c.mb_bytes, "Usage of " + c.iccid + " against its limit")},
 	{name: "Last record", cell: (c) => p.time(c.last_record)},
 ];
 
@@ -138,9 +140,9 @@ function membersPanel(ctx) {
 export function view(ctx) {
 	const pool = ctx.data?.pool;
 	return h("div", {class: "stack"},
-		pool ? [reasonsOf(pool), usageFigures(pool)] : [h("dl", {class: "figures"}, [1, 2, 3, 4].map(() => p.figure(" ", p.bone("90px", 24)))), h("div", {class: "panel meter-panel"}, p.bone("100%", 14))],
+		pool ? usageFigures(pool) : [h("dl", {class: "figures"}, [1, 2, 3, 4].map(() => p.figure(" ", p.bone("90px", 24)))), h("div", {class: "panel meter-panel"}, p.bone("100%", 14), h("p", {class: "small"}, " "))],
 		h("div", {class: "grid even"},
-			h("div", {class: "w8", key: "usage"}, usagePanel(ctx, ctx.data?.usage, pool?.mb_bytes, "Usage")),
+			h("div", {class: "w8 tall", key: "usage"}, usagePanel(ctx, ctx.data?.usage, pool?.mb_bytes, "Usage")),
 			h("div", {class: "w4", key: "facts"}, p.panel("About this pool", {class: "facts-panel"}, pool ? p.facts(factRows(pool)) : p.bones(12, 20)))),
 		membersPanel(ctx),
 		p.panel("History", {note: "newest first"}, !ctx.data ? p.bones(3, 24) : auditTable(ctx.data.audit, pool.mb_bytes)));

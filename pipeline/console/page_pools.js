@@ -33,10 +33,10 @@ const any = (codes, name) => [["", "Any"], ...codes.map((code) => [code, name(co
 const COLUMNS = [
 	{name: "Pool", lead: true, cell: (x) => [p.poolLink(x.id, x.name), x.name && x.name !== x.id && h("span", {class: "sub mono"}, x.id)]},
 	{name: "Kind", cell: (x) => h("span", {title: words.kind(x.kind).means}, x.kind ? words.kind(x.kind).name : "–")},
-	{name: "Carrier", cell: (x) => [words.carrier(x.carrier), x.plan && h("span", {class: "sub"}, x.plan)]},
-	{name: "Status", cell: (x) => [p.statusBadge(x.status), x.reasons.length > 0 && h("span", {class: "sub"}, x.reasons.map((r) => words.reason(r).name).join(", "))]},
+	{name: "Carrier", cell: (x) => h("span", {class: "nowrap"}, words.carrier(x.carrier), x.plan && h("span", {class: "sub"}, x.plan))},
+	{name: "Status", aside: true, cell: (x) => [p.statusBadge(x.status), x.reasons.length > 0 && h("span", {class: "sub"}, x.reasons.map((r) => words.reason(r).name).join(", "))]},
 	{name: "Effective / all", number: true, cell: (x) => f.count(x.effective_cards) + " / " + f.count(x.cards)},
-	{name: "Usage", cell: (x) => p.usageCell(x.used_bytes, x.effective_total_bytes ?? x.threshold_bytes, x.mb_bytes, "Usage of " + (x.name || x.id))},
+	{name: "Usage", wide: true, cell: (x) => p.usageCell(x.used_bytes, x.effective_total_bytes ?? x.threshold_bytes, x.mb_bytes, "Usage of " + (x.name || x.id))},
 	{name: "Remaining", number: true, cell: (x) => h("span", {class: x.remaining_bytes < 0 ? "bad" : null}, p.amount(x.remaining_bytes, x.mb_bytes))},
 ];
 

@@ -37,6 +37,10 @@ export function reasonBadges(reasons, notEnforced) {
 export const amount = (bytes, mb) =>
 	bytes === null || bytes === undefined ? h("span", {class: "muted"}, "–") : h("data", {class: "nowrap", value: String(bytes), title: f.amountExact(bytes, mb)}, f.amount(bytes, mb));
 
+/* The same with more digits, for numbers that are to be compared. */
+export const amountFine = (bytes, mb) =>
+	bytes === null || bytes === undefined ? h("span", {class: "muted"}, "–") : h("data", {class: "nowrap", value: String(bytes), title: f.amountExact(bytes, mb)}, f.amountFine(bytes, mb));
+
 export const time = (iso, how = f.dateTime) =>
 	iso ? h("time", {class: "nowrap", datetime: iso, title: f.timeExact(iso)}, how(iso)) : h("span", {class: "muted"}, "–");
 
@@ -87,7 +91,7 @@ export function panel(title, {extra, note, class: cls, id} = {}, ...body) {
 
 export const facts = (rows) => h("dl", {class: "facts"}, rows.filter(Boolean).flatMap(([name, value]) => [h("dt", null, name), h("dd", null, value)]));
 
-/* ---- tables: columns are {name, cell(row), number, lead, hideEmpty} ---- */
+/* ---- tables: columns are {name, cell(row), number}; on a phone lead and aside are the first line, wide takes a whole one ---- */
 export function table(caption, columns, rows, {key, folds = true} = {}) {
 	return h("div", {class: "table-box", tabindex: folds ? null : 0, role: folds ? null : "region", "aria-label": folds ? null : caption},
 		h("table", {class: folds ? "folds" : ""},
@@ -96,7 +100,7 @@ export function table(caption, columns, rows, {key, folds = true} = {}) {
 			h("tbody", null, rows.map((row, i) => h("tr", {key: key ? key(row) : i}, columns.map((c) => {
 				const value = c.cell(row);
 				const none = value === null || value === undefined || value === "";
-				return h("td", {"data-label": c.name, class: [c.number && "number", c.lead && "lead", none && "none"].filter(Boolean).join(" ") || null}, none ? "" : value);
+				return h("td", {"data-label": c.name, class: [c.number && "number", c.lead && "lead", c.aside && "aside", c.wide && "wide", none && "none"].filter(Boolean).join(" ") || null}, none ? "" : value);
 			}))))));
 }
 
