@@ -24,6 +24,8 @@ static const struct weir_command commands[] = {
     {"audit", weir_cli_audit, "ICCID|POOL", "show what was decided about a card or pool"},
     {"request", weir_cli_request, "ICCID|POOL ACTION [VALUE]", "suspend, resume, limit, add on, ... and see the reply"},
     {"export", weir_cli_export, "[--fields A,B] [--usage day]", "write cards and their usage as CSV"},
+    {"top", weir_cli_top, "[--once --json]", "watch the fleet live"},
+    {"verify", weir_cli_verify, "[--partition N]", "count anew from Kafka and compare with Redis"},
     {"check", weir_cli_check, "[FILE] [--reference FILE]...", "check settings and reference data without running"},
     {"carrier-sim", weir_cli_carrier_sim, "[options]", "pretend to be a carrier's API, for tests"},
     {"version", weir_cli_version, "", "print versions of weir and of the libraries in use"},

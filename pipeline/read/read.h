@@ -387,13 +387,18 @@ struct weir_past_page {
 	int32_t cycle;
 	const struct weir_past_slot *slots; /* by card slot, card_slots of them; zeros where nothing is stored */
 };
+struct weir_snapshot_carrier {
+	const char *id;
+	bool defined; /* ref holds */
+	struct weir_ref_carrier ref;
+};
 struct weir_snapshot {
 	struct weir_partition_view partition;
 	const struct weir_card_slot *cards; /* by slot; a zero ICCID is no card */
 	uint32_t card_slots;
 	const struct weir_past_page *past; /* oldest cycle first, those that are kept */
 	uint32_t past_count;
-	const char *const *carriers; /* names by number */
+	const struct weir_snapshot_carrier *carriers; /* by number */
 	uint32_t carrier_count;
 };
 /* AWAY when the partition was flushed again and again while it was read. */

@@ -66,15 +66,26 @@ read_past(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *
 	return WEIR_READ_OK;
 }
 
-static void
-take_names(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot)
+static enum weir_read
+read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, struct weir_error *err)
 {
 	const struct part *part = &reader->parts[partition];
-	const char **carriers = arena_take(&reader->arena, part->carrier_count + 1, sizeof(*carriers));
+	struct weir_snapshot_carrier *carriers = arena_take(&reader->arena, part->carrier_count + 1, sizeof(*carriers));
+	ask_clear(reader);
 	for (uint32_t i = 0; i < part->carrier_count; i++)
-		carriers[i] = arena_text(&reader->arena, part->carriers[i].id, strlen(part->carriers[i].id));
+		part_want_carrier(reader, partition, i + 1);
+	part_definitions_ask(reader);
+	enum weir_read answer = reader->asks.n > 0 ? ask_send(reader, err) : WEIR_READ_OK;
+	if (answer != WEIR_READ_OK)
+		return answer;
+	part_definitions_take(reader);
+	for (uint32_t i = 0; i < part->carrier_count; i++)
+		carriers[i] = (struct weir_snapshot_carrier){
+		    arena_text(&reader->arena, part->carriers[i].id, strlen(part->carriers[i].id)),
+		    part->carriers[i].defined, part->carriers[i].ref};
 	snapshot->carriers = carriers;
 	snapshot->carrier_count = part->carrier_count;
+	return WEIR_READ_OK;
 }
 
 static enum weir_read
@@ -94,8 +105,9 @@ read_once(
 	if (answer != WEIR_READ_OK)
 		return answer;
 	partition_view_make(reader, partition, &snapshot->partition);
-	take_names(reader, partition, snapshot);
-	answer = read_cards(reader, partition, snapshot, err);
+	answer = read_carriers(reader, partition, snapshot, err);
+	if (answer == WEIR_READ_OK)
+		answer = read_cards(reader, partition, snapshot, err);
 	if (answer == WEIR_READ_OK)
 		answer = read_past(reader, partition, snapshot, err);
 	if (answer == WEIR_READ_OK)
