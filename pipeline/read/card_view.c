@@ -203,6 +203,7 @@ card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct we
 	view->zone = carrier != NULL && carrier->zone != NULL
 			 ? arena_text(&reader->arena, carrier->ref.zone, strlen(carrier->ref.zone))
 			 : "";
+	view->mb_bytes = carrier != NULL && carrier->defined ? carrier->ref.mb_bytes : 0;
 	view->plan_known = plan != NULL && plan->defined;
 	if (view->plan_known) {
 		view->plan_kind = plan->ref.kind;

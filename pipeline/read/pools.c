@@ -170,6 +170,7 @@ view_cycle(struct weir_reader *reader, const struct pool_raw *raw, struct weir_p
 	const struct part_carrier *carrier = pool_carrier(reader, raw);
 	int32_t cycle = cycle_of(raw);
 	view->zone = "";
+	view->mb_bytes = carrier != NULL && carrier->defined ? carrier->ref.mb_bytes : 0;
 	view->cycle = (struct weir_window){0, 0, cycle};
 	if (carrier == NULL || carrier->zone == NULL || cycle == 0)
 		return;

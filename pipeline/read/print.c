@@ -30,6 +30,12 @@ print_cycle(struct weir_json *json, const struct weir_window *cycle, const char 
 }
 
 static void
+print_mb(struct weir_json *json, uint64_t mb_bytes)
+{
+	weir_json_limit(json, "mb_bytes", mb_bytes == 0 ? WEIR_NO_LIMIT : mb_bytes);
+}
+
+static void
 print_source(struct weir_json *json, const char *topic, int64_t partition, int64_t offset)
 {
 	weir_json_text_or_null(json, "topic", topic);
@@ -138,6 +144,7 @@ print_card_head(struct weir_json *json, const struct weir_card_view *card)
 	weir_json_limit(json, "remaining_bytes", card->remaining);
 	weir_json_reasons(json, "reasons", card->reasons);
 	weir_json_reasons(json, "not_enforced", card->not_enforced);
+	print_mb(json, card->mb_bytes);
 	print_tags(json, card);
 }
 
@@ -214,6 +221,7 @@ weir_print_pool(struct weir_json *json, const char *name, const struct weir_pool
 		weir_json_text(json, NULL, pool->batches[i]);
 	weir_json_close(json, ']');
 	print_cycle(json, &pool->cycle, pool->zone);
+	print_mb(json, pool->mb_bytes);
 	weir_json_time(json, "changed", pool->changed_us);
 	weir_json_u64(json, "judged_bytes", pool->used_judged);
 	weir_json_u64(json, "partition", pool->partition);

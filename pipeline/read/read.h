@@ -137,6 +137,7 @@ struct weir_card_view {
 	/* usage of the current cycle */
 	struct weir_window cycle; /* zeros when its carrier is not known */
 	const char *zone;
+	uint64_t mb_bytes;       /* its carrier's MB, in which people read amounts; 0 = not known */
 	struct weir_volume used; /* what was counted */
 	uint64_t metered;        /* what limits are compared with: bytes less test traffic */
 	int64_t last_record_us;  /* end time of the newest record */
@@ -247,6 +248,7 @@ struct weir_pool_view { /* POOL-6, and what it follows from */
 	uint32_t retention_days;
 	struct weir_window cycle; /* zeros while undefined */
 	const char *zone;
+	uint64_t mb_bytes; /* its carrier's MB; 0 = not known */
 	int64_t changed_us;
 	const char *const *batches; /* batch numbers */
 	uint32_t batch_count;
