@@ -38,6 +38,9 @@ found_without_dpkg() {
 }
 
 found() {
+	case $1 in # often there from elsewhere, and Debian's package would then not install beside it
+	nodejs | npm) command -v "${1%js}" >/dev/null 2>&1 && return ;;
+	esac
 	if command -v dpkg-query >/dev/null 2>&1; then
 		test "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed
 	else

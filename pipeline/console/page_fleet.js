@@ -7,8 +7,6 @@ import * as p from "./parts.js";
 
 export const title = () => "Fleet";
 
-const NEAREST = 10;
-
 /* Records a second, by two answers of one visit. */
 function rate(before, now) {
 	if (!before || before.records_read > now.records_read) return null;
@@ -16,14 +14,13 @@ function rate(before, now) {
 	return seconds < 1 ? null : (now.records_read - before.records_read) / seconds;
 }
 
-const share = (pool) => (pool.effective_total_bytes ?? pool.threshold_bytes ? pool.used_bytes / (pool.effective_total_bytes ?? pool.threshold_bytes) : -1);
-
-/* The server's own list when it gives one; else the fullest of the first hundred pools. */
+/* The server knows which they are; what a pool is called and what remains it is asked for one by one. */
 async function nearest(fleet, signal) {
-	if (fleet.fullest_pools) return {pools: fleet.fullest_pools.slice(0, NEAREST), all: true};
-	const answer = await api.get(api.path(["pools"], {limit: 100}), signal);
-	const pools = answer.pools.filter((pool) => share(pool) >= 0).sort((a, b) => share(b) - share(a)).slice(0, NEAREST);
-	return {pools, all: !answer.next};
+	const pools = await Promise.all(fleet.nearest_pools.map(async (near) => {
+		const pool = await api.getOrNull(api.path(["pools", near.id]), signal);
+		return pool || {...near, carrier: null, effective_total_bytes: near.limit_bytes, effective_cards: near.cards, remaining_bytes: null};
+	}));
+	return {pools};
 }
 
 export async function load(ctx, signal) {
@@ -97,8 +94,7 @@ function nearestPools(d) {
 	if (!d) return p.bones(8, 28);
 	if (d.pools.error) return p.callout("bad", d.pools.error.message);
 	if (!d.pools.pools.length) return p.empty("No pool has a limit", "Pools with a total or a threshold are listed here, the fullest first.");
-	return [p.table("Pools nearest to their limit", COLUMNS, d.pools.pools, {key: (x) => x.id}),
-		!d.pools.all && h("p", {class: "panel-foot"}, "Of the first 100 pools.")];
+	return p.table("Pools nearest to their limit", COLUMNS, d.pools.pools, {key: (x) => x.id});
 }
 
 export function view(ctx) {

@@ -241,8 +241,11 @@ class Fleet:
             "counted_at": iso(NOW - datetime.timedelta(seconds=2)), "counted_cards": len(cards) * scale,
             "by_status": {s: count(lambda c: c["status"] == s) for s in STATUSES}, "by_reason": {r: count(lambda c: r in c["reasons"]) for r in REASONS},
             "by_carrier": {k: count(lambda c: c["carrier"] == k) for k in CARRIERS}, "with_reason": count(lambda c: bool(c["reasons"])), "not_enforced": count(lambda c: bool(c["not_enforced"])),
-            "used_bytes": sum(c["used_bytes"] for c in cards) * scale, "fullest_pools": sorted((p for p in self.pools.values() if p["effective_total_bytes"] or p["threshold_bytes"]),
-                                                                                                key=lambda p: -p["used_bytes"] / (p["effective_total_bytes"] or p["threshold_bytes"]))[:10]}
+            "used_bytes": sum(c["used_bytes"] for c in cards) * scale, "nearest_pools": self.nearest()}
+
+    def nearest(self):
+        rows = [{**{k: p[k] for k in ("id", "kind", "status", "cards", "used_bytes")}, "limit_bytes": p["effective_total_bytes"] or p["threshold_bytes"]} for p in self.pools.values()]
+        return sorted((r for r in rows if r["limit_bytes"]), key=lambda r: -r["used_bytes"] / r["limit_bytes"])[:10]
 
     # ---- changing it ----
 
