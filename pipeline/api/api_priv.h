@@ -313,8 +313,8 @@ struct redisReply *weir_api_redis_texts(struct weir_api_redis *redis, const char
 /* ---- producer.c ---- */
 
 struct weir_api_message {
-	const char *key;   /* NULL: `partition` says where */
-	int32_t partition; /* of a message without a key; afterwards of all: where it went */
+	const char *key;   /* NULL: none */
+	int32_t partition; /* -1: by the key. Afterwards: where it went */
 	struct weir_slice json;
 	/* afterwards */
 	bool done, taken;

@@ -305,8 +305,9 @@ chunk_fill(struct weir_api_bulks *bulks, struct bulk *bulk, uint32_t n, struct c
 		(void)weir_iccid_format(entry->iccid, key);
 		(void)json_object_set_new(bulk->message, "iccid", json_string(key));
 		chunk->entries[chunk->count] = entry;
-		chunk->messages[chunk->count++] =
-		    (struct weir_api_message){.key = key, .json = weir_slice_of(json_dumps(bulk->message, JSON_COMPACT))};
+		chunk->messages[chunk->count++] = (struct weir_api_message){.key = key,
+		    .partition = (int32_t)cards[i].partition,
+		    .json = weir_slice_of(json_dumps(bulk->message, JSON_COMPACT))};
 	}
 	return true;
 }

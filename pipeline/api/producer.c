@@ -1,6 +1,6 @@
 /*
- * What operators ask for, on its way to weir.cards: by key with the partitioner that loads use, idempotent, acknowledged by
- * all replicas before it is told to anybody.
+ * What operators ask for, on its way to weir.cards: to the partition that holds the card or pool, which is where its key's
+ * partitioner put it; idempotent, acknowledged by all replicas before it is told to anybody.
  *
  * One producer for the process. Those who send wait for their own messages; librdkafka gives a message up after ten
  * seconds, so waiting ends, and an answer never says that something is asked for when it is not. After a message was given
@@ -129,7 +129,7 @@ send_one(struct weir_api_producer *producer, struct weir_api_message *message)
 {
 	const char *key = message->key;
 	size_t key_len = key != NULL ? strlen(key) : 0;
-	int32_t partition = message->key != NULL ? RD_KAFKA_PARTITION_UA : message->partition;
+	int32_t partition = message->partition >= 0 ? message->partition : RD_KAFKA_PARTITION_UA;
 	for (;;) {
 		rd_kafka_resp_err_t code = rd_kafka_producev(producer->kafka, RD_KAFKA_V_TOPIC(producer->topic),
 		    RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),

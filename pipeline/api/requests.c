@@ -190,8 +190,9 @@ weir_api_ask(struct weir_api_request *request, struct weir_api_hand *hand, json_
 	json_decref(message);
 	struct weir_api_message *messages = weir_calloc(copies, sizeof(*messages));
 	for (uint32_t i = 0; i < copies; i++)
-		messages[i] = (struct weir_api_message){
-		    .key = asked->keyed ? asked->subject : NULL, .partition = (int32_t)i, .json = weir_slice_of(text)};
+		messages[i] = (struct weir_api_message){.key = asked->keyed ? asked->subject : NULL,
+		    .partition = asked->keyed ? asked->partition : (int32_t)i,
+		    .json = weir_slice_of(text)};
 	bool sent = produce(request, messages, copies);
 	struct weir_api_message first = messages[0];
 	free(messages);
@@ -244,14 +245,16 @@ request_message(struct weir_api_request *request, const char *kind, const char *
 }
 
 static bool
-card_exists(struct weir_api_request *request, struct weir_api_hand *hand, struct weir_iccid iccid)
+card_find(struct weir_api_request *request, struct weir_api_hand *hand, struct weir_iccid iccid, int32_t *partition_out)
 {
 	struct weir_error err = {0};
 	const struct weir_card_view *card;
 	bool found = false;
 	enum weir_read code = weir_read_cards(hand->reader, &iccid, 1, &card, &found, &err);
-	if (code == WEIR_READ_OK && found)
+	if (code == WEIR_READ_OK && found) {
+		*partition_out = (int32_t)card->partition;
 		return true;
+	}
 	if (code == WEIR_READ_OK)
 		(void)weir_error_set(&err, WEIR_POISON, "there is no such card");
 	return weir_api_read_failed(request, hand, code == WEIR_READ_OK ? WEIR_READ_MISSING : code, &err);
@@ -268,11 +271,13 @@ weir_api_card_request(struct weir_api_request *request, struct weir_api_hand *ha
 		return;
 	(void)weir_iccid_format(iccid, subject);
 	json_t *message = request_message(request, "iccid", subject, at_us);
-	if (message == NULL || !card_exists(request, hand, iccid)) {
+	int32_t partition;
+	if (message == NULL || !card_find(request, hand, iccid, &partition)) {
 		json_decref(message);
 		return;
 	}
 	asked_fill(&asked, "iccid", subject, message, at_us);
+	asked.partition = partition;
 	weir_api_ask(request, hand, message, &asked, 1);
 }
 
@@ -296,6 +301,7 @@ weir_api_pool_request(struct weir_api_request *request, struct weir_api_hand *ha
 		return;
 	}
 	asked_fill(&asked, "pool", id, message, at_us);
+	asked.partition = pool->defined ? (int32_t)pool->partition : -1; /* else nobody owns it yet */
 	weir_api_ask(request, hand, message, &asked, 1);
 }
 
@@ -321,13 +327,15 @@ card_note(struct weir_api_request *request, struct weir_api_hand *hand, const ch
 	else if (json_object_set_new(body, "type", json_string("card")) == 0 &&
 		 json_object_set_new(body, "iccid", json_string(subject)) == 0)
 		text = weir_api_message_text(request, body, &reference);
-	if (text == NULL || !card_exists(request, hand, iccid)) {
+	int32_t partition;
+	if (text == NULL || !card_find(request, hand, iccid, &partition)) {
 		free(text);
 		json_decref(body);
 		return;
 	}
 	free(text);
-	struct weir_api_asked asked = {.kind = "iccid", .subject = subject, .keyed = true, .at_us = weir_api_now_us()};
+	struct weir_api_asked asked = {
+	    .kind = "iccid", .subject = subject, .keyed = true, .partition = partition, .at_us = weir_api_now_us()};
 	(void)snprintf(asked.action, sizeof(asked.action), "%s", member);
 	(void)snprintf(asked.by, sizeof(asked.by), "%s", request->caller.name);
 	weir_api_ask(request, hand, body, &asked, 1);

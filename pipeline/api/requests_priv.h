@@ -9,9 +9,10 @@
 struct weir_api_asked {
 	const char *kind; /* iccid, pool, guard */
 	const char *subject;
-	bool keyed;   /* the subject is the message's key; else it goes to every partition */
-	bool has_id;  /* the message carries the id */
-	bool audited; /* the card's or pool's audit will tell what became of it */
+	bool keyed;        /* the subject is the message's key; else it goes to every partition */
+	int32_t partition; /* where the subject is; -1 = where its key belongs */
+	bool has_id;       /* the message carries the id */
+	bool audited;      /* the card's or pool's audit will tell what became of it */
 	char id[WEIR_API_ID_TEXT];
 	char action[16];
 	char by[WEIR_ID_MAX];
