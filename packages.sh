@@ -25,6 +25,8 @@ found_without_dpkg() {
 	python3-redis) python3 -c 'import redis' ;;
 	python3-hypothesis) python3 -c 'import hypothesis' ;;
 	python3-yaml) python3 -c 'import yaml' ;;
+	python3-jsonschema) python3 -c 'import jsonschema' ;;
+	libjson-validator-perl) perl -MJSON::Validator -e1 ;;
 	python3-prometheus-client) python3 -c 'import prometheus_client' ;;
 	prometheus) command -v promtool ;;
 	systemd) command -v systemd-analyze ;;

@@ -72,7 +72,8 @@ weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, int64_t now_
 		bucket->left += passed_us * limits->rate_per_s;
 	if (bucket->left > most)
 		bucket->left = most;
-	bucket->at_us = now_us;
+	if (passed_us > 0) /* another thread may have read the clock later and come first */
+		bucket->at_us = now_us;
 	bool admitted = bucket->left >= 1000000;
 	if (admitted)
 		bucket->left -= 1000000;
