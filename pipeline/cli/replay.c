@@ -45,6 +45,7 @@ weir_replay_consumer(const struct weir_settings *settings, struct weir_error *er
 		return NULL;
 	(void)rd_kafka_conf_set(conf, "enable.partition.eof", "true", text, sizeof(text));
 	(void)rd_kafka_conf_set(conf, "queued.max.messages.kbytes", "65536", text, sizeof(text));
+	(void)rd_kafka_conf_set(conf, "fetch.wait.max.ms", "20", text, sizeof(text));
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (kafka == NULL) {
@@ -188,6 +189,7 @@ weir_replay_next(struct weir_replay *reader, struct weir_replay_message *message
 	if (first == NULL)
 		return WEIR_OK;
 	rd_kafka_message_t *m = reader->given = first->batch[first->at++];
+	first->done = m->offset + 1 >= first->topic->end; /* without waiting for Kafka to say so */
 	*message_out = (struct weir_replay_message){.topic = (uint32_t)(first - reader->streams),
 	    .offset = m->offset,
 	    .timestamp_us = timestamp_us(m),

@@ -133,7 +133,7 @@ cards_locate(struct weir_reader *reader, struct card_raw *cards, uint32_t count,
 
 /* ---- the rest of a card ---- */
 
-/* Card and life, and what people wrote of it. */
+/* Card and life. */
 static enum weir_read
 load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err)
 {
@@ -155,43 +155,55 @@ load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, s
 	return answer;
 }
 
+/* A text that an answer holds, in the arena; "" for none. */
+static const char *
+text_of(struct weir_reader *reader, const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING ? arena_text(&reader->arena, reply->str, (size_t)reply->len) : "";
+}
+
+static void
+ask_people(struct weir_reader *reader, const struct card_raw *card)
+{
+	static const char *const kinds[] = {"tags", "remark"};
+	char text[WEIR_ICCID_TEXT_MAX], field[WEIR_ICCID_TEXT_MAX + 16];
+	struct weir_buf *out;
+	(void)weir_iccid_format(card->iccid, text);
+	(void)ask_begin(reader, card->partition, 4, &out);
+	weir_resp_text(out, "HMGET");
+	weir_resp_key(out, reader->prefix, card->partition, "x");
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(field, sizeof(field), "%s:%s", kinds[i], text);
+		weir_resp_text(out, field);
+	}
+	if ((card->card.flags & WEIR_CARD_HAS_CHILDREN) != 0)
+		(void)ask_field(reader, card->partition, "r", "children:%s", text);
+}
+
+/* What people wrote of the cards, smart cards' children, and the definitions on the list. */
 static enum weir_read
 load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err)
 {
-	char text[WEIR_ICCID_TEXT_MAX], field[WEIR_ICCID_TEXT_MAX + 16];
-	static const char *const kinds[] = {"tags", "remark", "children"};
 	uint32_t n = 0;
 	ask_clear(reader);
-	for (uint32_t i = 0; i < count; i++) {
-		struct weir_buf *out;
-		if (!cards[i].found)
-			continue;
-		(void)weir_iccid_format(cards[i].iccid, text);
-		(void)ask_begin(reader, cards[i].partition, 5, &out);
-		weir_resp_text(out, "HMGET");
-		weir_resp_key(out, reader->prefix, cards[i].partition, "x");
-		for (int k = 0; k < 3; k++) {
-			(void)snprintf(field, sizeof(field), "%s:%s", kinds[k], text);
-			weir_resp_text(out, field);
-		}
-	}
+	for (uint32_t i = 0; i < count; i++)
+		if (cards[i].found)
+			ask_people(reader, &cards[i]);
 	part_definitions_ask(reader);
 	enum weir_read answer = ask_send(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
 	part_definitions_take(reader);
 	for (uint32_t i = 0; i < count; i++) {
-		const char *texts[3] = {"", "", ""};
 		if (!cards[i].found)
 			continue;
 		const redisReply *reply = ask_reply(reader, n++);
-		for (size_t k = 0; k < 3 && reply->type == REDIS_REPLY_ARRAY && k < reply->elements; k++)
-			if (reply->element[k]->type == REDIS_REPLY_STRING)
-				texts[k] =
-				    arena_text(&reader->arena, reply->element[k]->str, (size_t)reply->element[k]->len);
-		cards[i].tags = texts[0];
-		cards[i].remark = texts[1];
-		cards[i].family = texts[2];
+		if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+			cards[i].tags = text_of(reader, reply->element[0]);
+			cards[i].remark = text_of(reader, reply->element[1]);
+		}
+		if ((cards[i].card.flags & WEIR_CARD_HAS_CHILDREN) != 0)
+			cards[i].family = text_of(reader, ask_reply(reader, n++));
 	}
 	return WEIR_READ_OK;
 }

@@ -222,7 +222,7 @@ a_smart_card_adds_its_children_up(void **state)
 	struct weir_terms_slot terms = {.card = 10, .parent = iccid_of(CARD)};
 	slot.flags |= WEIR_CARD_HAS_CHILDREN;
 	put_card(CARD, 130, slot, LIFE);
-	put("HSET weir:{%u}:x children:%s %s", home_of(CARD), CARD,
+	put("HSET weir:{%u}:r children:%s %s", home_of(CARD), CARD,
 	    "{\"type\":\"children\",\"parent\":\"" CARD "\",\"children\":[\"" OTHER "\",\"89860000000000000099\"]}");
 	slot = IN_USE;
 	slot.flags |= WEIR_CARD_HAS_PARENT;
@@ -317,8 +317,12 @@ what_contradicts_itself_is_an_answer(void **state)
 	slot.reasons = 0xffff;
 	put_card(CARD, 130, slot, life);
 	assert_string_equal(read_card(*state, CARD)->status, "unknown");
-	put("HSET weir:{%u}:x tags:%s %s children:%s %s", p, CARD, "{\"tags\":{\"a\":[1]}}", CARD, "[[[");
+	put("HSET weir:{%u}:x tags:%s %s", p, CARD, "{\"tags\":{\"a\":[1]}}");
+	put("HSET weir:{%u}:r children:%s %s", p, CARD, "[[[");
+	slot.flags = WEIR_STATUS_IN_USE | WEIR_CARD_HAS_CHILDREN;
+	put_card(CARD, 130, slot, life);
 	assert_int_equal(read_card(*state, CARD)->tag_count, 0);
+	assert_int_equal(read_card(*state, CARD)->child_count, 0);
 	put("DEL weir:{%u}:l:0", p);
 	assert_int_equal(read_card(*state, CARD)->imei14, 0);
 	put("SET weir:{%u}:c:1 short", p);
@@ -381,7 +385,8 @@ a_card_as_json(void **state)
 	    "\"2026-03\",\"up_bytes\":600,\"down_bytes\":150,\"used_bytes\":750,\"records\":9,\"sessions\":3,\"last_"
 	    "record\":"
 	    "\"2026-03-30T05:07:06.000Z\",\"limit_bytes\":800,\"total_bytes\":1000,\"remaining_bytes\":50,\"reasons\":[],"
-	    "\"not_enforced\":[],\"tags\":[],\"remark\":null,\"stored_status\":\"in_use\",\"plan_kind\":\"single\","
+	    "\"not_enforced\":[],\"mb_bytes\":1048576,\"tags\":[],\"remark\":null,\"stored_status\":\"in_use\",\"plan_"
+	    "kind\":\"single\","
 	    "\"plan_allowance_bytes\":1000,\"cycle_start\":\"2026-02-28T16:00:00.000Z\",\"cycle_end\":"
 	    "\"2026-03-31T16:00:00.000Z\",\"zone\":\"Asia/"
 	    "Shanghai\",\"activated\":\"2026-03-29T05:08:06.000Z\",\"expires\":null,"
