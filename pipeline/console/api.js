@@ -6,9 +6,12 @@
 const KEY = "weir.token";
 const TIMEOUT_MS = 15000;
 
+/* The server's words are fragments; people read sentences. */
+const sentence = (text) => text.replace(/^[a-z]/, (c) => c.toUpperCase()) + (/[.!?]$/.test(text) ? "" : ".");
+
 export class Problem extends Error {
 	constructor(status, body) {
-		super(body.detail || body.title || "The server answered " + status + ".");
+		super(sentence(body.detail || body.title || "the server answered " + status));
 		this.name = "Problem";
 		this.status = status;
 		this.code = (body.type || "").split(":").pop();

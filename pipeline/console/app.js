@@ -64,7 +64,7 @@ function open() {
 
 async function load() {
 	const shown = current;
-	if (!shown.page?.load || !app.me) return;
+	if (!shown.page?.load || app.signing) return;
 	shown.abort?.abort();
 	const abort = (shown.abort = new AbortController());
 	shown.loading = true;
@@ -110,13 +110,13 @@ api.onUnauthorised((problem) => {
 	redraw();
 });
 
+/* Who one is and what the page shows are asked for at once. */
 async function enter() {
+	load();
 	try {
 		app.me = await api.get(api.path(["me"]));
-		app.signing = null;
 		app.broken = null;
 		redraw();
-		load();
 	} catch (error) {
 		if (error.status !== 401) app.broken = error;
 		redraw();

@@ -27,6 +27,13 @@ export function ticks(max, mb) {
 	return out;
 }
 
+/* A mark in the unit of the largest one, without zeros that say nothing. */
+function markText(bytes, largest, mb) {
+	const {number, unit} = f.amountParts(largest, mb);
+	const value = bytes / (largest / Number(number));
+	return bytes === 0 ? "0" : Number(value.toFixed(2)) + " " + unit;
+}
+
 const total = (point) => point.values[0] + point.values[1];
 
 class Chart extends HTMLElement {
@@ -101,11 +108,12 @@ class Chart extends HTMLElement {
 		const max = Math.max(0, ...tops);
 		const limit = spec.limit && spec.limit <= max * 2.5 ? spec.limit : null; // one far away would flatten the rest
 		const marks = ticks(Math.max(max, limit || 0) || (spec.mb || f.MB_BINARY), spec.mb);
-		const left = 12 + 6.2 * Math.max(...marks.map((m) => f.amount(m, spec.mb).length));
+		const name = (m) => markText(m, marks[marks.length - 1] || 1, spec.mb);
+		const left = 12 + 6.2 * Math.max(...marks.map((m) => name(m).length));
 		const height = this.clientHeight - PAD.top - PAD.bottom;
 		const slot = Math.max(1, this.#width - left - PAD.right) / Math.max(1, spec.points.length);
 		const top = marks[marks.length - 1] || 1;
-		return {marks, left, slot, limit, height, y: (v) => PAD.top + height * (1 - v / top), right: this.#width - PAD.right};
+		return {marks, name, left, slot, limit, height, y: (v) => PAD.top + height * (1 - v / top), right: this.#width - PAD.right};
 	}
 
 	#draw() {
@@ -135,7 +143,7 @@ class Chart extends HTMLElement {
 			s.marks.map((m) => {
 				const y = Math.round(s.y(m)) + 0.5;
 				return [h("line", {class: m === 0 ? "axis base" : "axis", x1: s.left, x2: s.right, y1: y, y2: y}),
-					h("text", {x: s.left - 6, y: y + 3.5, "text-anchor": "end"}, m === 0 ? "0" : f.amount(m, this.#spec.mb).replace(/\.0+ /, " ").replace(/(\.\d*[1-9])0+ /, "$1 "))];
+					h("text", {x: s.left - 6, y: y + 3.5, "text-anchor": "end"}, s.name(m))];
 			}),
 			points.map((p, i) => (i % every === 0 && s.left + (i + 0.5) * s.slot + wide / 2 - 5 < s.right + PAD.right)
 				? h("text", {x: s.left + (i + 0.5) * s.slot, y: this.clientHeight - 5, "text-anchor": "middle"}, p.name) : null));

@@ -1,6 +1,6 @@
 /*
- * Lists that come page by page with a cursor. The page that is shown is kept in the address's query as a stack of cursors in
- * the page's own state, so that a refresh asks for the same page again.
+ * Lists that come page by page with a cursor. Which page is shown is kept as a stack of cursors in the page's own
+ * state, so that a refresh asks for the same one again.
  *
  * The server bounds its work: a page may hold fewer rows than asked for, even none, and still go on. Here it is asked again
  * until the page is full, the list has ended, or ROUNDS is reached; then the person decides whether to go on.
@@ -11,9 +11,13 @@ import * as api from "./api.js";
 const ROUNDS = 40;
 export const PAGE_ROWS = 40;
 
-/* {rows, next}; parts = path, member = the list's name in the answer. */
-export async function page(parts, member, params, cursor, signal, limit = PAGE_ROWS) {
-	const out = {rows: [], next: cursor || null, looked: 0};
+/*
+ * The page that ui says: {rows, next, depth, from}. parts = path, member = the list's name in the answer. ui.stack = cursors
+ * of the pages before, the top of it is this page's; ui.counts = their rows.
+ */
+export async function page(parts, member, params, ui, signal, limit = PAGE_ROWS) {
+	const stack = ui.stack || [];
+	const out = {rows: [], next: stack[stack.length - 1] || null, depth: stack.length, from: (ui.counts || []).slice(0, stack.length).reduce((a, b) => a + b, 0)};
 	for (let round = 0; round < ROUNDS; round++) {
 		const answer = await api.get(api.path(parts, {...params, cursor: out.next, limit: limit - out.rows.length}), signal);
 		out.rows.push(...answer[member]);
@@ -23,23 +27,20 @@ export async function page(parts, member, params, cursor, signal, limit = PAGE_R
 	return out;
 }
 
-/* Buttons below a list. ui.stack = cursors of the pages before this one; the top of it is this page's. */
+const one = (noun, n) => (n === 1 ? noun.replace(/s$/, "") : noun).toLowerCase();
+
+/* Words and buttons below a list; what they say is of the rows that are shown, also while others are on their way. */
 export function pager(list, ui, set, reload, noun) {
 	const stack = ui.stack || [];
-	const move = (to) => {
-		set({stack: to});
+	const waiting = stack.length !== list.depth;
+	const rows = list.rows.length;
+	const move = (to, counts) => {
+		set({stack: to, counts});
 		reload();
 	};
-	const from = (ui.counts || []).slice(0, stack.length).reduce((a, b) => a + b, 0);
-	const first = list.rows.length ? from + 1 : from;
 	return h("div", {class: "foot-row"},
-		h("span", {class: "muted small"}, stack.length || list.next ? noun + " " + first + "–" + (from + list.rows.length) : list.rows.length + " " + (list.rows.length === 1 ? noun.replace(/s$/, "") : noun).toLowerCase()),
-		(stack.length > 0 || list.next) && h("nav", {class: "row", "aria-label": noun + " pages"},
-			h("button", {type: "button", disabled: stack.length === 0, onclick: () => move(stack.slice(0, -1))}, "Previous"),
-			h("button", {type: "button", disabled: !list.next, onclick: () => {
-				set({counts: [...(ui.counts || []).slice(0, stack.length), list.rows.length]});
-				move([...stack, list.next]);
-			}}, list.rows.length ? "Next" : "Search on")));
+		h("span", {class: "muted small"}, list.depth || list.next ? noun + " " + (rows ? list.from + 1 : list.from) + "–" + (list.from + rows) : rows + " " + one(noun, rows)),
+		(list.depth > 0 || list.next) && h("nav", {class: "row", "aria-label": noun + " pages"},
+			h("button", {type: "button", disabled: waiting || stack.length === 0, onclick: () => move(stack.slice(0, -1), ui.counts)}, "Previous"),
+			h("button", {type: "button", disabled: waiting || !list.next, onclick: () => move([...stack, list.next], [...(ui.counts || []).slice(0, stack.length), rows])}, rows ? "Next" : "Search on")));
 }
-
-export const cursorOf = (ui) => (ui.stack || [])[(ui.stack || []).length - 1] || "";

@@ -16,8 +16,9 @@ const RESULTS = {waiting: ["Not sent yet", "off"], pending: ["Sent", "info"], ap
 const named = (table, code) => table[code] || [words.readable(code), "off"];
 
 export async function load(ctx, signal) {
-	const job = await api.get(api.path(["bulk", ctx.args[0]], {cursor: lists.cursorOf(ctx.ui), limit: LIMIT}), signal);
-	return {job};
+	const {stack = [], counts = []} = ctx.ui;
+	const job = await api.get(api.path(["bulk", ctx.args[0]], {cursor: stack[stack.length - 1], limit: LIMIT}), signal);
+	return {job, list: {rows: job.cards, next: job.next, depth: stack.length, from: counts.slice(0, stack.length).reduce((a, b) => a + b, 0)}};
 }
 
 const ended = (job) => ["done", "failed"].includes(job.state);
@@ -69,5 +70,5 @@ export function view(ctx) {
 		p.panel("Results", {note: "card by card"},
 			h("div", {class: "members"}, !job ? p.bones(8, 28) : job.cards.length ? p.table("Results by card", COLUMNS, job.cards, {key: (c) => c.iccid})
 				: p.empty(job.state === "collecting" ? "Collecting the cards" : "No cards", job.state === "collecting" ? "Results follow as soon as they are known." : "No card matches.")),
-			job && lists.pager({rows: job.cards, next: job.next}, ctx.ui, ctx.set, ctx.reload, "Cards")));
+			job && lists.pager(ctx.data.list, ctx.ui, ctx.set, ctx.reload, "Cards")));
 }

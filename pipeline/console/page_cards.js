@@ -14,7 +14,7 @@ const FILTERS = ["status", "reason", "carrier", "plan", "pool", "tag", "iccid_fr
 const params = (ctx) => Object.fromEntries(FILTERS.map((name) => [name, ctx.query.get(name)]));
 
 export async function load(ctx, signal) {
-	return {list: await lists.page(["cards"], "cards", params(ctx), lists.cursorOf(ctx.ui), signal)};
+	return {list: await lists.page(["cards"], "cards", params(ctx), ctx.ui, signal)};
 }
 
 export function head(ctx) {

@@ -23,7 +23,7 @@ export async function load(ctx, signal) {
 	const [pool, usage, members, audit] = await Promise.all([
 		api.get(api.path(["pools", id]), signal),
 		settle(api.get(usagePath(id, view), signal)),
-		settle(lists.page(["pools", id, "members"], "cards", {}, lists.cursorOf(ctx.ui), signal, 25)),
+		settle(lists.page(["pools", id, "members"], "cards", {}, ctx.ui, signal, 25)),
 		settle(api.get(api.path(["pools", id, "audit"]), signal)),
 	]);
 	return {pool, usage: {...usage, view}, members, audit};

@@ -12,7 +12,7 @@ const FILTERS = ["q", "carrier", "kind", "status", "reason", "plan"];
 
 export async function load(ctx, signal) {
 	const params = Object.fromEntries(FILTERS.map((name) => [name, ctx.query.get(name)]));
-	return {list: await lists.page(["pools"], "pools", params, lists.cursorOf(ctx.ui), signal)};
+	return {list: await lists.page(["pools"], "pools", params, ctx.ui, signal)};
 }
 
 export function filterForm(ctx, fields) {

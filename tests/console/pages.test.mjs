@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import {readFileSync, statSync} from "node:fs";
 import {join} from "node:path";
 import {after, afterEach, before, describe, test} from "node:test";
+import {setTimeout as sleep} from "node:timers/promises";
 import {AXE, SHOTS, fakeServer, launch, newPage, settled, show} from "./browser.mjs";
 
 const CUT = "8986012026000000983S", PLAIN = "89860120260000000017", POOL = "cm-acc-001", SPARE = "89860020260000007950";
@@ -86,7 +87,8 @@ describe("every page", () => {
 
 	for (const [name, hash] of Object.entries(PAGES)) test(name + ": under 200 kB, usable within a second, nothing jumps", async () => {
 		let page, took = Infinity, weight;
-		for (let attempt = 0; attempt < 3 && took >= USABLE_MS; attempt++) { // a busy machine is not the page's fault
+		for (let attempt = 0; attempt < 5 && took >= USABLE_MS; attempt++) { // a busy machine is not the page's fault
+			if (attempt) await sleep(1000);
 			page = await newPage(browser, base, {clock: null});
 			open.push(page);
 			const sizes = [];
@@ -355,7 +357,7 @@ describe("card", () => {
 		await page.route("**/requests", (route) => route.fulfill({status: 503, contentType: "application/problem+json", body: JSON.stringify({title: "Not available now", detail: "the request could not be handed over within ten seconds"})}));
 		await button(page, "Suspend…").click();
 		await dialog(page).getByRole("button", {name: "Suspend"}).click();
-		await dialog(page).getByRole("alert").getByText("could not be handed over").waitFor();
+		await dialog(page).getByRole("alert").getByText("The request could not be handed over within ten seconds.").waitFor();
 		assert.ok(await dialog(page).getByRole("button", {name: "Suspend"}).isEnabled());
 	});
 
@@ -580,15 +582,15 @@ describe("refreshing", () => {
 		open.push(page);
 		await page.route("**/usage?**", (route) => route.fulfill({status: 500, contentType: "application/problem+json", body: "{\"detail\":\"what is stored could not be read; the log says why\"}"}));
 		await show(page, base, "#/cards/" + CUT);
-		await page.locator(".chart-room").getByText("what is stored could not be read").waitFor();
+		await page.locator(".chart-room").getByText("What is stored could not be read; the log says why.").waitFor();
 		await page.getByText("Plan used up").first().waitFor();
 	});
 
 	test("what is not there: an unknown card, pool and address, an empty list", async () => {
 		const page = await visit("#/cards/89860000000000000000");
-		await page.getByText("there is no such card").waitFor();
+		await page.getByText("There is no such card.").waitFor();
 		await show(page, base, "#/pools/none");
-		await page.getByText("there is no such pool").waitFor();
+		await page.getByText("There is no such pool.").waitFor();
 		await show(page, base, "#/nowhere");
 		await page.getByText("The address leads nowhere.").waitFor();
 		await show(page, base, "#/pools?q=zzzz");

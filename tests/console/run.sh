@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the console's tests in Debian's Chromium. What npm provides is installed once, outside the source tree, as
 # package-lock.json says; without npm, Node.js, Chromium or a registry the test is skipped (77) and says why.
-# Usage: run.sh [node --test options]; WEIR_SCREENSHOTS = directory for the screenshots.
+# Usage: run.sh [node --test options]; WEIR_SCREENSHOTS = directory for the screenshots, WEIR_CONSOLE_TESTS = other files.
 set -eu
 cd "$(dirname "$0")"
 
@@ -26,4 +26,5 @@ if [ ! -d "$cache/node_modules" ]; then
 	mv -T "$fresh" "$cache" 2>/dev/null || rm -rf "$fresh" # another run was faster
 fi
 export WEIR_CONSOLE_MODULES="$cache"
-exec node --test "$@" format.test.mjs pages.test.mjs
+# shellcheck disable=SC2086
+exec node --test "$@" ${WEIR_CONSOLE_TESTS:-format.test.mjs pages.test.mjs}
