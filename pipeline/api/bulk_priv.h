@@ -39,4 +39,36 @@ bool weir_bulk_set(struct weir_api_redis *redis, const char *id, struct weir_err
 bool weir_bulk_keep(
     struct weir_api_redis *redis, const char *id, const struct weir_settings *settings, struct weir_error *err);
 
+/* ---- the thread that carries them out ---- */
+
+#define WEIR_BULK_CHUNK 500u
+
+struct weir_bulk { /* in hand */
+	struct weir_bulk *next;
+	char id[WEIR_API_ID_TEXT];
+	struct weir_bulk_entries entries;
+	json_t *message, *target;
+	char state[16];
+	uint32_t sent, skipped, taken;
+	int64_t renewed_us;
+};
+
+struct weir_api_bulks {
+	struct weir_api *api;
+	struct weir_api_hand *hand;
+	char owner[WEIR_API_ID_TEXT];
+	struct weir_bulk *list; /* thread only */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t bell;
+	bool rung, stopping; /* under lock */
+};
+
+/* False: another process has it now. Redis away counts as kept: two at work do no harm. */
+bool weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk);
+/* bulk_work.c, one for each state. False when it shall be tried again later. */
+bool weir_bulk_collect(struct weir_api_bulks *bulks, struct weir_bulk *bulk);
+bool weir_bulk_send(struct weir_api_bulks *bulks, struct weir_bulk *bulk);
+bool weir_bulk_count_taken(struct weir_api_bulks *bulks, struct weir_bulk *bulk);
+
 #endif

@@ -15,31 +15,9 @@
 #include "config/base/log.h"
 #include "pipeline/api/bulk_priv.h"
 
-#define CHUNK 500u
 #define PAUSE_MS 500
 #define LEASE_MS "15000"
 #define RENEW_US 4000000
-
-struct bulk { /* in hand */
-	struct bulk *next;
-	char id[WEIR_API_ID_TEXT];
-	struct weir_bulk_entries entries;
-	json_t *message, *target;
-	char state[16];
-	uint32_t sent, skipped, taken;
-	int64_t renewed_us;
-};
-
-struct weir_api_bulks {
-	struct weir_api *api;
-	struct weir_api_hand *hand;
-	char owner[WEIR_API_ID_TEXT];
-	struct bulk *list; /* thread only */
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t bell;
-	bool rung, stopping; /* under lock */
-};
 
 static bool
 done(struct redisReply *reply)
@@ -69,7 +47,7 @@ bulks_pause(struct weir_api_bulks *bulks, int64_t ms)
 }
 
 static void
-bulk_free(struct bulk *bulk)
+bulk_free(struct weir_bulk *bulk)
 {
 	free(bulk->entries.v);
 	json_decref(bulk->message);
@@ -92,9 +70,8 @@ lease_take(struct weir_api_bulks *bulks, const char *id)
 	return ours;
 }
 
-/* False: another process has it now. Redis away counts as kept: two at work do no harm. */
-static bool
-lease_keep(struct weir_api_bulks *bulks, struct bulk *bulk)
+bool
+weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 {
 	char name[64];
 	struct weir_error err = {0};
@@ -112,7 +89,7 @@ lease_keep(struct weir_api_bulks *bulks, struct bulk *bulk)
 }
 
 static void
-lease_drop(struct weir_api_bulks *bulks, const struct bulk *bulk)
+lease_drop(struct weir_api_bulks *bulks, const struct weir_bulk *bulk)
 {
 	char name[64];
 	struct weir_error err = {0};
@@ -123,7 +100,7 @@ lease_drop(struct weir_api_bulks *bulks, const struct bulk *bulk)
 /* ---- taking one up ---- */
 
 static void
-field_take(struct bulk *bulk, const char *name, const char *text)
+field_take(struct weir_bulk *bulk, const char *name, const char *text)
 {
 	if (strcmp(name, "state") == 0)
 		(void)snprintf(bulk->state, sizeof(bulk->state), "%s", text);
@@ -138,7 +115,7 @@ field_take(struct bulk *bulk, const char *name, const char *text)
 }
 
 static bool
-entries_load(struct weir_api_bulks *bulks, struct bulk *bulk)
+entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 {
 	char name[64];
 	struct weir_error err = {0};
@@ -156,12 +133,12 @@ entries_load(struct weir_api_bulks *bulks, struct bulk *bulk)
 }
 
 /* NULL: it cannot be had now, or is no longer remembered. */
-static struct bulk *
+static struct weir_bulk *
 bulk_load(struct weir_api_bulks *bulks, const char *id)
 {
 	char name[64];
 	struct weir_error err = {0};
-	struct bulk *bulk = weir_calloc(1, sizeof(*bulk));
+	struct weir_bulk *bulk = weir_calloc(1, sizeof(*bulk));
 	memcpy(bulk->id, id, sizeof(bulk->id));
 	bulk->renewed_us = weir_api_steady_us();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
@@ -184,7 +161,7 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 static bool
 in_hand(const struct weir_api_bulks *bulks, const char *id)
 {
-	for (const struct bulk *bulk = bulks->list; bulk != NULL; bulk = bulk->next)
+	for (const struct weir_bulk *bulk = bulks->list; bulk != NULL; bulk = bulk->next)
 		if (strcmp(bulk->id, id) == 0)
 			return true;
 	return false;
@@ -197,7 +174,7 @@ bulks_look(struct weir_api_bulks *bulks)
 	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SMEMBERS", NULL);
 	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
 		const char *id = reply->element[i]->str;
-		struct bulk *bulk = NULL;
+		struct weir_bulk *bulk = NULL;
 		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && lease_take(bulks, id))
 			bulk = bulk_load(bulks, id);
 		if (bulk != NULL) {
@@ -208,209 +185,22 @@ bulks_look(struct weir_api_bulks *bulks)
 	(void)done(reply);
 }
 
-/* ---- steps; each false when it shall be tried again later ---- */
-
 static bool
-state_set(struct weir_api_bulks *bulks, struct bulk *bulk, const char *state, const char *why)
-{
-	struct weir_error err = {0};
-	char total[16];
-	(void)snprintf(total, sizeof(total), "%u", bulk->entries.n);
-	if (!weir_bulk_set(bulks->hand->redis, bulk->id, &err, "state", state, "why", why, "total", total, NULL))
-		return false;
-	(void)snprintf(bulk->state, sizeof(bulk->state), "%s", state);
-	return true;
-}
-
-static bool
-later(struct weir_api_bulks *bulks, struct bulk *bulk, const char *why, const struct weir_error *err)
-{
-	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "api_bulk_waits", "id=%s %s", bulk->id, err->text);
-	(void)state_set(bulks, bulk, bulk->state, why);
-	return false;
-}
-
-static enum weir_read
-page_read(struct weir_api_bulks *bulks, const struct bulk *bulk, const char *cursor, struct weir_card_page *page,
-    struct weir_error *err)
-{
-	const char *pool = json_string_value(json_object_get(bulk->target, "pool"));
-	if (pool != NULL)
-		return weir_read_members(bulks->hand->reader, pool, cursor, WEIR_PAGE_MAX, page, err);
-	const char *from = json_string_value(json_object_get(bulk->target, "iccid_from"));
-	const char *to = json_string_value(json_object_get(bulk->target, "iccid_to"));
-	struct weir_card_query query = {0};
-	if (from == NULL || to == NULL || !weir_iccid_parse((const uint8_t *)from, strlen(from), &query.from) ||
-	    !weir_iccid_parse((const uint8_t *)to, strlen(to), &query.to)) {
-		(void)weir_error_set(err, WEIR_POISON, "what is stored of it is no target");
-		return WEIR_READ_MISSING;
-	}
-	return weir_read_search(bulks->hand->reader, &query, cursor, WEIR_PAGE_MAX, page, err);
-}
-
-static bool
-bulk_collect(struct weir_api_bulks *bulks, struct bulk *bulk)
-{
-	struct weir_card_page page = {0};
-	struct weir_error err = {0};
-	char cursor[WEIR_CURSOR_MAX] = "";
-	bulk->entries.n = 0;
-	do {
-		enum weir_read code = page_read(bulks, bulk, cursor, &page, &err);
-		if (code == WEIR_READ_MISSING || code == WEIR_READ_REFUSED)
-			return state_set(bulks, bulk, "failed", err.text);
-		if (code != WEIR_READ_OK)
-			return later(bulks, bulk, "the storage does not answer", &err);
-		for (uint32_t i = 0; i < page.count; i++)
-			weir_bulk_add(&bulk->entries, page.cards[i].iccid);
-		if (bulk->entries.n > WEIR_BULK_CARDS_MAX)
-			return state_set(bulks, bulk, "failed", "more than 2,000,000 cards");
-		memcpy(cursor, page.next, sizeof(cursor));
-		if (!lease_keep(bulks, bulk))
-			return false;
-	} while (cursor[0] != '\0');
-	if (!weir_bulk_store(bulks->hand->redis, bulk->id, &bulk->entries, 0, bulk->entries.n, &err) ||
-	    !weir_bulk_keep(bulks->hand->redis, bulk->id, bulks->api->settings, &err))
-		return later(bulks, bulk, "the storage does not answer", &err);
-	return state_set(bulks, bulk, "sending", "");
-}
-
-struct chunk {
-	struct weir_bulk_entry *entries[CHUNK];
-	struct weir_api_message messages[CHUNK];
-	char keys[CHUNK][WEIR_ICCID_TEXT_MAX];
-	uint32_t count;
-};
-
-/* Those of the next cards that are known, as messages. */
-static bool
-chunk_fill(struct weir_api_bulks *bulks, struct bulk *bulk, uint32_t n, struct chunk *chunk)
-{
-	struct weir_iccid iccids[CHUNK] = {0};
-	bool found[CHUNK] = {false};
-	const struct weir_card_view *cards;
-	struct weir_error err = {0};
-	for (uint32_t i = 0; i < n; i++)
-		iccids[i] = bulk->entries.v[bulk->sent + i].iccid;
-	if (weir_read_cards(bulks->hand->reader, iccids, n, &cards, found, &err) != WEIR_READ_OK)
-		return later(bulks, bulk, "the storage does not answer", &err);
-	chunk->count = 0;
-	(void)json_object_set_new(bulk->message, "id", json_string(bulk->id));
-	for (uint32_t i = 0; i < n; i++) {
-		struct weir_bulk_entry *entry = &bulk->entries.v[bulk->sent + i];
-		entry->state = found[i] ? WEIR_BULK_SENT : WEIR_BULK_NO_CARD;
-		if (!found[i])
-			continue;
-		char *key = chunk->keys[chunk->count];
-		(void)weir_iccid_format(entry->iccid, key);
-		(void)json_object_set_new(bulk->message, "iccid", json_string(key));
-		chunk->entries[chunk->count] = entry;
-		chunk->messages[chunk->count++] = (struct weir_api_message){.key = key,
-		    .partition = (int32_t)cards[i].partition,
-		    .json = weir_slice_of(json_dumps(bulk->message, JSON_COMPACT))};
-	}
-	return true;
-}
-
-static bool
-chunk_send(struct weir_api_bulks *bulks, struct bulk *bulk, struct chunk *chunk)
-{
-	struct weir_error err = {0};
-	bool sent = weir_api_produce(bulks->api->producer, chunk->messages, chunk->count, &err);
-	for (uint32_t i = 0; i < chunk->count; i++) {
-		chunk->entries[i]->offset = chunk->messages[i].offset;
-		chunk->entries[i]->partition = (uint32_t)chunk->messages[i].partition;
-		free((void *)(uintptr_t)chunk->messages[i].json.data);
-	}
-	return sent || later(bulks, bulk, "Kafka does not answer", &err);
-}
-
-static bool
-bulk_step(struct weir_api_bulks *bulks, struct bulk *bulk)
-{
-	uint32_t left = bulk->entries.n - bulk->sent, n = left < CHUNK ? left : CHUNK;
-	struct weir_error err = {0};
-	struct chunk *chunk = weir_calloc(1, sizeof(*chunk));
-	bool right = chunk_fill(bulks, bulk, n, chunk) && chunk_send(bulks, bulk, chunk);
-	uint32_t known = chunk->count;
-	free(chunk);
-	if (!right)
-		return false;
-	char sent[16], skipped[16];
-	(void)snprintf(sent, sizeof(sent), "%u", bulk->sent + n);
-	(void)snprintf(skipped, sizeof(skipped), "%u", bulk->skipped + n - known);
-	if (!weir_bulk_store(bulks->hand->redis, bulk->id, &bulk->entries, bulk->sent, n, &err) ||
-	    !weir_bulk_set(bulks->hand->redis, bulk->id, &err, "sent", sent, "skipped", skipped, "why", "", NULL))
-		return later(bulks, bulk, "the storage does not answer", &err);
-	bulk->sent += n;
-	bulk->skipped += n - known;
-	return true;
-}
-
-static bool
-bulk_send(struct weir_api_bulks *bulks, struct bulk *bulk)
-{
-	int64_t begun_us = weir_api_steady_us();
-	uint32_t before = bulk->sent;
-	while (bulk->sent < bulk->entries.n) {
-		if (!lease_keep(bulks, bulk) || !bulk_step(bulks, bulk))
-			return false;
-		int64_t due_us =
-		    begun_us + (int64_t)(bulk->sent - before) * 1000000 / bulks->api->settings->api_bulk_rate_per_s;
-		int64_t ahead_us = due_us - weir_api_steady_us();
-		(void)pthread_mutex_lock(&bulks->lock);
-		bool stopping = bulks->stopping;
-		(void)pthread_mutex_unlock(&bulks->lock);
-		if (stopping)
-			return false;
-		if (ahead_us > 0)
-			(void)usleep((useconds_t)(ahead_us < 200000 ? ahead_us : 200000));
-	}
-	return state_set(bulks, bulk, "waiting", "");
-}
-
-static bool
-bulk_count_taken(struct weir_api_bulks *bulks, struct bulk *bulk)
-{
-	const struct weir_partition_view *views;
-	uint32_t count, taken = 0;
-	struct weir_error err = {0};
-	char text[16];
-	if (weir_read_partitions(bulks->hand->reader, &views, &count, &err) != WEIR_READ_OK)
-		return later(bulks, bulk, "the storage does not answer", &err);
-	int64_t *next = weir_calloc(count + 1u, sizeof(*next));
-	for (uint32_t i = 0; i < count; i++)
-		next[i] = weir_api_next_offset(views, count, bulks->api->settings->topic_cards, i);
-	for (uint32_t i = 0; i < bulk->entries.n; i++) {
-		const struct weir_bulk_entry *entry = &bulk->entries.v[i];
-		taken +=
-		    entry->state == WEIR_BULK_SENT && entry->partition < count && next[entry->partition] > entry->offset;
-	}
-	free(next);
-	taken += bulk->skipped; /* nothing more is to come of those */
-	(void)snprintf(text, sizeof(text), "%u", taken);
-	if (taken != bulk->taken && !weir_bulk_set(bulks->hand->redis, bulk->id, &err, "taken", text, NULL))
-		return false;
-	bulk->taken = taken;
-	return taken < bulk->entries.n || state_set(bulks, bulk, "done", "");
-}
-
-static bool
-is_over(const struct bulk *bulk)
+is_over(const struct weir_bulk *bulk)
 {
 	return strcmp(bulk->state, "done") == 0 || strcmp(bulk->state, "failed") == 0;
 }
 
 /* As far as it goes now. True: nothing is left to do. */
 static bool
-bulk_go_on(struct weir_api_bulks *bulks, struct bulk *bulk)
+bulk_go_on(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 {
 	struct weir_error err = {0};
-	if (strcmp(bulk->state, "collecting") == 0 && !bulk_collect(bulks, bulk))
+	if (strcmp(bulk->state, "collecting") == 0 && !weir_bulk_collect(bulks, bulk))
 		return false;
-	if (strcmp(bulk->state, "sending") == 0 && !bulk_send(bulks, bulk))
+	if (strcmp(bulk->state, "sending") == 0 && !weir_bulk_send(bulks, bulk))
 		return false;
-	if (strcmp(bulk->state, "waiting") == 0 && !bulk_count_taken(bulks, bulk))
+	if (strcmp(bulk->state, "waiting") == 0 && !weir_bulk_count_taken(bulks, bulk))
 		return false;
 	if (!is_over(bulk))
 		return false;
@@ -428,9 +218,9 @@ bulks_thread(void *arg)
 	struct weir_api_bulks *bulks = arg;
 	do {
 		bulks_look(bulks);
-		for (struct bulk **at = &bulks->list; *at != NULL;) {
-			struct bulk *bulk = *at;
-			if (lease_keep(bulks, bulk) && !bulk_go_on(bulks, bulk)) {
+		for (struct weir_bulk **at = &bulks->list; *at != NULL;) {
+			struct weir_bulk *bulk = *at;
+			if (weir_bulk_lease_keep(bulks, bulk) && !bulk_go_on(bulks, bulk)) {
 				at = &bulk->next;
 				continue;
 			}
@@ -474,7 +264,7 @@ weir_api_bulks_stop(struct weir_api_bulks *bulks)
 	(void)pthread_mutex_unlock(&bulks->lock);
 	(void)pthread_join(bulks->thread, NULL);
 	while (bulks->list != NULL) {
-		struct bulk *bulk = bulks->list;
+		struct weir_bulk *bulk = bulks->list;
 		bulks->list = bulk->next;
 		lease_drop(bulks, bulk); /* another process goes on */
 		bulk_free(bulk);
