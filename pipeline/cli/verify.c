@@ -20,13 +20,11 @@
 static const struct weir_usage usage = {
     .command = "verify",
     .arguments = "",
-    .text =
-	"Counts anew from Kafka, from the log's beginning to what is stored in Redis, and compares up, down and records "
-	"of\n"
-	"every card and kept cycle (sessions are compared and told, but are no difference). Where Kafka no longer has the "
-	"beginning, only cycles that began after its\n"
-	"oldest record can be compared; the others are counted as not verifiable, with the time from which on they are.\n"
-	"Reads without a consumer group and writes nothing. Exit code 1 when there is any difference.\n",
+    .text = "Counts anew from Kafka, from the log's beginning to what is stored in Redis, and compares up, down and\n"
+	    "records of every card and kept cycle (sessions are compared and told, but are no difference).\n"
+	    "Where Kafka no longer has the beginning, only cycles that began after its oldest record can be compared;\n"
+	    "the others are counted as not verifiable, with the time from which on they are. Reads without a consumer\n"
+	    "group and writes nothing. Exit code 1 when there is any difference.\n",
 };
 
 struct result { /* of one partition, and of all */
