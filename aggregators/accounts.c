@@ -246,8 +246,13 @@ tell_queued(struct weir_partition *p, struct weir_u64_list *list, uint8_t queued
 	for (uint32_t i = 0; i < list->n; i++) {
 		struct weir_account_slot *a = weir_account_at(p, (uint32_t)list->v[i]);
 		a->flags &= (uint8_t)~queued;
-		if (has_untold(a))
+		if (has_untold(a)) {
 			tell(p, (uint32_t)list->v[i]);
+		} else if ((a->flags & WEIR_ACCOUNT_RELOOK) != 0 && a->active <= a->word_active) {
+			/* One came and another went: there is nothing to tell, so no word will have them looked at. */
+			a->flags &= (uint8_t)~WEIR_ACCOUNT_RELOOK;
+			weir_account_begin_walk(p, (uint32_t)list->v[i]);
+		}
 	}
 	list->n = 0;
 }

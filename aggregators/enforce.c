@@ -90,7 +90,11 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 		e->confirmed = WEIR_DESIRED_UNKNOWN;
 		(void)audit_command(p, report->slot, WEIR_AUDIT_FAILED, e, report);
 		break;
-	default: /* idle: withdrawn before it was sent; queued: waits for a retry */
+	case QUEUED: /* for a retry; without one it was held back after an attempt that may have been done */
+		if (report->next_us == 0 && report->attempts > 0)
+			e->confirmed = WEIR_DESIRED_UNKNOWN;
+		break;
+	default: /* idle: withdrawn before it was sent */
 		break;
 	}
 	bool ended = report->state == CONFIRMED || report->state == IDLE;

@@ -39,12 +39,27 @@ counted(const struct weir_partition *p)
 	return sum;
 }
 
+/*
+ * What waits in the dispatcher's queue is withdrawn, also what an unsettled replay asserts, and what was suspended and may
+ * have to be suspended again after a command that crossed.
+ */
+static void
+withdraw_suspends(struct weir_partition *p)
+{
+	for (uint32_t i = 0; i < p->enforcements.used; i++) {
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
+		if (e->card != 0 && e->desired == WEIR_DESIRED_SUSPENDED)
+			weir_u64_list_push(&p->offers, e->card - 1);
+	}
+}
+
 static void
 trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
 {
 	char at[WEIR_TIME_TEXT_MAX];
 	(void)weir_time_format_ms(p->now_us, at);
 	p->guard.tripped = true;
+	withdraw_suspends(p);
 	weir_partition_remember(p, "guard", "", weir_slice_of(TRIPPED));
 	weir_partition_alert(p, "guard",
 	    "{\"type\":\"alert\",\"kind\":\"guard_tripped\",\"partition\":%u,\"suspends\":%llu,\"cards\":%llu,"
@@ -73,7 +88,7 @@ weir_guard_release(struct weir_partition *p)
 		return;
 	p->guard.tripped = false;
 	weir_partition_remember(p, "guard", "", weir_slice_of(RELEASED));
-	weir_partition_offer_all(p, false);
+	weir_partition_offer_all(p, p->cards_settled && p->pools_settled);
 }
 
 bool

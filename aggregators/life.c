@@ -155,14 +155,10 @@ activated_at(struct weir_partition *p, uint32_t slot, int64_t at_us)
 
 /* Commands cease or begin (LIFE-6): what waits is withdrawn, or what was left undone is done, by the same desired state. */
 static void
-offer_anew(struct weir_partition *p, uint32_t slot)
+offer_anew(struct weir_partition *p, uint32_t slot, bool ceases)
 {
-	struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	if (e == NULL)
-		return;
-	if (weir_command_in_motion(e))
-		weir_partition_enforce(p, slot)->confirmed = WEIR_DESIRED_UNKNOWN;
-	if (e->desired != e->confirmed)
+	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
+	if (e != NULL && (ceases || e->desired != e->confirmed))
 		weir_u64_list_push(&p->offers, slot);
 }
 
@@ -180,7 +176,7 @@ weir_life_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_
 	if (status == WEIR_STATUS_DEACTIVATED || status == WEIR_STATUS_CANCELLED)
 		weir_life_set_reset(p, slot, 0); /* LIFE-6: no command, so nothing to bring back */
 	if ((before >= WEIR_STATUS_DEACTIVATED) != (status >= WEIR_STATUS_DEACTIVATED))
-		offer_anew(p, slot);
+		offer_anew(p, slot, status >= WEIR_STATUS_DEACTIVATED);
 	/* A suspended card was activated before, if nobody knows when. */
 	if (status == WEIR_STATUS_IN_USE && before != WEIR_STATUS_SUSPENDED && life->activated_s == 0) {
 		activated_at(p, slot, since_us);

@@ -30,6 +30,7 @@ enum weir_settle {
 
 uint64_t weir_core_random(struct weir_dispatch_core *core);
 bool weir_card_needs_call(const struct weir_card_entry *card);
+bool weir_card_is_left_unknown(const struct weir_card_entry *card);
 void weir_card_report(struct weir_dispatch_core *core, const struct weir_card_entry *card, enum weir_command_state state,
     uint8_t target, int64_t now_us, int64_t next_us, const char *text);
 void weir_card_set_ticket(struct weir_card_entry *card, const char *ticket); /* empty = none */

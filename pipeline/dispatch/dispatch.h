@@ -84,7 +84,8 @@ struct weir_dispatch_opts {
 
 /*
  * What an owner may rely on:
- * - Offering means queued; QUEUED is reported only for a retry, with next_us and the carrier's words.
+ * - Offering means queued; QUEUED is reported only for a retry, with next_us and the carrier's words; with next_us 0 there
+ * will be none, because nothing is desired any more, and nobody knows what became of the last attempt.
  * - IDLE: the command was withdrawn before it could reach the carrier. No further result for it.
  * - After CONFIRMED, FAILED or IDLE compare desired with confirmed anew and offer again if they differ. CONFIRMED's target
  * is the state the carrier's card is in.

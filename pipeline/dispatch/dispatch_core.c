@@ -25,6 +25,13 @@ weir_card_needs_call(const struct weir_card_entry *card)
 	return card->desired != WEIR_CARD_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
 }
 
+/* Nothing is wanted any more, but what was sent may have been done. */
+bool
+weir_card_is_left_unknown(const struct weir_card_entry *card)
+{
+	return card->desired == WEIR_CARD_UNKNOWN && card->confirmed == WEIR_CARD_UNKNOWN && card->attempts > 0;
+}
+
 static int64_t
 card_cooled_at(const struct weir_dispatch_core *core, const struct weir_card_entry *card)
 {
@@ -104,6 +111,8 @@ card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum we
 static void
 card_rest(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us)
 {
+	if (weir_card_is_left_unknown(card))
+		weir_card_report(core, card, WEIR_COMMAND_QUEUED, card->target, now_us, 0, NULL);
 	card->target = 0;
 	card->attempts = card->fails = card->polls = 0;
 	int64_t until_us = now_us + WEIR_DISPATCH_LINGER_US, cooled_us = card_cooled_at(core, card);
@@ -231,11 +240,10 @@ offer_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uint3
 		weir_card_switch_carrier(card);
 	offer_replace(card, lane, offer);
 	bool needs = weir_card_needs_call(card);
-	if (needed && !needs && card->desired == WEIR_CARD_UNKNOWN && card->confirmed == WEIR_CARD_UNKNOWN) {
-		core->carriers[card->carrier].withdrawn++; /* it may have reached the carrier: what was told last holds */
-	} else if (needed && !needs) {
+	if (needed && !needs) {
 		core->carriers[card->carrier].withdrawn++;
-		weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
+		if (!weir_card_is_left_unknown(card))
+			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
 	} else if (!needs && offer->desired != WEIR_CARD_UNKNOWN && offer->desired != offer->confirmed) {
 		/* Settled before this owner came: it has not been told. */
 		enum weir_command_state told =

@@ -96,7 +96,9 @@ card_postpone(struct weir_dispatch_core *core, struct weir_card_entry *card, con
 		core->carriers[card->carrier].withdrawn++;
 		state = WEIR_COMMAND_IDLE;
 	}
-	weir_card_report(core, card, state, card->target, now_us, state == WEIR_COMMAND_IDLE ? 0 : due_us, outcome->text);
+	if (state != WEIR_COMMAND_IDLE || !weir_card_is_left_unknown(card))
+		weir_card_report(
+		    core, card, state, card->target, now_us, state == WEIR_COMMAND_IDLE ? 0 : due_us, outcome->text);
 	weir_card_settle(core, card, now_us, how == WEIR_SETTLE_FRONT ? now_us : due_us, how);
 }
 

@@ -187,8 +187,14 @@ sim_dispatch_start(struct sim *sim, uint32_t process)
 {
 	struct weir_dispatch_call calls[8];
 	uint32_t count = weir_dispatch_core_start(sim->process[process].dispatch, sim->now_us, calls, 8);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		/* rule CMD-3: suspends go before resumes */
+		struct weir_carrier_counters row;
+		weir_dispatch_core_counters(sim->process[process].dispatch, calls[i].carrier, &row);
+		if (calls[i].kind == WEIR_CALL_SET && calls[i].target == WEIR_CARD_ACTIVE && row.queued_suspends > 0)
+			sim_fail(sim, "carrier %u: a resume goes before %u suspends", calls[i].carrier, row.queued_suspends);
 		begin(sim, process, &calls[i]);
+	}
 }
 
 static void

@@ -12,7 +12,8 @@ any_card(struct sim *sim)
 static uint64_t
 draw_limit(struct sim *sim)
 {
-	return 500 + sim_below(&sim->rng, 40000);
+	uint64_t bytes = sim_below(&sim->rng, 40000);
+	return 500 + bytes - bytes % sim->grain;
 }
 
 /* ---- such as commute with records ---- */
@@ -72,9 +73,9 @@ change_pool(struct sim *sim)
 	int at = any_pool(sim);
 	struct model_pool *pool = &sim->model.pools[at];
 	if (pool->kind == MODEL_FIXED && sim_chance(&sim->rng, 700))
-		pool->total = 5000 + sim_below(&sim->rng, 100000);
+		pool->total = 2 * draw_limit(sim);
 	if (pool->kind == MODEL_METERED && sim_chance(&sim->rng, 700)) {
-		pool->threshold = sim_chance(&sim->rng, 150) ? MODEL_NONE : 5000 + sim_below(&sim->rng, 100000);
+		pool->threshold = sim_chance(&sim->rng, 150) ? MODEL_NONE : 2 * draw_limit(sim);
 		pool->suspends = pool->threshold != MODEL_NONE && sim_chance(&sim->rng, 700);
 	}
 	sim_phase_pool(sim, at);

@@ -96,8 +96,11 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 		if (sim->calls[i].used && !sim->calls[i].abandoned && weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
 			sim_fail(sim, "card %d: two calls in flight", card);
 	/* rule LIFE-6, rule CMD-5 */
-	struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
-	if (call->call.kind == WEIR_CALL_SET && !weir_partition_may_send(core, call->call.slot) &&
+	const struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
+	const struct weir_card_slot *slot = weir_slab_at(&core->cards, call->call.slot);
+	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
+		      (core->guard.tripped && call->call.target == WEIR_CARD_SUSPENDED);
+	if (call->call.kind == WEIR_CALL_SET && silent && weir_iccid_equal(slot->iccid, call->call.iccid) &&
 	    (sim->options.strict || !offer_waits(sim, call)))
 		sim_fail(sim, "card %d: a command though none may be sent", card);
 	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
@@ -195,9 +198,10 @@ check_letters(struct sim *sim)
 			uint32_t given_up = message->verdict == MODEL_DUPLICATE && (message->record.flags & WEIR_RECORD_HAS_SEQ) != 0
 						? 1u << WEIR_REJECT_TOO_LATE
 						: 0;
-			if ((message->rejected & ~given_up) != RIGHT[message->verdict])
+			uint32_t right = RIGHT[message->verdict], told = message->rejected | (message->rejected_aside & right);
+			if ((told & ~given_up) != right)
 				sim_fail(sim, "record %u/%lld: dead letters %x, right are %x", p, (long long)i,
-				    message->rejected, RIGHT[message->verdict]);
+				    told, right);
 		}
 }
 

@@ -100,13 +100,14 @@ watch_of(const struct weir_partition *p, uint32_t slot)
 	return watch;
 }
 
-/* An overthrown owner's word may have been ahead of what its successor has read. */
+/* What an overthrown owner told may have been ahead of what its successor has read: of the pool's partition, or a source's. */
 static bool
-had_two_owners(const struct sim *sim, int pool)
+had_two_owners(const struct sim *sim)
 {
-	char id[16];
-	(void)snprintf(id, sizeof(id), "q%d", pool);
-	return sim->two_owners[sim_partition_of(sim, id)];
+	for (uint32_t p = 0; p < sim->partitions; p++)
+		if (sim->two_owners[p])
+			return true;
+	return false;
 }
 
 /* rule POOL-7: no false cut-off ever; nor is one taken back while nothing was given. */
@@ -124,7 +125,7 @@ sim_check_member(struct sim *sim, const struct sim_owner *owner, int card, uint3
 		if (now.reasons != 0 && used.up + used.down < least)
 			sim_fail(sim, "card %d is cut off by pool q%d at %" PRIu64 " of %" PRIu64 " bytes", card, now.pool,
 			    used.up + used.down, least);
-	} else if (was.active && now.active && !sim->pool_raised[now.pool] && !had_two_owners(sim, now.pool)) {
+	} else if (was.active && now.active && !sim->pool_raised[now.pool] && !had_two_owners(sim)) {
 		sim_fail(sim, "card %d is brought back by pool q%d though nothing was given", card, now.pool);
 	}
 }

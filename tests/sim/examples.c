@@ -25,6 +25,7 @@ begin(struct sim *sim, enum model_zone zone, int day, bool named_after_end, int6
 	sim->ordered = true;
 	sim->now_us = now_us;
 	sim->cards = 8;
+	sim_name_cards(sim);
 	sim->carriers = 1;
 	(void)snprintf(sim->carrier_ids[0], sizeof(sim->carrier_ids[0]), "k0");
 	sim->opts.guard_percent = 0;

@@ -49,6 +49,10 @@ sim_phase_life(struct sim *sim, int card)
 {
 	enum model_status status = sim->model.cards[card].status;
 	sim->card[card].moved = true;
+	if (sim->model.cards[card].seen_imei != 0 && sim_chance(&sim->rng, 500)) {
+		ask(sim, card, "rebind", model_rebind);
+		return;
+	}
 	switch (sim_below(&sim->rng, 10)) {
 	case 0:
 	case 1:

@@ -78,7 +78,9 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
 		if (r->offset < 0 || r->offset >= log->n)
 			sim_fail(sim, "a dead letter of no record: offset %lld", (long long)r->offset);
-		if (!owner->zombie) /* one that was overthrown may not have heard of the card */
+		if (owner->zombie) /* it may not have heard of the card; or Redis forgot who overthrew it */
+			log->v[r->offset].rejected_aside |= 1u << r->reject;
+		else
 			log->v[r->offset].rejected |= 1u << r->reject;
 	}
 	rejects->n = 0;
@@ -318,9 +320,6 @@ sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 	}
 	settle(sim, owner);
 	(void)weir_partition_tick(owner->core, sim->tick_slots);
-	if (owner->core->guard.tripped && !owner->guard_tripped)
-		weir_partition_offer_all(owner->core, false); /* what waits in the dispatcher's queue is withdrawn */
-	owner->guard_tripped = owner->core->guard.tripped;
 	weir_partition_tell(owner->core);
 	effects(sim, owner);
 	owner->changed |= has_dirt(owner->core);

@@ -52,7 +52,8 @@ draw_carriers(struct sim *sim)
 static uint64_t
 draw_bytes(struct sim *sim, uint64_t about)
 {
-	return 1 + sim_below(&sim->rng, 2 * about);
+	uint64_t bytes = sim_below(&sim->rng, 2 * about);
+	return bytes - bytes % sim->grain + sim->grain;
 }
 
 static int

@@ -44,9 +44,8 @@ static uint64_t
 draw_volume(struct sim *sim)
 {
 	uint64_t kind = sim_below(&sim->rng, 20);
-	if (kind == 0)
-		return 0;
-	return kind == 1 ? sim_below(&sim->rng, 50000) : sim_below(&sim->rng, 3000);
+	uint64_t bytes = kind == 0 ? 0 : kind == 1 ? sim_below(&sim->rng, 50000) : sim_below(&sim->rng, 3000);
+	return bytes - bytes % sim->grain;
 }
 
 /* A new record of a card, by what the card's source is like. */
@@ -61,7 +60,7 @@ draw_record(struct sim *sim, int at)
 	r.up = draw_volume(sim);
 	r.down = draw_volume(sim);
 	if (source->imei != 0 && sim->ordered && sim_chance(&sim->rng, 300)) {
-		if (sim_chance(&sim->rng, 150))
+		if (sim_chance(&sim->rng, 250))
 			source->imei = 86000000000000 + sim_below(&sim->rng, 1000);
 		r.imei = source->imei;
 		r.end_us = sim->now_us;

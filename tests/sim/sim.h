@@ -38,6 +38,7 @@ struct sim_message {
 	struct weir_record record;  /* records */
 	int verdict;                /* of the model: enum model_verdict */
 	uint32_t rejected;          /* bits of enum weir_reject that dead letters named */
+	uint32_t rejected_aside;    /* likewise, of owners that were overthrown */
 };
 
 struct sim_log {
@@ -111,7 +112,7 @@ struct sim_owner {
 	int64_t position[SIM_TOPICS], stored[SIM_TOPICS];
 	bool at_end[SIM_TOPICS];
 	bool settled, cards_settled, pools_settled;
-	bool restart_offers, guard_tripped;
+	bool restart_offers;
 	bool changed;
 	int64_t flush_number, flush_due_us;
 	struct sim_request *flush; /* encoded, waits for its messages */
@@ -245,6 +246,7 @@ struct sim {
 	bool pool_raised[MODEL_POOLS];    /* what is given was changed since then */
 	bool two_owners[SIM_PARTITIONS];  /* at some time since then */
 	uint64_t next_id;
+	uint64_t grain; /* amounts are multiples of it, so that limits are met exactly */
 	struct sim_source source[MODEL_CARDS];
 	struct model_record recent[SIM_RECENT]; /* sent, may come again */
 	struct model_record held[SIM_HELD];     /* made, still on the way to Kafka */
@@ -264,6 +266,7 @@ void sim_buf_copy(struct weir_buf *to, const struct weir_buf *from);
 
 /* world.c: life, and one step of everything */
 void sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options);
+void sim_name_cards(struct sim *sim);
 void sim_free(struct sim *sim);
 /* Makes one thing happen, at random; the clock goes on a little. */
 void sim_step(struct sim *sim);

@@ -174,8 +174,8 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 
 /* ---- life ---- */
 
-static void
-name_cards(struct sim *sim)
+void
+sim_name_cards(struct sim *sim)
 {
 	for (int i = 0; i < sim->cards; i++) {
 		struct sim_card *card = &sim->card[i];
@@ -222,6 +222,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 		sim->opts.guard_cards_min = 2 + (uint32_t)sim_below(&sim->rng, 3);
 		sim->opts.guard_window_s = 60;
 	}
+	sim->grain = sim_chance(&sim->rng, 300) ? 500 : 1;
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
@@ -230,7 +231,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	sim->carrier_trouble = (uint32_t)sim_below(&sim->rng, 4) * 100;
 	model_init(&sim->model, (int64_t)sim->opts.dedupe_horizon_h * SIM_HOUR, sim->opts.future_skew_s * SIM_SECOND);
 	sim->cards = 3 + (int)sim_below(&sim->rng, 20);
-	name_cards(sim);
+	sim_name_cards(sim);
 }
 
 void
