@@ -91,8 +91,8 @@ struct weir_audit {
 	char ticket[48];
 	char text[192]; /* request's action and reply, or the carrier's words */
 	/*
-	 * Of a pool, not of a card: iccid is zero and slot UINT32_MAX (its history is in `jp:<pool>`; the key is the pool's id),
-	 * usage is the pool's of `cycle`, event is decided or request. Empty for a card's, where cycle is not set.
+	 * Of a pool, not of a card: iccid is zero and slot UINT32_MAX (its history is in `jp:<pool>`; the key is the pool's
+	 * id), usage is the pool's of `cycle`, event is decided or request. Empty for a card's, where cycle is not set.
 	 */
 	char pool[WEIR_ID_MAX];
 	uint16_t cycle;
@@ -130,7 +130,8 @@ struct weir_partition_stats {
 	uint64_t suspends, resumes, decisions, gaps_lost;
 	uint64_t activations, expiries, alerts, unsupported, partials_told, words_told, words_taken, partials_taken, walked;
 	uint64_t guarded; /* suspends held back by a tripped guard */
-	uint64_t unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
+	uint64_t
+	    unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
@@ -195,18 +196,18 @@ struct weir_partition {
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
 	} pool_scan;
 	struct weir_families *families; /* smart.c: smart cards' children */
-	bool cards_settled;              /* the card stage has caught up: partials are settled ones */
-	bool pools_settled;              /* the pool stage has: words are told */
-	struct weir_timers *timers;      /* timers.c: cards' events that are near */
+	bool cards_settled;             /* the card stage has caught up: partials are settled ones */
+	bool pools_settled;             /* the pool stage has: words are told */
+	struct weir_timers *timers;     /* timers.c: cards' events that are near */
 	struct {
 		bool tripped;
-		int64_t slice;                       /* newest slice of time that is counted (guard.c) */
+		int64_t slice;                        /* newest slice of time that is counted (guard.c) */
 		uint32_t suspends[WEIR_GUARD_SLICES]; /* by slice, modulo */
 	} guard;
 
 	uint32_t scan_slot; /* re-evaluation of cards after a plan, a carrier or a ladder changed: next slot */
 	bool scan_running;
-	bool scan_all; /* all cards, not only those of changed plans */
+	bool scan_all;          /* all cards, not only those of changed plans */
 	uint32_t boundary_slot; /* enforcement slots left to look at after a cycle ended */
 	bool boundary_running;
 	uint32_t session_sweep; /* next session slot to look at for expiry */

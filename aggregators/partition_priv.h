@@ -205,7 +205,8 @@ weir_account_count(
 	if (__builtin_expect((a->flags & WEIR_ACCOUNT_QUEUED) == 0 || (urgent && (a->flags & WEIR_ACCOUNT_URGENT) == 0), 0))
 		weir_account_changed(p, account, urgent);
 }
-/* Reasons that the card's pool gives it now; what was met and by whose record is in its account: cut_limit, cut_used, cut_us. */
+/* Reasons that the card's pool gives it now; what was met and by whose record is in its account: cut_limit, cut_used,
+ * cut_us. */
 uint16_t weir_account_reasons(const struct weir_partition *p, uint32_t card_slot);
 enum weir_class weir_account_word(struct weir_partition *p, const struct weir_ref_pool_state *word, struct weir_error *err);
 /* Looks at most at max members of accounts whose word has changed; true when more are due. */
@@ -245,8 +246,8 @@ uint32_t weir_ladder_number(struct weir_partition *p, const char *id);
 bool weir_ladder_load_name(struct weir_partition *p, const char *id);
 void weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref);
 /*
- * Which levels `used` has reached, a bit each (for a step: how many steps), where percent is of `base` (0 = only byte levels
- * hold), and the usage at which the next one is due (UINT64_MAX = none).
+ * Which levels `used` has reached, a bit each (for a step: how many steps), where percent is of `base` (0 = only byte
+ * levels hold), and the usage at which the next one is due (UINT64_MAX = none).
  */
 uint16_t weir_ladder_reached(
     const struct weir_partition *p, uint16_t ladder_plus_1, uint64_t base, uint64_t used, uint64_t *next_out);
@@ -272,8 +273,8 @@ void weir_guard_release(struct weir_partition *p);
 bool weir_guard_load(struct weir_partition *p, struct weir_slice json);
 
 /* requests.c: an operator's or upstream's request on a card (SUS-1, SUS-2, SUS-5, SUS-6, LIFE). */
-enum weir_class weir_partition_request(struct weir_partition *p, const struct weir_ref_request *request,
-    struct weir_cause cause, struct weir_error *err);
+enum weir_class weir_partition_request(
+    struct weir_partition *p, const struct weir_ref_request *request, struct weir_cause cause, struct weir_error *err);
 /* The card's own usage limit, WEIR_NO_LIMIT = none. Evaluation is the caller's. */
 void weir_partition_set_limit(
     struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore);

@@ -203,11 +203,11 @@ struct weir_account_slot {
 _Static_assert(sizeof(struct weir_account_slot) == 256, "four cache lines");
 
 enum {
-	WEIR_ACCOUNT_WALK = 1,   /* members are to be looked at: from the start after a load */
-	WEIR_ACCOUNT_QUEUED = 2, /* in the list of accounts with something to tell; memory only */
-	WEIR_ACCOUNT_URGENT = 4, /* to be told with the round, not with the tick; memory only */
-	WEIR_ACCOUNT_TOLD = 8,   /* has told its pool at least once */
-	WEIR_ACCOUNT_ASKS = 16,  /* has no word yet, or one whose carrier is not known here */
+	WEIR_ACCOUNT_WALK = 1,    /* members are to be looked at: from the start after a load */
+	WEIR_ACCOUNT_QUEUED = 2,  /* in the list of accounts with something to tell; memory only */
+	WEIR_ACCOUNT_URGENT = 4,  /* to be told with the round, not with the tick; memory only */
+	WEIR_ACCOUNT_TOLD = 8,    /* has told its pool at least once */
+	WEIR_ACCOUNT_ASKS = 16,   /* has no word yet, or one whose carrier is not known here */
 	WEIR_ACCOUNT_RELOOK = 32, /* activated members changed while it was exhausted: the next word is walked */
 };
 

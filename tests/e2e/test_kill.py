@@ -35,7 +35,7 @@ def test_kill_at_any_instant(world):
                 weir.start(ready_s=0)
                 time.sleep(rng.uniform(0.0, 0.6))
                 weir.kill()
-            weir.start()
+            _supervise(weir)
     finally:
         stop.set()
         load.join()
@@ -48,6 +48,17 @@ def test_kill_at_any_instant(world):
     assert w.dead_differences(oracle) == []  # repeats allowed, each with the same coordinates
     print("%d kills, %d messages, %d suspended" % (
         kills, len(w.records.sent), sum(oracle.suspended(c) is True for c in oracle.cards.values())))
+
+
+def _supervise(weir):
+    """Starts it as a supervisor does. A join that a killed process left with the broker may be served after its successor's and fence
+    it out of the group (static membership): weir then ends with 5 and is started again."""
+    try:
+        weir.start()
+    except RuntimeError:
+        if "Static consumer fenced" not in weir.text(since_start=True):
+            raise
+        weir.start()
 
 
 def _run(failed, work, *args):

@@ -1,6 +1,6 @@
 /*
- * Processes' dispatchers and the carriers' ends: calls are answered later, wrongly, or not at all; commands are done at once,
- * later, or never; what a carrier took in is done in order, so that the last command counts.
+ * Processes' dispatchers and the carriers' ends: calls are answered later, wrongly, or not at all; commands are done at
+ * once, later, or never; what a carrier took in is done in order, so that the last command counts.
  */
 #include "tests/sim/sim.h"
 
@@ -23,8 +23,8 @@ on_result(void *ctx, uint32_t lane, const struct weir_command_result *result)
 void
 sim_dispatch_new(struct sim *sim, uint32_t process)
 {
-	sim->process[process].dispatch = weir_dispatch_core_new(
-	    sim->limits, (uint32_t)sim->carriers, sim_random(&sim->rng), on_result, sim);
+	sim->process[process].dispatch =
+	    weir_dispatch_core_new(sim->limits, (uint32_t)sim->carriers, sim_random(&sim->rng), on_result, sim);
 }
 
 void
@@ -192,7 +192,8 @@ sim_dispatch_start(struct sim *sim, uint32_t process)
 		struct weir_carrier_counters row;
 		weir_dispatch_core_counters(sim->process[process].dispatch, calls[i].carrier, &row);
 		if (calls[i].kind == WEIR_CALL_SET && calls[i].target == WEIR_CARD_ACTIVE && row.queued_suspends > 0)
-			sim_fail(sim, "carrier %u: a resume goes before %u suspends", calls[i].carrier, row.queued_suspends);
+			sim_fail(
+			    sim, "carrier %u: a resume goes before %u suspends", calls[i].carrier, row.queued_suspends);
 		begin(sim, process, &calls[i]);
 	}
 }

@@ -47,7 +47,8 @@ change_flag(struct sim *sim, int card)
 	static const struct {
 		const char *name;
 		unsigned bit;
-	} FLAGS[] = {{"id_verification", MODEL_ID_VERIFICATION}, {"violation", MODEL_VIOLATION}, {"abnormal", MODEL_ABNORMAL}};
+	} FLAGS[] = {
+	    {"id_verification", MODEL_ID_VERIFICATION}, {"violation", MODEL_VIOLATION}, {"abnormal", MODEL_ABNORMAL}};
 	uint64_t at = sim_below(&sim->rng, 3);
 	bool set = sim_chance(&sim->rng, 500);
 	sim_send_request(sim, card, "flag", ",\"reason\":\"%s\",\"set\":%s", FLAGS[at].name, set ? "true" : "false");

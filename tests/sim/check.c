@@ -42,7 +42,8 @@ sim_check_step(struct sim *sim, struct sim_owner *owner)
 	const struct weir_partition *p = owner->core;
 	for (int i = 0; i < sim->cards; i++) {
 		uint32_t slot;
-		if (sim->card[i].partition != owner->partition || weir_partition_find(p, sim->card[i].packed, &slot) == NULL)
+		if (sim->card[i].partition != owner->partition ||
+		    weir_partition_find(p, sim->card[i].packed, &slot) == NULL)
 			continue;
 		sim_check_member(sim, owner, i, slot);
 		if (weir_partition_enforced(p, slot) != 0)
@@ -58,7 +59,8 @@ sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct wei
 	bool wanted = weir_partition_enforced(owner->core, offer->slot) != 0;
 	bool withdrawn = offer->desired == WEIR_CARD_UNKNOWN;
 	if (card < 0 || (!withdrawn && wanted != (offer->desired == WEIR_CARD_SUSPENDED)))
-		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, offer->desired, wanted ? "with a" : "without");
+		sim_fail(
+		    sim, "card %d: offered as desired %u, %s reason", card, offer->desired, wanted ? "with a" : "without");
 	if (wanted)
 		sim->card[card].at_carrier.suspend_wanted = true;
 }
@@ -93,7 +95,8 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 	if (card < 0)
 		sim_fail(sim, "a call for no card");
 	for (uint32_t i = 0; i < sim->call_count; i++)
-		if (sim->calls[i].used && !sim->calls[i].abandoned && weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
+		if (sim->calls[i].used && !sim->calls[i].abandoned &&
+		    weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
 			sim_fail(sim, "card %d: two calls in flight", card);
 	/* rule LIFE-6, rule CMD-5 */
 	const struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
@@ -162,11 +165,13 @@ check_card(struct sim *sim, int card, bool settled)
 	/* A card that nothing has touched since the boundary rolls over when something does; it has no reasons to clear. */
 	uint16_t reasons = slot->reasons;
 	/* Of a card that takes no command nobody asks when its plan expires. */
-	uint16_t asked = model_commands(&sim->model, card) ? UINT16_MAX : (uint16_t)~WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED);
+	uint16_t asked =
+	    model_commands(&sim->model, card) ? UINT16_MAX : (uint16_t)~WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED);
 	reasons &= asked;
 	right &= asked;
 	if (reasons != right)
-		sim_fail(sim, "card %d: reasons are %s, right is %s", card, sim_reasons_text(reasons, is), sim_reasons_text(right, should));
+		sim_fail(sim, "card %d: reasons are %s, right is %s", card, sim_reasons_text(reasons, is),
+		    sim_reasons_text(right, should));
 	unsigned enforced = model_enforced(&sim->model, card);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(owner->core, number);
 	uint8_t desired = e == NULL ? WEIR_DESIRED_ACTIVE : e->desired;
@@ -174,7 +179,8 @@ check_card(struct sim *sim, int card, bool settled)
 	if (!model_commands(&sim->model, card))
 		return;
 	if (desired != wanted)
-		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted, sim_reasons_text(right, should));
+		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted,
+		    sim_reasons_text(right, should));
 	const struct sim_subscriber *s = &sim->card[card].at_carrier;
 	bool held = owner->core->guard.tripped && wanted == WEIR_DESIRED_SUSPENDED;
 	if (settled && !held && !s->refuses && !s->in_doubt && !s->overtaken && sim_carrier_state(sim, card) != wanted)
@@ -194,14 +200,17 @@ check_letters(struct sim *sim)
 	for (uint32_t p = 0; p < sim->partitions; p++)
 		for (int64_t i = 0; i < sim->logs[SIM_RECORDS][p].n; i++) {
 			const struct sim_message *message = &sim->logs[SIM_RECORDS][p].v[i];
-			/* A sequence of which too much was missing gives ranges up: what is below it cannot be proven new. */
-			uint32_t given_up = message->verdict == MODEL_DUPLICATE && (message->record.flags & WEIR_RECORD_HAS_SEQ) != 0
-						? 1u << WEIR_REJECT_TOO_LATE
-						: 0;
-			uint32_t right = RIGHT[message->verdict], told = message->rejected | (message->rejected_aside & right);
+			/* A sequence of which too much was missing gives ranges up: what is below it cannot be proven new.
+			 */
+			uint32_t given_up =
+			    message->verdict == MODEL_DUPLICATE && (message->record.flags & WEIR_RECORD_HAS_SEQ) != 0
+				? 1u << WEIR_REJECT_TOO_LATE
+				: 0;
+			uint32_t right = RIGHT[message->verdict],
+				 told = message->rejected | (message->rejected_aside & right);
 			if ((told & ~given_up) != right)
-				sim_fail(sim, "record %u/%lld: dead letters %x, right are %x", p, (long long)i,
-				    told, right);
+				sim_fail(
+				    sim, "record %u/%lld: dead letters %x, right are %x", p, (long long)i, told, right);
 		}
 }
 

@@ -85,8 +85,8 @@ sim_check_levels(struct sim *sim, const char *subject, int cycle, uint64_t used,
 	for (unsigned i = 0; i < 4 && base > 0; i++) {
 		alert.level = LEVELS[i];
 		if (used * 100 >= base * LEVELS[i] && !is_told(sim, &alert, false))
-			sim_fail(sim, "%s: %" PRIu64 " of %" PRIu64 " bytes, but level %u %% was not told", subject, used, base,
-			    LEVELS[i]);
+			sim_fail(sim, "%s: %" PRIu64 " of %" PRIu64 " bytes, but level %u %% was not told", subject, used,
+			    base, LEVELS[i]);
 	}
 }
 
@@ -100,8 +100,7 @@ sim_check_card_alerts(struct sim *sim, int card)
 	if (!model_commands(&sim->model, card) || sim->card[card].moved)
 		return;
 	/* rule SUS-4: told when it is raised; a reason that was enforced until its card moved is not raised again. */
-	uint16_t unsupported =
-	    sim_weir_reasons(model_reasons(&sim->model, card) & ~model_enforced(&sim->model, card));
+	uint16_t unsupported = sim_weir_reasons(model_reasons(&sim->model, card) & ~model_enforced(&sim->model, card));
 	for (unsigned i = 0; i < WEIR_REASON_COUNT; i++) {
 		alert.level = 1000 + i;
 		if ((unsupported & WEIR_REASON_BIT(i)) != 0 && !is_told(sim, &alert, false))

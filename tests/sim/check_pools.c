@@ -84,8 +84,7 @@ sim_words_forget(struct sim *sim)
 			sim->two_owners[sim->owners[i].partition] = true;
 }
 
-static const uint16_t CUT_OFF =
-    WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD);
+static const uint16_t CUT_OFF = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD);
 
 static struct sim_pool_watch
 watch_of(const struct weir_partition *p, uint32_t slot)
@@ -100,7 +99,8 @@ watch_of(const struct weir_partition *p, uint32_t slot)
 	return watch;
 }
 
-/* What an overthrown owner told may have been ahead of what its successor has read: of the pool's partition, or a source's. */
+/* What an overthrown owner told may have been ahead of what its successor has read: of the pool's partition, or a source's.
+ */
 static bool
 had_two_owners(const struct sim *sim)
 {
@@ -170,17 +170,18 @@ sim_check_pool(struct sim *sim, int at)
 			sim_fail(sim, "pool %s is not there", id);
 		return;
 	}
-	uint32_t members = (uint32_t)model_members(&sim->model, at), active = (uint32_t)model_activated_members(&sim->model, at);
+	uint32_t members = (uint32_t)model_members(&sim->model, at),
+		 active = (uint32_t)model_activated_members(&sim->model, at);
 	if (pool->members != members || pool->active != active)
-		sim_fail(sim, "pool %s: %u members, %u activated; right are %u, %u", id, pool->members, pool->active, members,
-		    active);
+		sim_fail(sim, "pool %s: %u members, %u activated; right are %u, %u", id, pool->members, pool->active,
+		    members, active);
 	if (!model->known)
 		return;
 	int cycle = model_pool_cycle(&sim->model, at);
 	struct model_usage used = model_pool_usage(&sim->model, at, cycle);
 	if (pool->cycle != cycle || pool->used != used.up + used.down)
-		sim_fail(sim, "pool %s: cycle %u used %" PRIu64 "; right are %d %" PRIu64, id, pool->cycle, pool->used, cycle,
-		    used.up + used.down);
+		sim_fail(sim, "pool %s: cycle %u used %" PRIu64 "; right are %d %" PRIu64, id, pool->cycle, pool->used,
+		    cycle, used.up + used.down);
 	uint64_t total = model_pool_total(&sim->model, at);
 	if (pool->effective_total != total)
 		sim_fail(sim, "pool %s: total %" PRIu64 "; right is %" PRIu64, id, pool->effective_total, total);
@@ -195,7 +196,9 @@ sim_check_pool(struct sim *sim, int at)
 		struct model_usage was = model_pool_usage(&sim->model, at, past);
 		struct weir_past_slot held = pool_past_of(sim, partition, past, slot);
 		if (held.up != was.up || held.down != was.down || held.records != was.records)
-			sim_fail(sim, "pool %s cycle %d: %" PRIu64 "+%" PRIu64 " in %u; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64,
+			sim_fail(sim,
+			    "pool %s cycle %d: %" PRIu64 "+%" PRIu64 " in %u; right are %" PRIu64 "+%" PRIu64
+			    " in %" PRIu64,
 			    id, past, held.up, held.down, held.records, was.up, was.down, was.records);
 	}
 	sim_check_levels(sim, id, cycle, used.up + used.down, model_pool_base(&sim->model, at));

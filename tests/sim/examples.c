@@ -1,6 +1,6 @@
 /*
- * Worked examples of the rules, each in a world of its own, with crashes and rebalances while it runs. What must come out is
- * written here as numbers; the model is compared at every quiet point besides.
+ * Worked examples of the rules, each in a world of its own, with crashes and rebalances while it runs. What must come out
+ * is written here as numbers; the model is compared at every quiet point besides.
  */
 #include "tests/sim/phases.h"
 
@@ -29,8 +29,12 @@ begin(struct sim *sim, enum model_zone zone, int day, bool named_after_end, int6
 	sim->carriers = 1;
 	(void)snprintf(sim->carrier_ids[0], sizeof(sim->carrier_ids[0]), "k0");
 	sim->opts.guard_percent = 0;
-	sim->model.carriers[0] = (struct model_carrier){
-	    .zone = zone, .day = day, .named_after_end = named_after_end, .test_quota = 6 * MB, .silent_months = 6, .cancel_months = 3};
+	sim->model.carriers[0] = (struct model_carrier){.zone = zone,
+	    .day = day,
+	    .named_after_end = named_after_end,
+	    .test_quota = 6 * MB,
+	    .silent_months = 6,
+	    .cancel_months = 3};
 	sim->limits[0] = (struct weir_dispatch_limits){.concurrency = 4,
 	    .retry_min_ms = 100,
 	    .retry_max_ms = 5000,
@@ -76,8 +80,8 @@ card(struct sim *sim, int number, int plan_number, int pool, const char *more)
 static int
 pool(struct sim *sim, enum model_kind kind, int plan_number, uint64_t total)
 {
-	sim->model.pools[sim->pools] =
-	    (struct model_pool){.kind = kind, .plan = plan_number, .total = total, .threshold = MODEL_NONE, .retention_days = 30};
+	sim->model.pools[sim->pools] = (struct model_pool){
+	    .kind = kind, .plan = plan_number, .total = total, .threshold = MODEL_NONE, .retention_days = 30};
 	model_clock(&sim->model, sim->now_us);
 	sim_phase_pool(sim, sim->pools);
 	return sim->pools++;
@@ -265,7 +269,7 @@ accumulative(struct sim *sim)
 	settle(sim);
 	for (int i = 0; i < 3; i++)
 		has(sim, i, REASON(POOL_EXHAUSTED));
-	has(sim, 3, 0); /* not activated */
+	has(sim, 3, 0);                    /* not activated */
 	uses(sim, 3, 1 * MB, sim->now_us); /* its first traffic activates it: 31 of 40 */
 	settle(sim);
 	for (int i = 0; i < 4; i++)

@@ -74,8 +74,8 @@ rebalance(struct sim *sim, uint32_t partition)
 	if (owner == NULL)
 		return;
 	bool heard = !has_room(sim) || to == owner->process || sim_chance(&sim->rng, 300);
-	SIM_TRACE(sim, "partition %u moves from process %u to %u%s", partition, owner->process, to,
-	    heard ? "" : ", unheard");
+	SIM_TRACE(
+	    sim, "partition %u moves from process %u to %u%s", partition, owner->process, to, heard ? "" : ", unheard");
 	if (to != owner->process)
 		sim_calls_abandon(sim, owner->process, partition);
 	if (heard) {

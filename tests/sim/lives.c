@@ -8,8 +8,8 @@ static const char *const STATUSES[] = {"testable", "inactive", "in_use", "suspen
 static void
 set_status(struct sim *sim, int card)
 {
-	static const enum model_status LIKELY[] = {MODEL_TESTABLE, MODEL_INACTIVE, MODEL_INACTIVE, MODEL_IN_USE, MODEL_IN_USE,
-	    MODEL_SUSPENDED, MODEL_DEACTIVATED, MODEL_CANCELLED};
+	static const enum model_status LIKELY[] = {MODEL_TESTABLE, MODEL_INACTIVE, MODEL_INACTIVE, MODEL_IN_USE,
+	    MODEL_IN_USE, MODEL_SUSPENDED, MODEL_DEACTIVATED, MODEL_CANCELLED};
 	enum model_status status = LIKELY[sim_below(&sim->rng, sim_chance(&sim->rng, 200) ? 8 : 7)];
 	sim_send_card(sim, card, ",\"status\":\"%s\"", STATUSES[status]);
 	model_enter(&sim->model, card, status, sim->now_us);

@@ -24,7 +24,8 @@ run_seed(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	if (holds)
 		sim_run(sim);
 	else
-		(void)printf("seed %llu, step %llu: %s\n", (unsigned long long)seed, (unsigned long long)sim->steps, sim->failure);
+		(void)printf(
+		    "seed %llu, step %llu: %s\n", (unsigned long long)seed, (unsigned long long)sim->steps, sim->failure);
 	return holds;
 }
 
@@ -68,7 +69,8 @@ main(int argc, char **argv)
 {
 	struct args args;
 	if (!parse(&args, argc, argv)) {
-		(void)fprintf(stderr, "weir_sim [--from SEED] [--seeds N] [--keep-going] [--cards-only] [--strict] | --seed SEED [--trace] | --examples\n");
+		(void)fprintf(stderr, "weir_sim [--from SEED] [--seeds N] [--keep-going] [--cards-only] [--strict] | "
+				      "--seed SEED [--trace] | --examples\n");
 		return 2;
 	}
 	/* Slabs come in chunks of 2 MiB of which a seed touches a page or two. */

@@ -2,8 +2,8 @@
  * The naive model: what weir must answer, worked out from the rules alone (DOMAIN.md) and from nothing of weir.
  *
  * It includes no header of the product and keeps every input it was ever given. An answer is found by looking through all
- * inputs again: no gate, no mark, no page, no partial; slow and plain on purpose. Cards, plans, pools and carriers are small
- * numbers that the caller gives out. It is told inputs in the order in which they were produced and gives answers for
+ * inputs again: no gate, no mark, no page, no partial; slow and plain on purpose. Cards, plans, pools and carriers are
+ * small numbers that the caller gives out. It is told inputs in the order in which they were produced and gives answers for
  * quiet points, when everything produced has been taken in.
  *
  * Amounts are bytes, times microseconds UTC, cycles months since January 1970.

@@ -93,7 +93,8 @@ give_tells(struct sim *sim, struct sim_owner *owner)
 	for (uint32_t i = 0; i < p->tell_count; i++) {
 		const struct weir_tell *tell = &p->tells[i];
 		if (tell->topic == WEIR_TELL_ALERTS)
-			sim_check_alert(sim, owner, (struct weir_slice){p->tell_bytes.data + tell->at + tell->key_len, tell->value_len});
+			sim_check_alert(sim, owner,
+			    (struct weir_slice){p->tell_bytes.data + tell->at + tell->key_len, tell->value_len});
 		struct sim_tell held = {.topic = (enum weir_tell_topic)tell->topic, .partition = tell->partition};
 		weir_buf_append(&held.key, p->tell_bytes.data + tell->at, tell->key_len);
 		weir_buf_append(&held.value, p->tell_bytes.data + tell->at + tell->key_len, tell->value_len);
@@ -166,8 +167,8 @@ apply_message(struct sim *sim, struct sim_owner *owner, const struct sim_message
 	if (class == WEIR_OK)
 		class = weir_partition_apply(owner->core, &reference, value, &cause, &err);
 	if (class != WEIR_OK) {
-		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)value.len, (const char *)value.data,
-		    err.text);
+		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)value.len,
+		    (const char *)value.data, err.text);
 		sim->logs[SIM_CARDS][owner->partition].v[offset].rejected |= 1;
 	}
 }
@@ -199,10 +200,11 @@ read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
 		if (sim->options.trace && value.len == sizeof(struct weir_partial)) {
 			struct weir_partial partial;
 			memcpy(&partial, value.data, sizeof(partial));
-			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
+			SIM_TRACE(sim,
+			    "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
 			    owner->process, owner->partition, (long long)offset, partial.pool, partial.source,
-			    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members, partial.active,
-			    (unsigned long long)(partial.up + partial.down));
+			    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members,
+			    partial.active, (unsigned long long)(partial.up + partial.down));
 		}
 		if (weir_partition_partial(owner->core, value, message->arrived_us, &err) != WEIR_OK)
 			sim_fail(sim, "a partial is refused: %s", err.text);
@@ -302,9 +304,8 @@ settle(struct sim *sim, struct sim_owner *owner)
 static bool
 is_held(const struct sim *sim, const struct sim_owner *owner)
 {
-	return owner->core->parked.n > 0 &&
-	       (owner->core->parked.n >= owner->core->opts.parked_max ||
-		   (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
+	return owner->core->parked.n > 0 && (owner->core->parked.n >= owner->core->opts.parked_max ||
+						(owner->flush == NULL && sim->now_us >= owner->flush_due_us));
 }
 
 void
@@ -372,7 +373,8 @@ answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request 
 	owner->flush_intents.n = 0;
 	if (request->result == SIM_STORE_DONE)
 		memcpy(owner->stored, request->offsets_after, sizeof(owner->stored));
-	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition, (long long)request->offsets_after[SIM_TOPICS],
+	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition,
+	    (long long)request->offsets_after[SIM_TOPICS],
 	    request->result == SIM_STORE_DONE     ? "stored"
 	    : request->result == SIM_STORE_FENCED ? "fenced"
 						  : "forgotten");

@@ -1,8 +1,8 @@
 /*
  * What a seed's world goes through: definitions, then phases of records, of changes, or of both, with steps and faults in
- * between and a quiet point after each, where everything is compared with the model. Inputs whose order matters by the rules
- * (POOL-3, SUS-1 against the end of a cycle, activation) never share a phase in an ordered world. An unordered world has
- * only inputs that commute, and no quiet point before its end, so that trouble may reach back as far as it likes.
+ * between and a quiet point after each, where everything is compared with the model. Inputs whose order matters by the
+ * rules (POOL-3, SUS-1 against the end of a cycle, activation) never share a phase in an ordered world. An unordered world
+ * has only inputs that commute, and no quiet point before its end, so that trouble may reach back as far as it likes.
  */
 #include "tests/sim/phases.h"
 
@@ -23,7 +23,8 @@ draw_carriers(struct sim *sim)
 		} KINDS[] = {{MODEL_SHANGHAI, 1, false}, {MODEL_SHANGHAI, 27, true}, {MODEL_UTC, 1, false},
 		    {MODEL_BERLIN, 1, false}, {MODEL_BERLIN, 28, true}};
 		uint64_t kind = sim_below(&sim->rng, 5);
-		*c = (struct model_carrier){.zone = KINDS[kind].zone, .day = KINDS[kind].day, .named_after_end = KINDS[kind].end};
+		*c = (struct model_carrier){
+		    .zone = KINDS[kind].zone, .day = KINDS[kind].day, .named_after_end = KINDS[kind].end};
 		c->lock = (enum model_lock)sim_below(&sim->rng, 3);
 		c->rebinds = (int)sim_below(&sim->rng, 3);
 		c->test_quota = 1000 * (1 + sim_below(&sim->rng, 6));

@@ -103,8 +103,8 @@ sim_send_pool(struct sim *sim, int at)
 	struct text text = {0};
 	char key[16];
 	(void)snprintf(key, sizeof(key), "q%d", at);
-	add(&text, "{\"type\":\"pool\",\"id\":\"%s\",\"carrier\":\"%s\",\"kind\":\"%s\"", key, sim->carrier_ids[pool->carrier],
-	    KINDS[pool->kind]);
+	add(&text, "{\"type\":\"pool\",\"id\":\"%s\",\"carrier\":\"%s\",\"kind\":\"%s\"", key,
+	    sim->carrier_ids[pool->carrier], KINDS[pool->kind]);
 	if (pool->plan >= 0)
 		add(&text, ",\"plan\":\"p%d\"", pool->plan);
 	if (pool->kind == MODEL_FIXED)
@@ -196,8 +196,10 @@ sim_send_record(struct sim *sim, const struct model_record *record)
 	told.partition = (int)partition;
 	told.arrived_us = message->arrived_us;
 	message->verdict = model_record(&sim->model, &told);
-	SIM_TRACE(sim, "produced record %u/%lld: card %d end %lld id %" PRIu64 " session %" PRIu64 "/%" PRIu64 "%s up %" PRIu64
-		       " down %" PRIu64 ": verdict %d",
-	    partition, (long long)(sim->logs[SIM_RECORDS][partition].n - 1), record->card, (long long)record->end_us, record->id,
-	    record->session, record->seq, record->totals ? " totals" : "", record->up, record->down, message->verdict);
+	SIM_TRACE(sim,
+	    "produced record %u/%lld: card %d end %lld id %" PRIu64 " session %" PRIu64 "/%" PRIu64 "%s up %" PRIu64
+	    " down %" PRIu64 ": verdict %d",
+	    partition, (long long)(sim->logs[SIM_RECORDS][partition].n - 1), record->card, (long long)record->end_us,
+	    record->id, record->session, record->seq, record->totals ? " totals" : "", record->up, record->down,
+	    message->verdict);
 }

@@ -80,7 +80,8 @@ draw_record(struct sim *sim, int at)
 		r.seq = source->seq;
 		r.has_seq = true;
 		source->seq++;
-		if (!source->skipped && r.seq < 3 && sim_chance(&sim->rng, 50)) { /* more than one gap a session could be given up */
+		if (!source->skipped && r.seq < 3 &&
+		    sim_chance(&sim->rng, 50)) { /* more than one gap a session could be given up */
 			source->skipped = true;
 			source->seq += sim_below(&sim->rng, 100);
 		}

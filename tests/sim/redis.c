@@ -244,8 +244,7 @@ sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct wei
 			break;
 		case WRITE_REFERENCE:
 			memcpy(&json_len, body->data + at, sizeof(json_len));
-			set_reference(
-			    &store->references, data, write.len, body->data + at + sizeof(json_len), json_len);
+			set_reference(&store->references, data, write.len, body->data + at + sizeof(json_len), json_len);
 			at += sizeof(json_len) + json_len;
 			break;
 		case WRITE_INTENT_DONE:

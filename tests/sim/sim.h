@@ -1,6 +1,6 @@
 /*
- * The simulator: weir's core, both stages, and the dispatcher's decisions on one thread, under a clock and faults drawn from
- * a seed (docs/simulator.md).
+ * The simulator: weir's core, both stages, and the dispatcher's decisions on one thread, under a clock and faults drawn
+ * from a seed (docs/simulator.md).
  *
  * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the
  * dispatcher's core. Simulated: Kafka (log.c), Redis (redis.c), the lane's order of work (owner.c, take.c), carriers
@@ -119,7 +119,7 @@ struct sim_owner {
 	bool flush_sent;
 	struct weir_u64_list flush_intents;
 	int64_t sent_known_us[SIM_SLOTS]; /* by card slot: when the newest command began that the owner was told of */
-	struct sim_request **queue; /* with the store */
+	struct sim_request **queue;       /* with the store */
 	uint32_t queue_count, queue_cap;
 	struct sim_outbox outbox;
 };
@@ -163,7 +163,7 @@ struct sim_card {
 	struct weir_iccid packed;
 	uint32_t partition;
 	int carrier, plan, pool; /* as last sent; -1 = none */
-	bool sent, moved; /* moved: to where its carrier enforces other reasons */
+	bool sent, moved;        /* moved: to where its carrier enforces other reasons */
 	struct sim_subscriber at_carrier;
 };
 
@@ -243,8 +243,8 @@ struct sim {
 	struct sim_pool_watch watch[MODEL_CARDS];
 	struct sim_pool_seen pool_last[MODEL_POOLS];  /* now */
 	struct sim_pool_seen pool_least[MODEL_POOLS]; /* at least, since the last quiet point */
-	bool pool_raised[MODEL_POOLS];    /* what is given was changed since then */
-	bool two_owners[SIM_PARTITIONS];  /* at some time since then */
+	bool pool_raised[MODEL_POOLS];                /* what is given was changed since then */
+	bool two_owners[SIM_PARTITIONS];              /* at some time since then */
 	uint64_t next_id;
 	uint64_t grain; /* amounts are multiples of it, so that limits are met exactly */
 	struct sim_source source[MODEL_CARDS];
@@ -278,7 +278,8 @@ int sim_card_of(const struct sim *sim, struct weir_iccid iccid);
 /* log.c */
 uint32_t sim_partition_of(const struct sim *sim, const char *key);
 struct sim_message *sim_append(struct sim *sim, enum sim_topic topic, uint32_t partition);
-void sim_append_bytes(struct sim *sim, enum sim_topic topic, uint32_t partition, const char *key, const void *value, size_t len);
+void sim_append_bytes(
+    struct sim *sim, enum sim_topic topic, uint32_t partition, const char *key, const void *value, size_t len);
 void sim_log_free(struct sim_log *log);
 void sim_tell_deliver(struct sim *sim, const struct sim_tell *tell);
 void sim_outbox_push(struct sim_outbox *outbox, struct sim_tell *tell);

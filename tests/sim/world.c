@@ -162,7 +162,8 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 		const struct sim_owner *owner = sim_owner_of(sim, p);
 		size_t n = strlen(what);
 		(void)snprintf(what + n, sizeof(what) - n,
-		    " %u: changed %d flush %d queue %u outbox %u offers %u parked %u walks %u settled %d stored %lld/%lld %lld/%lld "
+		    " %u: changed %d flush %d queue %u outbox %u offers %u parked %u walks %u settled %d stored %lld/%lld "
+		    "%lld/%lld "
 		    "%lld/%lld;",
 		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n, owner->core->offers.n,
 		    owner->core->parked.n, owner->core->walks.n, owner->settled, (long long)owner->stored[0],

@@ -137,6 +137,12 @@ class Kafka:
         for name, future in made.items():
             future.result(30)
 
+        # an answer says that the controller knows them; clients ask the broker, which hears of it a moment later
+        def told():
+            known = admin.list_topics(timeout=5).topics
+            return all(name in known and len(known[name].partitions) == n for name, n in topics.items())
+        procs.wait_for(told, 30, lambda: "topics to be told: %s" % sorted(topics))
+
     def delete(self, names):
         admin = self.admin()
         for future in admin.delete_topics(list(names), operation_timeout=20).values():
