@@ -26,22 +26,21 @@ varint_take(struct weir_slice *bytes, uint64_t *number_out)
 }
 
 static bool
-entry_take(struct weir_slice *bytes, uint32_t slots, uint64_t *slot_out, struct weir_volume *volume_out)
+entry_take(struct weir_slice *bytes, uint64_t *slot_out, struct weir_volume *volume_out)
 {
-	return varint_take(bytes, slot_out) && *slot_out < slots && varint_take(bytes, &volume_out->up) &&
+	return varint_take(bytes, slot_out) && *slot_out < BASES_A_PAGE && varint_take(bytes, &volume_out->up) &&
 	       varint_take(bytes, &volume_out->down) && varint_take(bytes, &volume_out->records) &&
 	       varint_take(bytes, &volume_out->sessions);
 }
 
 bool
-bases_read(struct weir_slice bytes, uint32_t slots, struct bases_page *page_out)
+bases_read(struct weir_slice bytes, struct bases_page *page_out)
 {
-	WEIR_CHECK(slots <= BASES_PAGE_MAX);
 	memset(page_out->found, 0, sizeof(page_out->found));
 	while (bytes.len > 0) {
 		uint64_t slot;
 		struct weir_volume volume;
-		if (!entry_take(&bytes, slots, &slot, &volume))
+		if (!entry_take(&bytes, &slot, &volume))
 			return false;
 		page_out->at[slot] = volume;
 		page_out->found[slot] = true;
@@ -50,16 +49,16 @@ bases_read(struct weir_slice bytes, uint32_t slots, struct bases_page *page_out)
 }
 
 bool
-bases_find(struct weir_slice bytes, uint32_t slots, uint32_t slot, bool *found_out, struct weir_volume *volume_out)
+bases_find(struct weir_slice bytes, uint32_t slot, bool *found_out, struct weir_volume *volume_out)
 {
 	*found_out = false;
 	*volume_out = (struct weir_volume){0};
 	while (bytes.len > 0) {
 		uint64_t of;
 		struct weir_volume volume;
-		if (!entry_take(&bytes, slots, &of, &volume))
+		if (!entry_take(&bytes, &of, &volume))
 			return false;
-		if (of != slot)
+		if (of != slot % BASES_A_PAGE)
 			continue;
 		*found_out = true;
 		*volume_out = volume;

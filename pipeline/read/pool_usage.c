@@ -1,19 +1,17 @@
 /*
  * A pool's usage by window (ROL-1, ROL-2): the sum over its accounts, one in each partition that has members of it.
  *
- * An account holds its current cycle and the one before. Hours are kept longer than that: windows of older cycles are what
- * the partitions told the pool (pages x, one value a share and window, docs/rollups.md "A pool's windows").
+ * An account holds two cycles, and its hours are kept only as long as late records may change them (the dedupe horizon and
+ * a day). Older windows are read from the pool's own partition, which keeps the sums of what the partitions told it
+ * (strings uh and ud, docs/rollups.md "A pool's windows").
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/read/read_priv.h"
 
-#define ACCOUNT_BASES_A_PAGE 32u
-#define SHARE_BASES_A_PAGE 64u
 #define PAST_BYTES ((uint32_t)sizeof(struct weir_past_slot))
 #define PAST_A_PAGE (WEIR_PAGE_BYTES / PAST_BYTES)
-#define SHARES_MAX 65536u /* of one pool: one a partition */
 
 static struct weir_volume
 total_of_account(void *ctx, int32_t cycle)
@@ -24,11 +22,10 @@ total_of_account(void *ctx, int32_t cycle)
 static void
 ask_account_bases(struct weir_reader *reader, const struct account_raw *account, bool day, int32_t number)
 {
-	(void)ask_get(
-	    reader, account->partition, "%s:%d:%u", day ? "vd" : "vh", number, account->index / ACCOUNT_BASES_A_PAGE);
+	(void)ask_get(reader, account->partition, "%s:%d:%u", day ? "vd" : "vh", number, account->index / BASES_A_PAGE);
 }
 
-/* Rows before `from` are told by shares. */
+/* Rows before `from` are told by the pool's own partition. */
 static uint32_t
 ask_account(struct weir_reader *reader, const struct account_raw *account, const struct span_plan *plan, uint32_t from)
 {
@@ -54,8 +51,7 @@ take_account(struct weir_reader *reader, const struct account_raw *account, cons
 		return read_fail(err, WEIR_READ_AWAY, "the pool's place has changed: Redis has forgotten something");
 	for (uint32_t i = 0; i < count; i++) {
 		points[i].cycle = i < rows ? plan->rows[from + i].cycle : plan->tail[i - rows].cycle;
-		if (!bases_find(ask_bytes(reader, first + 1 + i), ACCOUNT_BASES_A_PAGE,
-			account->index % ACCOUNT_BASES_A_PAGE, &points[i].found, &points[i].at))
+		if (!bases_find(ask_bytes(reader, first + 1 + i), account->index, &points[i].found, &points[i].at))
 			return read_fail(err, WEIR_READ_BROKEN,
 			    "a string of accounts' bases (v) of partition %u in Redis is no list of bases",
 			    account->partition);
@@ -80,54 +76,22 @@ sum_accounts(struct weir_reader *reader, const struct pool_raw *pool, const stru
 	return answer;
 }
 
-/* ---- older windows, by shares ---- */
-
-/* Slots of the pool's shares, along their list. */
-static enum weir_read
-find_shares(struct weir_reader *reader, const struct pool_raw *pool, uint32_t **slots_out, uint32_t *count_out,
-    struct weir_error *err)
-{
-	uint32_t most = reader->partitions < SHARES_MAX ? reader->partitions : SHARES_MAX, count = 0;
-	uint32_t *slots = arena_take(&reader->arena, most + 1, sizeof(*slots));
-	for (uint32_t at = pool->pool.first_share; at != 0 && count < most;) {
-		struct weir_share_slot share;
-		struct slot_want want = {pool->partition, 'h', at - 1, sizeof(share), &share};
-		enum weir_read answer = slots_fetch(reader, &want, 1, err);
-		if (answer != WEIR_READ_OK)
-			return answer;
-		if (share.pool != pool->slot + 1)
-			return read_fail(err, WEIR_READ_BROKEN, "share %u of partition %u in Redis is another pool's",
-			    at - 1, pool->partition);
-		slots[count++] = at - 1;
-		at = share.next;
-	}
-	*slots_out = slots;
-	*count_out = count;
-	return WEIR_READ_OK;
-}
+/* ---- older windows ---- */
 
 static enum weir_read
-sum_shares(struct weir_reader *reader, const struct pool_raw *pool, const struct span_plan *plan, uint32_t count,
+take_told(struct weir_reader *reader, const struct pool_raw *pool, const struct span_plan *plan, uint32_t count,
     struct weir_error *err)
 {
-	uint32_t *shares = NULL, share_count = 0;
-	enum weir_read answer = find_shares(reader, pool, &shares, &share_count, err);
-	for (uint32_t s = 0; s < share_count && answer == WEIR_READ_OK; s++) {
-		ask_clear(reader);
-		for (uint32_t i = 0; i < count; i++)
-			(void)ask_get(reader, pool->partition, "%s:%d:%u", plan->span == WEIR_SPAN_DAY ? "xd" : "xh",
-			    plan->rows[i].window.number, shares[s] / SHARE_BASES_A_PAGE);
-		answer = ask_send(reader, err);
-		for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++) {
-			bool found;
-			struct weir_volume volume;
-			if (!bases_find(
-				ask_bytes(reader, i), SHARE_BASES_A_PAGE, shares[s] % SHARE_BASES_A_PAGE, &found, &volume))
-				answer = read_fail(err, WEIR_READ_BROKEN,
-				    "a string of shares' windows (x) of partition %u in Redis is no list", pool->partition);
-			else if (found)
-				volume_add(&plan->rows[i].volume, &volume);
-		}
+	ask_clear(reader);
+	for (uint32_t i = 0; i < count; i++)
+		(void)ask_get(reader, pool->partition, "%s:%d:%u", plan->span == WEIR_SPAN_DAY ? "ud" : "uh",
+		    plan->rows[i].window.number, pool->slot / BASES_A_PAGE);
+	enum weir_read answer = ask_send(reader, err);
+	for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++) {
+		bool found;
+		if (!bases_find(ask_bytes(reader, i), pool->slot, &found, &plan->rows[i].volume))
+			answer = read_fail(err, WEIR_READ_BROKEN,
+			    "a string of pools' windows (u) of partition %u in Redis is no list", pool->partition);
 	}
 	return answer;
 }
@@ -162,16 +126,18 @@ cycles_of(struct weir_reader *reader, const struct pool_raw *pool, const struct 
 	return answer;
 }
 
-/* The first row whose cycle all accounts still hold. */
+/* The first row that all accounts still hold: its cycle, and its hour for as long as a late record may come. */
 static uint32_t
-first_held(const struct pool_raw *pool, const struct span_plan *plan)
+first_held(const struct weir_reader *reader, const struct pool_raw *pool, const struct span_plan *plan)
 {
+	int64_t late_us = read_now_us(reader) - (int64_t)reader->opts.settings->dedupe_horizon_h * INT64_C(3600000000);
 	int32_t newest = 0;
 	for (uint32_t i = 0; i < pool->account_count; i++)
 		if (pool->accounts[i].slot.cycle > newest)
 			newest = pool->accounts[i].slot.cycle;
 	uint32_t from = 0;
-	while (from < plan->count && plan->rows[from].cycle < newest - 1)
+	while (from < plan->count && (plan->rows[from].cycle < newest - 1 ||
+					 (plan->span == WEIR_SPAN_HOUR && plan->rows[from].window.start_us < late_us)))
 		from++;
 	return from;
 }
@@ -192,11 +158,11 @@ weir_read_pool_usage(struct weir_reader *reader, const char *id, enum weir_span 
 	if (span == WEIR_SPAN_CYCLE) {
 		answer = cycles_of(reader, &pool, &plan, card_cycle_now(reader, carrier, 0).number, err);
 	} else {
-		uint32_t held = first_held(&pool, &plan);
+		uint32_t held = first_held(reader, &pool, &plan);
 		if (held < plan.count)
 			answer = sum_accounts(reader, &pool, &plan, held, err);
 		if (answer == WEIR_READ_OK && held > 0 && pool.found)
-			answer = sum_shares(reader, &pool, &plan, held, err);
+			answer = take_told(reader, &pool, &plan, held, err);
 	}
 	*rows_out = (struct weir_usage_rows){
 	    span, arena_text(&reader->arena, carrier->ref.zone, strlen(carrier->ref.zone)), plan.rows, plan.count};

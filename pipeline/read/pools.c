@@ -65,7 +65,8 @@ load_definitions(struct weir_reader *reader, struct pool_raw *pools, uint32_t co
 		part_want_carrier(reader, pools[i].partition, pools[i].pool.carrier);
 		part_want_plan(reader, pools[i].partition, pools[i].pool.plan);
 		for (uint32_t k = 0; pools[i].pool.carrier == 0 && k < pools[i].account_count; k++)
-			part_want_carrier(reader, pools[i].accounts[k].partition, pools[i].accounts[k].slot.carrier);
+			part_want_carrier(
+			    reader, pools[i].accounts[k].partition, ACCOUNT_CARRIER(&pools[i].accounts[k].slot));
 	}
 	ask_clear(reader);
 	for (uint32_t i = 0; i < count; i++)
@@ -139,7 +140,7 @@ pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw)
 {
 	const struct part_carrier *carrier = part_carrier(reader, raw->partition, raw->pool.carrier);
 	for (uint32_t i = 0; carrier == NULL && i < raw->account_count; i++)
-		carrier = part_carrier(reader, raw->accounts[i].partition, raw->accounts[i].slot.carrier);
+		carrier = part_carrier(reader, raw->accounts[i].partition, ACCOUNT_CARRIER(&raw->accounts[i].slot));
 	return carrier;
 }
 

@@ -13,6 +13,21 @@
 #include "pipeline/store/resp.h"
 #include "pipeline/store/store.h"
 
+/* What the core's windows brought with them: how long hours are kept, accounts' sessions and calendar. */
+#if __has_include("aggregators/windows.h")
+#define READ_CARD_HOURS(settings) ((int64_t)(settings)->card_hours_days * 24)
+#define READ_POOL_HOURS(settings) ((int64_t)(settings)->pool_hours_days * 24)
+#define ACCOUNT_SESSIONS(account) ((account)->sessions)
+#define ACCOUNT_BEFORE_SESSIONS(account) ((account)->before_sessions)
+#define ACCOUNT_CARRIER(account) ((account)->zone != 0 ? (account)->zone : (account)->carrier)
+#else
+#define READ_CARD_HOURS(settings) ((void)(settings), INT64_C(7) * 24)
+#define READ_POOL_HOURS(settings) ((void)(settings), INT64_C(62) * 24)
+#define ACCOUNT_SESSIONS(account) ((void)(account), 0)
+#define ACCOUNT_BEFORE_SESSIONS(account) ((void)(account), 0)
+#define ACCOUNT_CARRIER(account) ((account)->carrier)
+#endif
+
 #define READ_NODES 16
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
@@ -234,19 +249,18 @@ void pool_view_make(struct weir_reader *reader, const struct pool_raw *raw, stru
 const struct part_carrier *pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw);
 /* What the account has of a cycle: its current one, the one before, or nothing. */
 struct weir_volume account_volume(const struct weir_account_slot *account, int32_t cycle);
-#define ACCOUNT_SESSIONS(account) ((void)(account), 0)
-#define ACCOUNT_BEFORE_SESSIONS(account) ((void)(account), 0)
 
 /* ---- bases (bases.c): pure ---- */
 
 /* Last entry of each slot of a page of bases; false when the bytes are no such list. found: a bit a slot. */
-#define BASES_PAGE_MAX 128u
+#define BASES_A_PAGE 128u /* slots whose entries lie in one string */
 struct bases_page {
-	struct weir_volume at[BASES_PAGE_MAX];
-	bool found[BASES_PAGE_MAX];
+	struct weir_volume at[BASES_A_PAGE];
+	bool found[BASES_A_PAGE];
 };
-bool bases_read(struct weir_slice bytes, uint32_t slots, struct bases_page *page_out);
-bool bases_find(struct weir_slice bytes, uint32_t slots, uint32_t slot, bool *found_out, struct weir_volume *volume_out);
+bool bases_read(struct weir_slice bytes, struct bases_page *page_out);
+/* slot: of the whole slab. */
+bool bases_find(struct weir_slice bytes, uint32_t slot, bool *found_out, struct weir_volume *volume_out);
 /*
  * A row of points in time, oldest first: where counters stood when the window began. Volumes of found points: up to the
  * next found point of the same cycle, else up to the cycle's total (total_of(ctx, cycle)).
@@ -263,9 +277,6 @@ void volume_add(struct weir_volume *sum, const struct weir_volume *more);
 
 /* ---- windows (windows.c) ---- */
 
-/* What is kept (ROL-1), in hours. */
-#define READ_CARD_HOURS(settings) ((void)(settings), 7 * 24)
-#define READ_POOL_HOURS(settings) ((void)(settings), 62 * 24)
 #define READ_TAIL_MAX 96u /* the rest of a day, and of a cycle */
 
 /* Windows to be told, and further ones whose bases end the last of them. */

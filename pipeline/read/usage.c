@@ -9,7 +9,6 @@
 
 #include "pipeline/read/read_priv.h"
 
-#define CARD_BASES_A_PAGE 128u
 #define PAST_BYTES ((uint32_t)sizeof(struct weir_past_slot))
 #define PAST_A_PAGE (WEIR_PAGE_BYTES / PAST_BYTES)
 
@@ -75,7 +74,7 @@ want_past(struct weir_reader *reader, struct totals *totals, int32_t cycle)
 static void
 ask_bases(struct weir_reader *reader, const struct card_raw *card, bool day, int32_t number)
 {
-	(void)ask_get(reader, card->partition, "%s:%d:%u", day ? "wd" : "wh", number, card->slot / CARD_BASES_A_PAGE);
+	(void)ask_get(reader, card->partition, "%s:%d:%u", day ? "wd" : "wh", number, card->slot / BASES_A_PAGE);
 }
 
 static enum weir_read
@@ -129,10 +128,9 @@ take_bases(struct weir_reader *reader, const struct card_raw *card, const struct
 	for (uint32_t i = 0; i < count; i++) {
 		const struct tail_window *tail = i >= plan->count ? &plan->tail[i - plan->count] : NULL;
 		points[i].cycle = tail != NULL ? tail->cycle : plan->rows[i].cycle;
-		if (!bases_find(ask_bytes(reader, first + i), CARD_BASES_A_PAGE, card->slot % CARD_BASES_A_PAGE,
-			&points[i].found, &points[i].at))
+		if (!bases_find(ask_bytes(reader, first + i), card->slot, &points[i].found, &points[i].at))
 			return broken_bases(err, (tail != NULL ? tail->day : plan->span == WEIR_SPAN_DAY) ? "wd" : "wh",
-			    tail != NULL ? tail->number : plan->rows[i].window.number, card->slot / CARD_BASES_A_PAGE,
+			    tail != NULL ? tail->number : plan->rows[i].window.number, card->slot / BASES_A_PAGE,
 			    card->partition);
 	}
 	bases_to_volumes(points, count, total_of, totals);
@@ -275,7 +273,7 @@ card_of_group(const struct group *g, uint32_t i, const struct weir_card_slot *sl
 		return;
 	}
 	struct base_point points[PAGE_WINDOWS_MAX + READ_TAIL_MAX];
-	uint32_t count = g->windows + g->tail, at = card->slot % CARD_BASES_A_PAGE;
+	uint32_t count = g->windows + g->tail, at = card->slot % BASES_A_PAGE;
 	for (uint32_t w = 0; w < count; w++)
 		points[w] =
 		    (struct base_point){.cycle = cycles[w], .found = g->bases[w].found[at], .at = g->bases[w].at[at]};
@@ -292,7 +290,7 @@ read_group(struct group *g, struct calendars *calendars, struct weir_error *err)
 	if (answer != WEIR_READ_OK)
 		return answer;
 	for (uint32_t w = 0; g->span == WEIR_SPAN_DAY && w < g->windows + g->tail; w++)
-		if (!bases_read(ask_bytes(g->reader, first + w), CARD_BASES_A_PAGE, &g->bases[w]))
+		if (!bases_read(ask_bytes(g->reader, first + w), &g->bases[w]))
 			return broken_bases(err, "wd", g->first + (int32_t)w, g->page, g->partition);
 	for (uint32_t i = 0; i < g->count; i++) {
 		struct weir_card_slot slot;
@@ -336,7 +334,7 @@ read_groups(struct group *g, const struct sorted *sorted, uint32_t count, struct
 	for (uint32_t from = 0, to; from < count; from = to) {
 		const struct weir_card_view *head = sorted[from].card;
 		for (to = from; to < count && sorted[to].card->partition == head->partition &&
-				sorted[to].card->slot / CARD_BASES_A_PAGE == head->slot / CARD_BASES_A_PAGE;
+				sorted[to].card->slot / BASES_A_PAGE == head->slot / BASES_A_PAGE;
 		     to++) {
 			cards[to - from] = sorted[to].card;
 			index[to - from] = sorted[to].index;
@@ -347,7 +345,7 @@ read_groups(struct group *g, const struct sorted *sorted, uint32_t count, struct
 		g->index = index;
 		g->count = to - from;
 		g->partition = head->partition;
-		g->page = head->slot / CARD_BASES_A_PAGE;
+		g->page = head->slot / BASES_A_PAGE;
 		g->cycles = (struct totals){0};
 		enum weir_read answer = read_group(g, calendars, err);
 		if (answer != WEIR_READ_OK)

@@ -35,6 +35,7 @@ reader_open(void)
 	settings.topic_cards = (char *)"weir.cards";
 	settings.cycles_kept = 6;
 	settings.future_skew_s = 300;
+	settings.dedupe_horizon_h = 48;
 	return weir_reader_new(&(struct weir_reader_opts){.settings = &settings, .clock_us = still_clock});
 }
 
@@ -112,11 +113,11 @@ base_entry(struct weir_buf *buf, uint32_t slot, struct weir_volume at)
 	put_varint(buf, at.sessions);
 }
 
-/* Appends a base as the core does: `letters` wh, wd, vh, vd, xh or xd. */
+/* Appends an entry as the core does: `letters` wh, wd, vh, vd, uh or ud. */
 static inline void
 put_base(uint32_t partition, const char *letters, int32_t window, uint32_t slot, struct weir_volume at)
 {
-	uint32_t a_page = letters[0] == 'w' ? 128 : letters[0] == 'v' ? 32 : 64;
+	const uint32_t a_page = BASES_A_PAGE;
 	struct weir_buf buf = {0};
 	base_entry(&buf, slot % a_page, at);
 	put("APPEND weir:{%u}:%s:%d:%u %b", partition, letters, window, slot / a_page, buf.data, buf.len);

@@ -34,24 +34,26 @@ the_last_base_of_a_slot_counts(void **state)
 	struct weir_slice bytes = {buf.data, buf.len};
 	bool found;
 	struct weir_volume at;
-	assert_true(bases_find(bytes, 128, 5, &found, &at));
+	assert_true(bases_find(bytes, 5, &found, &at));
 	assert_true(found);
 	assert_volume(&at, 10, 20, 30, 40);
-	assert_true(bases_find(bytes, 128, 127, &found, &at));
+	assert_true(bases_find(bytes, 127, &found, &at));
 	assert_volume(&at, UINT64_MAX, UINT64_C(1) << 63, 300, 0);
-	assert_true(bases_find(bytes, 128, 6, &found, &at));
+	assert_true(bases_find(bytes, 6, &found, &at));
 	assert_false(found);
 	struct bases_page page;
-	assert_true(bases_read(bytes, 128, &page));
+	assert_true(bases_read(bytes, &page));
 	assert_true(page.found[5] && page.found[127] && !page.found[6]);
 	assert_volume(&page.at[5], 10, 20, 30, 40);
 	/* cut anywhere but between entries it is no list; a slot beyond the page neither */
 	uint32_t whole = 0;
 	for (size_t len = 0; len <= buf.len; len++)
-		whole += bases_read((struct weir_slice){buf.data, len}, 128, &page);
+		whole += bases_read((struct weir_slice){buf.data, len}, &page);
 	assert_int_equal(whole, 4);
-	assert_false(bases_read(bytes, 127, &page));
-	assert_false(bases_find(bytes, 64, 5, &found, &at));
+	base_entry(&buf, 128, (struct weir_volume){0});
+	bytes = (struct weir_slice){buf.data, buf.len};
+	assert_false(bases_read(bytes, &page));
+	assert_false(bases_find(bytes, 5, &found, &at));
 	weir_buf_free(&buf);
 }
 
@@ -63,11 +65,11 @@ a_varint_ends_within_64_bits(void **state)
 	uint8_t bytes[64];
 	struct bases_page page;
 	memset(bytes, 0xff, sizeof(bytes));
-	assert_false(bases_read((struct weir_slice){bytes, sizeof(bytes)}, 128, &page));
+	assert_false(bases_read((struct weir_slice){bytes, sizeof(bytes)}, &page));
 	memset(bytes, 0x80, sizeof(bytes));
 	bytes[0] = 1;
 	bytes[10] = 2; /* bit 64 of `up` */
-	assert_false(bases_read((struct weir_slice){bytes, sizeof(bytes)}, 128, &page));
+	assert_false(bases_read((struct weir_slice){bytes, sizeof(bytes)}, &page));
 }
 
 static struct weir_volume

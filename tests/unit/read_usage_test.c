@@ -167,7 +167,6 @@ put_pool(void)
 {
 	uint32_t home = home_of("city-7"), one = (home + 1) % PARTITIONS, two = (home + 2) % PARTITIONS;
 	struct weir_pool_slot pool = {.id = "city-7",
-	    .first_share = 4,
 	    .members = 3,
 	    .active = 2,
 	    .cycle = CYCLE(2026, 3),
@@ -210,14 +209,10 @@ put_pool(void)
 	put_base(two, "vd", TODAY - 40, 3, (struct weir_volume){0, 0, 0, 0});
 	put_base(one, "vd", TODAY - 40, 35, (struct weir_volume){300, 30, 3, 0});
 	put_past(home, 'z', CYCLE(2026, 1), 33, (struct weir_volume){77, 7, 1, 0});
-	/* January's last day, as two shares told it; they are told apart from their neighbours */
-	struct weir_share_slot share = {.pool = 34, .next = 6, .source = one};
-	put_slot(home, 'h', 3, &share, sizeof(share));
-	share = (struct weir_share_slot){.pool = 34, .source = two};
-	put_slot(home, 'h', 5, &share, sizeof(share));
-	put_base(home, "xh", HOUR_NOW - 24 * 60, 3, (struct weir_volume){40, 4, 1, 0});
-	put_base(home, "xh", HOUR_NOW - 24 * 60, 5, (struct weir_volume){2, 1, 1, 0});
-	put_base(home, "xh", HOUR_NOW - 24 * 60, 4, (struct weir_volume){9, 9, 9, 9});
+	/* hours that accounts no longer have, as the pool was told them; a neighbour's beside them */
+	put_base(home, "uh", HOUR_NOW - 24 * 60, 33, (struct weir_volume){42, 5, 2, 0});
+	put_base(home, "uh", HOUR_NOW - 24 * 60, 34, (struct weir_volume){9, 9, 9, 9});
+	put_base(home, "uh", HOUR_NOW - 24 * 7, 33, (struct weir_volume){6, 0, 1, 0});
 }
 
 /* rule POOL-6, rule ROL-4: usage is the sum over the accounts, fresher than what the pool was told. */
@@ -313,6 +308,9 @@ a_pool_s_windows_are_sums(void **state)
 	assert_int_equal(weir_read_pool_usage(*state, "city-7", WEIR_SPAN_HOUR, 1, 0, &rows, &err), WEIR_READ_OK);
 	assert_int_equal(rows.count, 62 * 24 + 1);
 	assert_volume(&row_of(&rows, HOUR_NOW)->volume, 40, 4, 1, 0);
+	assert_volume(&row_of(&rows, HOUR_NOW - 24 * 7)->volume, 6, 0, 1, 0);
+	put("APPEND weir:{%u}:uh:%d:0 x", home_of("city-7"), HOUR_NOW - 24 * 7);
+	assert_int_equal(weir_read_pool_usage(*state, "city-7", WEIR_SPAN_HOUR, 1, 0, &rows, &err), WEIR_READ_BROKEN);
 }
 
 /* Redis forgot: the slot that the reader remembers is another pool's now. */
