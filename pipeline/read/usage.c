@@ -62,7 +62,8 @@ want_past(struct weir_reader *reader, struct totals *totals, int32_t cycle)
 		return;
 	if (totals->count == totals->cap) {
 		struct past_total *more = arena_take(&reader->arena, totals->cap + 16, sizeof(*more));
-		memcpy(more, totals->past, totals->count * sizeof(*more));
+		if (totals->count > 0)
+			memcpy(more, totals->past, totals->count * sizeof(*more));
 		totals->past = more;
 		totals->cap += 16;
 	}

@@ -123,6 +123,13 @@ class Serve:
         assert status == 200, (query, status, data)
         return headers, list(csv.DictReader(io.StringIO(data.decode(), newline="")))
 
+    def text(self):
+        try:
+            with open(self.log, errors="replace") as f:
+                return f.read()
+        except OSError:
+            return ""
+
     def stop(self, grace_s=20):
         code = procs.stop(self.child, grace_s=grace_s)
         self.child = None
@@ -205,3 +212,5 @@ class Fleet:
     def end(self):
         for serve in self.serves:
             serve.end()
+        wrong = [line for serve in self.serves for line in serve.text().splitlines() if "Sanitizer: " in line or "runtime error: " in line]
+        assert wrong == []
