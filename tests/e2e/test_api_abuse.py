@@ -376,3 +376,36 @@ def test_stop_while_things_are_under_way(fleet):
         t.join()
     for s in idle + stalled:
         s.close()
+
+
+def test_a_large_export_is_streamed_and_broken_off(kafka):
+    """Twelve thousand cards: all of them, in little memory; when Redis ends midway the transfer ends without its end."""
+    world = conftest.World(kafka, partitions=2)
+    fleet = Fleet(lambda **how: world)
+    try:
+        api = fleet.serve()
+        more = [iccid(100000 + i) for i in range(12000)]
+        world.cards.references([(c, {"type": "card", "iccid": c, "carrier": "ct", "plan": "s"}) for c in more])
+        world.cards.flush()
+        procs.wait_for(lambda: api.ask("GET", "/v1/cards/" + more[-1])[0] == 200, 60, "the cards to be there")
+        procs.wait_for(lambda: len(api.export(fields="iccid")[1]) == 12061, 30, "all cards to be there", 0.5)
+        _, rows = api.export(fields="iccid,status")
+        assert sorted(r["iccid"] for r in rows) == sorted(more + fleet.POOLED + fleet.SINGLE + fleet.METERED + [fleet.CANCELLED])
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        s.connect(("127.0.0.1", api.port))
+        wide = "usage=day&usage_fields=used_bytes,up_bytes,down_bytes,records,sessions"
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 40 * 86400))
+        connection = http.client.HTTPConnection("127.0.0.1", api.port)
+        connection.sock = s
+        connection.request("GET", "/v1/export/cards.csv?%s&from=%s" % (wide, day), headers={"Authorization": "Bearer " + READ})
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read(1000)
+        world.redis.kill()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            answer.read()
+        s.close()
+        assert api.ask("GET", "/healthz")[0] == 200
+    finally:
+        fleet.end()
+        world.close()
