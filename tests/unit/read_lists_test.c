@@ -229,7 +229,7 @@ tagged_cards_are_found(void **state)
 		if (n % 4 != 0)
 			continue;
 		char json[128];
-		(void)snprintf(json, sizeof(json), "{\"iccid\":\"%s\",\"tags\":[\"%s\",\"meter \\u0037\"]}", texts[n],
+		(void)snprintf(json, sizeof(json), "{\"iccid\":\"%.20s\",\"tags\":[\"%.8s\",\"meter \\u0037\"]}", texts[n],
 		    n % 8 == 0 ? "north" : "northern");
 		put("HSET weir:{%u}:x tags:%s %s children:%s x", home_of(texts[n]), texts[n], json, texts[n]);
 		tagged += n % 8 == 0;
