@@ -20,11 +20,15 @@ from harness import kafka, procs, redis  # noqa: E402
 from harness.api import READ, Serve  # noqa: E402
 
 
-def api_load(args, serve, seconds):
+def api_load(args, serve, store, seconds):
+    pids = {"serve": serve.child.pid, "redis": store._child.pid}
+    before = {name: drain.cpu_s(pid) for name, pid in pids.items()}
     done = subprocess.run([os.path.join(args.build, "bench", "weir_bench_api"), "--port", str(serve.port), "--token", READ, "--rate", str(args.rate),
                            "--seconds", str(seconds), "--cards", str(args.cards), "--connections", str(args.connections)],
                           stdout=subprocess.PIPE, timeout=600)
-    return json.loads(done.stdout.decode().strip().splitlines()[-1])
+    out = json.loads(done.stdout.decode().strip().splitlines()[-1])
+    asked = args.rate * (seconds + 2)  # with the load's own warm-up
+    return {**out, **{name + "_cpu_us_per_request": round((drain.cpu_s(pid) - before[name]) * 1e6 / asked, 1) for name, pid in pids.items()}}
 
 
 def with_records(args, common, beside):
@@ -69,10 +73,10 @@ def main():
         drain.run([args.bench, "fill"] + common + ["--records", "0"])
         subprocess.run([args.bench, "weir"] + common + ["--records", "0"], check=True)
         serve = Serve({"kafka": {"brokers": broker.brokers}, "redis": {"url": store.url}, "log": {"level": "warn"}}, rate_per_s=1000000).start()
-        out = {"rate": args.rate, "cards": args.cards, "records_per_s": args.records_per_s, "alone": api_load(args, serve, min(args.seconds, 10))}
+        out = {"rate": args.rate, "cards": args.cards, "records_per_s": args.records_per_s, "alone": api_load(args, serve, store, min(args.seconds, 10))}
         if args.records_per_s:
             out["records_alone"], _ = with_records(args, common, lambda: None)
-            out["records_beside"], out["beside"] = with_records(args, common, lambda: api_load(args, serve, max(1, args.seconds - 4)))
+            out["records_beside"], out["beside"] = with_records(args, common, lambda: api_load(args, serve, store, max(1, args.seconds - 4)))
         print(json.dumps(out))
     finally:
         if serve is not None:
