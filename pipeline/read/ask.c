@@ -141,15 +141,16 @@ ask_close(struct weir_reader *reader)
 	for (uint32_t i = 0; i < reader->link_count; i++)
 		link_close(&reader->links[i]);
 	reader->link_count = 1;
+	reader->any_link = 0;
 	if (reader->node_of != NULL)
 		memset(reader->node_of, 0, reader->partitions);
-	free(reader->node_of);
-	reader->node_of = reader->partitions > 0 ? weir_calloc(reader->partitions, 1) : NULL;
 }
 
 static uint32_t
 link_of(const struct weir_reader *reader, uint32_t partition)
 {
+	if (partition == ASK_ANY)
+		return reader->any_link;
 	return partition < reader->partitions && reader->node_of != NULL ? reader->node_of[partition] : 0;
 }
 
@@ -206,9 +207,10 @@ static bool
 take_move(struct weir_reader *reader, uint32_t partition, const redisReply *reply)
 {
 	const char *node = strrchr(reply->str, ' ');
-	if (!starts_with(reply->str, "MOVED ") || node == NULL || partition >= reader->partitions)
+	if (!starts_with(reply->str, "MOVED ") || node == NULL || (partition != ASK_ANY && partition >= reader->partitions))
 		return false;
-	reader->node_of[partition] = (uint8_t)link_to(reader, node + 1);
+	uint8_t *place = partition == ASK_ANY ? &reader->any_link : &reader->node_of[partition];
+	*place = (uint8_t)link_to(reader, node + 1);
 	return true;
 }
 

@@ -351,6 +351,7 @@ struct weir_reader {
 	uint32_t partitions;
 	int64_t partitions_us; /* steady */
 	uint8_t *node_of;      /* partition -> link */
+	uint8_t any_link;      /* of the number of partitions */
 	struct part *parts;
 	struct definition_want *wants;
 	uint32_t want_count, want_cap;
