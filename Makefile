@@ -5,7 +5,10 @@ FUZZ_SECONDS ?= 60
 JOBS ?= $(shell nproc)
 TESTS_FILTER ?=
 
-.PHONY: all deb packages test-packages test demo bench fuzz asan tsan format format-check clean
+SEEDS ?= 10000
+FROM ?= 1
+
+.PHONY: all deb packages test-packages test demo bench fuzz sim sim-mutate asan tsan format format-check clean
 all: packages
 	cmake --preset release -DWEIR_TESTS=OFF
 	cmake --build --preset release -j $(JOBS)
@@ -40,6 +43,16 @@ asan tsan: test-packages
 # Every fuzz target for FUZZ_SECONDS.
 fuzz: test-packages
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+# The simulator over SEEDS seeds from FROM on; a seed that fails prints the command that replays it (docs/simulator.md).
+sim: test-packages
+	cmake --preset release -DWEIR_TESTS=ON
+	cmake --build --preset release -j $(JOBS) --target weir_sim
+	build/tests/sim/weir_sim --from $(FROM) --seeds $(SEEDS)
+
+# Breaks one rule after the other in a copy of the tree: each must be seen by the simulator.
+sim-mutate: test-packages
+	tests/sim/mutate.py
 
 bench: test-packages
 	cmake --preset release -DWEIR_TESTS=ON

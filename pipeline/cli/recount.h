@@ -2,12 +2,13 @@
  * Counting anew: what each card of a partition must have counted, from the records alone (REC-2 to REC-7).
  *
  * Written from the rules and docs/formats.md; it shares the decoders with the lanes but not their fold, so that a mistake
- * there is not made twice. It does things the plain way: every identity is remembered exactly (the fold keeps hashes by hour,
- * windows and ranges), every card and cycle has a cell. Memory: 8 to 16 bytes a record of the dedupe horizon, 100 a card and
- * cycle. One thread.
+ * there is not made twice. It does things the plain way: every identity is remembered exactly (the fold keeps hashes by
+ * hour, windows and ranges), every card and cycle has a cell. Memory: 8 to 16 bytes a record of the dedupe horizon, 100 a
+ * card and cycle. One thread.
  *
- * What Kafka no longer has cannot be counted. With `exact_from_us` set, only cycles that began at or after it are known to be
- * whole: their records all came later. Where a session's totals were under way by then, its first delta is not known either.
+ * What Kafka no longer has cannot be counted. With `exact_from_us` set, only cycles that began at or after it are known to
+ * be whole: their records all came later. Where a session's totals were under way by then, its first delta is not known
+ * either.
  */
 #ifndef WEIR_PIPELINE_CLI_RECOUNT_H
 #define WEIR_PIPELINE_CLI_RECOUNT_H

@@ -62,8 +62,8 @@ open_stream(struct weir_replay *reader, struct stream *stream, struct weir_error
 {
 	int64_t low = 0, high = 0;
 	const char *name = stream->topic->topic;
-	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-	    reader->kafka, name, (int32_t)reader->partition, &low, &high, METADATA_MS);
+	rd_kafka_resp_err_t code =
+	    rd_kafka_query_watermark_offsets(reader->kafka, name, (int32_t)reader->partition, &low, &high, METADATA_MS);
 	if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
 	    code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
 		return weir_error_set(err, WEIR_FATAL, "Kafka has no partition %u of %s", reader->partition, name);
@@ -148,7 +148,8 @@ fill(struct weir_replay *reader, struct stream *stream, struct weir_error *err)
 				return WEIR_OK;
 			bool end = head->err == RD_KAFKA_RESP_ERR_NO_ERROR || head->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
 			if (!end)
-				(void)weir_error_set(err, WEIR_RETRY, "%s: %s", stream->topic->topic, rd_kafka_message_errstr(head));
+				(void)weir_error_set(
+				    err, WEIR_RETRY, "%s: %s", stream->topic->topic, rd_kafka_message_errstr(head));
 			stream->at++;
 			rd_kafka_message_destroy(head);
 			stream->done = end;
@@ -157,20 +158,22 @@ fill(struct weir_replay *reader, struct stream *stream, struct weir_error *err)
 			if (stream->done)
 				return WEIR_OK;
 		}
-		ssize_t got = rd_kafka_consume_batch(
-		    stream->handle, (int32_t)reader->partition, WAIT_MS, stream->batch, BATCH);
+		ssize_t got =
+		    rd_kafka_consume_batch(stream->handle, (int32_t)reader->partition, WAIT_MS, stream->batch, BATCH);
 		stream->at = 0;
 		stream->count = got > 0 ? (uint32_t)got : 0;
 		quiet_ms = got > 0 ? 0 : quiet_ms + WAIT_MS;
 		(void)rd_kafka_poll(reader->kafka, 0);
 		if (quiet_ms >= QUIET_MS)
-			return weir_error_set(err, WEIR_RETRY, "Kafka sends nothing of %s partition %u", stream->topic->topic, reader->partition);
+			return weir_error_set(err, WEIR_RETRY, "Kafka sends nothing of %s partition %u",
+			    stream->topic->topic, reader->partition);
 	}
 	return WEIR_OK;
 }
 
 enum weir_class
-weir_replay_next(struct weir_replay *reader, struct weir_replay_message *message_out, bool *more_out, struct weir_error *err)
+weir_replay_next(
+    struct weir_replay *reader, struct weir_replay_message *message_out, bool *more_out, struct weir_error *err)
 {
 	struct stream *first = NULL;
 	if (reader->given != NULL)
@@ -181,8 +184,8 @@ weir_replay_next(struct weir_replay *reader, struct weir_replay_message *message
 		enum weir_class class = fill(reader, stream, err);
 		if (class != WEIR_OK)
 			return class;
-		if (!stream->done && (first == NULL || timestamp_us(stream->batch[stream->at]) <
-							   timestamp_us(first->batch[first->at])))
+		if (!stream->done &&
+		    (first == NULL || timestamp_us(stream->batch[stream->at]) < timestamp_us(first->batch[first->at])))
 			first = stream;
 	}
 	*more_out = first != NULL;

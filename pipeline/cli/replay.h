@@ -20,14 +20,14 @@ struct weir_replay_topic {
 	const char *topic;
 	int64_t end; /* first offset not to be read */
 	/* filled by opening */
-	int64_t low; /* oldest offset that Kafka has */
+	int64_t low;      /* oldest offset that Kafka has */
 	int64_t first_us; /* filled by reading: timestamp of the first message, 0 = none was read */
 };
 
 struct weir_replay_message {
 	uint32_t topic; /* index */
 	int64_t offset;
-	int64_t timestamp_us; /* 0 = none */
+	int64_t timestamp_us;         /* 0 = none */
 	struct weir_slice key, value; /* valid until the next call */
 };
 

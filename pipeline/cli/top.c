@@ -1,6 +1,6 @@
 /*
- * `weir top`: the fleet on one screen, live: what comes in and how far behind, cards by status and reason, the pools nearest
- * to their limit, the newest commands. Fits 80 columns and 24 lines; larger terminals show more lines. q ends it.
+ * `weir top`: the fleet on one screen, live: what comes in and how far behind, cards by status and reason, the pools
+ * nearest to their limit, the newest commands. Fits 80 columns and 24 lines; larger terminals show more lines. q ends it.
  *
  * The screen is drawn as a whole into a buffer and written at once, each line cleared to its end, so that it does not
  * flicker. The terminal is given back as it was, also after a signal.
@@ -27,7 +27,8 @@
 static const struct weir_usage usage = {
     .command = "top",
     .arguments = "",
-    .text = "Shows the fleet live: messages a second and lag, cards by status and reason, the pools nearest to their limit, the\n"
+    .text = "Shows the fleet live: messages a second and lag, cards by status and reason, the pools nearest to their "
+	    "limit, the\n"
 	    "newest commands. q ends it, any other key looks again. With --once it looks once (for a second, to know the\n"
 	    "rate) and prints; with --json that as one JSON object.\n",
 };
@@ -53,8 +54,7 @@ size_of(struct screen *screen)
 }
 
 /* One line, cut at the screen's width. */
-static void __attribute__((format(printf, 2, 3)))
-draw(struct screen *screen, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) draw(struct screen *screen, const char *fmt, ...)
 {
 	char text[WIDTH_MAX * 4];
 	va_list args;
@@ -116,8 +116,8 @@ draw_head(struct screen *screen, const struct weir_reading *reading, const struc
 		(void)snprintf(lag, sizeof(lag), "not known: %.48s", data->kafka_says);
 	draw(screen, "weir top  %s  %s  %u partitions of %u owners%s", weir_instant_text(now_us, a),
 	    reading->settings->redis_prefix, fleet->partitions, data->owners, screen->is_terminal ? "  (q ends)" : "");
-	draw(screen, "in     %s messages, %s   lag %s   oldest partition %.1f s back", weir_count_text(fleet->records_read, b), rate,
-	    lag, behind_us > 0 ? (double)behind_us / 1e6 : 0.0);
+	draw(screen, "in     %s messages, %s   lag %s   oldest partition %.1f s back",
+	    weir_count_text(fleet->records_read, b), rate, lag, behind_us > 0 ? (double)behind_us / 1e6 : 0.0);
 	draw(screen, "fleet  %s cards, %s pools, %s used in current cycles", weir_count_text(fleet->cards, a),
 	    weir_count_text(fleet->pools, b), weir_amount_text(fleet->used, c));
 	draw(screen, "%s", "");
@@ -181,8 +181,8 @@ draw_commands(struct screen *screen, const struct weir_top_data *data)
 	for (uint32_t i = 0; i < data->command_count; i++) {
 		const struct weir_top_command *c = &data->commands[i];
 		(void)weir_instant_text(c->at_us, a);
-		draw(screen, "%.8s  %-21.21s %-9.9s %-7.7s %-15.15s %9s", a + 11, c->subject, c->event, c->action, c->reason,
-		    c->overshoot == 0 ? "-" : weir_amount_text(c->overshoot, b));
+		draw(screen, "%.8s  %-21.21s %-9.9s %-7.7s %-15.15s %9s", a + 11, c->subject, c->event, c->action,
+		    c->reason, c->overshoot == 0 ? "-" : weir_amount_text(c->overshoot, b));
 	}
 	if (data->command_count == 0)
 		draw(screen, "%s", data->has_lag ? "none yet" : "not known without Kafka");
@@ -346,7 +346,8 @@ weir_cli_top(int argc, char **argv)
 	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
 	    {.name = "once", .help = "look once and print", .flag = &is_once},
 	    {.name = "json", .help = "with --once: one JSON object", .flag = &as_json},
-	    {.name = "interval", .placeholder = "TIME", .help = "between two looks (1s)", .duration_ms = &interval_ms}, {0}};
+	    {.name = "interval", .placeholder = "TIME", .help = "between two looks (1s)", .duration_ms = &interval_ms},
+	    {0}};
 	struct weir_words words;
 	struct weir_error err = {0};
 	int code;

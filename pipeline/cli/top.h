@@ -22,8 +22,8 @@ struct weir_top_data {
 	bool has_rate;
 	double messages_per_s; /* over the last ten seconds at most */
 	bool has_lag;
-	int64_t lag; /* messages of the inputs that are not stored yet */
-	uint32_t owners; /* processes that own partitions, by name */
+	int64_t lag;                                         /* messages of the inputs that are not stored yet */
+	uint32_t owners;                                     /* processes that own partitions, by name */
 	struct weir_top_command commands[WEIR_TOP_COMMANDS]; /* newest first */
 	uint32_t command_count;
 	char kafka_says[128]; /* why there is no lag; "" = it answers */

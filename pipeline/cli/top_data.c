@@ -15,7 +15,7 @@
 #define SAMPLES 10
 #define OFFSETS_MS 1000
 #define METADATA_MS 2000
-#define TAIL 20        /* entries of each partition of the audit topic at the start */
+#define TAIL 20 /* entries of each partition of the audit topic at the start */
 #define AUDIT_BATCH 500
 #define AUDIT_WAIT_MS 300 /* for the first entries */
 

@@ -26,6 +26,7 @@ struct candidate {
 	uint32_t card; /* index of the card asked for */
 	uint32_t partition, slot;
 	struct weir_card_slot bytes;
+	struct weir_life_slot life;
 };
 struct candidates {
 	struct candidate *v;
@@ -87,11 +88,13 @@ static enum weir_read
 look_at_candidates(
     struct weir_reader *reader, struct card_raw *cards, struct candidates *candidates, struct weir_error *err)
 {
-	struct slot_want *wants = weir_calloc(candidates->n + 1, sizeof(*wants));
-	for (uint32_t i = 0; i < candidates->n; i++)
-		wants[i] = (struct slot_want){candidates->v[i].partition, 'c', candidates->v[i].slot,
-		    sizeof(struct weir_card_slot), &candidates->v[i].bytes};
-	enum weir_read answer = slots_fetch(reader, wants, candidates->n, err);
+	struct slot_want *wants = weir_calloc(candidates->n * 2 + 1, sizeof(*wants));
+	for (uint32_t i = 0; i < candidates->n; i++) {
+		struct candidate *c = &candidates->v[i];
+		wants[2 * i] = (struct slot_want){c->partition, 'c', c->slot, sizeof(c->bytes), &c->bytes};
+		wants[2 * i + 1] = (struct slot_want){c->partition, 'l', c->slot, sizeof(c->life), &c->life};
+	}
+	enum weir_read answer = slots_fetch(reader, wants, candidates->n * 2, err);
 	free(wants);
 	for (uint32_t i = 0; i < candidates->n && answer == WEIR_READ_OK; i++) {
 		const struct candidate *c = &candidates->v[i];
@@ -102,6 +105,8 @@ look_at_candidates(
 		card->partition = c->partition;
 		card->slot = c->slot;
 		card->card = c->bytes;
+		card->life = c->life;
+		card->is_fresh = true;
 	}
 	return answer;
 }
@@ -133,7 +138,7 @@ cards_locate(struct weir_reader *reader, struct card_raw *cards, uint32_t count,
 
 /* ---- the rest of a card ---- */
 
-/* Card and life. */
+/* Card and life, but for those that were read when they were located. */
 static enum weir_read
 load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err)
 {
@@ -141,7 +146,7 @@ load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, s
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct card_raw *card = &cards[i];
-		if (!card->found)
+		if (!card->found || card->is_fresh)
 			continue;
 		wants[n++] =
 		    (struct slot_want){card->partition, 'c', card->slot, sizeof(struct weir_card_slot), &card->card};
@@ -150,8 +155,10 @@ load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, s
 	}
 	enum weir_read answer = slots_fetch(reader, wants, n, err);
 	free(wants);
-	for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++)
+	for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++) {
 		cards[i].found = cards[i].found && weir_iccid_equal(cards[i].card.iccid, cards[i].iccid);
+		cards[i].is_fresh = false;
+	}
 	return answer;
 }
 

@@ -91,6 +91,8 @@ round_end(struct slot_want *const *sorted, uint32_t from, uint32_t count)
 enum weir_read
 slots_fetch(struct weir_reader *reader, struct slot_want *wants, uint32_t count, struct weir_error *err)
 {
+	if (count == 0)
+		return WEIR_READ_OK;
 	struct slot_want **sorted = weir_calloc(count + 1, sizeof(struct slot_want *));
 	uint32_t *asks = weir_calloc(count + 1, sizeof(*asks));
 	enum weir_read answer = WEIR_READ_OK;

@@ -201,6 +201,7 @@ void places_free(struct places *places);
 /* A card's slots as they were read together. */
 struct card_raw {
 	bool found;
+	bool is_fresh; /* card and life were read just now */
 	struct weir_iccid iccid;
 	uint32_t partition, slot;
 	struct weir_card_slot card;
@@ -210,7 +211,7 @@ struct card_raw {
 	char pool[WEIR_ID_MAX];             /* "" = none */
 	const char *tags, *remark, *family; /* stored JSON; "" = none */
 };
-/* Finds where the cards lie: sets found, partition, slot and the card's slot. */
+/* Finds where the cards lie: sets found, partition, slot, and the card's and its life's slot. */
 enum weir_read cards_locate(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err);
 /* Reads the rest of cards whose partition, slot and iccid are set; found becomes false where another card lies now. */
 enum weir_read cards_load(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err);

@@ -253,7 +253,7 @@ sim_phase_change(struct sim *sim, bool commuting)
 			sim_phase_card(sim, card);
 		return;
 	}
-	if (!commuting && !sim->options.cards_only && sim_chance(&sim->rng, 350)) {
+	if (!commuting && !sim->options.cards_only && sim_chance(&sim->rng, sim->devices ? 800 : 350)) {
 		sim_phase_life(sim, card);
 		return;
 	}

@@ -73,7 +73,7 @@ rebalance(struct sim *sim, uint32_t partition)
 	uint32_t to = (uint32_t)sim_below(&sim->rng, sim->processes);
 	if (owner == NULL)
 		return;
-	bool heard = !has_room(sim) || to == owner->process || sim_chance(&sim->rng, 300);
+	bool heard = sim->heard || !has_room(sim) || to == owner->process || sim_chance(&sim->rng, 300);
 	SIM_TRACE(
 	    sim, "partition %u moves from process %u to %u%s", partition, owner->process, to, heard ? "" : ", unheard");
 	if (to != owner->process)

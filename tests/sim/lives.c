@@ -47,10 +47,18 @@ bind(struct sim *sim, int card)
 void
 sim_phase_life(struct sim *sim, int card)
 {
+	for (int i = 0; sim->devices && i < sim->cards; i++)
+		if (sim->model.cards[i].seen_imei != 0 && sim_chance(&sim->rng, 500))
+			card = i;
 	enum model_status status = sim->model.cards[card].status;
 	sim->card[card].moved = true;
-	if (sim->model.cards[card].seen_imei != 0 && sim_chance(&sim->rng, 500)) {
+	if (sim->model.cards[card].seen_imei != 0 && sim_chance(&sim->rng, sim->devices ? 950 : 500)) {
 		ask(sim, card, "rebind", model_rebind);
+		return;
+	}
+	if (status == MODEL_DEACTIVATED && sim_chance(&sim->rng, 400)) {
+		sim_send_card(sim, card, ",\"status\":\"in_use\"");
+		model_enter(&sim->model, card, MODEL_IN_USE, sim->now_us);
 		return;
 	}
 	switch (sim_below(&sim->rng, 10)) {

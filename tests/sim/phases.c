@@ -218,7 +218,7 @@ static void
 jump(struct sim *sim)
 {
 	int64_t before_us = sim->now_us;
-	switch (sim_below(&sim->rng, 5)) {
+	switch (sim->devices ? 4 : sim_below(&sim->rng, 5)) {
 	case 0: /* just past the boundary */
 		sim->now_us = next_boundary(sim) + sim_between(&sim->rng, 0, 2) * SIM_SECOND;
 		break;
@@ -255,7 +255,7 @@ static void
 one_phase(struct sim *sim)
 {
 	uint32_t records = 300 + (uint32_t)sim_below(&sim->rng, 701); /* permille of inputs */
-	if (sim->ordered && sim_chance(&sim->rng, 300))
+	if (sim->ordered && sim_chance(&sim->rng, sim->devices ? 900 : 400))
 		records = sim_chance(&sim->rng, 500) ? 1000 : 0;
 	bool mixed = records > 0 && records < 1000;
 	for (int64_t n = sim_between(&sim->rng, 5, 60); n > 0; n--) {
@@ -318,7 +318,7 @@ sim_run(struct sim *sim)
 	sim_set_cap(sim);
 	sim_quiet(sim, false);
 	sim->faults = !sim_chance(&sim->rng, 150);
-	for (int64_t n = sim_between(&sim->rng, 1, 5); n > 0; n--) {
+	for (int64_t n = sim_between(&sim->rng, 1, 5) + 3 * sim->devices; n > 0; n--) {
 		sim_set_cap(sim);
 		one_phase(sim);
 		if (sim->ordered) {

@@ -59,8 +59,8 @@ draw_record(struct sim *sim, int at)
 		r.end_us = sim->now_us;
 	r.up = draw_volume(sim);
 	r.down = draw_volume(sim);
-	if (source->imei != 0 && sim->ordered && sim_chance(&sim->rng, 300)) {
-		if (sim_chance(&sim->rng, 250))
+	if (source->imei != 0 && sim->ordered && sim_chance(&sim->rng, sim->devices ? 700 : 300)) {
+		if (sim_chance(&sim->rng, sim->devices ? 500 : 150))
 			source->imei = 86000000000000 + sim_below(&sim->rng, 1000);
 		r.imei = source->imei;
 		r.end_us = sim->now_us;

@@ -214,6 +214,7 @@ struct sim {
 	uint64_t steps;
 	bool ordered; /* quiet points between inputs that race; else nothing races and anything may happen at any time */
 	bool faults;
+	bool heard; /* an owner always hears that it is none any more */
 	uint32_t partitions, processes;
 	struct weir_partition_opts opts;
 	uint32_t tick_slots, batch_max;
@@ -246,6 +247,7 @@ struct sim {
 	bool pool_raised[MODEL_POOLS];                /* what is given was changed since then */
 	bool two_owners[SIM_PARTITIONS];              /* at some time since then */
 	uint64_t next_id;
+	bool devices;   /* cards go from one to another all the time */
 	uint64_t grain; /* amounts are multiples of it, so that limits are met exactly */
 	struct sim_source source[MODEL_CARDS];
 	struct model_record recent[SIM_RECENT]; /* sent, may come again */

@@ -190,7 +190,8 @@ sim_name_cards(struct sim *sim)
 		card->at_carrier.state = WEIR_CARD_ACTIVE;
 		card->at_carrier.refuses = sim_chance(&sim->rng, 30);
 		uint64_t kind = sim_below(&sim->rng, 10);
-		sim->source[i].imei = sim_chance(&sim->rng, 400) ? 86000000000000 + sim_below(&sim->rng, 1000) : 0;
+		sim->source[i].imei =
+		    sim->devices || sim_chance(&sim->rng, 400) ? 86000000000000 + sim_below(&sim->rng, 1000) : 0;
 		sim->source[i].kind = kind < 6   ? SIM_SOURCE_IDS
 				      : kind < 8 ? SIM_SOURCE_SEQUENCE
 				      : kind < 9 ? SIM_SOURCE_TOTALS
@@ -224,9 +225,15 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 		sim->opts.guard_window_s = 60;
 	}
 	sim->grain = sim_chance(&sim->rng, 300) ? 500 : 1;
+	sim->devices = sim_chance(&sim->rng, 150);
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
+	sim->heard = sim_chance(&sim->rng, 400);
+	if (sim_chance(&sim->rng, 250)) { /* long replays in small steps */
+		sim->flush_interval_us = sim_between(&sim->rng, 5 * SIM_SECOND, 60 * SIM_SECOND);
+		sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 2);
+	}
 	/* Some day in six years, the 29th of February 2024 and 2028 among them. */
 	sim->now_us = INT64_C(1704067200) * SIM_SECOND + sim_between(&sim->rng, 0, 5 * 365 * 24) * SIM_HOUR;
 	sim->carrier_trouble = (uint32_t)sim_below(&sim->rng, 4) * 100;

@@ -401,6 +401,27 @@ test_doubt_ends_with_the_next_word(void **state)
 	net_free(net);
 }
 
+/* And when one comes and another goes within a round: nothing is told, so no word comes, and they are looked at anyway. */
+static void
+test_doubt_ends_with_the_round(void **state)
+{
+	(void)state;
+	struct net *net = fresh();
+	net_member(net, 0, 1, "g");
+	net_member(net, 0, 2, "g");
+	weir_partition_tell(net->p[0]);
+	hear(net, word(1, EXHAUSTED, 2));
+	walk_all(net);
+	weir_partition_tell(net->p[0]);
+	net_member(net, 0, 3, "g");
+	net_card_upsert(net, 0, 1, "'pool':null");
+	assert_int_equal(net_card(net, 0, 3)->reasons, 0);
+	weir_partition_tell(net->p[0]);
+	walk_all(net);
+	assert_int_equal(net_card(net, 0, 3)->reasons, EXHAUSTED);
+	net_free(net);
+}
+
 /* rule POOL-1: a member taken in before the pool was known and that does not fit leaves; audited, told, its usage stays. */
 static void
 test_misfit_is_expelled(void **state)
@@ -641,6 +662,7 @@ main(void)
 	    cmocka_unit_test(test_words_hold_for_their_cycle),
 	    cmocka_unit_test(test_new_member_of_an_exhausted_pool),
 	    cmocka_unit_test(test_doubt_ends_with_the_next_word),
+	    cmocka_unit_test(test_doubt_ends_with_the_round),
 	    cmocka_unit_test(test_misfit_is_expelled),
 	    cmocka_unit_test(test_walks_survive_leaving),
 	    cmocka_unit_test(test_walks_queue_and_begin_anew),

@@ -89,6 +89,39 @@ test_limit_without_auto_restore(void **state)
 	weir_partition_free(p);
 }
 
+/* rule CYC-4: what holds over is cleared by a limit raised, not by one moved down, and by the next boundary with
+ * auto_restore. */
+static void
+test_held_limit_ends(void **state)
+{
+	(void)state;
+	int64_t boundary = 1774972800ll * S, next = 1777564800ll * S;
+	struct weir_partition *p = with_card(boundary - HOUR);
+	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"limit\",\"limit\":10,\"auto_restore\":false}");
+	fold(p, record(A, 1, 10, 0, boundary - HOUR));
+	weir_partition_set_time(p, boundary + 1, boundary + 1);
+	while (weir_partition_tick(p, 10)) {
+	}
+	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"limit\",\"limit\":5}");
+	assert_int_equal(card(p, A)->reasons, 1 << WEIR_REASON_USAGE_LIMIT);
+	apply(p, "{\"type\":\"card\",\"iccid\":\"" A "\",\"auto_restore\":true}");
+	assert_int_equal(card(p, A)->reasons, 1 << WEIR_REASON_USAGE_LIMIT);
+	weir_partition_set_time(p, next + 1, next + 1);
+	while (weir_partition_tick(p, 10)) {
+	}
+	assert_int_equal(card(p, A)->reasons, 0);
+	weir_partition_free(p);
+	p = with_card(boundary - HOUR);
+	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"limit\",\"limit\":10,\"auto_restore\":false}");
+	fold(p, record(A, 1, 10, 0, boundary - HOUR));
+	weir_partition_set_time(p, boundary + 1, boundary + 1);
+	while (weir_partition_tick(p, 10)) {
+	}
+	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"limit\",\"limit\":11}");
+	assert_int_equal(card(p, A)->reasons, 0);
+	weir_partition_free(p);
+}
+
 /* rule CMD-1: a card no longer desired suspended before it was sent is offered as active; rule LIFE-6: no command for the
  * deactivated. */
 static void
@@ -265,6 +298,7 @@ main(void)
 	    cmocka_unit_test(test_terms_change_at_once),
 	    cmocka_unit_test(test_set_of_reasons),
 	    cmocka_unit_test(test_limit_without_auto_restore),
+	    cmocka_unit_test(test_held_limit_ends),
 	    cmocka_unit_test(test_withdrawn_and_deactivated),
 	    cmocka_unit_test(test_lifted_until_the_cycle_ends),
 	    cmocka_unit_test(test_flags),
