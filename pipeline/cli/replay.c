@@ -9,14 +9,16 @@
 #include "consumers/source/source.h"
 
 #define BATCH 1000
-#define WAIT_MS 500
+#define WAIT_MS 20 /* a batch is waited for until it is full or this is over */
 #define QUIET_MS 30000
 #define METADATA_MS 10000
+#define RESETS_MAX 10000 /* of one stream. It ends before: what is deleted comes nearer to the end each time */
 
 struct stream {
 	struct weir_replay_topic *topic;
 	rd_kafka_topic_t *handle;
 	bool started, done;
+	uint32_t resets;
 	rd_kafka_message_t *batch[BATCH];
 	uint32_t count, at;
 };
@@ -46,6 +48,7 @@ weir_replay_consumer(const struct weir_settings *settings, struct weir_error *er
 	(void)rd_kafka_conf_set(conf, "enable.partition.eof", "true", text, sizeof(text));
 	(void)rd_kafka_conf_set(conf, "queued.max.messages.kbytes", "65536", text, sizeof(text));
 	(void)rd_kafka_conf_set(conf, "fetch.wait.max.ms", "20", text, sizeof(text));
+	(void)rd_kafka_conf_set(conf, "auto.offset.reset", "error", text, sizeof(text));
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (kafka == NULL) {
@@ -57,8 +60,9 @@ weir_replay_consumer(const struct weir_settings *settings, struct weir_error *er
 
 /* ---- opening ---- */
 
+/* Starts at the oldest message that there is; done when that is beyond what is wanted. */
 static enum weir_class
-open_stream(struct weir_replay *reader, struct stream *stream, struct weir_error *err)
+start_stream(struct weir_replay *reader, struct stream *stream, struct weir_error *err)
 {
 	int64_t low = 0, high = 0;
 	const char *name = stream->topic->topic;
@@ -70,14 +74,26 @@ open_stream(struct weir_replay *reader, struct stream *stream, struct weir_error
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return weir_error_set(err, WEIR_RETRY, "Kafka does not answer for %s: %s", name, rd_kafka_err2str(code));
 	stream->topic->low = low;
+	stream->topic->first_us = 0;
 	stream->done = low >= stream->topic->end || low == high;
 	if (stream->done)
 		return WEIR_OK;
-	stream->handle = rd_kafka_topic_new(reader->kafka, name, NULL);
+	if (stream->handle == NULL)
+		stream->handle = rd_kafka_topic_new(reader->kafka, name, NULL);
 	if (stream->handle == NULL || rd_kafka_consume_start(stream->handle, (int32_t)reader->partition, low) != 0)
 		return weir_error_set(err, WEIR_RETRY, "%s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
 	stream->started = true;
 	return WEIR_OK;
+}
+
+static void
+stop_stream(struct weir_replay *reader, struct stream *stream)
+{
+	for (; stream->at < stream->count; stream->at++)
+		rd_kafka_message_destroy(stream->batch[stream->at]);
+	if (stream->started)
+		(void)rd_kafka_consume_stop(stream->handle, (int32_t)reader->partition);
+	stream->started = false;
 }
 
 enum weir_class
@@ -91,7 +107,7 @@ weir_replay_open(rd_kafka_t *kafka, uint32_t partition, struct weir_replay_topic
 	reader->streams = weir_calloc(count, sizeof(*reader->streams));
 	for (uint32_t i = 0; i < count && class == WEIR_OK; i++) {
 		reader->streams[reader->count].topic = &topics[i];
-		class = open_stream(reader, &reader->streams[reader->count++], err);
+		class = start_stream(reader, &reader->streams[reader->count++], err);
 	}
 	if (class != WEIR_OK) {
 		weir_replay_close(reader);
@@ -104,13 +120,9 @@ weir_replay_open(rd_kafka_t *kafka, uint32_t partition, struct weir_replay_topic
 static void
 close_stream(struct weir_replay *reader, struct stream *stream)
 {
-	for (; stream->at < stream->count; stream->at++)
-		rd_kafka_message_destroy(stream->batch[stream->at]);
-	if (stream->started)
-		(void)rd_kafka_consume_stop(stream->handle, (int32_t)reader->partition);
+	stop_stream(reader, stream);
 	if (stream->handle != NULL)
 		rd_kafka_topic_destroy(stream->handle);
-	stream->started = false;
 	stream->handle = NULL;
 }
 
@@ -137,26 +149,40 @@ timestamp_us(const rd_kafka_message_t *message)
 	return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? 0 : ms * 1000;
 }
 
+/*
+ * What is not a message of ours at the stream's head: its end, or that Kafka has deleted what was to come next; then the
+ * stream goes on with the oldest message that there is now.
+ */
+static enum weir_class
+take_event(struct weir_replay *reader, struct stream *stream, struct weir_error *err)
+{
+	rd_kafka_message_t *event = stream->batch[stream->at++];
+	enum weir_class class = WEIR_OK;
+	if (event->err == RD_KAFKA_RESP_ERR_NO_ERROR || event->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		stream->done = true;
+	} else if (event->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && ++stream->resets <= RESETS_MAX) {
+		stop_stream(reader, stream);
+		class = start_stream(reader, stream, err);
+	} else {
+		class = weir_error_set(err, WEIR_RETRY, "%s: %s", stream->topic->topic, rd_kafka_message_errstr(event));
+	}
+	rd_kafka_message_destroy(event);
+	return class;
+}
+
 /* Brings a message to the stream's head, or its end. */
 static enum weir_class
 fill(struct weir_replay *reader, struct stream *stream, struct weir_error *err)
 {
 	for (int quiet_ms = 0; !stream->done;) {
-		while (stream->at < stream->count) {
-			rd_kafka_message_t *head = stream->batch[stream->at];
+		if (stream->at < stream->count) {
+			const rd_kafka_message_t *head = stream->batch[stream->at];
 			if (head->err == RD_KAFKA_RESP_ERR_NO_ERROR && head->offset < stream->topic->end)
 				return WEIR_OK;
-			bool end = head->err == RD_KAFKA_RESP_ERR_NO_ERROR || head->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-			if (!end)
-				(void)weir_error_set(
-				    err, WEIR_RETRY, "%s: %s", stream->topic->topic, rd_kafka_message_errstr(head));
-			stream->at++;
-			rd_kafka_message_destroy(head);
-			stream->done = end;
-			if (!end)
-				return WEIR_RETRY;
-			if (stream->done)
-				return WEIR_OK;
+			enum weir_class class = take_event(reader, stream, err);
+			if (class != WEIR_OK)
+				return class;
+			continue;
 		}
 		ssize_t got =
 		    rd_kafka_consume_batch(stream->handle, (int32_t)reader->partition, WAIT_MS, stream->batch, BATCH);

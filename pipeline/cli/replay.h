@@ -20,7 +20,7 @@ struct weir_replay_topic {
 	const char *topic;
 	int64_t end; /* first offset not to be read */
 	/* filled by opening */
-	int64_t low;      /* oldest offset that Kafka has */
+	int64_t low;      /* oldest offset that Kafka has; rises when it deletes what was to be read */
 	int64_t first_us; /* filled by reading: timestamp of the first message, 0 = none was read */
 };
 

@@ -45,7 +45,7 @@ static void
 size_of(struct screen *screen)
 {
 	struct winsize size;
-	screen->columns = 80;
+	screen->columns = screen->is_terminal ? 80 : WIDTH_MAX;
 	screen->lines = 24;
 	if (screen->is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 && size.ws_row >= 5) {
 		screen->columns = size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
@@ -111,13 +111,13 @@ draw_head(struct screen *screen, const struct weir_reading *reading, const struc
 	if (data->has_rate)
 		(void)snprintf(rate, sizeof(rate), "%s/s", weir_count_text((uint64_t)(data->messages_per_s + 0.5), a));
 	if (data->has_lag)
-		(void)snprintf(lag, sizeof(lag), "%s messages", weir_count_text((uint64_t)data->lag, a));
+		(void)snprintf(lag, sizeof(lag), "%s", weir_count_text((uint64_t)data->lag, a));
 	else if (data->kafka_says[0] != '\0')
 		(void)snprintf(lag, sizeof(lag), "not known: %.48s", data->kafka_says);
 	draw(screen, "weir top  %s  %s  %u partitions of %u owners%s", weir_instant_text(now_us, a),
 	    reading->settings->redis_prefix, fleet->partitions, data->owners, screen->is_terminal ? "  (q ends)" : "");
-	draw(screen, "in     %s messages, %s   lag %s   oldest partition %.1f s back",
-	    weir_count_text(fleet->records_read, b), rate, lag, behind_us > 0 ? (double)behind_us / 1e6 : 0.0);
+	draw(screen, "in     %s messages, %s  lag %s  furthest %.1f s back", weir_count_text(fleet->records_read, b), rate,
+	    lag, behind_us > 0 ? (double)behind_us / 1e6 : 0.0);
 	draw(screen, "fleet  %s cards, %s pools, %s used in current cycles", weir_count_text(fleet->cards, a),
 	    weir_count_text(fleet->pools, b), weir_amount_text(fleet->used, c));
 	draw(screen, "%s", "");
@@ -159,12 +159,12 @@ static void
 draw_pools(struct screen *screen, const struct weir_fleet_view *fleet)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], share[16];
-	heading(screen, "%s", "pool                        kind         status           used      limit    share");
+	heading(screen, "%s", "pool                      kind         status           used      limit    share");
 	for (uint32_t i = 0; i < POOLS_SHOWN; i++) {
 		const struct weir_near_pool *pool = &fleet->nearest[i];
 		static const char *const statuses[] = {"in_use", "suspended", "disabled"};
 		if (i < fleet->nearest_count)
-			draw(screen, "%-27.27s %-12s %-10s %10s %10s %8s", pool->id, weir_plan_kind_name(pool->kind),
+			draw(screen, "%-25.25s %-12s %-10s %10s %10s %8s", pool->id, weir_plan_kind_name(pool->kind),
 			    statuses[pool->status], weir_amount_text(pool->used, a), weir_amount_text(pool->limit, b),
 			    share_text(pool->used, pool->limit, share));
 		else if (i == 0)

@@ -74,6 +74,8 @@ take_entry(struct weir_top_source *source, const rd_kafka_message_t *message)
 		copy_text(command.event, sizeof(command.event), json, "event");
 		copy_text(command.action, sizeof(command.action), json, "action");
 		copy_text(command.reason, sizeof(command.reason), json, "reason");
+		if (strcmp(command.reason, "none") == 0) /* of a request */
+			(void)snprintf(command.reason, sizeof(command.reason), "-");
 		copy_text(command.carrier, sizeof(command.carrier), json, "carrier");
 		copy_text(command.subject, sizeof(command.subject), json,
 		    json_object_get(json, "pool") != NULL ? "pool" : "iccid");
