@@ -8,10 +8,14 @@ TESTS_FILTER ?=
 SEEDS ?= 10000
 FROM ?= 1
 
-.PHONY: all packages test-packages test demo bench fuzz sim sim-mutate asan tsan format format-check clean
+.PHONY: all deb packages test-packages test demo bench fuzz sim sim-mutate asan tsan format format-check clean
 all: packages
 	cmake --preset release -DWEIR_TESTS=OFF
 	cmake --build --preset release -j $(JOBS)
+
+# build/package/weir_*.deb
+deb: all
+	cpack --config build/CPackConfig.cmake
 
 packages:
 	@./packages.sh packages.txt

@@ -11,6 +11,7 @@ found_without_dpkg() {
 	libjemalloc-dev) pkg-config --exists jemalloc ;;
 	libcurl4-openssl-dev) pkg-config --exists libcurl ;;
 	libmicrohttpd-dev) pkg-config --exists libmicrohttpd ;;
+	libgnutls28-dev) pkg-config --exists gnutls ;;
 	libyaml-dev) pkg-config --exists yaml-0.1 ;;
 	libjansson-dev) pkg-config --exists jansson ;;
 	libxxhash-dev) pkg-config --exists libxxhash ;;
@@ -23,6 +24,14 @@ found_without_dpkg() {
 	python3-confluent-kafka) python3 -c 'import confluent_kafka' ;;
 	python3-redis) python3 -c 'import redis' ;;
 	python3-hypothesis) python3 -c 'import hypothesis' ;;
+	python3-yaml) python3 -c 'import yaml' ;;
+	python3-jsonschema) python3 -c 'import jsonschema' ;;
+	libjson-validator-perl) perl -MJSON::Validator -e1 ;;
+	python3-prometheus-client) python3 -c 'import prometheus_client' ;;
+	prometheus) command -v promtool ;;
+	systemd) command -v systemd-analyze ;;
+	man-db) command -v man ;;
+	groff-base) command -v groff ;;
 	openjdk-17-jre-headless) command -v java ;;
 	maven) command -v mvn ;;
 	llvm-14 | libclang-rt-14-dev) true ;;
@@ -31,6 +40,9 @@ found_without_dpkg() {
 }
 
 found() {
+	case $1 in # often there from elsewhere, and Debian's package would then not install beside it
+	nodejs | npm) command -v "${1%js}" >/dev/null 2>&1 && return ;;
+	esac
 	if command -v dpkg-query >/dev/null 2>&1; then
 		test "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed
 	else

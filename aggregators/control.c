@@ -131,10 +131,13 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 		return WEIR_POISON;
 	change_card(p, slot, ref, to, cause);
 	weir_partition_evaluate(p, slot, cause);
-	if (ref->has_tags) {
+	if (ref->has_tags || ref->has_remark) {
 		char iccid[WEIR_ICCID_TEXT_MAX];
 		(void)weir_iccid_format(ref->iccid, iccid);
-		weir_partition_remember(p, "tags", iccid, json);
+		if (ref->has_tags)
+			weir_partition_remember(p, "tags", iccid, json);
+		if (ref->has_remark)
+			weir_partition_remember(p, "remark", iccid, json);
 	}
 	return WEIR_OK;
 }

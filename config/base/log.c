@@ -1,6 +1,4 @@
 /* The log sink; see log.h. */
-#include "config/base/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,15 +7,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 4096
+#include "config/base/log_priv.h"
+
 #define MESSAGE_MAX_BYTES 2048
 #define LINES_A_SECOND 5
 
-/* Relaxed: both are set before threads start; later changes need no order with anything else. */
+/* Relaxed: all are set before threads start; later changes need no order with anything else. */
 static _Atomic int sink_fd = STDERR_FILENO;
 static _Atomic int sink_level = WEIR_LOG_INFO;
+static _Atomic int sink_format = WEIR_LOG_LOGFMT;
+/* Relaxed: figures by themselves. */
+static _Atomic uint64_t lines_written[WEIR_LOG_LEVELS], lines_suppressed;
 
 static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error"};
+static const char *const FORMAT_NAMES[] = {"logfmt", "json"};
 
 bool
 weir_log_level_parse(const char *text, enum weir_log_level *level_out)
@@ -28,6 +31,37 @@ weir_log_level_parse(const char *text, enum weir_log_level *level_out)
 			return true;
 		}
 	return false;
+}
+
+const char *
+weir_log_level_name(enum weir_log_level level)
+{
+	return LEVEL_NAMES[level];
+}
+
+bool
+weir_log_format_parse(const char *text, enum weir_log_format *format_out)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (strcmp(text, FORMAT_NAMES[i]) == 0) {
+			*format_out = (enum weir_log_format)i;
+			return true;
+		}
+	return false;
+}
+
+void
+weir_log_format_set(enum weir_log_format format)
+{
+	atomic_store_explicit(&sink_format, (int)format, memory_order_relaxed);
+}
+
+void
+weir_log_counters_get(struct weir_log_counters *counters_out)
+{
+	for (unsigned i = 0; i < WEIR_LOG_LEVELS; i++)
+		counters_out->lines[i] = atomic_load_explicit(&lines_written[i], memory_order_relaxed);
+	counters_out->suppressed = atomic_load_explicit(&lines_suppressed, memory_order_relaxed);
 }
 
 void
@@ -58,83 +92,20 @@ weir_log_enabled(enum weir_log_level level)
 	return (int)level >= atomic_load_explicit(&sink_level, memory_order_relaxed);
 }
 
-struct line {
-	char text[LINE_MAX_BYTES];
-	size_t len;
-};
-
-static void
-line_put(struct line *line, char c)
-{
-	if (line->len < sizeof(line->text) - 2) /* room for the closing quote and newline */
-		line->text[line->len++] = c;
-}
-
-static void
-line_put_text(struct line *line, const char *text)
-{
-	while (*text != '\0')
-		line_put(line, *text++);
-}
-
-/* Quotes, backslashes and control characters are escaped: whatever a message holds, it is one line. */
-static void
-line_put_escaped(struct line *line, const char *text)
-{
-	static const char HEX[] = "0123456789abcdef";
-	for (; *text != '\0' && line->len < sizeof(line->text) - 8; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\') {
-			line_put(line, '\\');
-			line_put(line, *text);
-		} else if (c == '\n') {
-			line_put_text(line, "\\n");
-		} else if (c < 0x20 || c == 0x7f) {
-			line_put_text(line, "\\x");
-			line_put(line, HEX[c >> 4]);
-			line_put(line, HEX[c & 15]);
-		} else {
-			line_put(line, *text);
-		}
-	}
-}
-
-static void
-line_begin(struct line *line, enum weir_log_level level, const char *event)
-{
-	struct timespec now;
-	struct tm utc;
-	char head[96];
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &utc);
-	size_t len = strftime(head, sizeof(head), "ts=%Y-%m-%dT%H:%M:%S", &utc);
-	(void)snprintf(
-	    head + len, sizeof(head) - len, ".%03dZ level=%s event=", (int)(now.tv_nsec / 1000000), LEVEL_NAMES[level]);
-	line_put_text(line, head);
-	line_put_text(line, event);
-}
-
 static void __attribute__((format(printf, 4, 0)))
 write_line(enum weir_log_level level, const char *event, uint64_t suppressed, const char *fmt, va_list args)
 {
-	struct line line;
+	struct weir_log_line line;
+	struct timespec now;
 	char message[MESSAGE_MAX_BYTES];
 	int errno_kept = errno;
-	line.len = 0;
-	line_begin(&line, level, event);
 	(void)vsnprintf(message, sizeof(message), fmt, args);
-	if (message[0] != '\0') {
-		line_put_text(&line, " msg=\"");
-		line_put_escaped(&line, message);
-		line.text[line.len++] = '"';
-	}
-	if (suppressed > 0) {
-		(void)snprintf(message, sizeof(message), " suppressed=%" PRIu64, suppressed);
-		line_put_text(&line, message);
-	}
-	line.text[line.len++] = '\n';
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	weir_log_line_write(&line, (enum weir_log_format)atomic_load_explicit(&sink_format, memory_order_relaxed),
+	    (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, level, event, message, suppressed);
 	ssize_t written = write(atomic_load_explicit(&sink_fd, memory_order_relaxed), line.text, line.len);
 	(void)written; /* a log that cannot be written must not stop the work */
+	atomic_fetch_add_explicit(&lines_written[level], 1, memory_order_relaxed);
 	errno = errno_kept;
 }
 
@@ -160,6 +131,7 @@ weir_log_site_admit(struct weir_log_site *site, int64_t now_ms, uint64_t *suppre
 		bool begins = window >> 8 < second; /* a thread with an older clock reading joins the newer second */
 		if (!begins && (window & 255) >= LINES_A_SECOND) {
 			atomic_fetch_add_explicit(&site->suppressed, 1, memory_order_relaxed);
+			atomic_fetch_add_explicit(&lines_suppressed, 1, memory_order_relaxed);
 			return false;
 		}
 		uint64_t next = begins ? second << 8 | 1 : window + 1;

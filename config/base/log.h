@@ -1,7 +1,10 @@
 /*
- * Structured logging in logfmt: `ts=2026-03-30T05:08:16.894Z level=info event=flush_retry msg="…"`.
+ * Structured logging in logfmt: `ts=2026-03-30T05:08:16.894Z level=info event=flush_retry partition=3 msg="…"`, or as JSON
+ * objects with the same members.
  *
- * `event` is a stable word that people search and alert on; `msg` is for reading. A line is one write(2), so lines of
+ * `event` is a stable word that people search and alert on; `msg` is for reading. Words name=value at a message's start
+ * become fields (log_line.c); whatever concerns a record begins with its topic, partition and offset. Secrets never come
+ * here: errors are made without them. A line is one write(2), so lines of
  * several threads and processes do not mix, and no lock is held. Nothing is logged per record: whatever may happen often
  * goes through WEIR_LOG_LIMITED. The sink (level and descriptor) is the one global state of the program, since passing it
  * to each place that may have something to say would put it into every signature. A full disk or closed pipe loses log
@@ -17,9 +20,23 @@
 #include "config/base/error.h"
 
 enum weir_log_level { WEIR_LOG_DEBUG, WEIR_LOG_INFO, WEIR_LOG_WARN, WEIR_LOG_ERROR };
+#define WEIR_LOG_LEVELS 4
+enum weir_log_format { WEIR_LOG_LOGFMT, WEIR_LOG_JSON };
 
 /* "debug", "info", "warn", "error". False for anything else. */
 bool weir_log_level_parse(const char *text, enum weir_log_level *level_out);
+const char *weir_log_level_name(enum weir_log_level level);
+/* "logfmt", "json". False for anything else. */
+bool weir_log_format_parse(const char *text, enum weir_log_format *format_out);
+/* Format of all later lines; logfmt until then. Main thread, before others start. */
+void weir_log_format_set(enum weir_log_format format);
+
+/* Lines since the start of the process, and those that a place's limit held back. */
+struct weir_log_counters {
+	uint64_t lines[WEIR_LOG_LEVELS];
+	uint64_t suppressed;
+};
+void weir_log_counters_get(struct weir_log_counters *counters_out); /* any thread */
 
 /* Sets level and file (empty or NULL = standard error; appended to). Main thread, before others start; until then info,
  * stderr. */

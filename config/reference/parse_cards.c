@@ -5,6 +5,7 @@
 
 #define TAGS_MAX 3
 #define TAG_LEN_MAX 32
+#define REMARK_LEN_MAX 256
 
 static void
 parse_imei(struct weir_ref_parser *parser, struct weir_ref_card *card)
@@ -37,6 +38,17 @@ parse_dates(struct weir_ref_parser *parser, struct weir_ref_card *card)
 		weir_ref_fail(parser, "expires", NULL, "not after activated");
 }
 
+/* For people; kept as it came, and by readers alone. */
+static void
+parse_remark(struct weir_ref_parser *parser, struct weir_ref_card *card)
+{
+	const char *text;
+	enum weir_got got = weir_ref_text(parser, "remark", WEIR_MAY_BE_NULL, &text);
+	card->has_remark = got != WEIR_GOT_ABSENT;
+	if (got == WEIR_GOT_VALUE && !parser->failed && !weir_ref_text_is_printable(text, REMARK_LEN_MAX))
+		weir_ref_fail(parser, "remark", NULL, "1 to %d printable bytes are right", REMARK_LEN_MAX);
+}
+
 void
 weir_ref_parse_card(struct weir_ref_parser *parser, struct weir_ref_card *card)
 {
@@ -60,6 +72,7 @@ weir_ref_parse_card(struct weir_ref_parser *parser, struct weir_ref_card *card)
 	parse_imei(parser, card);
 	parse_dates(parser, card);
 	card->has_tags = weir_ref_texts(parser, "tags", WEIR_MAY_BE_NULL, TAGS_MAX, TAG_LEN_MAX) != WEIR_GOT_ABSENT;
+	parse_remark(parser, card);
 }
 
 /* Members that belong to one action only. */

@@ -113,7 +113,7 @@ struct weir_ref_plan {
 struct weir_ref_card {
 	struct weir_iccid iccid;
 	bool has_carrier, has_plan, has_status, has_limit, has_auto_restore, has_imei, has_pool, has_parent;
-	bool has_since, has_activated, has_expires, has_tags;
+	bool has_since, has_activated, has_expires, has_tags, has_remark;
 	char carrier[WEIR_ID_MAX];
 	char plan[WEIR_ID_MAX]; /* empty = removed (null) */
 	enum weir_card_status status;

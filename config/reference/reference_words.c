@@ -22,7 +22,7 @@ static const struct weir_member PLAN[] = {{"id", T, NULL}, {"carrier", T, NULL},
 static const struct weir_member CARD[] = {{"iccid", T, "REC-1"}, {"carrier", T, NULL}, {"plan", T, NULL},
     {"status", T, "LIFE-1"}, {"limit", I, "SUS-2"}, {"auto_restore", B, "SUS-2"}, {"pool", T, "POOL-1"},
     {"imei", T, "SUS-5"}, {"parent", T, "POOL-8"}, {"since", T, "LIFE-1"}, {"activated", T, "LIFE-2"},
-    {"expires", T, "LIFE-5"}, {"tags", L, NULL}};
+    {"expires", T, "LIFE-5"}, {"tags", L, NULL}, {"remark", T, NULL}};
 static const struct weir_member REQUEST[] = {{"iccid", T, "REC-1"}, {"pool", T, NULL}, {"action", T, NULL}, {"id", T, NULL},
     {"by", T, NULL}, {"time", T, NULL}, {"limit", I, "SUS-2"}, {"auto_restore", B, "SUS-2"}, {"bytes", I, "SUS-2"},
     {"cycle", T, "CYC-1"}, {"months", I, "LIFE-5"}, {"until", T, "LIFE-5"}, {"reason", T, NULL}, {"set", B, NULL}};

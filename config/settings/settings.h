@@ -105,9 +105,27 @@ struct weir_settings {
 	bool shadow; /* enforcement.shadow: decide and audit, send nothing; default false */
 	struct weir_carrier_settings carriers[WEIR_CARRIERS_MAX];
 	uint32_t carrier_count;
-	/* log */
-	char *log_level; /* log.level: debug info warn error, default info */
-	char *log_file;  /* log.file, empty = stderr */
+	/* metrics and log */
+	char *metrics_listen; /* metrics.listen, default 127.0.0.1:9464, empty = none */
+	char *log_level;      /* log.level: debug info warn error, default info */
+	char *log_format;     /* log.format: logfmt json, default logfmt */
+	char *log_file;       /* log.file, empty = stderr */
+	/* the HTTP API (docs/api.md) */
+	char *api_listen;        /* api.listen, default 127.0.0.1:8470 */
+	char *api_tokens_file;   /* api.tokens_file, empty = none */
+	char *api_anonymous;     /* api.anonymous: none read operate, default none */
+	char *api_tls_cert_file; /* api.tls_cert_file, api.tls_key_file: both or none */
+	char *api_tls_key_file;
+	uint32_t api_threads;         /* api.threads, 1..64, default 2 */
+	uint32_t api_slow_threads;    /* api.slow_threads, 1..64, default 2 */
+	uint32_t api_connections;     /* api.connections, default 4096 */
+	uint32_t api_timeout_s;       /* api.timeout_s, default 30 */
+	uint32_t api_body_max;        /* api.body_max: bytes, default 65536 */
+	uint32_t api_bulk_body_max;   /* api.bulk_body_max: bytes, default 32 MiB */
+	uint32_t api_rate_per_s;      /* api.rate_per_s: of a token, default 5000 */
+	uint32_t api_exports;         /* api.exports: at a time, default 4 */
+	uint32_t api_bulk_rate_per_s; /* api.bulk_rate_per_s: cards, default 10000 */
+	uint32_t api_kept_h;          /* api.kept_h: keys, requests, bulks; default 168 (7 days) */
 	/* feeds */
 	struct weir_mapping **mappings; /* feeds: compiled */
 	char **mapping_names;
@@ -134,6 +152,19 @@ uint32_t weir_settings_check(const char *path, const struct weir_set *sets, uint
 void weir_settings_print(const struct weir_settings *settings, FILE *out);
 /* The table as Markdown (docs/configuration.md). */
 void weir_settings_print_table(FILE *out);
+
+/* A row of the tables in words, for those who print them otherwise (the manual page). */
+struct weir_setting_words {
+	bool of_carrier; /* a member of carriers.<id> */
+	const char *name;
+	const char *type;
+	const char *default_text; /* "" = none */
+	const char *text;
+	char range[64]; /* with its unit; "" = none */
+};
+typedef void (*weir_setting_words_fn)(void *ctx, const struct weir_setting_words *words);
+/* All rows in their order, those of carriers last. */
+void weir_settings_each(weir_setting_words_fn fn, void *ctx);
 
 /* The adapter settings for a carrier id: its own row, else "default", else a built-in row with adapter log. Never NULL. */
 const struct weir_carrier_settings *weir_settings_carrier(const struct weir_settings *settings, const char *id);

@@ -102,6 +102,8 @@ weir_settings_finish(struct weir_settings_reader *reader)
 	finish_carriers(reader);
 	if (settings->dedupe_fresh_h > settings->dedupe_horizon_h)
 		weir_mistake_add(&reader->mistakes, 0, "dedupe.fresh_h: above dedupe.horizon_h");
+	if ((settings->api_tls_cert_file[0] == '\0') != (settings->api_tls_key_file[0] == '\0'))
+		weir_mistake_add(&reader->mistakes, 0, "api.tls_cert_file and api.tls_key_file: both or none");
 	const char *topics[OWN_TOPICS];
 	own_topics(settings, topics);
 	bool differ = true;

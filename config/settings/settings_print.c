@@ -111,31 +111,65 @@ weir_settings_print(const struct weir_settings *settings, FILE *out)
 }
 
 static void
-print_table_row(const struct weir_setting *row, FILE *out)
+each_row(const struct weir_setting *rows, uint32_t count, bool of_carrier, weir_setting_words_fn fn, void *ctx)
 {
 	static const char *const types[] = {"text", "integer", "integer", "true/false", "file"};
-	(void)fprintf(out, "| `%s` | %s | ", row->name, row->secret ? "secret" : types[row->type]);
-	if (row->type == WEIR_SETTING_U32 || row->type == WEIR_SETTING_U64)
-		(void)fprintf(out, "%" PRIu64 "-%" PRIu64 "%s%s", row->min, row->max, row->unit[0] ? " " : "", row->unit);
-	const char *tick = row->default_text[0] != '\0' ? "`" : "";
-	(void)fprintf(out, " | %s%s%s | %s |\n", tick, row->default_text, tick, row->text);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_setting *row = &rows[i];
+		struct weir_setting_words words = {.of_carrier = of_carrier,
+		    .name = row->name,
+		    .type = row->secret ? "secret" : types[row->type],
+		    .default_text = row->default_text,
+		    .text = row->text};
+		if (row->type == WEIR_SETTING_U32 || row->type == WEIR_SETTING_U64)
+			(void)snprintf(words.range, sizeof(words.range), "%" PRIu64 "-%" PRIu64 "%s%s", row->min, row->max,
+			    row->unit[0] ? " " : "", row->unit);
+		fn(ctx, &words);
+	}
+}
+
+void
+weir_settings_each(weir_setting_words_fn fn, void *ctx)
+{
+	uint32_t count;
+	const struct weir_setting *rows = weir_settings_table(&count);
+	each_row(rows, count, false, fn, ctx);
+	rows = weir_settings_carrier_table(&count);
+	each_row(rows, count, true, fn, ctx);
+}
+
+struct table_printer {
+	FILE *out;
+	bool begun, carriers;
+};
+
+static void
+print_title(FILE *out, const char *title)
+{
+	(void)fprintf(out, "## %s\n\n| name | type | range | default | meaning |\n|---|---|---|---|---|\n", title);
 }
 
 static void
-print_rows(const char *title, const struct weir_setting *rows, uint32_t count, FILE *out)
+print_words(void *ctx, const struct weir_setting_words *words)
 {
-	(void)fprintf(out, "## %s\n\n| name | type | range | default | meaning |\n|---|---|---|---|---|\n", title);
-	for (uint32_t i = 0; i < count; i++)
-		print_table_row(&rows[i], out);
+	struct table_printer *printer = ctx;
+	FILE *out = printer->out;
+	if (!printer->begun)
+		print_title(out, "Settings");
+	if (words->of_carrier && !printer->carriers) {
+		(void)fputc('\n', out);
+		print_title(out, "Members of `carriers.<id>`");
+	}
+	printer->begun = true;
+	printer->carriers = words->of_carrier;
+	const char *tick = words->default_text[0] != '\0' ? "`" : "";
+	(void)fprintf(out, "| `%s` | %s | %s | %s%s%s | %s |\n", words->name, words->type, words->range, tick,
+	    words->default_text, tick, words->text);
 }
 
 void
 weir_settings_print_table(FILE *out)
 {
-	uint32_t count;
-	const struct weir_setting *rows = weir_settings_table(&count);
-	print_rows("Settings", rows, count, out);
-	rows = weir_settings_carrier_table(&count);
-	(void)fputc('\n', out);
-	print_rows("Members of `carriers.<id>`", rows, count, out);
+	struct table_printer printer = {.out = out};
+	weir_settings_each(print_words, &printer);
 }

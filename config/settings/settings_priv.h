@@ -37,6 +37,7 @@ const struct weir_setting *weir_settings_carrier_table(uint32_t *count_out);
 const struct weir_setting *weir_setting_find(const struct weir_setting *rows, uint32_t count, const char *name);
 
 #define WEIR_REASON_MAX 256
+#define WEIR_SETTINGS_MAX 160 /* rows of the table, at most */
 
 /* Sets the row's field in the struct at base. False with a reason ("what is wrong; what would be right"). */
 bool weir_setting_assign(
@@ -48,7 +49,7 @@ void weir_settings_rows_free(const struct weir_setting *rows, uint32_t count, un
 struct weir_settings_reader {
 	struct weir_settings *settings;
 	struct weir_mistakes mistakes;
-	uint64_t rows_seen;                    /* bit per row of the table, in this stage */
+	bool rows_seen[WEIR_SETTINGS_MAX];     /* a row of the table each, in this stage */
 	uint32_t input_lines[WEIR_INPUTS_MAX]; /* for mistakes found after reading */
 	char input_source[64];
 };

@@ -11,7 +11,7 @@
 #include "config/yaml/document.h"
 
 #define NAME_MAX_BYTES 255
-#define CANDIDATES_MAX 80
+#define CANDIDATES_MAX (WEIR_SETTINGS_MAX + 16) /* sections too */
 
 extern char **environ;
 
@@ -69,13 +69,13 @@ static void
 row_set(struct weir_settings_reader *reader, uint32_t line, const struct weir_setting *row, const char *text)
 {
 	uint32_t count;
-	uint64_t bit = UINT64_C(1) << (row - weir_settings_table(&count));
+	bool *seen = &reader->rows_seen[row - weir_settings_table(&count)];
 	char reason[WEIR_REASON_MAX];
-	if (reader->rows_seen & bit)
+	if (*seen)
 		weir_mistake_add(&reader->mistakes, line, "%s: given twice", row->name);
 	else if (!weir_setting_assign(row, (unsigned char *)reader->settings, text, reason))
 		weir_mistake_add(&reader->mistakes, line, "%s: %s", row->name, reason);
-	reader->rows_seen |= bit;
+	*seen = true;
 }
 
 static void
@@ -139,7 +139,7 @@ read_group(struct weir_settings_reader *reader, const char *prefix, const struct
 void
 weir_settings_read_tree(struct weir_settings_reader *reader, const struct weir_yaml *root)
 {
-	reader->rows_seen = 0;
+	memset(reader->rows_seen, 0, sizeof(reader->rows_seen));
 	if (weir_yaml_is_null(root))
 		return;
 	if (root->kind != WEIR_YAML_MAP)
@@ -251,7 +251,7 @@ weir_settings_read_set(struct weir_settings_reader *reader, const char *key_valu
 	char name[NAME_MAX_BYTES + 1];
 	const char *value = strchr(key_value, '=');
 	reader->mistakes.source = "--set";
-	reader->rows_seen = 0;
+	memset(reader->rows_seen, 0, sizeof(reader->rows_seen));
 	if (value == NULL || value == key_value || value - key_value > NAME_MAX_BYTES) {
 		weir_mistake_add(&reader->mistakes, 0, "%.40s: key=value is right", key_value);
 		return;

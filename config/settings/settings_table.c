@@ -4,6 +4,7 @@
  * `kafka.properties`) are sections with readers of their own; the rows of one carrier are the second table.
  */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/settings/settings_priv.h"
@@ -42,6 +43,29 @@ check_log_level(const char *text)
 		if (strcmp(text, levels[i]) == 0)
 			return NULL;
 	return "debug, info, warn or error is right";
+}
+
+static const char *
+check_log_format(const char *text)
+{
+	return strcmp(text, "logfmt") == 0 || strcmp(text, "json") == 0 ? NULL : "logfmt or json is right";
+}
+
+static const char *
+check_anonymous(const char *text)
+{
+	bool right = strcmp(text, "none") == 0 || strcmp(text, "read") == 0 || strcmp(text, "operate") == 0;
+	return right ? NULL : "none, read or operate is right";
+}
+
+/* host:port by numbers, as bind(2) takes it; empty = off. */
+static const char *
+check_listen(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
+	bool right = digits >= 1 && digits <= 5 && colon[1 + digits] == '\0' && strtoul(colon + 1, NULL, 10) <= 65535;
+	return right || text[0] == '\0' ? NULL : "address:port, such as 127.0.0.1:9464 or [::]:9464, or empty is right";
 }
 
 static const char *
@@ -123,7 +147,24 @@ static const struct weir_setting TABLE[] = {
 	U32("guard.cards_min", "cards", 1, 4294967295, "1000", guard_cards_min, "Fewer suspends than this never trip the guard."),
 	U32("guard.window_s", "s", 1, 86400, "600", guard_window_s, "The guard's window."),
 	BOOL("enforcement.shadow", "false", shadow, "Decide and audit, send nothing (CMD-5)."),
+	TEXT("metrics.listen", 0, 64, "127.0.0.1:9464", metrics_listen, check_listen, "Address and port of /metrics, /healthz and /readyz of `weir run`; empty = none."),
+	TEXT("api.listen", 3, 64, "127.0.0.1:8470", api_listen, check_listen, "Address and port of `weir serve`. Other than loopback: give it TLS and tokens."),
+	TEXT("api.tokens_file", 0, 4095, "", api_tokens_file, NULL, "File of bearer tokens, a line each: name, role (read, operate), token or sha256:HEX. Read again when it changes."),
+	TEXT("api.anonymous", 1, 16, "none", api_anonymous, check_anonymous, "Role of requests without a token: none, read, operate. Only on loopback, and only for requests to a loopback host name."),
+	TEXT("api.tls_cert_file", 0, 4095, "", api_tls_cert_file, NULL, "Certificate chain (PEM); with api.tls_key_file makes it https."),
+	TEXT("api.tls_key_file", 0, 4095, "", api_tls_key_file, NULL, "Private key (PEM)."),
+	U32("api.threads", "", 1, 64, "2", api_threads, "Threads that serve connections and answer short questions, each with a Redis connection."),
+	U32("api.slow_threads", "", 1, 64, "2", api_slow_threads, "Threads for lists, searches, exports and the fleet."),
+	U32("api.connections", "", 16, 65536, "4096", api_connections, "Connections at a time."),
+	U32("api.timeout_s", "s", 1, 3600, "30", api_timeout_s, "A connection that is silent, sends a request or takes an answer slower than this is closed."),
+	U32("api.body_max", "bytes", 1024, 16777216, "65536", api_body_max, "Largest body of a request, but for lists of POST /v1/bulk."),
+	U32("api.bulk_body_max", "bytes", 1024, 268435456, "33554432", api_bulk_body_max, "Largest body of POST /v1/bulk."),
+	U32("api.rate_per_s", "requests/s", 1, 1000000, "5000", api_rate_per_s, "Requests a second of one token, or of one address without a token; more are answered 429."),
+	U32("api.exports", "", 1, 64, "4", api_exports, "Exports at a time."),
+	U32("api.bulk_rate_per_s", "requests/s", 1, 1000000, "10000", api_bulk_rate_per_s, "Cards a second that a bulk request sends."),
+	U32("api.kept_h", "h", 1, 8784, "168", api_kept_h, "How long idempotency keys, requests and bulk requests are remembered."),
 	TEXT("log.level", 1, 16, "info", log_level, check_log_level, "Least level that is logged: debug, info, warn, error."),
+	TEXT("log.format", 1, 16, "logfmt", log_format, check_log_format, "logfmt, or json: an object a line."),
 	TEXT("log.file", 0, 4095, "", log_file, NULL, "Log file; empty = standard error."),
 };
 #undef AT
@@ -147,7 +188,7 @@ static const struct weir_setting CARRIER_TABLE[] = {
 };
 /* clang-format on */
 
-_Static_assert(sizeof(TABLE) / sizeof(TABLE[0]) <= 64, "rows_seen has a bit per row");
+_Static_assert(sizeof(TABLE) / sizeof(TABLE[0]) <= WEIR_SETTINGS_MAX, "rows_seen has an element per row");
 
 const struct weir_setting *
 weir_settings_table(uint32_t *count_out)

@@ -10,14 +10,22 @@
 #include "config/base/nearest.h"
 #include "pipeline/carriers/simulator.h"
 
-#define COMMANDS_MAX 16
+#define COMMANDS_MAX 32
 
 static const struct weir_command commands[] = {
     {"run", weir_cli_run, "[--config FILE]", "process records until SIGTERM"},
+    {"serve", weir_cli_serve, "[--config FILE]", "serve the HTTP API and the console until SIGTERM"},
     {"demo", weir_cli_demo, "[--for 20s] [--json]", "run all of it here, with a broker, a carrier and traffic of its own"},
     {"load", weir_cli_load, "FILE... [--config FILE]", "send cards, plans and carriers from files to Kafka"},
-    {"card", weir_cli_card, "ICCID [--json]", "show one card's counters, reasons and commands"},
-    {"pool", weir_cli_pool, "ID [--json]", "show one pool's cards, total, usage and status"},
+    {"card", weir_cli_card, "ICCID | --status WORD ...", "show one card, or find cards"},
+    {"pool", weir_cli_pool, "ID | --status WORD ...", "show one pool and its members, or find pools"},
+    {"usage", weir_cli_usage, "ICCID|POOL [--by day]", "show usage by hour, day or cycle"},
+    {"commands", weir_cli_commands_of, "ICCID", "show what was sent to a card's carrier, and why"},
+    {"audit", weir_cli_audit, "ICCID|POOL", "show what was decided about a card or pool"},
+    {"request", weir_cli_request, "ICCID|POOL ACTION [VALUE]", "suspend, resume, limit, add on, ... and see the reply"},
+    {"export", weir_cli_export, "[--fields A,B] [--usage day]", "write cards and their usage as CSV"},
+    {"top", weir_cli_top, "[--once --json]", "watch the fleet live"},
+    {"verify", weir_cli_verify, "[--partition N]", "count anew from Kafka and compare with Redis"},
     {"check", weir_cli_check, "[FILE] [--reference FILE]...", "check settings and reference data without running"},
     {"carrier-sim", weir_cli_carrier_sim, "[options]", "pretend to be a carrier's API, for tests"},
     {"version", weir_cli_version, "", "print versions of weir and of the libraries in use"},

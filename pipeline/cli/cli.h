@@ -39,10 +39,18 @@ int weir_cli_fail(const char *command, enum weir_exit code, const struct weir_er
 
 /* The commands, a file each. */
 int weir_cli_run(int argc, char **argv);
+int weir_cli_serve(int argc, char **argv);
 int weir_cli_demo(int argc, char **argv);
 int weir_cli_load(int argc, char **argv);
 int weir_cli_card(int argc, char **argv);
 int weir_cli_pool(int argc, char **argv);
+int weir_cli_usage(int argc, char **argv);
+int weir_cli_commands_of(int argc, char **argv); /* weir commands */
+int weir_cli_audit(int argc, char **argv);
+int weir_cli_export(int argc, char **argv);
+int weir_cli_request(int argc, char **argv);
+int weir_cli_verify(int argc, char **argv);
+int weir_cli_top(int argc, char **argv);
 int weir_cli_check(int argc, char **argv);
 int weir_cli_carrier_sim(int argc, char **argv);
 int weir_cli_version(int argc, char **argv);

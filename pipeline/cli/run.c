@@ -1,6 +1,7 @@
 /*
  * `weir run`: the engine under a supervisor. Says `event=ready` once it owns its partitions, a status line every ten
- * seconds, and ends with 0 after SIGTERM or SIGINT; an engine that stops by itself ends it with its own words.
+ * seconds, and ends with 0 after SIGTERM or SIGINT; an engine that stops by itself ends it with its own words. Beside it
+ * stand the port of metrics and health, and systemd's watchdog, which is fed only while the lanes' rounds go on.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -9,7 +10,8 @@
 #include "config/base/log.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/common.h"
-#include "pipeline/stage/run.h"
+#include "pipeline/metrics/notify.h"
+#include "pipeline/metrics/server.h"
 
 #define POLL_MS 100
 #define STATUS_US 10000000
@@ -19,51 +21,116 @@ static const struct weir_usage usage = {
     .arguments = "",
     .text =
 	"Processes records until SIGTERM or SIGINT: takes its share of the partitions, counts, decides, commands.\n"
-	"On the first of these signals it flushes and lets go of its partitions; the next process goes on exactly there.\n",
+	"On the first of these signals it flushes and lets go of its partitions; the next process goes on exactly there.\n"
+	"Metrics for Prometheus are at metrics.listen under /metrics, with /healthz and /readyz beside them.\n",
 };
 
 static void
-status_log(struct weir_run *run, uint64_t *records_before, int64_t period_us)
+status_log(const struct weir_run_counters *c, uint64_t *records_before, int64_t period_us)
 {
-	struct weir_run_counters c;
-	weir_run_counters_get(run, &c);
-	uint64_t per_s = period_us > 0 ? (c.records - *records_before) * 1000000 / (uint64_t)period_us : 0;
-	*records_before = c.records;
+	uint64_t per_s = period_us > 0 ? (c->records - *records_before) * 1000000 / (uint64_t)period_us : 0;
+	*records_before = c->records;
 	weir_log(WEIR_LOG_INFO, "status",
 	    "records=%" PRIu64 " records_per_s=%" PRIu64 " counted=%" PRIu64 " duplicates=%" PRIu64 " lag=%" PRId64
 	    " partitions=%" PRIu32 " cards=%" PRIu64 " suspends=%" PRIu64 " resumes=%" PRIu64 " confirmed=%" PRIu64
 	    " failed=%" PRIu64 " command_us_p99=%" PRIu64 " rss_mb=%" PRIu64,
-	    c.records, per_s, c.counted, c.duplicates, c.lag_messages, c.partitions, c.cards, c.suspends, c.resumes,
-	    c.commands_confirmed, c.commands_failed, weir_latency_quantile(c.command_latency, 0.99), c.memory_bytes >> 20);
+	    c->records, per_s, c->counted, c->duplicates, c->lag_messages, c->partitions, c->cards, c->suspends, c->resumes,
+	    c->commands_confirmed, c->commands_failed, weir_latency_quantile(c->command_latency, 0.99),
+	    c->memory_bytes >> 20);
+}
+
+/* What goes on beside the engine: signs of life and figures for those who watch. */
+struct watch {
+	struct weir_run *run;
+	struct weir_health health;
+	struct weir_metrics_server *server; /* NULL = none */
+	struct weir_notify notify;
+	bool ready;
+	uint64_t records; /* as of the last status line */
+	int64_t status_us;
+};
+
+/*
+ * A port that is taken is no reason not to count and cut off: the process runs on without, says so, and whoever scrapes
+ * finds nothing there.
+ */
+static void
+server_begin(struct watch *watch, const char *listen)
+{
+	struct weir_error err = {0};
+	if (listen[0] == '\0')
+		return;
+	if (weir_metrics_server_start(listen, watch->run, &watch->health, &watch->server, &err) != WEIR_OK)
+		weir_log(WEIR_LOG_ERROR, "metrics_off", "%s; going on without metrics", err.text);
+	else
+		weir_log(WEIR_LOG_INFO, "metrics_on", "port=%u %s", weir_metrics_server_port(watch->server), listen);
+}
+
+static void
+watch_begin(struct watch *watch, struct weir_run *run, const struct weir_settings *settings)
+{
+	int64_t now_us = weir_clock_steady_us();
+	*watch = (struct watch){.run = run, .status_us = now_us};
+	weir_health_begin(&watch->health, settings->lane_count, now_us);
+	weir_notify_open(&watch->notify);
+	server_begin(watch, settings->metrics_listen);
+	/* The engine has started; when Kafka hands out partitions is not up to it, so that systemd need not wait for it. */
+	weir_notify_say(&watch->notify, "READY=1");
+}
+
+static void
+watch_end(struct watch *watch)
+{
+	weir_notify_say(&watch->notify, "STOPPING=1\nSTATUS=flushing, letting go of partitions");
+	weir_metrics_server_stop(watch->server); /* before the run that it reads */
+	weir_notify_close(&watch->notify);
+}
+
+/* The status line and what `systemctl status` shows. */
+static void
+watch_tell(struct watch *watch, int64_t now_us)
+{
+	struct weir_run_counters c;
+	char text[128];
+	bool ready = weir_run_is_ready(watch->run);
+	if (ready && !watch->ready)
+		weir_log(WEIR_LOG_INFO, "ready", "partitions and reference data are here");
+	bool due = now_us - watch->status_us >= STATUS_US;
+	bool shows = watch->notify.fd >= 0 && (ready != watch->ready || watch->notify.status[0] == '\0');
+	watch->ready = ready;
+	if (!due && !shows)
+		return;
+	weir_run_counters_get(watch->run, &c);
+	(void)snprintf(text, sizeof(text), "%s; %" PRIu32 " partitions, %" PRIu64 " cards, %" PRId64 " messages to read",
+	    ready ? "running" : "taking partitions", c.partitions, c.cards, c.lag_messages);
+	weir_notify_status(&watch->notify, text);
+	if (!due)
+		return;
+	status_log(&c, &watch->records, now_us - watch->status_us);
+	watch->status_us = now_us;
 }
 
 /* Until a signal comes (0) or the engine fails (its exit code). */
 static int
-run_watch(struct weir_run *run)
+run_watch(struct watch *watch)
 {
-	bool ready = false;
-	uint64_t records = 0;
-	int64_t status_us = weir_clock_steady_us();
+	struct weir_run_lane lanes[WEIR_METRICS_LANES_MAX];
 	for (;;) {
 		int number = weir_signal_wait(POLL_MS);
 		if (number != 0 && number != SIGHUP) {
-			weir_log(WEIR_LOG_INFO, "stopping", "signal %d", number);
+			weir_log(WEIR_LOG_INFO, "stopping", "signal=%d", number);
 			return WEIR_EXIT_OK;
 		}
 		struct weir_error err = {0};
-		if (weir_run_failed(run, &err)) {
+		if (weir_run_failed(watch->run, &err)) {
 			weir_log(WEIR_LOG_ERROR, "failed", "%s", err.text);
 			return weir_cli_fail("run", WEIR_EXIT_ENGINE, &err);
 		}
-		if (!ready && weir_run_is_ready(run)) {
-			ready = true;
-			weir_log(WEIR_LOG_INFO, "ready", "partitions and reference data are here");
-		}
 		int64_t now_us = weir_clock_steady_us();
-		if (now_us - status_us >= STATUS_US) {
-			status_log(run, &records, now_us - status_us);
-			status_us = now_us;
-		}
+		(void)weir_run_lanes(watch->run, lanes, WEIR_METRICS_LANES_MAX);
+		weir_health_observe(&watch->health, lanes, now_us);
+		(void)weir_notify_watchdog(&watch->notify, weir_health_is_live(&watch->health, now_us, NULL), now_us);
+		watch_tell(watch, now_us);
 	}
 }
 
@@ -72,12 +139,15 @@ static int
 engine_run(const struct weir_settings *settings)
 {
 	struct weir_run *run = NULL;
+	struct watch watch;
 	struct weir_error err = {0};
-	weir_log(WEIR_LOG_INFO, "starting", "weir %s, brokers %s, group %s", WEIR_VERSION, settings->kafka_brokers,
+	weir_log(WEIR_LOG_INFO, "starting", "version=%s brokers=%s group=%s", WEIR_VERSION, settings->kafka_brokers,
 	    settings->kafka_group);
 	if (weir_run_start(settings, &run, &err) != WEIR_OK)
 		return weir_cli_fail("run", WEIR_EXIT_UNREACHABLE, &err);
-	int code = run_watch(run);
+	watch_begin(&watch, run, settings);
+	int code = run_watch(&watch);
+	watch_end(&watch);
 	weir_run_stop(run);
 	weir_log(WEIR_LOG_INFO, "stopped", "flushed, partitions let go");
 	weir_run_free(run);
@@ -88,10 +158,13 @@ static bool
 log_begin(const struct weir_settings *settings, struct weir_error *err)
 {
 	enum weir_log_level level = WEIR_LOG_INFO;
-	if (!weir_log_level_parse(settings->log_level, &level)) {
-		(void)weir_error_set(err, WEIR_POISON, "log.level: '%s' is no level", settings->log_level);
+	enum weir_log_format format = WEIR_LOG_LOGFMT;
+	if (!weir_log_level_parse(settings->log_level, &level) || !weir_log_format_parse(settings->log_format, &format)) {
+		(void)weir_error_set(err, WEIR_POISON, "log: '%s' is no level or '%s' is no format", settings->log_level,
+		    settings->log_format);
 		return false;
 	}
+	weir_log_format_set(format);
 	return weir_log_open(level, settings->log_file, err) == WEIR_OK;
 }
 
@@ -99,11 +172,17 @@ int
 weir_cli_run(int argc, char **argv)
 {
 	struct weir_common common = {0};
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common), {0}};
+	bool list = false;
+	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	    {.name = "list-metrics", .help = "print every metric: type, labels, meaning", .flag = &list}, {0}};
 	struct weir_words words;
 	int code;
 	if (!weir_options_accept(&usage, options, argc, argv, 0, 0, &words, &code))
 		return code;
+	if (list) {
+		weir_metrics_print_table(stdout);
+		return WEIR_EXIT_OK;
+	}
 	struct weir_settings *settings = NULL;
 	code = weir_common_load(&common, "run", &settings);
 	if (code != WEIR_EXIT_OK)

@@ -293,6 +293,8 @@ publish(struct weir_lane *lane)
 	put(&c->words_told, sum.words_told);
 	put(&c->words_taken, sum.words_taken);
 	put(&c->walked, sum.walked);
+	put(&c->gaps_lost, sum.gaps_lost);
+	put(&c->unattributed, sum.unattributed);
 	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
 		put(&c->rejected[i], sum.rejected[i]);
 	put(&c->commands_sent, lane->commands_sent);
@@ -301,6 +303,7 @@ publish(struct weir_lane *lane)
 	atomic_store_explicit(&c->lag, lag, memory_order_relaxed);
 	atomic_store_explicit(&c->partitions, owned, memory_order_relaxed);
 	atomic_store_explicit(&c->partitions_ready, ready, memory_order_relaxed);
+	lane_publish_rows(lane);
 }
 
 /* ---- thread ---- */
@@ -325,6 +328,7 @@ run(void *arg)
 	int64_t published_us = 0, polled_us = 0;
 	while (!atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
 		int64_t now_us = lane_now_us();
+		lane_beat(lane);
 		if (now_us - polled_us > 5000 || now_us < polled_us) {
 			if (weir_source_poll(lane->source, &err) != WEIR_OK) {
 				lane_fail(lane, &err);
@@ -367,6 +371,9 @@ static void *
 run_and_close(void *arg)
 {
 	struct weir_lane *lane = arg;
+	char name[16]; /* for top -H and stacks */
+	(void)snprintf(name, sizeof(name), "weir-lane-%u", lane->number % 100);
+	(void)pthread_setname_np(pthread_self(), name);
 	(void)run(lane);
 	publish(lane);
 	weir_source_close(lane->source); /* gives all partitions back: the last flushes */

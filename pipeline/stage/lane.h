@@ -17,6 +17,21 @@
 
 struct weir_lane;
 
+/* A partition's row of gauges; all lanes share an array of them by number. Its owner stores, anyone loads (relaxed). */
+struct weir_lane_row {
+	_Atomic uint32_t lane; /* number + 1 of the lane that owns it; 0 = none of this process */
+	_Atomic uint32_t state;
+	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, letters, walks,
+	    slack_bytes, guard_tripped;
+	_Atomic int64_t stream_us, flushed_us;
+	_Atomic int64_t lag_messages[WEIR_TOPICS_MAX];
+};
+
+struct weir_lane_histogram {
+	_Atomic uint64_t bucket[WEIR_LATENCY_BUCKETS];
+	_Atomic uint64_t sum;
+};
+
 /* What lanes share; owned by the run, outlives them. */
 struct weir_lane_shared {
 	const struct weir_settings *settings;
@@ -28,6 +43,7 @@ struct weir_lane_shared {
 	struct weir_dispatch *dispatch;
 	struct weir_letters *letters;
 	const char *owner_name;
+	struct weir_lane_row *rows;                                   /* by partition number */
 	void (*event)(void *ctx, const struct weir_run_event *event); /* for the live view; rare */
 	void *event_ctx;
 };
@@ -40,10 +56,13 @@ struct weir_lane_counters {
 	_Atomic uint64_t activations, expiries, alerts, unsupported, guarded;
 	_Atomic uint64_t pools, partials_told, partials_taken, words_told, words_taken, walked;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
+	_Atomic uint64_t gaps_lost, unattributed;
 	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
+	_Atomic uint64_t command_latency_us;
+	struct weir_lane_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;
 	_Atomic int64_t lag;
 	_Atomic uint32_t partitions, partitions_ready;
-	_Atomic uint64_t fold_us, idle_us; /* time spent in rounds that did something, and asleep */
+	_Atomic uint64_t rounds; /* of the lane, waits within one included: whether it lives */
 };
 
 enum weir_class weir_lane_start(

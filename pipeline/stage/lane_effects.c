@@ -221,6 +221,7 @@ give_audits(struct lane_partition *lp)
 		keep_audit(lp, name, json);
 		weir_letters_audit(lane->shared->letters, lp->box, subject, json);
 		show_event(lp, a);
+		lane_count_audit(lane, a);
 	}
 	lp->changed |= lp->core->audit_count > 0;
 	lp->core->audit_count = 0;
@@ -306,18 +307,6 @@ lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 		give_tells(lp);
 	if (lp->core->wish_count > 0)
 		lane_fetch_wishes(lp);
-}
-
-void
-lane_count_latency(struct weir_lane *lane, int64_t latency_us)
-{
-	uint64_t us = latency_us < 1 ? 1 : (uint64_t)latency_us;
-	unsigned octave = 63 - (unsigned)__builtin_clzll(us);
-	unsigned quarter = octave >= 2 ? (unsigned)(us >> (octave - 2)) & 3 : 0;
-	unsigned bucket = octave * 4 + quarter;
-	if (bucket >= WEIR_LATENCY_BUCKETS)
-		bucket = WEIR_LATENCY_BUCKETS - 1;
-	atomic_fetch_add_explicit(&lane->counters.command_latency[bucket], 1, memory_order_relaxed);
 }
 
 static void

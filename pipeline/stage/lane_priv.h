@@ -48,6 +48,11 @@ struct lane_partition {
 	int64_t purge_hour; /* marks of hours up to here are deleted */
 	int32_t purge_cycle;
 	int64_t retake_us;
+	struct { /* a look at all pools, some a publication (lane_figures.c) */
+		uint32_t next;
+		uint64_t sum, whole; /* of this look so far; of the last one that was finished */
+	} slack;
+	int64_t flushed_us;
 	bool drop_due; /* stopped, and still being fetched */
 	bool changed;  /* something to flush */
 };
@@ -104,6 +109,18 @@ bool lane_dispatch_results(struct weir_lane *lane);
 void lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch);
 /* What is due to others becomes tells, and all that was left is given out: the end of a partition's round. */
 void lane_tell(struct lane_partition *lp);
+
+/* lane_figures.c: what others may see of the lane */
 void lane_count_latency(struct weir_lane *lane, int64_t latency_us);
+void lane_count(struct weir_lane_histogram *histogram, int64_t value);
+/* Overshoot and time to confirmation of what the core decided or was told. */
+void lane_count_audit(struct weir_lane *lane, const struct weir_audit *audit);
+void lane_publish_rows(struct weir_lane *lane);
+/* A sign of life. */
+static inline void
+lane_beat(struct weir_lane *lane)
+{
+	atomic_fetch_add_explicit(&lane->counters.rounds, 1, memory_order_relaxed);
+}
 
 #endif

@@ -27,6 +27,7 @@ void
 lane_wait(struct weir_lane *lane, int64_t timeout_us)
 {
 	struct pollfd fd = {.fd = lane->bell_fd, .events = POLLIN};
+	lane_beat(lane);
 	int timeout_ms = timeout_us <= 0 ? 0 : (int)((timeout_us + 999) / 1000);
 	if (poll(&fd, 1, timeout_ms) > 0) {
 		uint64_t rings;
@@ -49,6 +50,7 @@ box_of(struct weir_lane *lane, uint32_t number)
 	if (lane->boxes[number] == NULL) {
 		lane->boxes[number] = weir_calloc(1, sizeof(struct weir_letterbox));
 		lane->boxes[number]->bell_fd = lane->bell_fd;
+		lane->boxes[number]->rounds = &lane->counters.rounds;
 	}
 	return lane->boxes[number];
 }
@@ -196,8 +198,10 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	lane->assigning = true;
 	for (uint32_t i = 0; i < count; i++)
 		submit_take(add_partition(lane, starts[i].partition));
-	while (any_taking(lane) && !atomic_load_explicit(&lane->stop, memory_order_relaxed))
+	while (any_taking(lane) && !atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
+		lane_publish_rows(lane); /* Redis may be away for long: that should be seen */
 		lane_wait(lane, 100000);
+	}
 	lane->assigning = false;
 	if (any_taking(lane)) {
 		for (uint32_t i = 0; i < lane->partition_count; i++)
@@ -360,6 +364,8 @@ answer_flush(struct lane_partition *lp, struct weir_store_request *request)
 		return;
 	switch (request->result) {
 	case WEIR_STORE_DONE:
+		lp->flushed_us = lane_now_us();
+		lane_count(&lp->lane->counters.flush_latency, request->took_us);
 		memcpy(lp->stored, request->offsets_after, sizeof(lp->stored));
 		struct weir_start start = {.partition = lp->number};
 		memcpy(start.offsets, lp->stored, sizeof(lp->stored));

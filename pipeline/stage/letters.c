@@ -66,6 +66,25 @@ send_cut(rd_kafka_t *rk, const rd_kafka_message_t *message)
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+/* Coordinates of what a dead letter is about, from its headers: "source_topic=… source_partition=… source_offset=… " or "".
+ */
+static void
+source_of(const rd_kafka_message_t *message, char *out, size_t size)
+{
+	static const char *const names[] = {"topic", "partition", "offset", "element"};
+	rd_kafka_headers_t *headers;
+	out[0] = '\0';
+	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	for (size_t i = 0, len = 0; i < 4 && len < size; i++) {
+		const void *value;
+		size_t value_len;
+		if (rd_kafka_header_get_last(headers, names[i], &value, &value_len) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			len += (size_t)snprintf(
+			    out + len, size - len, "source_%s=%.*s ", names[i], (int)value_len, (const char *)value);
+	}
+}
+
 static void
 on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
@@ -74,8 +93,10 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 		if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && send_cut(rk, message))
 			return;
 		struct weir_letterbox *box = (struct weir_letterbox *)((uintptr_t)message->_private & ~(uintptr_t)1);
-		weir_log(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s", rd_kafka_topic_name(message->rkt),
-		    rd_kafka_err2str(message->err));
+		char source[400];
+		source_of(message, source, sizeof(source));
+		WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s%s", rd_kafka_topic_name(message->rkt),
+		    source, rd_kafka_err2str(message->err));
 		if (message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE && message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
 			atomic_store_explicit(&box->failed, true, memory_order_relaxed);
 	}
@@ -197,13 +218,15 @@ post(struct producer *producer, struct weir_letterbox *box, struct post p)
 			continue;
 		}
 		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-			weir_log(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s", p.topic, rd_kafka_err2str(code));
+			WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s", p.topic, rd_kafka_err2str(code));
 			atomic_store_explicit(&box->failed, true, memory_order_relaxed);
 			if (p.headers != NULL)
 				rd_kafka_headers_destroy(p.headers);
 			acknowledge(opaque_of(box));
 			return;
 		}
+		if (box->rounds != NULL)
+			atomic_fetch_add_explicit(box->rounds, 1, memory_order_relaxed);
 		(void)usleep(1000);
 	}
 }
@@ -212,6 +235,9 @@ void
 weir_letters_dead(struct weir_letters *letters, struct weir_letterbox *box, const struct weir_letter *letter)
 {
 	char number[24];
+	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "dead_letter", "topic=%s partition=%u offset=%lld element=%u reason=%s %s",
+	    letter->topic, letter->partition, (long long)letter->offset, letter->element, weir_reject_name(letter->reject),
+	    letter->text != NULL ? letter->text : "");
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
 	(void)rd_kafka_header_add(headers, "reason", -1, weir_reject_name(letter->reject), -1);
 	if (letter->text != NULL)

@@ -25,9 +25,10 @@ struct weir_letterbox {
 	/* Posted and not yet acknowledged, by generation. Release on decrement, acquire on read: a lane that sees 0 sees
 	 * all acks. */
 	_Atomic int32_t outstanding[2];
-	_Atomic bool failed; /* a letter was refused for good: the partition must stop (relaxed: checked each round) */
-	int bell_fd;         /* eventfd of the lane */
-	uint32_t generation; /* open one; the lane's alone */
+	_Atomic bool failed;      /* a letter was refused for good: the partition must stop (relaxed: checked each round) */
+	int bell_fd;              /* eventfd of the lane */
+	_Atomic uint64_t *rounds; /* the lane's: a wait for Kafka is a sign of life (relaxed, counts only); NULL = none */
+	uint32_t generation;      /* open one; the lane's alone */
 };
 
 enum weir_class weir_letters_start(

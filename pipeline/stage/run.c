@@ -1,4 +1,4 @@
-/* The engine as one object: start in order, stop in reverse order, sums of the lanes' counters. See run.h. */
+/* The engine as one object: start in order, stop in reverse order. Its figures are in run_figures.c. See run.h. */
 #include "pipeline/stage/run.h"
 
 #include <hiredis/hiredis.h>
@@ -11,25 +11,11 @@
 #include "pipeline/stage/intents.h"
 #include "pipeline/stage/lane.h"
 #include "pipeline/stage/lane_priv.h"
+#include "pipeline/stage/run_priv.h"
 #include "pipeline/store/store.h"
 
-#define EVENTS_KEPT 32u
 #define TOPICS_TIMEOUT_MS 10000u
 #define STOP_GRACE_MS 5000u
-
-struct weir_run {
-	const struct weir_settings *settings;
-	struct weir_lane_shared shared;
-	_Atomic(struct weir_lane *)
-	    *lanes; /* release when started, acquire in on_bell: the dispatcher runs before the lanes */
-	uint32_t lane_count;
-	struct weir_intents *intents;
-	uint32_t partitions;
-	char owner_name[128];
-	pthread_mutex_t events_lock; /* a few events a second at most per screen: not the record path */
-	struct weir_run_event events[EVENTS_KEPT];
-	uint32_t event_count;
-};
 
 static void
 on_event(void *ctx, const struct weir_run_event *event)
@@ -106,6 +92,7 @@ start_parts(struct weir_run *run, struct weir_error *err)
 	if (class != WEIR_OK)
 		return class;
 	run->shared.partitions = run->partitions;
+	run->shared.rows = weir_calloc(run->partitions, sizeof(*run->shared.rows));
 	prepare_redis(run);
 	class = weir_letters_start(settings, &run->shared.letters, err);
 	if (class != WEIR_OK)
@@ -172,6 +159,7 @@ weir_run_free(struct weir_run *run)
 	if (run->shared.dispatch != NULL)
 		weir_dispatch_free(run->shared.dispatch);
 	weir_intents_free(run->intents);
+	free(run->shared.rows);
 	(void)pthread_mutex_destroy(&run->events_lock);
 	free((void *)run->lanes);
 	free(run);
@@ -198,79 +186,6 @@ weir_run_failed(struct weir_run *run, struct weir_error *err)
 	return false;
 }
 
-static uint64_t
-resident_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	(void)fclose(file);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-#define ADD(field) out->field += atomic_load_explicit(&c->field, memory_order_relaxed)
-
-static void
-add_lane(struct weir_lane *lane, struct weir_run_counters *out)
-{
-	const struct weir_lane_counters *c = weir_lane_counters_of(lane);
-	ADD(messages);
-	ADD(records);
-	ADD(counted);
-	ADD(duplicates);
-	ADD(late);
-	ADD(filtered);
-	ADD(parked);
-	ADD(bytes_up);
-	ADD(bytes_down);
-	ADD(cards);
-	ADD(suspends);
-	ADD(resumes);
-	ADD(activations);
-	ADD(expiries);
-	ADD(alerts);
-	ADD(unsupported);
-	ADD(guarded);
-	ADD(pools);
-	ADD(partials_told);
-	ADD(partials_taken);
-	ADD(words_told);
-	ADD(words_taken);
-	ADD(walked);
-	ADD(commands_sent);
-	ADD(commands_confirmed);
-	ADD(commands_failed);
-	ADD(partitions);
-	out->lag_messages += atomic_load_explicit(&c->lag, memory_order_relaxed);
-	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
-		ADD(rejected[i]);
-	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS; i++)
-		ADD(command_latency[i]);
-	struct weir_store *store = weir_lane_store(lane);
-	if (store == NULL)
-		return;
-	struct weir_store_counters s;
-	weir_store_counters_get(store, &s);
-	out->flushes += s.flushes;
-	out->flush_us_total += s.flush_us;
-	out->flush_bytes += s.flush_bytes;
-	out->fenced += s.fenced;
-	out->forgot += s.forgot;
-}
-
-void
-weir_run_counters_get(struct weir_run *run, struct weir_run_counters *out)
-{
-	*out = (struct weir_run_counters){0};
-	for (uint32_t i = 0; i < run->lane_count; i++)
-		add_lane(run->lanes[i], out);
-	out->intents_skipped = weir_intents_skipped(run->intents);
-	out->memory_bytes = resident_bytes();
-}
-
 uint32_t
 weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max)
 {
@@ -281,18 +196,4 @@ weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t ma
 		events[i] = run->events[(run->event_count - 1 - i) % EVENTS_KEPT];
 	(void)pthread_mutex_unlock(&run->events_lock);
 	return count;
-}
-
-uint64_t
-weir_latency_quantile(const uint64_t *buckets, double p)
-{
-	uint64_t total = 0, seen = 0;
-	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS; i++)
-		total += buckets[i];
-	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS && total > 0; i++) {
-		seen += buckets[i];
-		if ((double)seen >= p * (double)total)
-			return ((uint64_t)1 << (i / 4)) * (4 + i % 4 + 1) / 4;
-	}
-	return 0;
 }

@@ -60,15 +60,38 @@ connect_url(const struct weir_redis_url *url, struct timeval timeout, struct wei
 	return NULL;
 }
 
+static struct redisContext *
+connect_bounded(const struct weir_settings *settings, const struct weir_redis_url *url, struct weir_error *err)
+{
+	uint32_t timeout_ms = settings->redis_timeout_ms != 0 ? settings->redis_timeout_ms : 2000;
+	struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+	return connect_url(url, timeout, err);
+}
+
 struct redisContext *
 weir_redis_connect(const struct weir_settings *settings, struct weir_error *err)
 {
 	struct weir_redis_url *url = NULL;
 	if (weir_redis_url_parse(settings, &url, err) != WEIR_OK)
 		return NULL;
-	uint32_t timeout_ms = settings->redis_timeout_ms != 0 ? settings->redis_timeout_ms : 2000;
-	struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-	struct redisContext *redis = connect_url(url, timeout, err);
+	struct redisContext *redis = connect_bounded(settings, url, err);
+	weir_redis_url_free(url);
+	return redis;
+}
+
+struct redisContext *
+weir_redis_connect_node(const struct weir_settings *settings, const char *node, struct weir_error *err)
+{
+	struct weir_redis_url *url = NULL;
+	struct redisContext *redis = NULL;
+	if (weir_redis_url_parse(settings, &url, err) != WEIR_OK)
+		return NULL;
+	struct weir_redis_url *there = weir_redis_url_at(url, node);
+	if (there == NULL)
+		(void)weir_error_set(err, WEIR_RETRY, "Redis names a node '%.64s', which is no host:port", node);
+	else
+		redis = connect_bounded(settings, there, err);
+	weir_redis_url_free(there);
 	weir_redis_url_free(url);
 	return redis;
 }

@@ -155,6 +155,9 @@ void weir_store_counters_get(struct weir_store *store, struct weir_store_counter
  */
 struct redisContext;
 struct redisContext *weir_redis_connect(const struct weir_settings *settings, struct weir_error *err);
+/* The same at another node ("host:port", as MOVED names it) with the credentials and transport of redis.url. */
+struct redisContext *weir_redis_connect_node(
+    const struct weir_settings *settings, const char *node, struct weir_error *err);
 /* Installs or replaces the Redis Function library (weir_card) when its version differs from the stored one. */
 enum weir_class weir_redis_install_functions(struct redisContext *redis, struct weir_error *err);
 /* The same for another key prefix than "weir" (redis.prefix). RETRY: Redis is not ready; POISON: it has no functions

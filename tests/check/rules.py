@@ -23,7 +23,7 @@ def mentions(root):
         if directory == tests and "check" in folders:
             folders.remove("check")  # this very file
         for name in names:
-            if name.endswith((".c", ".cpp", ".py", ".h")) and name not in NOT_HOLDING:
+            if name.endswith((".c", ".cpp", ".py", ".mjs", ".h")) and name not in NOT_HOLDING:
                 with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as f:
                     for found in MENTION.finditer(f.read()):
                         for rule in NAME.findall(found[1]):

@@ -33,7 +33,7 @@ iccid=89860000000000000001
 
 expect 0 'exit codes\|Exit codes' "$weir" help
 expect 0 'usage: weir run' "$weir" help run
-for command in run demo load card pool check version; do
+for command in run demo load card pool usage commands audit request export top verify check version; do
 	expect 0 "usage: weir $command" "$weir" "$command" --help
 done
 expect 0 'carrier-sim' "$weir" carrier-sim --help
@@ -45,7 +45,27 @@ expect 2 "did you mean 'card'" "$weir" help crad
 expect 2 'did you mean --config' "$weir" run --confg x
 expect 2 'argument is missing' "$weir" card
 expect 2 'is no ICCID' "$weir" card 123
-expect 2 'argument is missing' "$weir" pool
+expect 2 "did you mean 'verify'" "$weir" verfy
+expect 2 'either an ICCID or filters' "$weir" card $iccid --status in_use
+expect 2 'did you mean suspended' "$weir" card --status suspendet
+expect 2 'did you mean usage_limit' "$weir" card --reason usage_limits
+expect 2 'of which pool' "$weir" pool --members
+expect 2 'did you mean metered' "$weir" pool --kind meterd
+expect 2 'hour, day or cycle are right' "$weir" usage $iccid --by week
+expect 2 'is no ICCID' "$weir" commands city-7
+expect 2 "did you mean 'suspend'" "$weir" request $iccid suspnd
+expect 2 'limit needs an amount' "$weir" request $iccid limit
+expect 2 'carriers differ on what MB is' "$weir" request $iccid limit 5MB
+expect 2 'is one argument too many' "$weir" request $iccid resume now
+expect 2 'did you mean violation' "$weir" request $iccid flag vilation set
+expect 2 "did you mean 'iccid'" "$weir" export --fields icid
+expect 2 'is named twice' "$weir" export --fields iccid,iccid
+expect 2 'need --usage' "$weir" export --from 2026-11-01
+expect 2 'a day as 2026-11-01 is right' "$weir" export --usage day --from 2026-11
+expect 2 'is after' "$weir" export --usage cycle --from 2026-11 --to 2026-10
+expect 0 'remaining_bytes' "$weir" export --list-fields
+expect 2 'goes with --once' "$weir" top --json
+expect 2 'must be from 100ms' "$weir" top --interval 1ms
 expect 2 'has 1 to 63 characters' "$weir" pool "$(printf '%064d' 0)"
 expect 2 'a duration is needed' "$weir" demo --for soon
 expect 2 'must be from' "$weir" demo --rate 1
@@ -58,10 +78,17 @@ expect 3 'cards.yaml:2' "$weir" load "$samples/fleet.yaml" cards.yaml
 expect 0 'weir.yaml: right' "$weir" check "$samples/weir.yaml" --reference "$samples/fleet.yaml"
 expect 0 '834 cards and pools' "$weir" load --dry-run "$samples/fleet.yaml"
 expect 0 'kafka.brokers' "$weir" check --list
+expect 0 'weir_records_counted_total' "$weir" run --list-metrics
+expect 3 'metrics.listen.*127.0.0.1:9464' "$weir" run --set metrics.listen=9464
+expect 3 'log.format.*logfmt or json' "$weir" run --set log.format=xml
 expect 0 'localhost:7777' "$weir" check --effective --set kafka.brokers=localhost:7777
 # shellcheck disable=SC2086
 expect 4 'weir card:' "$weir" card $iccid $nowhere
 expect 4 'weir pool:' "$weir" pool city-7 $nowhere
+for command in "usage $iccid" "audit $iccid" "commands $iccid" export verify 'top --once' 'card --status in_use' 'pool --kind fixed'; do
+	expect 4 "weir ${command%% *}:" "$weir" $command $nowhere
+done
+expect 4 'weir request:' "$weir" request $iccid suspend $nowhere
 # shellcheck disable=SC2086
 expect 4 'weir load: Kafka' "$weir" load "$samples/fleet.yaml" $nowhere
 # shellcheck disable=SC2086

@@ -1,0 +1,57 @@
+/* What the tests share: the small fleet's server, a browser of Debian's, and a page that is signed in. */
+import {spawn} from "node:child_process";
+import {once} from "node:events";
+import {mkdirSync} from "node:fs";
+import {createRequire} from "node:module";
+import {dirname, join} from "node:path";
+import {createInterface} from "node:readline";
+import {fileURLToPath} from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const modules = createRequire((process.env.WEIR_CONSOLE_MODULES || here) + "/");
+const {chromium} = modules("playwright-core");
+export const AXE = modules.resolve("axe-core/axe.min.js");
+export const NOW = new Date("2026-11-21T08:56:00Z");
+export const SHOTS = process.env.WEIR_SCREENSHOTS || join(here, "..", "..", "build", "console-screenshots");
+mkdirSync(SHOTS, {recursive: true});
+
+export const SIZES = {desktop: {viewport: {width: 1280, height: 860}}, phone: {viewport: {width: 360, height: 740}, isMobile: true, hasTouch: true}};
+
+/* A fresh server of the small fleet: {url, stop}. */
+export async function fakeServer() {
+	const child = spawn("/usr/bin/python3", [join(here, "fake_server.py")], {stdio: ["ignore", "pipe", "inherit"]});
+	const [url] = await once(createInterface({input: child.stdout}), "line");
+	return {url, stop: () => child.kill()};
+}
+
+export const launch = () => chromium.launch({executablePath: process.env.WEIR_CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"]});
+
+/*
+ * A page in a context of its own. `trouble` collects what must not happen: errors of scripts, violations of the policy,
+ * requests to elsewhere. clock: "fixed" = stands at NOW; "run" = the test moves it; null = the real one.
+ */
+export async function newPage(browser, base, {size = "desktop", scheme = "light", token = "operate-token", clock = "fixed", ...more} = {}) {
+	const context = await browser.newContext({...SIZES[size], colorScheme: scheme, timezoneId: "Europe/Berlin", locale: "en-GB", reducedMotion: "reduce", acceptDownloads: true, ...more});
+	const page = await context.newPage();
+	page.trouble = [];
+	page.on("pageerror", (e) => page.trouble.push("script: " + e.stack));
+	page.on("console", (m) => m.type() === "error" && !/^Failed to load resource/.test(m.text()) && page.trouble.push("console: " + m.text()));
+	page.on("request", (r) => !r.url().startsWith(base) && !r.url().startsWith("blob:") && page.trouble.push("elsewhere: " + r.url()));
+	if (clock === "fixed") await page.clock.setFixedTime(NOW);
+	if (clock === "run") await page.clock.install({time: NOW});
+	if (token) await page.addInitScript((t) => sessionStorage.setItem("weir.token", sessionStorage.getItem("weir.token") ?? t), token);
+	await page.addInitScript(() => {
+		window.shifts = [];
+		new PerformanceObserver((list) => list.getEntries().forEach((e) => !e.hadRecentInput && window.shifts.push({value: e.value, what: e.sources.map((s) => s.node?.className || s.node?.nodeName).join(" ")})))
+			.observe({type: "layout-shift", buffered: true});
+	});
+	return page;
+}
+
+/* Until what was asked for is there: no bones, nothing under way. */
+export const settled = (page) => page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".bone, .spin"));
+
+export async function show(page, base, hash) {
+	await page.goto(base + hash);
+	await settled(page);
+}
