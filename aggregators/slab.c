@@ -46,7 +46,7 @@ add_chunk(struct weir_slab *slab)
 void
 weir_slab_init(struct weir_slab *slab, uint32_t slot_bytes)
 {
-	WEIR_CHECK(slot_bytes >= 64 && slot_bytes <= WEIR_SLAB_PAGE_BYTES && (slot_bytes & (slot_bytes - 1)) == 0);
+	WEIR_CHECK(slot_bytes >= 32 && slot_bytes <= WEIR_SLAB_PAGE_BYTES && (slot_bytes & (slot_bytes - 1)) == 0);
 	*slab = (struct weir_slab){.slot_bytes = slot_bytes};
 	slab->slot_shift = (uint32_t)__builtin_ctz(slot_bytes);
 	slab->page_shift = (uint32_t)__builtin_ctz(WEIR_SLAB_PAGE_BYTES / slot_bytes);
@@ -80,6 +80,16 @@ weir_slab_new(struct weir_slab *slab)
 	}
 	weir_slab_dirty(slab, slot);
 	return slot;
+}
+
+void
+weir_slab_reach(struct weir_slab *slab, uint32_t slot)
+{
+	if (slot < slab->used)
+		return;
+	slab->used = slot + 1;
+	while ((uint64_t)slab->chunk_count << slab->chunk_shift < slab->used)
+		add_chunk(slab);
 }
 
 void

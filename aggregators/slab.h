@@ -22,9 +22,9 @@
 #define WEIR_SLAB_PAGES_PER_CHUNK (WEIR_SLAB_CHUNK_BYTES / WEIR_SLAB_PAGE_BYTES)
 #define WEIR_SLAB_NONE UINT32_MAX
 
-/* Dirty slots of one page: up to 128 bits. */
+/* Dirty slots of one page: up to 256 bits. */
 struct weir_slab_dirt {
-	uint64_t bits[2];
+	uint64_t bits[4];
 };
 
 struct weir_slab {
@@ -44,11 +44,13 @@ struct weir_slab {
 	uint32_t free_cap;
 };
 
-/* slot_bytes: a power of two, 64..8192. */
+/* slot_bytes: a power of two, 32..8192. */
 void weir_slab_init(struct weir_slab *slab, uint32_t slot_bytes);
 void weir_slab_free(struct weir_slab *slab);
 /* A zeroed slot, released ones first; marks it dirty. */
 uint32_t weir_slab_new(struct weir_slab *slab);
+/* Makes slots up to and including `slot` exist: for a slab whose numbers another slab gives out. */
+void weir_slab_reach(struct weir_slab *slab, uint32_t slot);
 /* Zeroes the slot, marks it dirty, keeps it for weir_slab_new. */
 void weir_slab_release(struct weir_slab *slab, uint32_t slot);
 /* Loading: makes slots 0..count-1 exist, all zero, none dirty. */
@@ -103,7 +105,7 @@ weir_slab_dirty(struct weir_slab *slab, uint32_t slot)
 	uint32_t page = slot >> slab->page_shift;
 	uint32_t in_page = slot & ((1u << slab->page_shift) - 1);
 	struct weir_slab_dirt *dirt = &slab->dirt[page];
-	if ((dirt->bits[0] | dirt->bits[1]) == 0)
+	if ((dirt->bits[0] | dirt->bits[1] | dirt->bits[2] | dirt->bits[3]) == 0)
 		slab->dirty_pages[slab->dirty_count++] = page;
 	dirt->bits[in_page >> 6] |= (uint64_t)1 << (in_page & 63);
 }
