@@ -203,7 +203,8 @@ weir_account_count_slow(
 static bool
 has_untold(const struct weir_account_slot *a)
 {
-	return (a->flags & WEIR_ACCOUNT_TOLD) == 0 || a->told_cycle != a->cycle || a->told_used != weir_account_used(a) ||
+	/* crossed_us: a record was counted, if one of no bytes */
+	return (a->flags & WEIR_ACCOUNT_TOLD) == 0 || a->crossed_us != 0 || a->told_cycle != a->cycle || a->told_used != weir_account_used(a) ||
 	       a->told_before != before_of(a) || a->told_members != a->members || a->told_active != a->active;
 }
 

@@ -280,13 +280,15 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 		__builtin_prefetch(weir_slab_at(&p->sessions, slot), 1, 3);
 }
 
-/* The card's account, once its life is in cache: hot pools are there anyway, many small ones are not. */
-static inline void
-prefetch_account(struct weir_partition *p, uint32_t slot)
+/*
+ * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
+ * function that does nothing but prefetch for one without effect and drops the call.
+ */
+static inline const char *
+account_of(const struct weir_partition *p, uint32_t slot)
 {
 	uint32_t account = slot == NO_SLOT || p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
-	if (account != 0)
-		__builtin_prefetch(weir_account_at(p, account - 1), 1, 3);
+	return account == 0 ? NULL : (const char *)weir_account_at(p, account - 1);
 }
 
 static void
@@ -306,13 +308,20 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			slot[i] = NO_SLOT;
 		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
-			__builtin_prefetch(weir_life_at(p, slot[i]), 0, 3);
+			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
+			if (p->accounts.used != 0 || r->imei14 != 0)
+				__builtin_prefetch(weir_life_at(p, slot[i]), 0, 3);
 		}
 		prefetch_identity(p, r);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		prefetch_session(p, &records[i]);
-		prefetch_account(p, slot[i]);
+		const char *account = account_of(p, slot[i]);
+		if (account == NULL)
+			continue;
+		__builtin_prefetch(account + 64, 1, 3); /* its first line, the pool's id, is not looked at */
+		__builtin_prefetch(account + 128, 0, 3);
+		__builtin_prefetch(account + 192, 1, 3);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.

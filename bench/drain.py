@@ -133,7 +133,8 @@ def main():
     results = []
     try:
         store.start()
-        broker.create({"weir.records": args.partitions, "weir.cards": args.partitions, "weir.dead": 1, "weir.audit": 1})
+        broker.create({"weir.records": args.partitions, "weir.cards": args.partitions, "weir.partials": args.partitions,
+                       "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1})
         settings(config, broker.brokers, store.url, args.lanes)
         common = ["--config", config, "--partitions", str(args.partitions), "--cards", str(args.cards)]
         run([args.bench, "fill"] + common + ["--records", "0"])

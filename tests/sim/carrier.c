@@ -239,6 +239,24 @@ sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition)
 	}
 }
 
+/* Its owner knows what the carrier confirmed; Redis does with that flush. */
+void
+sim_carrier_told(struct sim *sim, int card, int64_t at_us, int64_t flush_number)
+{
+	struct sim_subscriber *s = &sim->card[card].at_carrier;
+	if (!sim->rolled_back[sim->card[card].partition] && at_us > s->doubt_us)
+		s->known_by = flush_number;
+}
+
+void
+sim_carrier_doubt(struct sim *sim, int card)
+{
+	struct sim_subscriber *s = &sim->card[card].at_carrier;
+	s->in_doubt |= !sim->options.strict;
+	s->doubt_us = sim->now_us;
+	s->known_by = 0;
+}
+
 /* A process and all it knows are gone. */
 void
 sim_process_die(struct sim *sim, uint32_t process)

@@ -36,8 +36,6 @@ change_plan(struct sim *sim)
 {
 	int at = (int)sim_below(&sim->rng, (uint64_t)sim->plans);
 	struct model_plan *plan = &sim->model.plans[at];
-	if (plan->kind != MODEL_SINGLE)
-		return;
 	plan->allowance = draw_limit(sim);
 	sim_send_plan(sim, at);
 }
@@ -62,7 +60,54 @@ suspend(struct sim *sim, int card)
 	model_give(&sim->model, card, MODEL_MANUAL, 0);
 }
 
+static int
+any_pool(struct sim *sim)
+{
+	return (int)sim_below(&sim->rng, (uint64_t)sim->pools);
+}
+
+static void
+change_pool(struct sim *sim)
+{
+	int at = any_pool(sim);
+	struct model_pool *pool = &sim->model.pools[at];
+	if (pool->kind == MODEL_FIXED && sim_chance(&sim->rng, 700))
+		pool->total = 5000 + sim_below(&sim->rng, 100000);
+	if (pool->kind == MODEL_METERED && sim_chance(&sim->rng, 700)) {
+		pool->threshold = sim_chance(&sim->rng, 150) ? MODEL_NONE : 5000 + sim_below(&sim->rng, 100000);
+		pool->suspends = pool->threshold != MODEL_NONE && sim_chance(&sim->rng, 700);
+	}
+	sim_phase_pool(sim, at);
+}
+
+static void
+change_arrears(struct sim *sim)
+{
+	int at = any_pool(sim);
+	if (!sim->model.pools[at].known)
+		return;
+	bool freeze = sim_chance(&sim->rng, 500);
+	sim_send_pool_request(sim, at, freeze ? "freeze" : "paid", "%s", "");
+	if (freeze)
+		model_freeze(&sim->model, at);
+	else
+		model_paid(&sim->model, at);
+}
+
 /* ---- such as belong to a cycle ---- */
+
+static void
+pool_addon(struct sim *sim)
+{
+	int at = any_pool(sim), id = (int)++sim->next_id;
+	uint64_t bytes = draw_limit(sim);
+	if (!sim->model.pools[at].known)
+		return;
+	for (int n = sim_chance(&sim->rng, 300) ? 2 : 1; n > 0; n--) {
+		sim_send_pool_request(sim, at, "addon", ",\"bytes\":%" PRIu64 ",\"id\":\"a%d\"", bytes, id);
+		model_pool_addon(&sim->model, at, id, bytes);
+	}
+}
 
 static void
 resume(struct sim *sim, int card)
@@ -95,10 +140,46 @@ change_restore(struct sim *sim, int card)
 	model_auto_restore(&sim->model, card, restore);
 }
 
+/* rule POOL-3, rule SUS-3: into a pool, out of one, or from one to another of the same carrier. */
+static void
+move_pool(struct sim *sim, int at)
+{
+	struct sim_card *card = &sim->card[at];
+	int to = any_pool(sim);
+	if (card->pool >= 0 && sim_chance(&sim->rng, 400)) {
+		card->pool = -1;
+		card->plan = sim_phase_single_plan(sim, card->carrier);
+	} else if (sim->model.pools[to].carrier == card->carrier) {
+		card->pool = to;
+		card->plan = sim->model.pools[to].plan;
+	}
+	char plan[16] = "null", pool[16] = "null";
+	if (card->plan >= 0)
+		(void)snprintf(plan, sizeof(plan), "\"p%d\"", card->plan);
+	if (card->pool >= 0)
+		(void)snprintf(pool, sizeof(pool), "\"q%d\"", card->pool);
+	sim_send_card(sim, at, ",\"plan\":%s,\"pool\":%s", plan, pool);
+	sim->model.cards[at].plan = card->plan;
+	sim->model.cards[at].pool = card->pool;
+	card->moved = true;
+}
+
+static void
+enable_pool(struct sim *sim)
+{
+	int at = any_pool(sim);
+	if (!sim->model.pools[at].known)
+		return;
+	sim_send_pool_request(sim, at, "enable", "%s", "");
+	(void)model_enable(&sim->model, at);
+}
+
 static void
 move_plan(struct sim *sim, int at)
 {
 	struct sim_card *card = &sim->card[at];
+	if (card->pool >= 0)
+		return;
 	for (int i = 0; i < sim->plans; i++) {
 		int plan = (int)((sim_random(&sim->rng) + (uint64_t)i) % (uint64_t)sim->plans);
 		if (sim->model.plans[plan].carrier != card->carrier || sim->model.plans[plan].kind != MODEL_SINGLE)
@@ -110,8 +191,31 @@ move_plan(struct sim *sim, int at)
 }
 
 static void
+commuting_change_of_pool(struct sim *sim)
+{
+	switch (sim_below(&sim->rng, sim->ordered ? 4 : 2)) {
+	case 0:
+		change_pool(sim);
+		break;
+	case 1:
+		change_plan(sim);
+		break;
+	case 2:
+		pool_addon(sim);
+		break;
+	default:
+		change_arrears(sim);
+		break;
+	}
+}
+
+static void
 commuting_change(struct sim *sim, int card)
 {
+	if (sim->pools > 0 && sim_chance(&sim->rng, 400)) {
+		commuting_change_of_pool(sim);
+		return;
+	}
 	uint64_t kinds = sim->ordered ? 8 : 5;
 	switch (sim_below(&sim->rng, kinds)) {
 	case 0:
@@ -143,6 +247,13 @@ sim_phase_change(struct sim *sim, bool commuting)
 	int card = any_card(sim);
 	if (commuting || sim_chance(&sim->rng, 500)) {
 		commuting_change(sim, card);
+		return;
+	}
+	if (sim->pools > 0 && sim_chance(&sim->rng, 600)) {
+		if (sim_chance(&sim->rng, 800))
+			move_pool(sim, card);
+		else
+			enable_pool(sim);
 		return;
 	}
 	switch (sim_below(&sim->rng, 2)) {

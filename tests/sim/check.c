@@ -1,11 +1,11 @@
 /* What must hold: at any time, and at quiet points against the model. Each check names the rule it holds. */
-#include "tests/sim/sim.h"
+#include "tests/sim/check.h"
 
 #include <inttypes.h>
 
 /* The model's bits to weir's. */
-static uint16_t
-weir_reasons(unsigned reasons)
+uint16_t
+sim_weir_reasons(unsigned reasons)
 {
 	static const struct {
 		unsigned model;
@@ -23,8 +23,8 @@ weir_reasons(unsigned reasons)
 	return out;
 }
 
-static const char *
-reasons_text(uint16_t reasons, char out[256])
+const char *
+sim_reasons_text(uint16_t reasons, char out[256])
 {
 	size_t n = 0;
 	out[0] = '\0';
@@ -44,6 +44,7 @@ sim_check_step(struct sim *sim, struct sim_owner *owner)
 		uint32_t slot;
 		if (sim->card[i].partition != owner->partition || weir_partition_find(p, sim->card[i].packed, &slot) == NULL)
 			continue;
+		sim_check_member(sim, owner, i, slot);
 		if (weir_partition_enforced(p, slot) != 0)
 			sim->card[i].at_carrier.suspend_wanted = true;
 	}
@@ -73,6 +74,17 @@ sim_check_confirmed(struct sim *sim, int card)
 	    weir_partition_enforced(owner->core, slot) != 0;
 }
 
+/* The owner's newest word waits for a flush that deletes the card's intent. */
+static bool
+offer_waits(struct sim *sim, const struct sim_call *call)
+{
+	const struct sim_owner *owner = sim_owner_of(sim, call->call.partition);
+	for (uint32_t i = 0; i < owner->core->offers.n; i++)
+		if (owner->core->offers.v[i] == call->call.slot)
+			return true;
+	return false;
+}
+
 /* rule CMD-1: one call in flight a card, and no suspend of a card that has had no reason since it was last settled. */
 void
 sim_check_call(struct sim *sim, const struct sim_call *call)
@@ -84,7 +96,7 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 		if (sim->calls[i].used && !sim->calls[i].abandoned && weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
 			sim_fail(sim, "card %d: two calls in flight", card);
 	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
-	    !sim->card[card].at_carrier.suspend_wanted)
+	    !sim->card[card].at_carrier.suspend_wanted && (sim->options.strict || !offer_waits(sim, call)))
 		sim_fail(sim, "card %d: suspended without a reason", card);
 }
 
@@ -132,12 +144,13 @@ check_card(struct sim *sim, int card, bool settled)
 		return;
 	}
 	check_usage(sim, card, slot, number);
+	sim_check_card_alerts(sim, card);
 	char is[256], should[256];
-	uint16_t right = weir_reasons(model_reasons(&sim->model, card));
+	uint16_t right = sim_weir_reasons(model_reasons(&sim->model, card));
 	/* A card that nothing has touched since the boundary rolls over when something does; it has no reasons to clear. */
 	uint16_t held = slot->reasons;
 	if (held != right)
-		sim_fail(sim, "card %d: reasons are %s, right is %s", card, reasons_text(held, is), reasons_text(right, should));
+		sim_fail(sim, "card %d: reasons are %s, right is %s", card, sim_reasons_text(held, is), sim_reasons_text(right, should));
 	unsigned enforced = model_enforced(&sim->model, card);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(owner->core, number);
 	uint8_t desired = e == NULL ? WEIR_DESIRED_ACTIVE : e->desired;
@@ -145,7 +158,7 @@ check_card(struct sim *sim, int card, bool settled)
 	if (!model_commands(&sim->model, card))
 		return;
 	if (desired != wanted)
-		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted, reasons_text(right, should));
+		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted, sim_reasons_text(right, should));
 	const struct sim_subscriber *s = &sim->card[card].at_carrier;
 	if (settled && !s->refuses && !s->in_doubt && !s->overtaken && sim_carrier_state(sim, card) != wanted)
 		sim_fail(sim, "card %d: at its carrier in state %u, should be in %u (confirmed %u)", card,
@@ -181,6 +194,8 @@ sim_check_quiet(struct sim *sim, bool settled)
 	check_letters(sim);
 	for (int i = 0; i < sim->cards; i++)
 		check_card(sim, i, settled);
+	for (int i = 0; i < sim->pools; i++)
+		sim_check_pool(sim, i);
 }
 
 void
@@ -188,4 +203,5 @@ sim_quiet_point(struct sim *sim)
 {
 	if (sim->ordered)
 		sim_snapshots_forget(sim);
+	sim_words_forget(sim);
 }

@@ -39,7 +39,8 @@ roll_back(struct sim *sim, uint32_t partition)
 	SIM_TRACE(sim, "redis of %u goes back: flush %lld to %lld", partition,
 	    (long long)sim->store[partition].flush_number, (long long)from->flush_number);
 	for (int i = 0; i < sim->cards; i++)
-		sim->card[i].at_carrier.in_doubt |= sim->card[i].partition == partition && !sim->options.strict;
+		if (sim->card[i].partition == partition)
+			sim_carrier_doubt(sim, i);
 	sim->rolled_back[partition] = true;
 	struct sim_store *copy = sim_store_copy(from);
 	sim_store_free(&sim->store[partition]);
@@ -82,6 +83,7 @@ rebalance(struct sim *sim, uint32_t partition)
 	} else {
 		weir_dispatch_core_forget(sim->process[owner->process].dispatch, owner->process, partition);
 		owner->zombie = true;
+		sim->two_owners[partition] = true;
 	}
 	sim_owner_take(sim, partition, to);
 }

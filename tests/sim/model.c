@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOUR_US (3600 * INT64_C(1000000))
+
 /* ---- time ---- */
 
 int
@@ -89,6 +91,12 @@ model_clock(struct model *model, int64_t now_us)
 		card->seen_cycle = cycle;
 	}
 	model->now_us = now_us;
+	for (int i = 0; i < MODEL_POOLS; i++) {
+		struct model_pool *pool = &model->pools[i];
+		int64_t due_us = pool->arrears_us + pool->retention_days * 24 * HOUR_US;
+		if (pool->kind == MODEL_METERED && pool->arrears_us != 0 && pool->disabled_us == 0 && due_us <= now_us)
+			pool->disabled_us = due_us;
+	}
 	for (int i = 0; i < MODEL_CARDS; i++) {
 		struct model_card *card = &model->cards[i];
 		if (!card->known)
@@ -293,6 +301,33 @@ model_pool_addon(struct model *model, int at, int id, uint64_t bytes)
 	add(pool->addons, &pool->addon_count, (struct model_addon){model_pool_cycle(model, at), id, bytes});
 }
 
+/* POOL-5 */
+void
+model_freeze(struct model *model, int pool)
+{
+	if (model->pools[pool].arrears_us == 0)
+		model->pools[pool].arrears_us = model->now_us;
+}
+
+void
+model_paid(struct model *model, int pool)
+{
+	model->pools[pool].arrears_us = 0;
+}
+
+bool
+model_enable(struct model *model, int at)
+{
+	struct model_pool *pool = &model->pools[at];
+	enum model_zone zone = model->carriers[pool->carrier].zone;
+	if (pool->disabled_us == 0)
+		return true;
+	if (model->now_us >= model_months_later(zone, pool->disabled_us, 1))
+		return false;
+	pool->disabled_us = pool->arrears_us = 0;
+	return true;
+}
+
 void
 model_give(struct model *model, int card, unsigned set, unsigned clear)
 {
@@ -466,7 +501,7 @@ model_pool_reasons(const struct model *model, int at)
 		return 0;
 	struct model_usage usage = model_pool_usage(model, at, model_pool_cycle(model, at));
 	uint64_t used = usage.up + usage.down, total = model_pool_total(model, at);
-	unsigned reasons = pool->frozen ? MODEL_POOL_FROZEN : 0;
+	unsigned reasons = pool->arrears_us != 0 || pool->disabled_us != 0 ? MODEL_POOL_FROZEN : 0;
 	if (total != MODEL_NONE && used >= total)
 		reasons |= MODEL_POOL_EXHAUSTED;
 	if (pool->kind == MODEL_METERED && pool->suspends && pool->threshold != MODEL_NONE && used >= pool->threshold)
@@ -482,6 +517,33 @@ over_limit(const struct model *model, int at, int cycle)
 	if (limit == MODEL_NONE || card->lifted_cycle == cycle)
 		return false;
 	return card->held || metered(model, at, cycle) >= limit;
+}
+
+uint64_t
+model_card_metered(const struct model *model, int card)
+{
+	return metered(model, card, model_card_cycle(model, card));
+}
+
+uint64_t
+model_card_base(const struct model *model, int at)
+{
+	const struct model_card *card = &model->cards[at];
+	int cycle = model_card_cycle(model, at);
+	if (card->status == MODEL_TESTABLE || card->status == MODEL_INACTIVE)
+		return 0;
+	if (card->plan >= 0 && model->plan_known[card->plan] && model->plans[card->plan].kind == MODEL_SINGLE)
+		return model->plans[card->plan].allowance + added(card->addons, card->addon_count, cycle);
+	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
+	return limit == MODEL_NONE || card->lifted_cycle == cycle ? 0 : limit;
+}
+
+uint64_t
+model_pool_base(const struct model *model, int at)
+{
+	const struct model_pool *pool = &model->pools[at];
+	uint64_t base = pool->kind == MODEL_METERED ? pool->threshold : model_pool_total(model, at);
+	return !pool->known || base == MODEL_NONE ? 0 : base;
 }
 
 unsigned
@@ -526,6 +588,8 @@ model_init(struct model *model, int64_t horizon_us, int64_t skew_us)
 	memset(model, 0, sizeof(*model));
 	model->horizon_us = horizon_us;
 	model->skew_us = skew_us;
+	for (int i = 0; i < MODEL_POOLS; i++)
+		model->pools[i] = (struct model_pool){.plan = -1, .threshold = MODEL_NONE, .retention_days = 30};
 	for (int i = 0; i < MODEL_CARDS; i++)
 		model->cards[i] = (struct model_card){.plan = -1,
 		    .pool = -1,

@@ -19,7 +19,7 @@
 #define MODEL_PLANS 12
 #define MODEL_POOLS 8
 #define MODEL_CARRIERS 8
-#define MODEL_ADDONS 16
+#define MODEL_ADDONS 64
 
 enum model_zone { MODEL_SHANGHAI, MODEL_UTC, MODEL_BERLIN };
 enum model_kind { MODEL_SINGLE, MODEL_ACCUMULATIVE, MODEL_FIXED, MODEL_METERED };
@@ -100,7 +100,10 @@ struct model_pool {
 	enum model_kind kind;
 	int carrier, plan;
 	uint64_t total, threshold;
-	bool suspends, frozen;
+	bool suspends;
+	int64_t arrears_us, disabled_us; /* since when, 0 = not (POOL-5) */
+	int retention_days;
+	int known_cycle; /* in which it was defined first */
 	struct model_addon addons[MODEL_ADDONS];
 	int addon_count;
 };
@@ -173,6 +176,9 @@ void model_auto_restore(struct model *model, int card, bool auto_restore);
 void model_resume(struct model *model, int card);
 void model_addon(struct model *model, int card, int id, uint64_t bytes);
 void model_pool_addon(struct model *model, int pool, int id, uint64_t bytes);
+void model_freeze(struct model *model, int pool);
+void model_paid(struct model *model, int pool);
+bool model_enable(struct model *model, int pool);
 void model_give(struct model *model, int card, unsigned set, unsigned clear);
 void model_status(struct model *model, int card, enum model_status status, int64_t since_us);
 bool model_activate(struct model *model, int card, int64_t at_us);
@@ -190,6 +196,10 @@ bool model_is_activated(const struct model *model, int card);
 /* What is bought for the pool's current cycle; MODEL_NONE = no total. */
 uint64_t model_pool_total(const struct model *model, int pool);
 unsigned model_pool_reasons(const struct model *model, int pool);
+/* What percents of the card's and the pool's ladder are of, 0 = nothing; and what is compared with it. */
+uint64_t model_card_base(const struct model *model, int card);
+uint64_t model_card_metered(const struct model *model, int card);
+uint64_t model_pool_base(const struct model *model, int pool);
 unsigned model_reasons(const struct model *model, int card);
 /* Those that the card's carrier can act on; the card should be cut off while there is one (SUS-4). */
 unsigned model_enforced(const struct model *model, int card);

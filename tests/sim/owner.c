@@ -86,10 +86,11 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 static void
 give_tells(struct sim *sim, struct sim_owner *owner)
 {
-	(void)sim;
 	struct weir_partition *p = owner->core;
 	for (uint32_t i = 0; i < p->tell_count; i++) {
 		const struct weir_tell *tell = &p->tells[i];
+		if (tell->topic == WEIR_TELL_ALERTS)
+			sim_check_alert(sim, owner, (struct weir_slice){p->tell_bytes.data + tell->at + tell->key_len, tell->value_len});
 		struct sim_tell held = {.topic = (enum weir_tell_topic)tell->topic, .partition = tell->partition};
 		weir_buf_append(&held.key, p->tell_bytes.data + tell->at, tell->key_len);
 		weir_buf_append(&held.value, p->tell_bytes.data + tell->at + tell->key_len, tell->value_len);
@@ -432,7 +433,7 @@ one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_r
 	if (result->state == WEIR_COMMAND_SENT && result->slot < SIM_SLOTS)
 		owner->sent_known_us[result->slot] = result->at_us;
 	if (result->state == WEIR_COMMAND_CONFIRMED && !sim->rolled_back[owner->partition])
-		sim->card[sim_card_of(sim, card->iccid)].at_carrier.known_by = owner->flush_number + 1;
+		sim_carrier_told(sim, sim_card_of(sim, card->iccid), result->at_us, owner->flush_number + 1);
 	weir_partition_command(owner->core, &report);
 	owner->changed = true;
 	effects(sim, owner);

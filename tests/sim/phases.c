@@ -67,41 +67,106 @@ draw_plan(struct sim *sim, int carrier)
 	return sim->plans++;
 }
 
+static void
+draw_pool(struct sim *sim, int at)
+{
+	struct model_pool *pool = &sim->model.pools[at];
+	struct model_plan *plan = &sim->model.plans[sim->plans];
+	*plan = (struct model_plan){.carrier = (int)sim_below(&sim->rng, (uint64_t)sim->carriers),
+	    .kind = (enum model_kind)(1 + sim_below(&sim->rng, 3)),
+	    .allowance = 1000 + draw_bytes(sim, 15000),
+	    .limit = sim_chance(&sim->rng, 150) ? 1000 + draw_bytes(sim, 40000) : MODEL_NONE,
+	    .term_months = (int)sim_below(&sim->rng, 4)};
+	pool->kind = plan->kind;
+	pool->carrier = plan->carrier;
+	pool->plan = sim->plans++;
+	pool->total = 5000 + draw_bytes(sim, 60000);
+	pool->retention_days = 1 + (int)sim_below(&sim->rng, 30);
+	if (pool->kind == MODEL_METERED && sim_chance(&sim->rng, 800)) {
+		pool->threshold = 5000 + draw_bytes(sim, 60000);
+		pool->suspends = sim_chance(&sim->rng, 750);
+	}
+}
+
+/* A plan for a card that is in no pool, or -1. */
+int
+sim_phase_single_plan(struct sim *sim, int carrier)
+{
+	int fitting[MODEL_PLANS], count = 0;
+	for (int i = 0; i < sim->plans; i++)
+		if (sim->model.plans[i].carrier == carrier && sim->model.plans[i].kind == MODEL_SINGLE)
+			fitting[count++] = i;
+	return count == 0 || sim_chance(&sim->rng, 100) ? -1 : fitting[sim_below(&sim->rng, (uint64_t)count)];
+}
+
+/* Carrier, plan and pool of a card, as it is when it comes: half of the cards are in pools. */
+static void
+place_card(struct sim *sim, int at)
+{
+	struct sim_card *card = &sim->card[at];
+	struct model_card *model = &sim->model.cards[at];
+	card->carrier = (int)sim_below(&sim->rng, (uint64_t)sim->carriers);
+	card->plan = sim_phase_single_plan(sim, card->carrier);
+	card->pool = -1;
+	if (sim->pools > 0 && sim_chance(&sim->rng, 650)) {
+		card->pool = (int)sim_below(&sim->rng, (uint64_t)sim->pools);
+		card->carrier = sim->model.pools[card->pool].carrier;
+		card->plan = sim->model.pools[card->pool].plan;
+	}
+	model->carrier = card->carrier;
+	model->plan = card->plan;
+	model->pool = card->pool;
+}
+
 void
 sim_phase_card(struct sim *sim, int at)
 {
 	struct sim_card *card = &sim->card[at];
 	struct model_card *model = &sim->model.cards[at];
-	card->carrier = model->carrier = (int)sim_below(&sim->rng, (uint64_t)sim->carriers);
-	int fitting[MODEL_PLANS], count = 0;
-	for (int i = 0; i < sim->plans; i++)
-		if (sim->model.plans[i].carrier == card->carrier && sim->model.plans[i].kind == MODEL_SINGLE)
-			fitting[count++] = i;
-	card->plan = model->plan =
-	    count == 0 || sim_chance(&sim->rng, 100) ? -1 : fitting[sim_below(&sim->rng, (uint64_t)count)];
+	place_card(sim, at);
 	model->known = true;
 	model->since_us = sim->now_us;
 	model->seen_cycle = model_card_cycle(&sim->model, at);
-	char plan[32] = "";
+	char plan[32] = "", pool[32] = "";
 	if (card->plan >= 0)
 		(void)snprintf(plan, sizeof(plan), ",\"plan\":\"p%d\"", card->plan);
-	sim_send_card(sim, at, ",\"carrier\":\"%s\"%s", sim->carrier_ids[card->carrier], plan);
+	if (card->pool >= 0)
+		(void)snprintf(pool, sizeof(pool), ",\"pool\":\"q%d\"", card->pool);
+	sim_send_card(sim, at, ",\"carrier\":\"%s\"%s%s", sim->carrier_ids[card->carrier], plan, pool);
 	card->sent = true;
+}
+
+void
+sim_phase_pool(struct sim *sim, int pool)
+{
+	if (!sim->model.pools[pool].known)
+		sim->model.pools[pool].known_cycle = model_pool_cycle(&sim->model, pool);
+	sim->model.pools[pool].known = true;
+	sim_send_pool(sim, pool);
 }
 
 static void
 define(struct sim *sim)
 {
-	draw_carriers(sim);
+	model_clock(&sim->model, sim->now_us);
 	for (int i = 0; i < sim->carriers; i++)
 		sim_send_carrier(sim, i);
 	for (int i = 0; i < sim->carriers; i++)
 		for (uint64_t n = 1 + sim_below(&sim->rng, 2); n > 0; n--)
 			(void)draw_plan(sim, i);
+	sim->pools = sim->options.cards_only ? 0 : (int)sim_below(&sim->rng, 5);
+	for (int i = 0; i < sim->pools && sim->plans < MODEL_PLANS; i++)
+		draw_pool(sim, i);
 	for (int i = 0; i < sim->plans; i++)
 		sim_send_plan(sim, i);
+	/* Pools before their cards, after them, or much later. */
+	uint64_t when = sim_below(&sim->rng, 3);
+	for (int i = 0; i < sim->pools && when == 0; i++)
+		sim_phase_pool(sim, i);
 	for (int i = 0; i < sim->cards; i++)
 		sim_phase_card(sim, i);
+	for (int i = 0; i < sim->pools && when == 1; i++)
+		sim_phase_pool(sim, i);
 }
 
 /* ---- time between phases ---- */
@@ -139,6 +204,9 @@ jump(struct sim *sim)
 	}
 	if (sim->now_us < before_us)
 		sim->now_us = before_us;
+	/* Room for a phase before the next boundary, at which an ordered world's clock waits. */
+	while (sim->ordered && next_boundary(sim) - sim->now_us < 1800 * SIM_SECOND)
+		sim->now_us = next_boundary(sim);
 	if (sim->now_us - before_us > SIM_DAY)
 		sim_records_forget(sim);
 	SIM_TRACE(sim, "the clock jumps by %lld s", (long long)((sim->now_us - before_us) / SIM_SECOND));
@@ -162,10 +230,12 @@ one_phase(struct sim *sim)
 	bool mixed = records > 0 && records < 1000;
 	for (int64_t n = sim_between(&sim->rng, 5, 60); n > 0; n--) {
 		model_clock(&sim->model, sim->now_us);
+		sim_check_input(sim);
 		if (sim_chance(&sim->rng, records))
 			sim_phase_record(sim);
 		else
 			sim_phase_change(sim, mixed || !sim->ordered);
+		sim_check_input(sim);
 		some_steps(sim);
 		if (!sim->ordered && sim_chance(&sim->rng, 20))
 			jump(sim);
@@ -200,6 +270,9 @@ void
 sim_run(struct sim *sim)
 {
 	sim->ordered = sim_chance(&sim->rng, 600);
+	draw_carriers(sim);
+	while (sim->ordered && next_boundary(sim) - sim->now_us < 1800 * SIM_SECOND)
+		sim->now_us = next_boundary(sim);
 	define(sim);
 	for (uint32_t i = 0; i < sim->processes; i++)
 		sim_dispatch_new(sim, i);

@@ -6,6 +6,8 @@
 
 /* phases.c */
 void sim_phase_card(struct sim *sim, int card); /* a new card, or one defined anew */
+void sim_phase_pool(struct sim *sim, int pool); /* likewise */
+int sim_phase_single_plan(struct sim *sim, int carrier);
 
 /* records.c: one record, new, repeated, or out of order */
 void sim_phase_record(struct sim *sim);

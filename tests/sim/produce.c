@@ -103,7 +103,7 @@ sim_send_pool(struct sim *sim, int at)
 	if (pool->threshold != MODEL_NONE)
 		add(&text, ",\"threshold\":%" PRIu64 ",\"threshold_action\":\"%s\"", pool->threshold,
 		    pool->suspends ? "suspend" : "alert");
-	add(&text, "}");
+	add(&text, ",\"retention_days\":%d}", pool->retention_days);
 	send(sim, sim_partition_of(sim, key), key, &text);
 }
 

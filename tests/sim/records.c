@@ -49,6 +49,9 @@ draw_record(struct sim *sim, int at)
 {
 	struct sim_source *source = &sim->source[at];
 	struct model_record r = {.card = at, .end_us = draw_end(sim, at)};
+	/* A number that is never counted stays missing for ever, and only so many can be: see sessions.c. */
+	if (source->kind == SIM_SOURCE_SEQUENCE && r.end_us < sim->now_us - sim->model.horizon_us * 9 / 10)
+		r.end_us = sim->now_us;
 	r.up = draw_volume(sim);
 	r.down = draw_volume(sim);
 	if (source->kind == SIM_SOURCE_IDS) {
@@ -66,7 +69,7 @@ draw_record(struct sim *sim, int at)
 		r.seq = source->seq;
 		r.has_seq = true;
 		source->seq++;
-		if (!source->skipped && sim_chance(&sim->rng, 50)) { /* more than one gap a session could be given up */
+		if (!source->skipped && r.seq < 3 && sim_chance(&sim->rng, 50)) { /* more than one gap a session could be given up */
 			source->skipped = true;
 			source->seq += sim_below(&sim->rng, 100);
 		}

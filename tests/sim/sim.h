@@ -151,6 +151,7 @@ struct sim_subscriber {
 	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
 	bool in_doubt;       /* Redis does not know what was sent; true until what the carrier confirmed later is stored */
 	bool overtaken;      /* the carrier told its state while it had a command still to do */
+	int64_t doubt_us;    /* since when */
 	int64_t known_by;    /* number of the flush that stores it, 0 = none */
 };
 
@@ -161,7 +162,7 @@ struct sim_card {
 	struct weir_iccid packed;
 	uint32_t partition;
 	int carrier, plan, pool; /* as last sent; -1 = none */
-	bool sent;
+	bool sent, moved; /* moved: between pools, with what its carrier can enforce */
 	struct sim_subscriber at_carrier;
 };
 
@@ -170,6 +171,14 @@ struct sim_source {
 	enum { SIM_SOURCE_IDS, SIM_SOURCE_SEQUENCE, SIM_SOURCE_TOTALS, SIM_SOURCE_TOTALS_IDS } kind;
 	uint64_t session, seq, up, down;
 	bool skipped;
+};
+
+/* An alert as it was told: of a card or a pool, a level of its ladder or a reason that is not enforced. */
+struct sim_alert {
+	uint64_t epoch; /* of who told it */
+	char subject[24];
+	char cycle[16];
+	unsigned level; /* percent; 1000 + reason's bit number */
 };
 
 #define SIM_RECENT 32
@@ -181,9 +190,16 @@ struct sim_options {
 	bool strict; /* nothing is excused: what is known and told in docs/simulator.md fails too */
 };
 
-struct sim_pool_watch { /* what was seen of a pool's account in a partition */
-	uint16_t reasons;
-	uint16_t cycle;
+struct sim_pool_watch { /* what a card's pool did to it, as last seen */
+	int pool;
+	uint16_t reasons, cycle;
+	bool active;
+};
+
+struct sim_pool_seen { /* what a pool's usage is compared with: given + active * allowance */
+	uint64_t given;
+	int active;
+	uint64_t allowance;
 };
 
 struct sim {
@@ -203,6 +219,8 @@ struct sim {
 
 	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
 	struct sim_log alerts;
+	struct sim_alert *told;
+	uint32_t told_count, told_cap;
 	struct sim_store store[SIM_PARTITIONS];
 	bool rolled_back[SIM_PARTITIONS]; /* and its owner has not noticed */
 	struct sim_store *snapshots[SIM_PARTITIONS][SIM_SNAPSHOTS];
@@ -220,9 +238,11 @@ struct sim {
 	char carrier_ids[MODEL_CARRIERS][16];
 	struct weir_dispatch_limits limits[MODEL_CARRIERS];
 	struct sim_card card[MODEL_CARDS];
-	struct sim_pool_watch watch[SIM_PARTITIONS][MODEL_POOLS];
-	uint64_t pool_floor[MODEL_POOLS]; /* lowest total since the last quiet point */
-	bool pool_raised[MODEL_POOLS];    /* total grew, or a cut-off was lifted, since then */
+	struct sim_pool_watch watch[MODEL_CARDS];
+	struct sim_pool_seen pool_last[MODEL_POOLS];  /* now */
+	struct sim_pool_seen pool_least[MODEL_POOLS]; /* at least, since the last quiet point */
+	bool pool_raised[MODEL_POOLS];    /* what is given was changed since then */
+	bool two_owners[SIM_PARTITIONS];  /* at some time since then */
 	uint64_t next_id;
 	struct sim_source source[MODEL_CARDS];
 	struct model_record recent[SIM_RECENT]; /* sent, may come again */
@@ -294,6 +314,8 @@ void sim_dispatch_offer(struct sim *sim, const struct sim_owner *owner, const st
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);
+void sim_carrier_told(struct sim *sim, int card, int64_t at_us, int64_t flush_number);
+void sim_carrier_doubt(struct sim *sim, int card);
 void sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition);
 void sim_process_die(struct sim *sim, uint32_t process);
 bool sim_carriers_idle(const struct sim *sim, int64_t *due_us_out);
@@ -323,6 +345,9 @@ void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold
 void sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
 void sim_check_confirmed(struct sim *sim, int card);
 void sim_check_call(struct sim *sim, const struct sim_call *call);
+void sim_watch_begin(struct sim *sim, const struct sim_owner *owner); /* of what was just loaded */
+void sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slice json);
+void sim_check_input(struct sim *sim); /* the model has taken something in */
 void sim_check_quiet(struct sim *sim, bool settled);
 void sim_quiet_point(struct sim *sim); /* what was seen is forgotten: a new phase begins */
 

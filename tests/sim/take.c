@@ -38,6 +38,7 @@ take(struct sim *sim, struct sim_owner *owner, uint64_t floor)
 	for (int i = 0; i < sim->cards; i++)
 		if (sim->card[i].partition == owner->partition)
 			sim->card[i].at_carrier.known_by = 0;
+	sim_watch_begin(sim, owner);
 	weir_partition_offer_all(owner->core, false);
 	owner->restart_offers = true;
 	SIM_TRACE(sim, "%u/%u taken: epoch %llu cards %lld partials %lld records %lld", owner->process, owner->partition,
@@ -166,7 +167,7 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		const struct weir_card_slot *card = weir_slab_at(&owner->core->cards, (uint32_t)lost.v[i]);
 		int at = sim_card_of(sim, card->iccid);
 		SIM_TRACE(sim, "the intent of card %d is deleted by a flush that does not know of it", at);
-		sim->card[at].at_carrier.in_doubt |= !sim->options.strict;
+		sim_carrier_doubt(sim, at);
 	}
 	free(lost.v);
 	store->exists = true;

@@ -247,5 +247,6 @@ sim_free(struct sim *sim)
 	sim_snapshots_forget(sim);
 	sim_log_free(&sim->alerts);
 	free(sim->calls);
+	free(sim->told);
 	model_free(&sim->model);
 }

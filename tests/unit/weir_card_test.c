@@ -190,6 +190,9 @@ a_card_s_life_is_shown(void **state)
 	assert_field(redis, iccid, false, "status", "suspended");
 	assert_field(redis, iccid, false, "activated", "2026-03-30T05:08:06Z");
 	assert_field(redis, iccid, false, "expires", "2026-03-30T05:08:07Z");
+	life.expires_s = WEIR_LIFE_NEVER;
+	store_slot(redis, 3, "l", 300, &life, sizeof(life));
+	assert_field(redis, iccid, false, "expires", "none");
 	assert_field(redis, iccid, false, "imei", "86000000000001");
 	assert_field(redis, iccid, false, "tags", "north,meter 7");
 	assert_field(redis, iccid, false, "pool", "none");
@@ -226,7 +229,9 @@ a_smart_card_shows_its_children(void **state)
 	struct weir_card_slot card = {
 	    .iccid = iccid_of(parent), .cycle = CYCLE(2026, 3), .up = 5, .flags = WEIR_STATUS_IN_USE | WEIR_CARD_HAS_CHILDREN};
 	store_card_slot(redis, 3, 1, &card);
-	freeReplyObject(redisCommand(redis, "HSET weir:{3}:x children:%s %s,%s", parent, first, second));
+	freeReplyObject(redisCommand(redis, "HSET weir:{3}:r children:%s %s", parent,
+	    "{\"type\":\"children\",\"parent\":\"89860000000000000010\",\"children\":[\"89860000000000000011\","
+	    "\"8986000000000000012S\"]}"));
 	card = (struct weir_card_slot){.iccid = iccid_of(first),
 	    .cycle = CYCLE(2026, 3),
 	    .up = UINT64_C(1) << 53,
