@@ -128,6 +128,14 @@ on_intent(void *ctx, uint32_t slot)
 	(void)slot;
 }
 
+static uint8_t *
+on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
+{
+	(void)kind;
+	(void)window;
+	return on_marks(ctx, 0, page, len);
+}
+
 static void
 fill_batch(struct weir_record *batch, const struct weir_iccid *iccids, uint64_t cards, uint64_t *seed, uint64_t first,
     bool by_seq, uint64_t *sequence)
@@ -167,7 +175,7 @@ main(int argc, char **argv)
 	struct weir_record *batch = weir_calloc(BATCH, sizeof(*batch));
 	struct sink sink = {.scratch = weir_calloc(1, 64u << 20)};
 	const struct weir_writer writer = {
-	    &sink, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent};
+	    &sink, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent, on_window};
 	weir_partition_encode(p, &writer, 12);
 	sink.bytes = sink.calls = 0;
 	uint64_t flushes = 0;

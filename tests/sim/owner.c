@@ -258,7 +258,11 @@ has_dirt(const struct weir_partition *p)
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		if (weir_partition_slab((struct weir_partition *)p, i)->dirty_count > 0)
 			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0;
+	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
+		if (p->windows[i].dirty > 0)
+			return true;
+	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
+	       weir_partition_feeds_due(p);
 }
 
 static void
@@ -271,7 +275,7 @@ flush_round(struct sim *sim, struct sim_owner *owner)
 		}
 		return;
 	}
-	if (!owner->changed || sim->now_us < owner->flush_due_us || owner->core->parked.n > 0)
+	if (!owner->changed || sim->now_us < owner->flush_due_us || weir_partition_parked(owner->core) > 0)
 		return;
 	encode(sim, owner);
 	owner->flush_due_us = sim->now_us + sim->flush_interval_us;
@@ -299,7 +303,7 @@ settle(struct sim *sim, struct sim_owner *owner)
 static bool
 is_held(const struct sim *sim, const struct sim_owner *owner)
 {
-	return owner->core->parked.n > 0 &&
+	return weir_partition_parked(owner->core) > 0 &&
 	       (owner->core->parked.n >= owner->core->opts.parked_max ||
 		   (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
 }
@@ -332,7 +336,7 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 		if (owner->stored[t] != sim->logs[t][owner->partition].n)
 			return false;
 	return !owner->changed && owner->flush == NULL && owner->queue_count == 0 && owner->outbox.n == 0 &&
-	       owner->core->offers.n == 0 && owner->core->parked.n == 0 && owner->core->walks.n == 0 && owner->settled;
+	       owner->core->offers.n == 0 && weir_partition_parked(owner->core) == 0 && !weir_partition_feeds_due(owner->core) && owner->core->walks.n == 0 && owner->settled;
 }
 
 /* ---- answers ---- */
@@ -367,6 +371,8 @@ answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request 
 	owner->flush = NULL;
 	owner->flush_sent = false;
 	owner->flush_intents.n = 0;
+	if (request->result == SIM_STORE_DONE)
+		weir_partition_stored(owner->core);
 	if (request->result == SIM_STORE_DONE)
 		memcpy(owner->stored, request->offsets_after, sizeof(owner->stored));
 	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition, (long long)request->offsets_after[SIM_TOPICS],

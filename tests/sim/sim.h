@@ -283,6 +283,7 @@ bool sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox);
 void sim_outbox_free(struct sim_outbox *outbox);
 
 /* redis.c */
+#define SIM_WINDOW(kind) (1 + (int)(kind)) /* letters of windows' strings */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* What a flush writes; taken by sim_store_apply. */
 void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
