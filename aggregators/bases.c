@@ -100,6 +100,13 @@ row_is_ready(struct weir_partition *p, const struct row *row)
 	return ready;
 }
 
+/* For a record: one in the newest window, or after it, changes no base that is there. */
+static bool
+row_may_count(struct weir_partition *p, const struct row *row)
+{
+	return row->number >= row->newest || row_is_ready(p, row);
+}
+
 void
 weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
@@ -111,22 +118,13 @@ weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind,
 }
 
 /* The first base after the row's window, or NULL when there is none in its cycle. */
-static const struct weir_window_entry *
+static const struct weir_counts *
 next_base(const struct weir_partition *p, const struct row *row)
 {
-	const struct weir_window_entry *next = NULL;
+	const struct weir_counts *next = NULL;
 	for (int32_t n = row->number + 1; n < row_end(row) && next == NULL; n++)
 		next = weir_windows_find(&p->windows[row->kind], n, row->slot);
 	return next;
-}
-
-static void
-set_base(struct weir_partition *p, const struct row *row, const struct weir_counts *base)
-{
-	struct weir_windows *windows = &p->windows[row->kind];
-	/* One may be there: by another calendar, of a carrier that the card had, the newest window may seem an older one. */
-	if (weir_windows_find(windows, row->number, row->slot) == NULL)
-		weir_windows_change(windows, row->number, row->slot)->usage = *base;
 }
 
 static void
@@ -135,26 +133,29 @@ row_count(struct weir_partition *p, const struct row *row, const struct weir_cou
 	struct weir_windows *windows = &p->windows[row->kind];
 	if (row->number == row->newest)
 		return;
+	/*
+	 * One may be there that the newest window does not tell of: the card had another carrier, by whose calendar its newest
+	 * record was in a later window. It stays.
+	 */
 	if (row->number > row->newest) {
-		set_base(p, row, before);
+		weir_windows_make(windows, row->number, row->slot, before);
 		return;
 	}
-	const struct weir_window_entry *next = next_base(p, row);
-	struct weir_counts base = next != NULL ? next->usage : *before;
-	set_base(p, row, &base);
+	const struct weir_counts *next = next_base(p, row);
+	struct weir_counts base = next != NULL ? *next : *before;
+	weir_windows_make(windows, row->number, row->slot, &base);
 	for (int32_t n = row->number + 1; n < row_end(row); n++)
 		if (weir_windows_find(windows, n, row->slot) != NULL)
-			weir_counts_add(&weir_windows_change(windows, n, row->slot)->usage, more);
+			weir_counts_add(weir_windows_change(windows, n, row->slot), more);
 }
 
+/* The window has a base. */
 static struct weir_counts
 row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
 {
-	const struct weir_window_entry *base = weir_windows_find(&p->windows[row->kind], row->number, row->slot);
-	if (base == NULL)
-		return (struct weir_counts){0};
-	const struct weir_window_entry *next = next_base(p, row);
-	return weir_counts_less(next != NULL ? &next->usage : total, &base->usage);
+	const struct weir_counts *base = weir_windows_find(&p->windows[row->kind], row->number, row->slot);
+	const struct weir_counts *next = next_base(p, row);
+	return weir_counts_less(next != NULL ? next : total, base);
 }
 
 /* ---- a card's and an account's rows ---- */
@@ -220,14 +221,14 @@ weir_bases_ready(struct weir_partition *p, uint32_t slot, uint32_t account, cons
 {
 	struct row hours, days;
 	card_rows(p, slot, r->end_us, &hours, &days);
-	bool ready = row_is_ready(p, &hours);
-	ready = row_is_ready(p, &days) && ready;
+	bool ready = row_may_count(p, &hours);
+	ready = row_may_count(p, &days) && ready;
 	if (account == 0)
 		return ready;
 	struct weir_carrier_entry *carrier = card_carrier(p, slot);
 	account_rows(p, account - 1, carrier, r->end_us, &hours, &days);
-	ready = row_is_ready(p, &hours) && ready;
-	ready = row_is_ready(p, &days) && ready;
+	ready = row_may_count(p, &hours) && ready;
+	ready = row_may_count(p, &days) && ready;
 	return weir_feeds_keep_cycles(p, account - 1, weir_partition_cycle_of(carrier, r->end_us)) && ready;
 }
 

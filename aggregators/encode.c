@@ -193,8 +193,8 @@ encode_names(struct weir_partition *p, const struct weir_writer *w)
 
 #define WARM_BUCKETS_KEPT 2048u
 #define PAST_ENTRIES_KEPT 65536u
-#define WINDOW_ENTRIES_KEPT 65536u    /* of cards: a late record fetches what was dropped */
-#define WINDOW_ENTRIES_SHARED 262144u /* of accounts, shares and pools: every turn of an hour needs them */
+#define WINDOW_PAGES_CARDS 2048u  /* 6 MiB: a late record fetches what was dropped */
+#define WINDOW_PAGES_SHARED 8192u /* of accounts, shares and pools: every turn of an hour needs them */
 
 static void
 encode_windows(struct weir_partition *p, const struct weir_writer *w)
@@ -202,7 +202,7 @@ encode_windows(struct weir_partition *p, const struct weir_writer *w)
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		if (p->windows[kind].dirty > 0)
 			weir_windows_encode(&p->windows[kind], kind, w->window, w->ctx);
-		weir_windows_trim(&p->windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_ENTRIES_KEPT : WINDOW_ENTRIES_SHARED);
+		weir_windows_trim(&p->windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_PAGES_CARDS : WINDOW_PAGES_SHARED);
 	}
 }
 

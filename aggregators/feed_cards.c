@@ -252,7 +252,8 @@ walk_hours(struct weir_partition *p)
 		walk_on(p, &place->walk, spans, p->accounts.used, ACCOUNTS_A_FLUSH, UINT32_MAX, tell_account);
 	else
 		place->walk.next = p->accounts.used;
-	if (place->walk.next < p->accounts.used)
+	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending. */
+	if (place->walk.next < p->accounts.used || p->feeds->hours.again.list.n > 0)
 		return;
 	walk_end(place);
 	tell_mark(p);

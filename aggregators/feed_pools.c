@@ -17,6 +17,7 @@
 #include "aggregators/pools_priv.h"
 
 #define PAGES_AHEAD 64u
+#define LATELY_H 26 /* a day of any length, and an hour */
 #define FUTURE_US (48 * WEIR_HOUR_US) /* no source's clock is ahead by as much */
 
 /* ---- what sources tell ---- */
@@ -59,6 +60,17 @@ restate(struct weir_partition *p, uint32_t pool_slot, int32_t hour, int32_t day)
 		weir_feed_pairs_add(&f->day_rows, pool_slot, day);
 }
 
+/* A definition and the hours of its members' first records come through two topics: either may be first. */
+void
+weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot)
+{
+	int32_t last = (int32_t)(fed_us(p->feeds) / WEIR_HOUR_US);
+	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
+	for (int32_t n = last - LATELY_H; n <= last; n++)
+		if (weir_windows_find(&p->windows[WEIR_WINDOW_POOL_HOUR], n, pool_slot) != NULL)
+			restate(p, pool_slot, n, weir_carrier_day(carrier, weir_hour_instant(n))->number);
+}
+
 static bool
 is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
@@ -73,9 +85,6 @@ static bool
 take_window(struct weir_partition *p, const struct weir_partial_window *window)
 {
 	uint32_t pool = weir_pool_get(p, window->pool), slot = weir_share_get(p, pool, window->source);
-	struct weir_share_slot *share = weir_share_at(p, slot);
-	if (window->epoch < share->epoch)
-		return true; /* of an owner that was overthrown: the one after it tells all that this one could not */
 	if (window->hour < weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR)) {
 		p->stats.windows_old++; /* what the share told before is gone: it would count twice */
 		return true;
@@ -86,18 +95,16 @@ take_window(struct weir_partition *p, const struct weir_partial_window *window)
 	if (!ready)
 		return false;
 	p->stats.windows_taken++;
-	share->epoch = window->epoch;
-	weir_slab_dirty(&p->shares, slot);
 	struct weir_counts usage = {window->up, window->down, window->records, window->sessions}, before = {0};
-	const struct weir_window_entry *told = weir_windows_find(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot);
+	const struct weir_counts *told = weir_windows_find(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot);
 	if (told != NULL)
-		before = told->usage;
+		before = *told;
 	struct weir_counts more = weir_counts_less(&usage, &before);
 	if (weir_counts_is_zero(&more))
 		return true;
-	weir_windows_change(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot)->usage = usage;
-	weir_counts_add(&weir_windows_change(&p->windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool)->usage, &more);
-	weir_counts_add(&weir_windows_change(&p->windows[WEIR_WINDOW_POOL_DAY], window->day, pool)->usage, &more);
+	*weir_windows_change(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot) = usage;
+	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool), &more);
+	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_DAY], window->day, pool), &more);
 	restate(p, pool, window->hour, window->day);
 	return true;
 }
@@ -144,6 +151,21 @@ weir_feeds_unpark(struct weir_partition *p)
 	memmove(f->waiting, f->waiting + done, f->waiting_count * sizeof(*f->waiting));
 }
 
+/*
+ * False for what an owner tells that was overthrown: the one after it tells all that this one could not, and its hours may lie
+ * in the log behind its mark. To be asked when the message is read: one that waits for pages was told before what is read
+ * meanwhile.
+ */
+bool
+weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch)
+{
+	uint64_t *newest = &p->feeds->epochs[source];
+	if (epoch < *newest)
+		return false;
+	*newest = epoch;
+	return true;
+}
+
 enum weir_class
 weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *window, struct weir_error *err)
 {
@@ -157,6 +179,8 @@ weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *wi
 	/* A day holds its hours: zones are up to 14 hours ahead of UTC, and 12 behind. */
 	if (window->hour <= 0 || window->hour / 24 < window->day - 1 || window->hour / 24 > window->day + 1)
 		return weir_error_set(err, WEIR_POISON, "hour %d is not in day %d", window->hour, window->day);
+	if (!weir_feeds_is_of_owner(p, window->source, window->epoch))
+		return WEIR_OK;
 	struct weir_feed_message message = {.window = *window, .source = window->source};
 	take_or_wait(p, &message);
 	return WEIR_OK;
@@ -170,6 +194,8 @@ weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, 
 		    err, WEIR_POISON, "a mark of partition %u, but there are %u", mark->source, p->opts.partitions);
 	if (mark->told_us <= 0 || mark->told_us > p->now_us + FUTURE_US)
 		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
+	if (!weir_feeds_is_of_owner(p, mark->source, mark->epoch))
+		return WEIR_OK;
 	struct weir_feed_message message = {.told_us = mark->told_us, .source = mark->source};
 	take_or_wait(p, &message);
 	return WEIR_OK;
@@ -183,14 +209,16 @@ emit(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
 	struct weir_feeds *f = p->feeds;
 	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
 	enum weir_window_kind kind = daily ? WEIR_WINDOW_POOL_DAY : WEIR_WINDOW_POOL_HOUR;
-	const struct weir_window_entry *entry = weir_windows_find(&p->windows[kind], number, pool_slot);
+	const struct weir_counts *entry = weir_windows_find(&p->windows[kind], number, pool_slot);
 	struct weir_feed_row row = {.daily = daily, .revision = ++f->revision};
 	char key[WEIR_FEED_KEY_MAX];
 	row.window =
 	    daily ? weir_carrier_day_by_number(carrier, number) : *weir_carrier_hour(carrier, weir_hour_instant(number));
 	if (entry != NULL)
-		row.usage = entry->usage;
+		row.usage = *entry;
 	row.complete = weir_feeds_whole_us(p) >= row.window.end_us;
+	if (!row.complete && f->whole_us == 0 && (f->early_us == 0 || row.window.start_us < f->early_us))
+		f->early_us = row.window.start_us;
 	weir_feed_pool_row(p, pool_slot, &row, key, &f->json);
 	weir_partition_tell_bytes(p, daily ? WEIR_TELL_POOL_DAILY : WEIR_TELL_POOL_HOURLY, WEIR_TELL_BY_KEY, key,
 	    f->json.data, (uint32_t)f->json.len);
@@ -247,6 +275,8 @@ walk_begin(struct weir_partition *p)
 	int64_t whole_us = weir_feeds_whole_us(p);
 	if (whole_us > f->whole_us) {
 		int64_t first_us = whole_us - ((int64_t)p->opts.dedupe_horizon_h + 2) * WEIR_HOUR_US;
+		if (f->early_us != 0 && f->early_us < first_us)
+			first_us = f->early_us;
 		f->walk_first = f->whole_us == 0;
 		f->walk_whole = true;
 		f->walk = (struct weir_feed_walk){f->walk_first ? (first_us > 0 ? first_us : 0) : f->whole_us, whole_us, 0, true};

@@ -79,12 +79,15 @@ weir_feeds_remember(struct weir_partition *p)
 	put_kept(out, f);
 	number(out, (uint64_t)f->whole_us);
 	number(out, (uint64_t)f->fed_us);
+	number(out, (uint64_t)f->early_us);
 	put_walk(out, &f->walk);
 	number(out, f->walk_whole);
 	number(out, f->walk_first);
 	number(out, p->opts.partitions);
-	for (uint32_t i = 0; i < p->opts.partitions; i++)
+	for (uint32_t i = 0; i < p->opts.partitions; i++) {
 		number(out, (uint64_t)f->marks[i]);
+		number(out, f->epochs[i]);
+	}
 	weir_buf_append(out, END, sizeof(END) - 1);
 	if (out->len == f->remembered.len && memcmp(out->data, f->remembered.data, out->len) == 0)
 		return;
@@ -188,14 +191,17 @@ weir_feeds_load(struct weir_partition *p, struct weir_slice json)
 	take_kept(&from, f);
 	f->whole_us = take_time(&from);
 	f->fed_us = take_time(&from);
+	f->early_us = take_time(&from);
 	f->walk = take_walk(&from);
 	f->walk_whole = take(&from, 1) != 0;
 	f->walk_first = take(&from, 1) != 0;
 	uint64_t sources = take(&from, UINT32_MAX);
 	if (sources != p->opts.partitions) /* topics of another size: refused at start for a state that is not empty */
 		return false;
-	for (uint64_t i = 0; i < sources && from.good; i++)
+	for (uint64_t i = 0; i < sources && from.good; i++) {
 		f->marks[i] = take_time(&from);
+		f->epochs[i] = take(&from, UINT64_MAX);
+	}
 	f->remembered.len = 0;
 	weir_buf_append(&f->remembered, json.data, json.len);
 	return from.good && from.text.len == end;

@@ -41,6 +41,7 @@ weir_feeds_init(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds = weir_calloc(1, sizeof(*f));
 	f->marks = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->marks));
+	f->epochs = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->epochs));
 	f->revision = p->opts.epoch; /* which follows the clock: rows of a later owner have later revisions */
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
 		weir_windows_init(&p->windows[kind]);
@@ -68,6 +69,7 @@ weir_feeds_free(struct weir_partition *p)
 	free(f->kept);
 	free(f->sealed);
 	free(f->marks);
+	free(f->epochs);
 	free(f->waiting);
 	free(f->texts);
 	free(f->early);

@@ -77,8 +77,10 @@ struct weir_feeds {
 
 	/* pools' side */
 	int64_t *marks; /* by source: its hours up to here are told; 0 = not known */
+	uint64_t *epochs; /* by source: of the newest owner that was heard of */
 	int64_t whole_us; /* rows of windows that end up to here were emitted as complete */
 	int64_t fed_us;   /* or at all */
+	int64_t early_us; /* before the first complete ones: start of the oldest window of which a row was emitted; 0 = none */
 	struct weir_feed_walk walk;
 	bool walk_whole, walk_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
 	struct weir_feed_pairs hour_rows, day_rows; /* restated in this round */
@@ -127,6 +129,10 @@ bool weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t 
 /* feed_pools.c */
 enum weir_class weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *window, struct weir_error *err);
 enum weir_class weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, struct weir_error *err);
+/* Hears of a source's owner; false when a later one was heard of. */
+bool weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch);
+/* The pool is defined at last, and had traffic before: rows of what was told of late are due. */
+void weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot);
 /* Walks over pools; bounded; true when more is due. */
 bool weir_feeds_tick(struct weir_partition *p, uint32_t max);
 /* Rows of windows restated in this round become tells. */

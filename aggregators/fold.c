@@ -333,6 +333,18 @@ account_of(const struct weir_partition *p, uint32_t slot)
 	return account == 0 ? NULL : (const char *)weir_account_at(p, account - 1);
 }
 
+/* Where a base will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
+static inline const struct weir_window_page *
+base_page(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	if (__builtin_expect(card->last_s - carrier->hour_s < carrier->hour_len_s, 1))
+		return NULL;
+	return weir_windows_page(
+	    &p->windows[WEIR_WINDOW_CARD_HOUR], carrier->hour.number, slot / WEIR_WINDOW_SLOTS);
+}
+
 static void
 fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
 {
@@ -357,6 +369,11 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 		prefetch_identity(p, r);
 	}
 	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_window_page *bases = slot[i] == NO_SLOT ? NULL : base_page(p, slot[i]);
+		if (bases != NULL) {
+			__builtin_prefetch(bases->present, 1, 3);
+			__builtin_prefetch(&bases->counts[slot[i] % WEIR_WINDOW_SLOTS], 1, 3);
+		}
 		prefetch_session(p, &records[i]);
 		const char *account = account_of(p, slot[i]);
 		if (account == NULL)

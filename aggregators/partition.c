@@ -199,7 +199,7 @@ weir_partition_unflushed(const struct weir_partition *p)
 {
 	uint64_t windows = p->feeds->sealed_bytes.len;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
-		windows += p->windows[kind].dirty * sizeof(struct weir_window_entry);
+		windows += p->windows[kind].dirty * sizeof(struct weir_counts);
 	return windows + p->marks.pending * sizeof(uint64_t) + (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
 	       p->audit_count * sizeof(struct weir_audit);
 }

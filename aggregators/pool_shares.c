@@ -145,6 +145,7 @@ weir_partition_partial(struct weir_partition *p, struct weir_slice value, int64_
 	enum weir_class class = read_partial(p, value, &partial, err);
 	if (class != WEIR_OK)
 		return class;
+	(void)weir_feeds_is_of_owner(p, partial.source, partial.epoch);
 	uint32_t pool_slot = weir_pool_get(p, partial.pool);
 	uint32_t slot = weir_share_get(p, pool_slot, partial.source);
 	struct weir_share_slot *share = weir_share_at(p, slot);

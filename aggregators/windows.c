@@ -17,25 +17,18 @@ weir_window_letters(unsigned kind)
 void
 weir_windows_init(struct weir_windows *windows)
 {
-	*windows = (struct weir_windows){.known_after = WEIR_WINDOW_NONE};
-}
-
-static void
-page_free(struct weir_window_page *page)
-{
-	free(page->entries);
-	free(page);
+	*windows = (struct weir_windows){.known_after = WEIR_WINDOW_NONE, .newest_window = WEIR_WINDOW_NONE};
 }
 
 void
 weir_windows_free(struct weir_windows *windows)
 {
 	for (uint32_t i = 0; i < windows->cap; i++)
-		if (windows->pages[i] != NULL)
-			page_free(windows->pages[i]);
+		free(windows->places[i].page);
 	for (uint32_t i = 0; i < windows->spare_count; i++)
-		page_free(windows->spare[i]);
-	free(windows->pages);
+		free(windows->spare[i]);
+	free(windows->places);
+	free(windows->newest);
 	free(windows->spare);
 	free(windows->changed);
 	*windows = (struct weir_windows){0};
@@ -44,44 +37,48 @@ weir_windows_free(struct weir_windows *windows)
 uint64_t
 weir_windows_bytes(const struct weir_windows *windows)
 {
-	uint64_t bytes = ((uint64_t)windows->cap + windows->spare_cap + windows->changed_cap) * sizeof(*windows->pages);
-	for (uint32_t i = 0; i < windows->cap; i++)
-		if (windows->pages[i] != NULL)
-			bytes += sizeof(struct weir_window_page) + windows->pages[i]->cap * sizeof(struct weir_window_entry);
-	for (uint32_t i = 0; i < windows->spare_count; i++)
-		bytes += sizeof(struct weir_window_page) + windows->spare[i]->cap * sizeof(struct weir_window_entry);
-	return bytes;
+	uint64_t pages = (uint64_t)windows->used + windows->spare_count;
+	uint64_t lists = (uint64_t)windows->spare_cap + windows->changed_cap + windows->newest_cap;
+	return windows->cap * sizeof(*windows->places) + lists * sizeof(*windows->spare) +
+	       pages * sizeof(struct weir_window_page);
 }
 
 /* ---- the table ---- */
 
 static uint32_t
-place(const struct weir_windows *windows, int32_t window, uint32_t page)
+home(const struct weir_windows *windows, int32_t window, uint32_t page)
 {
 	uint64_t key = ((uint64_t)(uint32_t)window << 32 | page) * 0x9e3779b97f4a7c15u;
-	uint32_t at = (uint32_t)(key >> 32) & (windows->cap - 1);
-	while (windows->pages[at] != NULL && (windows->pages[at]->window != window || windows->pages[at]->page != page))
+	return (uint32_t)(key >> 32) & (windows->cap - 1);
+}
+
+static struct weir_window_place *
+place(const struct weir_windows *windows, int32_t window, uint32_t page)
+{
+	uint32_t at = home(windows, window, page);
+	while (windows->places[at].page != NULL &&
+	       (windows->places[at].window != window || windows->places[at].number != page))
 		at = (at + 1) & (windows->cap - 1);
-	return at;
+	return &windows->places[at];
 }
 
 struct weir_window_page *
-weir_windows_page(const struct weir_windows *windows, int32_t window, uint32_t page)
+weir_windows_page_slow(const struct weir_windows *windows, int32_t window, uint32_t page)
 {
-	return windows->cap == 0 ? NULL : windows->pages[place(windows, window, page)];
+	return windows->cap == 0 ? NULL : place(windows, window, page)->page;
 }
 
 /* Puts the pages into a table of cap places. */
 static void
 rebuild(struct weir_windows *windows, uint32_t cap)
 {
-	struct weir_window_page **old = windows->pages;
+	struct weir_window_place *old = windows->places;
 	uint32_t old_cap = windows->cap;
-	windows->pages = weir_calloc(cap, sizeof(struct weir_window_page *));
+	windows->places = weir_calloc(cap, sizeof(*windows->places));
 	windows->cap = cap;
 	for (uint32_t i = 0; i < old_cap; i++)
-		if (old[i] != NULL)
-			windows->pages[place(windows, old[i]->window, old[i]->page)] = old[i];
+		if (old[i].page != NULL)
+			*place(windows, old[i].window, old[i].number) = old[i];
 	free(old);
 }
 
@@ -95,72 +92,102 @@ push(struct weir_window_page ***list, uint32_t *count, uint32_t *cap, struct wei
 	(*list)[(*count)++] = page;
 }
 
-static struct weir_window_page *
-new_page(struct weir_windows *windows)
+/* A page of the newest window, or of a newer one, is found by its number from now on. */
+static void
+note_newest(struct weir_windows *windows, struct weir_window_page *page)
 {
-	if (windows->spare_count == 0)
-		return weir_calloc(1, sizeof(struct weir_window_page));
-	struct weir_window_page *page = windows->spare[--windows->spare_count];
-	struct weir_window_page kept = {.entries = page->entries, .cap = page->cap};
-	*page = kept;
-	return page;
+	if (page->window < windows->newest_window)
+		return;
+	if (page->window > windows->newest_window && windows->newest_cap > 0)
+		memset(windows->newest, 0, windows->newest_cap * sizeof(struct weir_window_page *));
+	windows->newest_window = page->window;
+	if (page->page >= windows->newest_cap) {
+		uint32_t cap = windows->newest_cap == 0 ? 64 : windows->newest_cap;
+		while (cap <= page->page)
+			cap *= 2;
+		windows->newest = weir_realloc(windows->newest, cap * sizeof(struct weir_window_page *));
+		memset(windows->newest + windows->newest_cap, 0,
+		    (cap - windows->newest_cap) * sizeof(struct weir_window_page *));
+		windows->newest_cap = cap;
+	}
+	windows->newest[page->page] = page;
 }
 
 struct weir_window_page *
-weir_windows_get(struct weir_windows *windows, int32_t window, uint32_t page_number)
+weir_windows_get(struct weir_windows *windows, int32_t window, uint32_t number)
 {
-	struct weir_window_page *page = weir_windows_page(windows, window, page_number);
+	struct weir_window_page *page = weir_windows_page(windows, window, number);
 	if (page != NULL)
 		return page;
 	if (windows->used + 1 > windows->cap / 2)
 		rebuild(windows, windows->cap == 0 ? 64 : windows->cap * 2);
-	page = new_page(windows);
+	page = windows->spare_count > 0 ? windows->spare[--windows->spare_count] : weir_calloc(1, sizeof(*page));
 	page->window = window;
-	page->page = page_number;
+	page->page = number;
+	page->present[0] = page->present[1] = page->dirty[0] = page->dirty[1] = 0;
 	page->complete = window > windows->known_after;
-	windows->pages[place(windows, window, page_number)] = page;
+	page->asked = false;
+	*place(windows, window, number) = (struct weir_window_place){page, window, number};
+	note_newest(windows, page);
 	windows->used++;
 	return page;
 }
 
 /* ---- entries ---- */
 
-struct weir_window_entry *
+static inline bool
+bit_of(const uint64_t bits[2], uint32_t at)
+{
+	return (bits[at >> 6] >> (at & 63) & 1) != 0;
+}
+
+static inline void
+bit_set(uint64_t bits[2], uint32_t at)
+{
+	bits[at >> 6] |= (uint64_t)1 << (at & 63);
+}
+
+struct weir_counts *
 weir_windows_find(const struct weir_windows *windows, int32_t window, uint32_t slot)
 {
 	struct weir_window_page *page = weir_windows_page(windows, window, slot / WEIR_WINDOW_SLOTS);
-	uint8_t at = page == NULL ? 0 : page->place[slot % WEIR_WINDOW_SLOTS];
-	return at == 0 ? NULL : &page->entries[at - 1];
+	uint32_t at = slot % WEIR_WINDOW_SLOTS;
+	return page != NULL && bit_of(page->present, at) ? &page->counts[at] : NULL;
 }
 
-static struct weir_window_entry *
-add_entry(struct weir_windows *windows, struct weir_window_page *page, uint32_t in_page)
+static inline void
+make_dirty(struct weir_windows *windows, struct weir_window_page *page, uint32_t at)
 {
-	if (page->used == page->cap) {
-		page->cap = page->cap == 0 ? 8 : page->cap * 2;
-		page->entries = weir_realloc(page->entries, page->cap * sizeof(*page->entries));
-	}
-	struct weir_window_entry *entry = &page->entries[page->used++];
-	*entry = (struct weir_window_entry){.slot = (uint8_t)in_page};
-	page->place[in_page] = (uint8_t)page->used;
-	windows->entries++;
-	return entry;
+	if (bit_of(page->dirty, at))
+		return;
+	if ((page->dirty[0] | page->dirty[1]) == 0)
+		push(&windows->changed, &windows->changed_count, &windows->changed_cap, page);
+	bit_set(page->dirty, at);
+	windows->dirty++;
 }
 
-struct weir_window_entry *
+struct weir_counts *
 weir_windows_change(struct weir_windows *windows, int32_t window, uint32_t slot)
 {
 	struct weir_window_page *page = weir_windows_get(windows, window, slot / WEIR_WINDOW_SLOTS);
-	uint32_t in_page = slot % WEIR_WINDOW_SLOTS;
-	uint8_t at = page->place[in_page];
-	struct weir_window_entry *entry = at != 0 ? &page->entries[at - 1] : add_entry(windows, page, in_page);
-	if (entry->dirty)
-		return entry;
-	entry->dirty = true;
-	if (page->dirty++ == 0)
-		push(&windows->changed, &windows->changed_count, &windows->changed_cap, page);
-	windows->dirty++;
-	return entry;
+	uint32_t at = slot % WEIR_WINDOW_SLOTS;
+	if (!bit_of(page->present, at))
+		page->counts[at] = (struct weir_counts){0};
+	bit_set(page->present, at);
+	make_dirty(windows, page, at);
+	return &page->counts[at];
+}
+
+void
+weir_windows_make(struct weir_windows *windows, int32_t window, uint32_t slot, const struct weir_counts *counts)
+{
+	struct weir_window_page *page = weir_windows_get(windows, window, slot / WEIR_WINDOW_SLOTS);
+	uint32_t at = slot % WEIR_WINDOW_SLOTS;
+	if (bit_of(page->present, at))
+		return;
+	page->counts[at] = *counts;
+	bit_set(page->present, at);
+	make_dirty(windows, page, at);
 }
 
 /* ---- bytes ---- */
@@ -199,74 +226,81 @@ varint_take(struct weir_slice *bytes, uint64_t max, uint64_t *number_out)
 }
 
 static uint32_t
-entry_len(const struct weir_window_entry *e)
+entry_len(const struct weir_counts *c)
 {
-	return 1 + varint_len(e->usage.up) + varint_len(e->usage.down) + varint_len(e->usage.records) +
-	       varint_len(e->usage.sessions);
+	return 1 + varint_len(c->up) + varint_len(c->down) + varint_len(c->records) + varint_len(c->sessions);
 }
 
 static uint8_t *
-entry_put(uint8_t *out, const struct weir_window_entry *e)
+entry_put(uint8_t *out, uint32_t at, const struct weir_counts *c)
 {
-	*out++ = e->slot; /* below 128: its own varint */
-	out = varint_put(out, e->usage.up);
-	out = varint_put(out, e->usage.down);
-	out = varint_put(out, e->usage.records);
-	return varint_put(out, e->usage.sessions);
+	*out++ = (uint8_t)at; /* below 128: its own varint */
+	out = varint_put(out, c->up);
+	out = varint_put(out, c->down);
+	out = varint_put(out, c->records);
+	return varint_put(out, c->sessions);
 }
 
 static bool
-entry_take(struct weir_slice *bytes, struct weir_window_entry *out)
+entry_take(struct weir_slice *bytes, uint32_t *at_out, struct weir_counts *out)
 {
-	uint64_t slot, records, sessions;
-	if (!varint_take(bytes, WEIR_WINDOW_SLOTS - 1, &slot) || !varint_take(bytes, UINT64_MAX, &out->usage.up) ||
-	    !varint_take(bytes, UINT64_MAX, &out->usage.down) || !varint_take(bytes, UINT32_MAX, &records) ||
+	uint64_t at, records, sessions;
+	if (!varint_take(bytes, WEIR_WINDOW_SLOTS - 1, &at) || !varint_take(bytes, UINT64_MAX, &out->up) ||
+	    !varint_take(bytes, UINT64_MAX, &out->down) || !varint_take(bytes, UINT32_MAX, &records) ||
 	    !varint_take(bytes, UINT32_MAX, &sessions))
 		return false;
-	out->slot = (uint8_t)slot;
-	out->usage.records = (uint32_t)records;
-	out->usage.sessions = (uint32_t)sessions;
+	*at_out = (uint32_t)at;
+	out->records = (uint32_t)records;
+	out->sessions = (uint32_t)sessions;
 	return true;
 }
 
 bool
-weir_windows_answer(struct weir_windows *windows, int32_t window, uint32_t page_number, struct weir_slice value)
+weir_windows_answer(struct weir_windows *windows, int32_t window, uint32_t number, struct weir_slice value)
 {
-	struct weir_window_entry stored[WEIR_WINDOW_SLOTS];
-	bool found[WEIR_WINDOW_SLOTS] = {false};
-	struct weir_window_page *page = weir_windows_page(windows, window, page_number);
+	struct weir_window_page *page = weir_windows_page(windows, window, number);
 	if (page == NULL)
 		return true;
 	page->asked = false;
 	if (page->complete)
 		return true;
+	uint64_t newer[2] = {page->present[0], page->present[1]};
 	while (value.len > 0) {
-		struct weir_window_entry entry = {.dirty = false};
-		if (!entry_take(&value, &entry))
+		struct weir_counts counts;
+		uint32_t at;
+		if (!entry_take(&value, &at, &counts))
 			return false;
-		stored[entry.slot] = entry;
-		found[entry.slot] = true;
+		if (bit_of(newer, at))
+			continue;
+		page->counts[at] = counts;
+		bit_set(page->present, at);
 	}
-	for (uint32_t i = 0; i < WEIR_WINDOW_SLOTS; i++)
-		if (found[i] && page->place[i] == 0)
-			add_entry(windows, page, i)->usage = stored[i].usage;
 	page->complete = true;
 	return true;
+}
+
+/* The first set bit from `at` on; WEIR_WINDOW_SLOTS = none. */
+static uint32_t
+next_bit(const uint64_t bits[2], uint32_t at)
+{
+	for (; at < WEIR_WINDOW_SLOTS; at = (at | 63) + 1) {
+		uint64_t left = bits[at >> 6] >> (at & 63);
+		if (left != 0)
+			return at + (uint32_t)__builtin_ctzll(left);
+	}
+	return WEIR_WINDOW_SLOTS;
 }
 
 static void
 encode_page(struct weir_window_page *page, unsigned kind, weir_windows_append_fn append, void *ctx)
 {
-	uint32_t len = 0;
-	for (uint32_t i = 0; i < page->used; i++)
-		len += page->entries[i].dirty ? entry_len(&page->entries[i]) : 0;
+	uint32_t len = 0, at;
+	for (at = next_bit(page->dirty, 0); at < WEIR_WINDOW_SLOTS; at = next_bit(page->dirty, at + 1))
+		len += entry_len(&page->counts[at]);
 	uint8_t *out = append(ctx, kind, page->window, page->page, len);
-	for (uint32_t i = 0; i < page->used; i++) {
-		if (page->entries[i].dirty)
-			out = entry_put(out, &page->entries[i]);
-		page->entries[i].dirty = false;
-	}
-	page->dirty = 0;
+	for (at = next_bit(page->dirty, 0); at < WEIR_WINDOW_SLOTS; at = next_bit(page->dirty, at + 1))
+		out = entry_put(out, at, &page->counts[at]);
+	page->dirty[0] = page->dirty[1] = 0;
 }
 
 void
@@ -286,13 +320,14 @@ drop_before(struct weir_windows *windows, int64_t from)
 {
 	int32_t dropped = windows->known_after;
 	for (uint32_t i = 0; i < windows->cap; i++) {
-		struct weir_window_page *page = windows->pages[i];
+		struct weir_window_page *page = windows->places[i].page;
 		if (page == NULL || page->asked || page->window >= from)
 			continue;
-		WEIR_CHECK(page->dirty == 0);
+		WEIR_CHECK((page->dirty[0] | page->dirty[1]) == 0);
 		dropped = page->window > dropped ? page->window : dropped;
-		windows->entries -= page->used;
-		windows->pages[i] = NULL;
+		windows->places[i].page = NULL;
+		if (page->window == windows->newest_window)
+			windows->newest[page->page] = NULL;
 		windows->used--;
 		push(&windows->spare, &windows->spare_count, &windows->spare_cap, page);
 	}
@@ -301,15 +336,15 @@ drop_before(struct weir_windows *windows, int64_t from)
 }
 
 void
-weir_windows_trim(struct weir_windows *windows, uint64_t max)
+weir_windows_trim(struct weir_windows *windows, uint32_t max)
 {
-	if (windows->entries <= max)
+	if (windows->used <= max)
 		return;
 	int64_t newest = INT64_MIN;
 	for (uint32_t i = 0; i < windows->cap; i++)
-		if (windows->pages[i] != NULL && windows->pages[i]->window > newest)
-			newest = windows->pages[i]->window;
+		if (windows->places[i].page != NULL && windows->places[i].window > newest)
+			newest = windows->places[i].window;
 	drop_before(windows, newest - 1);
-	if (windows->entries > max)
+	if (windows->used > max)
 		drop_before(windows, INT64_MAX);
 }

@@ -10,7 +10,8 @@
  *
  * Kinds of cards and accounts hold bases (bases.h); those of shares and pools hold the usage itself (feed_pools.c).
  *
- * One owner (the partition's lane). Pages are kept for reuse, so that an hour like the one before allocates nothing.
+ * One owner (the partition's lane). A page is 3 KiB whatever it holds, and is used again when it was dropped: an hour like the
+ * one before allocates nothing.
  */
 #ifndef WEIR_AGGREGATORS_WINDOWS_H
 #define WEIR_AGGREGATORS_WINDOWS_H
@@ -64,42 +65,51 @@ weir_counts_is_zero(const struct weir_counts *u)
 	return (u->up | u->down | u->records | u->sessions) == 0;
 }
 
-struct weir_window_entry {
-	struct weir_counts usage;
-	uint8_t slot; /* within the page */
-	bool dirty;
-};
-
 struct weir_window_page {
 	int32_t window;
 	uint32_t page;
-	uint32_t used, cap;
-	uint32_t dirty; /* entries not yet in a flush */
-	bool complete;  /* nothing of it is in Redis only */
-	bool asked;     /* a fetch is under way */
-	uint8_t place[WEIR_WINDOW_SLOTS]; /* by slot: index in entries + 1, 0 = no entry */
-	struct weir_window_entry *entries;
+	uint64_t present[2]; /* bits by slot within the page */
+	uint64_t dirty[2];   /* not yet in a flush */
+	bool complete;       /* nothing of it is in Redis only */
+	bool asked;          /* a fetch is under way */
+	struct weir_counts counts[WEIR_WINDOW_SLOTS];
+};
+
+/* A place of the table: the key beside the pointer, so that looking for a page touches no other. */
+struct weir_window_place {
+	struct weir_window_page *page; /* NULL = empty */
+	int32_t window;
+	uint32_t number;
 };
 
 struct weir_windows {
-	struct weir_window_page **pages; /* open addressing, by (window, page) */
-	uint32_t cap;                    /* power of two, or 0 */
+	struct weir_window_place *places; /* open addressing */
+	uint32_t cap;                     /* power of two, or 0 */
 	uint32_t used;
-	struct weir_window_page **spare; /* empty pages with their memory */
+	struct weir_window_page **newest; /* pages of newest_window by their number: where most are looked for */
+	uint32_t newest_cap;
+	int32_t newest_window;
+	struct weir_window_page **spare; /* memory of pages that were dropped */
 	uint32_t spare_count, spare_cap;
 	struct weir_window_page **changed; /* pages with dirty entries, in order of first change */
 	uint32_t changed_count, changed_cap;
-	uint64_t entries;     /* of all pages */
-	uint64_t dirty;       /* entries not yet in a flush */
-	int32_t known_after;  /* windows after this one are wholly in memory */
+	uint64_t dirty;      /* entries not yet in a flush */
+	int32_t known_after; /* windows after this one are wholly in memory */
 };
 
 void weir_windows_init(struct weir_windows *windows);
 void weir_windows_free(struct weir_windows *windows);
 uint64_t weir_windows_bytes(const struct weir_windows *windows);
 
+struct weir_window_page *weir_windows_page_slow(const struct weir_windows *windows, int32_t window, uint32_t page);
 /* The page, or NULL when it is not in memory. */
-struct weir_window_page *weir_windows_page(const struct weir_windows *windows, int32_t window, uint32_t page);
+static inline struct weir_window_page *
+weir_windows_page(const struct weir_windows *windows, int32_t window, uint32_t page)
+{
+	if (window == windows->newest_window)
+		return page < windows->newest_cap ? windows->newest[page] : NULL;
+	return weir_windows_page_slow(windows, window, page);
+}
 /* The page, made empty when it is not in memory. */
 struct weir_window_page *weir_windows_get(struct weir_windows *windows, int32_t window, uint32_t page);
 
@@ -113,18 +123,19 @@ weir_windows_ready(const struct weir_windows *windows, int32_t window, uint32_t 
 	return page != NULL && page->complete;
 }
 
-/* The slot's entry in memory or NULL; valid until the next add to its page, or trim. */
-struct weir_window_entry *weir_windows_find(const struct weir_windows *windows, int32_t window, uint32_t slot);
+/* The slot's entry in memory or NULL; valid until the next trim. */
+struct weir_counts *weir_windows_find(const struct weir_windows *windows, int32_t window, uint32_t slot);
 /* The slot's entry, made of zeros when it is not in memory; marks it dirty. The caller changes it after the call. */
-struct weir_window_entry *weir_windows_change(struct weir_windows *windows, int32_t window, uint32_t slot);
-
+struct weir_counts *weir_windows_change(struct weir_windows *windows, int32_t window, uint32_t slot);
+/* Makes the slot's entry; one that is in memory stays as it is. */
+void weir_windows_make(struct weir_windows *windows, int32_t window, uint32_t slot, const struct weir_counts *counts);
 /* A fetched string (empty = there is none): entries that are not in memory come in. False when it is no list of entries. */
 bool weir_windows_answer(struct weir_windows *windows, int32_t window, uint32_t page, struct weir_slice value);
 
 /* Each page with dirty entries, once: append returns where to write len bytes. Afterwards nothing is dirty. */
 typedef uint8_t *(*weir_windows_append_fn)(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len);
 void weir_windows_encode(struct weir_windows *windows, unsigned kind, weir_windows_append_fn append, void *ctx);
-/* After an encode: drops pages of older windows, then of all, when more than max entries are held. */
-void weir_windows_trim(struct weir_windows *windows, uint64_t max);
+/* After an encode: drops pages of older windows, then all, when more than max are held. */
+void weir_windows_trim(struct weir_windows *windows, uint32_t max);
 
 #endif

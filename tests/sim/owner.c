@@ -201,6 +201,19 @@ read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
 			    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members, partial.active,
 			    (unsigned long long)(partial.up + partial.down));
 		}
+		if (sim->options.trace && value.len == sizeof(struct weir_partial_window)) {
+			struct weir_partial_window window;
+			memcpy(&window, value.data, sizeof(window));
+			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
+			    owner->partition, (long long)offset, window.pool, window.source, (unsigned long long)window.epoch,
+			    window.hour, (unsigned long long)window.up, (unsigned long long)window.down, window.records);
+		}
+		if (sim->options.trace && value.len == sizeof(struct weir_partial_mark)) {
+			struct weir_partial_mark mark;
+			memcpy(&mark, value.data, sizeof(mark));
+			SIM_TRACE(sim, "%u/%u partial %lld: mark from %u epoch %llu %lld", owner->process, owner->partition,
+			    (long long)offset, mark.source, (unsigned long long)mark.epoch, (long long)mark.told_us);
+		}
 		if (weir_partition_partial(owner->core, value, message->arrived_us, &err) != WEIR_OK)
 			sim_fail(sim, "a partial is refused: %s", err.text);
 	}
@@ -308,6 +321,20 @@ is_held(const struct sim *sim, const struct sim_owner *owner)
 		   (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
 }
 
+/* As lane_windows.c has it: the clock when all was read, else the newest record's time. */
+static void
+watermark(const struct sim *sim, struct sim_owner *owner)
+{
+	const struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
+	int64_t read = owner->position[SIM_RECORDS];
+	if (!owner->at_end[SIM_CARDS])
+		return;
+	if (read == log->n)
+		weir_partition_watermark(owner->core, sim->now_us);
+	else if (read > 0)
+		weir_partition_watermark(owner->core, log->v[read - 1].arrived_us);
+}
+
 void
 sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 {
@@ -320,6 +347,8 @@ sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 		}
 	}
 	settle(sim, owner);
+	sim->unattributed |= owner->core->stats.unattributed > 0;
+	watermark(sim, owner);
 	(void)weir_partition_tick(owner->core, sim->tick_slots);
 	weir_partition_tell(owner->core);
 	effects(sim, owner);

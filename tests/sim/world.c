@@ -215,7 +215,12 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .auto_register_carrier = "k0",
 	    .partitions = sim->partitions,
 	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
-	    .pool_tick_ms = 1000};
+	    .pool_tick_ms = 1000,
+	    .feed_pool_hourly = true,
+	    .feed_pool_daily = true,
+	    .feed_card_daily = true};
+	sim->opts.feed_grace_s = (uint32_t)sim_below(&sim->rng, 3);
+	sim->opts.feed_wait_s = (uint32_t)sim_below(&sim->rng, 20);
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
@@ -246,6 +251,7 @@ sim_free(struct sim *sim)
 	}
 	sim_snapshots_forget(sim);
 	sim_log_free(&sim->alerts);
+	free(sim->rows);
 	free(sim->calls);
 	free(sim->told);
 	model_free(&sim->model);
