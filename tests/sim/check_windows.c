@@ -187,13 +187,14 @@ told_us(const struct sim *sim)
 	return at_us - at_us % (SIM_HOUR / 4);
 }
 
+/* must: the pool was defined when its record was made. If not, an overthrown owner may be the only one that knew it in time. */
 static void
 check_row(struct sim *sim, enum weir_tell_topic topic, const char *id, int64_t start_us, struct model_usage right, bool must)
 {
 	const struct sim_row *row = row_of(sim, topic, id, start_us);
-	if (row == NULL && must)
+	if (sim->opts.feed_pool_hourly && row == NULL && must)
 		sim_fail(sim, "no row %d of %s at %" PRId64, topic, id, start_us);
-	if (row != NULL && (row->up != right.up || row->down != right.down || row->records != right.records || !row->complete))
+	if (row != NULL && (row->up != right.up || row->down != right.down || row->records != right.records || (must && !row->complete)))
 		sim_fail(sim, "row %s: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "%s; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64, row->key,
 		    row->up, row->down, row->records, row->complete ? "" : ", not complete", right.up, right.down, right.records);
 }

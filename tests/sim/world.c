@@ -215,10 +215,9 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .auto_register_carrier = "k0",
 	    .partitions = sim->partitions,
 	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
-	    .pool_tick_ms = 1000,
-	    .feed_pool_hourly = true,
-	    .feed_pool_daily = true,
-	    .feed_card_daily = true};
+	    .pool_tick_ms = 1000};
+	/* A jump of a month is a thousand rows a pool. */
+	sim->opts.feed_pool_hourly = sim->opts.feed_pool_daily = sim->opts.feed_card_daily = sim_chance(&sim->rng, 250);
 	sim->opts.feed_grace_s = (uint32_t)sim_below(&sim->rng, 3);
 	sim->opts.feed_wait_s = (uint32_t)sim_below(&sim->rng, 20);
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
