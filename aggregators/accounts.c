@@ -166,15 +166,16 @@ roll(struct weir_account_slot *a, int32_t cycle)
 	a->before_up = next ? a->up : 0;
 	a->before_down = next ? a->down : 0;
 	a->before_records = next ? a->records : 0;
+	a->before_sessions = next ? a->sessions : 0;
 	a->up = a->down = 0;
-	a->records = 0;
+	a->records = a->sessions = 0;
 	a->cycle = (uint16_t)cycle;
 }
 
 /* The record's cycle is not the account's: a new one begins, or it is late. */
 void
-weir_account_count_slow(
-    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, int64_t arrived_us)
+weir_account_count_slow(struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, bool session,
+    int64_t arrived_us)
 {
 	struct weir_account_slot *a = weir_account_at(p, account);
 	a->crossed_us = arrived_us;
@@ -183,6 +184,7 @@ weir_account_count_slow(
 		a->up = up;
 		a->down = down;
 		a->records = 1;
+		a->sessions = session;
 		weir_account_changed(p, account, true);
 		return;
 	}
@@ -193,6 +195,7 @@ weir_account_count_slow(
 	a->before_up = weir_add_saturating(a->before_up, up);
 	a->before_down = weir_add_saturating(a->before_down, down);
 	a->before_records++;
+	a->before_sessions += session;
 	/* For the pool it may be the current cycle still: some clock is always the first past a boundary. */
 	uint64_t told = a->told_cycle == a->cycle ? a->told_before : 0;
 	weir_account_changed(p, account, before_of(a) - told >= a->slack);
@@ -226,7 +229,9 @@ tell(struct weir_partition *p, uint32_t account)
 	    .before_up = a->before_up,
 	    .before_down = a->before_down,
 	    .records = a->records,
+	    .sessions = a->sessions,
 	    .before_records = a->before_records,
+	    .before_sessions = a->before_sessions,
 	    .crossed_us = a->crossed_us};
 	memcpy(partial.pool, a->pool, sizeof(partial.pool));
 	weir_partition_tell_bytes(p, WEIR_TELL_PARTIALS, WEIR_TELL_BY_KEY, a->pool, &partial, sizeof(partial));
@@ -308,7 +313,8 @@ index_account(struct weir_partition *p, uint32_t slot)
 	struct weir_account_slot *a = weir_account_at(p, slot);
 	uint32_t other;
 	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->cards.used || a->carrier > p->carrier_count ||
-	    a->plan > p->plan_count || (a->first == 0) != (a->members == 0) ||
+	    a->plan > p->plan_count || a->zone > p->carrier_count || a->hour < 0 ||
+	    (a->zone != 0 && !p->carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
 	    weir_partition_find_account(p, a->pool, &other) != NULL)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);

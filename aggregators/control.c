@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
 
 void
@@ -159,8 +160,10 @@ define(struct weir_partition *p, const struct weir_reference *reference, struct 
 		break;
 	case WEIR_REF_POOL:
 		class = weir_pool_define(p, &reference->pool, err);
-		if (class == WEIR_OK)
-			weir_partition_remember(p, "pool", reference->pool.id, json);
+		if (class != WEIR_OK)
+			break;
+		weir_partition_remember(p, "pool", reference->pool.id, json);
+		weir_feeds_pool_text(p, reference->pool.id, json);
 		break;
 	default:
 		weir_ladder_define(p, &reference->alerts);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
 
 static void
@@ -192,12 +193,25 @@ encode_names(struct weir_partition *p, const struct weir_writer *w)
 
 #define WARM_BUCKETS_KEPT 2048u
 #define PAST_ENTRIES_KEPT 65536u
+#define WINDOW_PAGES_CARDS 2048u  /* 6 MiB: a late record fetches what was dropped */
+#define WINDOW_PAGES_SHARED 8192u /* of accounts, shares and pools: every turn of an hour needs them */
+
+static void
+encode_windows(struct weir_partition *p, const struct weir_writer *w)
+{
+	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
+		if (p->windows[kind].dirty > 0)
+			weir_windows_encode(&p->windows[kind], kind, w->window, w->ctx);
+		weir_windows_trim(&p->windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_PAGES_CARDS : WINDOW_PAGES_SHARED);
+	}
+}
 
 void
 weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uint32_t sparse_slots)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	WEIR_CHECK(p->parked.n == 0);
+	WEIR_CHECK(p->parked.n == 0 && p->feeds->waiting_count == 0);
+	weir_feeds_encode(p);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		encode_slab(weir_partition_slab(p, i), WEIR_SLAB_LETTERS[i], w, sparse_slots);
 	encode_marks(&p->marks, w);
@@ -206,6 +220,7 @@ weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uin
 	weir_past_trim(&p->past, PAST_ENTRIES_KEPT);
 	encode_past(&p->pool_past, 'z', w);
 	weir_past_trim(&p->pool_past, PAST_ENTRIES_KEPT);
+	encode_windows(p, w);
 	encode_directory(&p->new_cards, w);
 	encode_names(p, w);
 	for (uint32_t i = 0; i < p->intents_done.n; i++)

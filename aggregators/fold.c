@@ -7,6 +7,9 @@
  * that may be missing in memory (an old hour's marks, past totals) is checked before anything is changed, so that a parked
  * record can simply be folded again.
  */
+#include <stdio.h>
+
+#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
 
 #define BLOCK 64u
@@ -29,8 +32,8 @@ advance_stream(struct weir_partition *p, int64_t arrived_us)
 		weir_partition_set_time(p, p->now_us, arrived_us);
 }
 
-static void
-wish_add(struct weir_partition *p, struct weir_wish wish)
+void
+weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
 {
 	if (p->wish_count == p->wish_cap) {
 		p->wish_cap = p->wish_cap == 0 ? 64 : p->wish_cap * 2;
@@ -46,14 +49,13 @@ park(struct weir_partition *p, const struct weir_record *r)
 	p->stats.parked++;
 }
 
-/* The closed cycle's totals, or NULL when they must be fetched first. */
-static struct weir_past_entry *
-past_ready(struct weir_partition *p, uint16_t cycle, uint32_t slot)
+struct weir_past_entry *
+weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot)
 {
 	bool created;
 	struct weir_past_entry *entry = weir_past_get(&p->past, cycle, slot, &created);
 	if (created)
-		wish_add(p, (struct weir_wish){true, cycle, slot});
+		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_PAST, .number = cycle, .place = slot});
 	return entry->loaded ? entry : NULL;
 }
 
@@ -62,23 +64,36 @@ static struct weir_marks_bucket *
 bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 {
 	bool created;
-	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->marks, hour, hash & (WEIR_SHARDS - 1), &created);
+	uint32_t number = (uint32_t)(hash & (WEIR_SHARDS - 1));
+	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->marks, hour, number, &created);
 	if (created)
-		wish_add(p, (struct weir_wish){false, hour, (uint32_t)(hash & (WEIR_SHARDS - 1))});
+		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_MARKS, .number = hour, .place = number});
 	return bucket->loaded ? bucket : NULL;
 }
 
+/* A record that is being counted. */
+struct counting {
+	const struct weir_record *record;
+	struct weir_counts more; /* what it adds */
+	uint32_t account;       /* of its card, + 1; 0 = none */
+	int32_t cycle;          /* that it belongs to */
+	bool unchanged;         /* windows change by the counters alone (weir_bases_unchanged) */
+};
+
 /* What a record is to its card's life, lock and pool; true when thresholds and pool count it (LIFE-3). */
 static inline bool
-count_for_life(struct weir_partition *p, uint32_t slot, const struct weir_record *r, int32_t cycle, uint64_t up,
-    uint64_t down, const struct weir_cause *cause)
+count_for_life(struct weir_partition *p, uint32_t slot, const struct counting *c, const struct weir_cause *cause)
 {
-	bool exempt = weir_life_record(p, slot, r, up + down, cause) == WEIR_LIFE_EXEMPT;
+	const struct weir_record *r = c->record;
+	bool exempt = weir_life_record(p, slot, r, c->more.up + c->more.down, cause) == WEIR_LIFE_EXEMPT;
 	weir_device_record(p, slot, r->imei14, cause);
-	uint32_t account = p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
-	if (account != 0 && !exempt)
-		weir_account_count(p, account - 1, cycle, up, down, r->arrived_us);
-	return !exempt;
+	if (c->account == 0 || exempt)
+		return !exempt;
+	if (__builtin_expect(!c->unchanged, 0))
+		weir_bases_account(p, c->account - 1, slot, r, c->cycle, &c->more);
+	weir_account_count(
+	    p, c->account - 1, c->cycle, c->more.up, c->more.down, c->more.sessions != 0, r->arrived_us);
+	return true;
 }
 
 /* LIFE-3: counted, but to be compared with no threshold. */
@@ -95,17 +110,28 @@ exempt_in_card(struct weir_partition *p, uint32_t slot, uint64_t bytes)
 		terms->exempt_bytes = UINT64_MAX;
 }
 
-static inline void
-count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *card, const struct weir_record *r,
-    uint64_t up, uint64_t down, bool session, bool metered)
+/* Another window than its card's newest record was in: its base, or later windows' (ROL-1). */
+static void
+note_bases(struct weir_partition *p, uint32_t slot, const struct weir_card_slot *card, const struct counting *c)
 {
-	uint64_t before = weir_card_used(card);
+	struct weir_counts before = {card->up, card->down, card->records, card->sessions};
+	weir_bases_card(p, slot, c->record, &before, &c->more);
+}
+
+static inline void
+count_in_card(
+    struct weir_partition *p, uint32_t slot, struct weir_card_slot *card, const struct counting *c, bool metered)
+{
+	const struct weir_record *r = c->record;
+	uint64_t before = weir_card_used(card), up = c->more.up, down = c->more.down;
+	if (__builtin_expect(!c->unchanged, 0))
+		note_bases(p, slot, card, c);
 	if (__builtin_add_overflow(card->up, up, &card->up))
 		card->up = UINT64_MAX;
 	if (__builtin_add_overflow(card->down, down, &card->down))
 		card->down = UINT64_MAX;
 	card->records++;
-	card->sessions += session;
+	card->sessions += c->more.sessions;
 	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
 	if (end_s > card->last_s)
 		card->last_s = end_s;
@@ -118,14 +144,24 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 	}
 }
 
+/* A closed cycle: restated in the past, and in its windows (REC-6). */
 static void
-count_in_past(struct weir_partition *p, struct weir_past_entry *entry, uint64_t up, uint64_t down, bool session)
+count_in_past(struct weir_partition *p, uint32_t slot, struct weir_past_entry *entry, const struct counting *c)
 {
-	entry->value.up += up;
-	entry->value.down += down;
-	entry->value.records++;
-	entry->value.sessions += session;
+	struct weir_past_slot *value = &entry->value;
+	struct weir_counts before = {value->up, value->down, value->records, value->sessions};
+	weir_bases_card(p, slot, c->record, &before, &c->more);
+	value->up += c->more.up;
+	value->down += c->more.down;
+	value->records++;
+	value->sessions += c->more.sessions;
 	weir_past_mark_dirty(&p->past, entry);
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	uint32_t end_s = (uint32_t)(c->record->end_us / 1000000);
+	if (end_s > card->last_s) {
+		card->last_s = end_s;
+		weir_slab_dirty(&p->cards, slot);
+	}
 }
 
 /* Is it new? Marks it as seen. Everything needed is in memory by now. */
@@ -179,7 +215,7 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	struct weir_past_entry *past = NULL;
 	bool closed = cycle < card->cycle;
 	if (__builtin_expect(closed, 0))
-		past = past_ready(p, (uint16_t)cycle, slot);
+		past = weir_partition_past(p, (uint16_t)cycle, slot);
 	struct weir_marks_hour *hour = NULL;
 	struct weir_marks_bucket *bucket = NULL;
 	if (r->id_hash != 0) {
@@ -187,7 +223,12 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 		if (__builtin_expect(hour == NULL, 0))
 			bucket = bucket_ready(p, r->end_us / WEIR_HOUR_US, r->id_hash);
 	}
-	if (__builtin_expect((closed && past == NULL) || (r->id_hash != 0 && hour == NULL && bucket == NULL), 0)) {
+	struct counting c = {.record = r, .cycle = cycle};
+	c.account = p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
+	c.unchanged = weir_bases_unchanged(p, carrier, card, c.account, r);
+	bool bases = c.unchanged || weir_bases_ready(p, slot, c.account, r);
+	bool identity = r->id_hash == 0 || hour != NULL || bucket != NULL;
+	if (__builtin_expect((closed && past == NULL) || !bases || !identity, 0)) {
 		park(p, r);
 		return;
 	}
@@ -202,16 +243,17 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	p->stats.counted++;
 	p->stats.up += up;
 	p->stats.down += down;
+	c.more = (struct weir_counts){up, down, 1, session};
 	if (closed) {
 		p->stats.late++;
-		count_in_past(p, past, up, down, session);
-		(void)count_for_life(p, slot, r, cycle, up, down, &cause);
+		count_in_past(p, slot, past, &c);
+		(void)count_for_life(p, slot, &c, &cause);
 		return;
 	}
 	if (__builtin_expect(cycle > card->cycle, 0))
 		weir_partition_roll(p, slot, cycle, &cause);
-	bool metered = count_for_life(p, slot, r, cycle, up, down, &cause);
-	count_in_card(p, slot, card, r, up, down, session, metered);
+	bool metered = count_for_life(p, slot, &c, &cause);
+	count_in_card(p, slot, card, &c, metered);
 }
 
 /* An unknown card registers itself when the settings say so (REC-7). */
@@ -291,6 +333,18 @@ account_of(const struct weir_partition *p, uint32_t slot)
 	return account == 0 ? NULL : (const char *)weir_account_at(p, account - 1);
 }
 
+/* Where a base will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
+static inline const struct weir_window_page *
+base_page(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	if (__builtin_expect(card->last_s - carrier->hour_s < carrier->hour_len_s, 1))
+		return NULL;
+	return weir_windows_page(
+	    &p->windows[WEIR_WINDOW_CARD_HOUR], carrier->hour.number, slot / WEIR_WINDOW_SLOTS);
+}
+
 static void
 fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
 {
@@ -315,6 +369,11 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 		prefetch_identity(p, r);
 	}
 	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_window_page *bases = slot[i] == NO_SLOT ? NULL : base_page(p, slot[i]);
+		if (bases != NULL) {
+			__builtin_prefetch(bases->present, 1, 3);
+			__builtin_prefetch(&bases->counts[slot[i] % WEIR_WINDOW_SLOTS], 1, 3);
+		}
 		prefetch_session(p, &records[i]);
 		const char *account = account_of(p, slot[i]);
 		if (account == NULL)
@@ -345,12 +404,14 @@ weir_partition_fold(struct weir_partition *p, const struct weir_record *records,
 bool
 weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wish, struct weir_slice value)
 {
-	if (!wish->past) {
-		struct weir_marks_bucket *bucket =
-		    weir_marks_bucket_find(&p->marks, wish->hour_or_cycle, wish->bucket_or_slot);
+	if (wish->kind == WEIR_WISH_MARKS) {
+		struct weir_marks_bucket *bucket = weir_marks_bucket_find(&p->marks, wish->number, wish->place);
 		return bucket == NULL || bucket->loaded || weir_marks_bucket_load(bucket, value.data, value.len);
 	}
-	struct weir_past_entry *entry = weir_past_find(&p->past, (uint16_t)wish->hour_or_cycle, wish->bucket_or_slot);
+	if (wish->kind == WEIR_WISH_WINDOW)
+		return wish->window < WEIR_WINDOW_KINDS &&
+		       weir_windows_answer(&p->windows[wish->window], (int32_t)wish->number, wish->place, value);
+	struct weir_past_entry *entry = weir_past_find(&p->past, (uint16_t)wish->number, wish->place);
 	if (entry == NULL || entry->loaded)
 		return true;
 	if (value.len != 0 && value.len != sizeof(entry->value))
@@ -362,8 +423,29 @@ weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wis
 }
 
 void
+weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
+{
+	const uint32_t size = sizeof(struct weir_past_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
+	const char *letters = wish->kind == WEIR_WISH_MARKS  ? "m"
+			      : wish->kind == WEIR_WISH_PAST ? "y"
+							     : weir_window_letters(wish->window);
+	bool past = wish->kind == WEIR_WISH_PAST;
+	*from_out = past ? wish->place % slots * size : 0;
+	*len_out = past ? size : 0;
+	(void)snprintf(name_out, WEIR_WISH_KEY_MAX, "%s:%lld:%u", letters, (long long)wish->number,
+	    past ? wish->place / slots : wish->place);
+}
+
+uint32_t
+weir_partition_parked(const struct weir_partition *p)
+{
+	return p->parked.n + weir_feeds_waiting(p);
+}
+
+void
 weir_partition_unpark(struct weir_partition *p)
 {
+	weir_feeds_unpark(p);
 	struct weir_records parked = p->parked;
 	p->parked = (struct weir_records){0};
 	for (uint32_t i = 0; i < parked.n; i++) {

@@ -2,6 +2,7 @@
  * From stored bytes back to a partition: pages as they are, then indexes and free lists out of them. Bytes from the
  * store are input: a slot that contradicts the others makes the load fail, never an assert.
  */
+#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
 
 struct weir_slab *
@@ -27,7 +28,7 @@ weir_partition_load_reference(struct weir_partition *p, struct weir_slice json)
 {
 	struct weir_reference reference;
 	struct weir_error err;
-	if (weir_guard_load(p, json) || weir_smart_load(p, json)) /* weir's own, no message */
+	if (weir_guard_load(p, json) || weir_smart_load(p, json) || weir_feeds_load(p, json)) /* weir's own, no message */
 		return true;
 	if (weir_reference_parse(json, &reference, &err) != WEIR_OK)
 		return false;
@@ -40,8 +41,10 @@ weir_partition_load_reference(struct weir_partition *p, struct weir_slice json)
 	case WEIR_REF_ALERTS:
 		weir_ladder_define(p, &reference.alerts);
 		return true;
+	case WEIR_REF_POOL: /* in force by its slot; the text is for readers and rows */
+		weir_feeds_pool_text(p, reference.pool.id, json);
+		return true;
 	case WEIR_REF_CARD: /* its tags, for readers */
-	case WEIR_REF_POOL: /* in force by its slot; the text is kept for readers */
 		return true;
 	default:
 		return false;
@@ -199,8 +202,9 @@ weir_partition_load_finish(struct weir_partition *p)
 {
 	ship_carriers(p);
 	if (!index_cards(p) || !check_terms(p) || !check_enforcements(p) || !index_sessions(p) || !take_lives(p) ||
-	    !weir_accounts_load(p) || !weir_pools_load(p))
+	    !weir_accounts_load(p) || !weir_pools_load(p) || !weir_feeds_load_finish(p))
 		return false;
+	weir_bases_load(p);
 	take_intents(p);
 	for (uint32_t i = 0; i < p->plan_count; i++)
 		p->plans[i].changed = false;

@@ -106,6 +106,8 @@ weir_partition_define_carrier(struct weir_partition *p, const struct weir_ref_ca
 	carrier->known = true;
 	carrier->current = weir_zone_cycle(zone, ref->cycle_day, ref->named_after_end, p->now_us);
 	carrier->other = carrier->current;
+	carrier->hour = carrier->hour_other = carrier->day = carrier->day_other = (struct weir_window){0};
+	carrier->hour_s = carrier->hour_len_s = 0;
 	weir_partition_scan_all(p); /* what it can enforce may be another (SUS-4) */
 	return WEIR_OK;
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
 
 struct weir_partition *
@@ -22,6 +23,7 @@ weir_partition_new(const struct weir_partition_opts *opts)
 	weir_marks_init(&p->marks);
 	weir_past_init(&p->past);
 	weir_past_init(&p->pool_past);
+	weir_feeds_init(p);
 	return p;
 }
 
@@ -43,6 +45,7 @@ weir_partition_free(struct weir_partition *p)
 	weir_marks_free(&p->marks);
 	weir_past_free(&p->past);
 	weir_past_free(&p->pool_past);
+	weir_feeds_free(p);
 	weir_timers_free(p);
 	weir_smart_free(p);
 	weir_buf_free(&p->new_names);
@@ -172,6 +175,8 @@ weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 	tick_scan(p, slots_max);
 	more |= weir_accounts_walk(p, slots_max);
 	more |= weir_pools_tick(p, slots_max);
+	more |= weir_feeds_tick(p, slots_max);
+	more |= p->feeds->stored && p->feeds->given < p->feeds->sealed_count;
 	if (p->parked.n == 0) /* a total that waits still needs its session, however far stream time has gone on */
 		weir_partition_session_sweep(p, slots_max / 16);
 	return more || p->boundary_running || p->scan_running;
@@ -185,12 +190,17 @@ weir_partition_bytes(const struct weir_partition *p)
 			 weir_marks_bytes(&p->marks) + (p->past.cap + p->pool_past.cap) * sizeof(struct weir_past_entry);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
+	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
+		bytes += weir_windows_bytes(&p->windows[kind]);
 	return bytes;
 }
 
 uint64_t
 weir_partition_unflushed(const struct weir_partition *p)
 {
-	return p->marks.pending * sizeof(uint64_t) + (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
+	uint64_t windows = p->feeds->sealed_bytes.len;
+	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
+		windows += p->windows[kind].dirty * sizeof(struct weir_counts);
+	return windows + p->marks.pending * sizeof(uint64_t) + (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
 	       p->audit_count * sizeof(struct weir_audit);
 }

@@ -7,8 +7,9 @@
  *
  * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS (evaluate.c), LIFE
  * (life.c, timers.c), SUS-5 (device.c), reference data (control.c) and operators' requests (requests.c), POOL on the cards'
- * side (accounts.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (enforce.c), pages and
- * marks to bytes (encode.c), and back (load.c). docs/pools.md and docs/life.md are the designs.
+ * side (accounts.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (enforce.c), ROL (bases.c,
+ * feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md, docs/life.md and docs/rollups.md are the
+ * designs.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
@@ -18,6 +19,7 @@
 #include "aggregators/record.h"
 #include "aggregators/slab.h"
 #include "aggregators/slots.h"
+#include "aggregators/windows.h"
 #include "config/base/slice.h"
 #include "config/calendar/calendar.h"
 #include "config/reference/reference.h"
@@ -40,6 +42,10 @@ struct weir_partition_opts {
 	    guard_percent; /* CMD-5: share of the partition's cards suspended in guard_window_s that trips; 0 = no guard */
 	uint32_t guard_cards_min; /* fewer never trip */
 	uint32_t guard_window_s;
+	uint32_t feed_grace_s; /* a window is told this long after the watermark has passed its end */
+	uint32_t feed_wait_s;  /* then rows of pools wait this long for partitions that are behind; later ones are not complete */
+	bool feed_pool_hourly, feed_pool_daily, feed_card_daily; /* which rows are told (ROL-3) */
+	uint32_t card_hours_days, pool_hours_days; /* how long hours are kept (ROL-1) */
 };
 
 /* A carrier as this partition knows it, with the current cycle's window. */
@@ -48,6 +54,9 @@ struct weir_carrier_entry {
 	struct weir_zone *zone;
 	struct weir_window current; /* by the enforcement clock */
 	struct weir_window other;   /* last window of another cycle that was asked for */
+	struct weir_window hour, day;             /* the newest that a record was in (bases.c); empty at first */
+	struct weir_window hour_other, day_other; /* the last older one that was asked for */
+	uint32_t hour_s, hour_len_s;              /* `hour` in seconds: what the fold compares with */
 	bool known;                 /* false: named by a card or plan, not yet defined */
 };
 
@@ -99,7 +108,14 @@ struct weir_audit {
 };
 
 /* What is told to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
-enum weir_tell_topic { WEIR_TELL_PARTIALS, WEIR_TELL_CARDS, WEIR_TELL_ALERTS };
+enum weir_tell_topic {
+	WEIR_TELL_PARTIALS,
+	WEIR_TELL_CARDS,
+	WEIR_TELL_ALERTS,
+	WEIR_TELL_POOL_HOURLY, /* rows of the feeds (docs/rollups.md) */
+	WEIR_TELL_POOL_DAILY,
+	WEIR_TELL_CARD_DAILY
+};
 #define WEIR_TELL_BY_KEY UINT32_MAX
 struct weir_tell {
 	uint8_t topic;      /* enum weir_tell_topic */
@@ -118,20 +134,27 @@ struct weir_cause {
 	uint64_t usage_before;
 };
 
-/* A string that a parked record waits for. */
+/* A string that a parked record, or a feed, waits for. */
+enum weir_wish_kind { WEIR_WISH_MARKS, WEIR_WISH_PAST, WEIR_WISH_WINDOW };
 struct weir_wish {
-	bool past; /* false: marks of (hour, bucket) ; true: past totals of (cycle, slot) */
-	int64_t hour_or_cycle;
-	uint32_t bucket_or_slot;
+	uint8_t kind;   /* enum weir_wish_kind */
+	uint8_t window; /* of WEIR_WISH_WINDOW: enum weir_window_kind */
+	int64_t number; /* marks: hour; past: cycle; else the window's */
+	uint32_t place; /* marks: bucket; past: card's slot; else the page */
 };
+#define WEIR_WISH_KEY_MAX 64
+/* Its key's name after the partition tag, and which bytes of it are wanted: *len_out 0 = all. */
+void weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
 
 struct weir_partition_stats {
 	uint64_t records, counted, duplicates, stale, late, parked, up, down, cards_made;
 	uint64_t suspends, resumes, decisions, gaps_lost;
 	uint64_t activations, expiries, alerts, unsupported, partials_told, words_told, words_taken, partials_taken, walked;
 	uint64_t guarded; /* suspends held back by a tripped guard */
-	uint64_t
-	    unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
+	uint64_t unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
+	uint64_t windows_told, windows_taken; /* of accounts to pools */
+	uint64_t windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
+	uint64_t rows_told;   /* of the feeds */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
@@ -156,6 +179,9 @@ struct weir_partition {
 	struct weir_marks marks;
 	struct weir_past past;
 	struct weir_past pool_past; /* by pool slot */
+	struct weir_windows windows[WEIR_WINDOW_KINDS];
+	struct weir_feeds *feeds; /* feeds.c: what of the windows was told, and what is to be */
+	int64_t told_edge_us;     /* windows that end up to here may have been told: a record in one restates it */
 
 	struct weir_carrier_entry *carriers; /* by number */
 	uint32_t carrier_count;
@@ -262,6 +288,31 @@ bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
 /* Answers of wishes; when all that were asked for are in, call weir_partition_unpark. */
 bool weir_partition_wish_answer(struct weir_partition *partition, const struct weir_wish *wish, struct weir_slice value);
 void weir_partition_unpark(struct weir_partition *partition);
+/* Records or pools' windows that wait for wishes: no encode until there are none. */
+uint32_t weir_partition_parked(const struct weir_partition *partition);
+
+/*
+ * Watermark of the partition's records (docs/rollups.md): the newest Kafka timestamp of the input that is furthest behind, or
+ * the clock when all were read to their end. Never goes back. What it makes due is told with the next flushes.
+ */
+void weir_partition_watermark(struct weir_partition *partition, int64_t at_us);
+/* Is there something that only a flush brings on: windows or rows due, and not sealed yet? */
+bool weir_partition_feeds_due(const struct weir_partition *partition);
+/* The flush that was encoded last is in the store: windows and rows of it may be told. */
+void weir_partition_stored(struct weir_partition *partition);
+/*
+ * The first window of a kind that is kept (ROL-1): what lies before it may be deleted. Rises with stream time (windows of
+ * shares: with the sources' watermarks). WEIR_WINDOW_NONE: nothing is known to be deletable.
+ */
+int32_t weir_partition_windows_from(const struct weir_partition *partition, enum weir_window_kind kind);
+/* Pages of a window of that kind: 0 .. count - 1. */
+uint32_t weir_partition_window_pages(const struct weir_partition *partition, enum weir_window_kind kind);
+/*
+ * Usage of a card's or an account's window (kinds CARD_… and ACCOUNT_…): false while bases of it are not in memory (wishes
+ * say which). A window without traffic is zero.
+ */
+bool weir_partition_usage(struct weir_partition *partition, enum weir_window_kind kind, uint32_t slot, int32_t number,
+    struct weir_counts *usage_out);
 
 /* A command's progress, as the dispatcher reported it. */
 struct weir_command_report {
@@ -312,6 +363,7 @@ struct weir_writer {
 	void (*name)(void *ctx, struct weir_slice name);                 /* push */
 	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json); /* set */
 	void (*intent_done)(void *ctx, uint32_t slot);
+	weir_windows_append_fn window; /* append */
 };
 /*
  * Writes all that changed since the last encode and forgets that it changed. The owner must not encode while records are

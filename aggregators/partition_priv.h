@@ -76,6 +76,15 @@ weir_partition_cycle_of(struct weir_carrier_entry *carrier, int64_t at_us)
 		return carrier->current.number;
 	return weir_partition_cycle_slow(carrier, at_us);
 }
+/* The window of that cycle; valid until the next call. */
+static inline const struct weir_window *
+weir_partition_cycle_window(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (at_us >= carrier->current.start_us && at_us < carrier->current.end_us)
+		return &carrier->current;
+	(void)weir_partition_cycle_slow(carrier, at_us);
+	return &carrier->other;
+}
 /* Ends the card's cycle: its totals go to the past, counting starts anew in `cycle` (CYC-3, CYC-4). */
 void weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_cause *cause);
 
@@ -168,6 +177,57 @@ weir_add_saturating(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* fold.c: asks for a string; the owner takes the list. */
+void weir_partition_wish(struct weir_partition *p, struct weir_wish wish);
+/* The card's totals of a closed cycle, or NULL: they are wished for. Valid until the next call. */
+struct weir_past_entry *weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot);
+
+/* bases.c: windows of cards and accounts as differences (docs/rollups.md). */
+/*
+ * Is the record in the hour of its card's newest record, and of its account's (+ 1, 0 = none), and can neither have been
+ * told? Then no window changes but by the counters. Two comparisons and one an account, on the fold's usual path.
+ */
+static inline bool
+weir_bases_unchanged(const struct weir_partition *p, const struct weir_carrier_entry *carrier,
+    const struct weir_card_slot *card, uint32_t account, const struct weir_record *r)
+{
+	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
+	return end_s - carrier->hour_s < carrier->hour_len_s && card->last_s - carrier->hour_s < carrier->hour_len_s &&
+	       r->end_us >= p->told_edge_us &&
+	       (account == 0 || weir_account_at(p, account - 1)->hour == carrier->hour.number);
+}
+/* Is all in memory that the record may change, or wished for? To be asked before anything is changed. */
+bool weir_bases_ready(struct weir_partition *p, uint32_t slot, uint32_t account, const struct weir_record *r);
+/* The record is about to be counted in its card, whose totals of the record's cycle are `before`. */
+void weir_bases_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r, const struct weir_counts *before,
+    const struct weir_counts *more);
+/* Likewise in its card's account, by whose cycle it is counted there. */
+void weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slot, const struct weir_record *r,
+    int32_t cycle, const struct weir_counts *more);
+/* Usage of a window of a card or an account. */
+enum weir_bases_answer {
+	WEIR_BASES_NONE, /* nothing was counted in it */
+	WEIR_BASES_KNOWN,
+	WEIR_BASES_WAIT, /* wishes say for what */
+	WEIR_BASES_GONE, /* an account holds two cycles, and it is of an older one */
+};
+enum weir_bases_answer weir_bases_usage(struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number,
+    struct weir_counts *usage_out);
+/* Loading: which windows may be in Redis. */
+void weir_bases_load(struct weir_partition *p);
+/* Hour and day of an instant for a carrier, from its caches. Valid until the next call. */
+const struct weir_window *weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us);
+const struct weir_window *weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us);
+/* An instant within a window by its number. */
+static inline int64_t
+weir_hour_instant(int32_t number)
+{
+	return ((int64_t)number + 1) * WEIR_HOUR_US - 1;
+}
+struct weir_window weir_carrier_day_by_number(const struct weir_carrier_entry *carrier, int32_t number);
+/* Asks for the page of a slot's window, once. */
+void weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot);
+
 /* accounts.c, account_words.c: pools on the cards' side (docs/pools.md). */
 uint64_t weir_pool_hash(const char *id);
 /* The pool's account, made when there is none. */
@@ -184,21 +244,22 @@ void weir_account_move(struct weir_partition *p, uint32_t card_slot, const char 
 /* The card's being an activated member has changed to `active`. */
 void weir_account_activity(struct weir_partition *p, uint32_t card_slot, bool active);
 /* Usage of a record that was counted (POOL-3). */
-void weir_account_count_slow(
-    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, int64_t arrived_us);
+void weir_account_count_slow(struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down,
+    bool session, int64_t arrived_us);
 void weir_account_changed(struct weir_partition *p, uint32_t account, bool urgent);
 static inline void
-weir_account_count(
-    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, int64_t arrived_us)
+weir_account_count(struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, bool session,
+    int64_t arrived_us)
 {
 	struct weir_account_slot *a = weir_account_at(p, account);
 	if (__builtin_expect(cycle != a->cycle, 0)) {
-		weir_account_count_slow(p, account, cycle, up, down, arrived_us);
+		weir_account_count_slow(p, account, cycle, up, down, session, arrived_us);
 		return;
 	}
 	a->up = weir_add_saturating(a->up, up);
 	a->down = weir_add_saturating(a->down, down);
 	a->records++;
+	a->sessions += session;
 	a->crossed_us = arrived_us;
 	weir_slab_dirty(&p->accounts, account);
 	bool urgent = weir_add_saturating(a->up, a->down) - a->told_used >= a->slack || a->told_cycle != cycle;

@@ -71,12 +71,27 @@ weir_past_mark_dirty(struct weir_past *past, struct weir_past_entry *entry)
 	entry->dirty = true;
 }
 
+/* Those that a look-up will answer stay: one that was dropped and made anew would take an answer that is older than it. */
+static void
+drop_loaded(struct weir_past *past)
+{
+	struct weir_past_entry *old = past->entries;
+	past->entries = weir_calloc(past->cap, sizeof(*past->entries));
+	past->used = 0;
+	for (uint32_t i = 0; i < past->cap; i++) {
+		if (old[i].slot == 0 || old[i].loaded)
+			continue;
+		past->entries[place(past, old[i].cycle, old[i].slot - 1)] = old[i];
+		past->used++;
+	}
+	free(old);
+}
+
 void
 weir_past_trim(struct weir_past *past, uint32_t max)
 {
 	if (past->used > max) {
-		memset(past->entries, 0, past->cap * sizeof(*past->entries));
-		past->used = 0;
+		drop_loaded(past);
 	} else if (past->dirty > 0) {
 		for (uint32_t i = 0; i < past->cap; i++)
 			past->entries[i].dirty = false;

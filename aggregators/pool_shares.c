@@ -10,10 +10,11 @@
  * source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is made
  * anew cannot drift.
  */
+#include "aggregators/feeds_priv.h"
 #include "aggregators/pools_priv.h"
 
 struct sums {
-	uint64_t members, active, up, down, before_up, before_down, before_records;
+	uint64_t members, active, up, down, before_up, before_down, before_records, before_sessions;
 	uint16_t newest; /* cycle of the newest share */
 };
 
@@ -23,8 +24,8 @@ larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static uint32_t
-share_of(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
+uint32_t
+weir_share_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
 	for (uint32_t at = pool->first_share; at != 0; at = weir_share_at(p, at - 1)->next)
@@ -53,7 +54,9 @@ replace(struct weir_share_slot *share, const struct weir_partial *partial)
 	share->before_up = partial->before_up;
 	share->before_down = partial->before_down;
 	share->records = partial->records;
+	share->sessions = partial->sessions;
 	share->before_records = partial->before_records;
+	share->before_sessions = partial->before_sessions;
 }
 
 /* A cycle that the share has not seen yet has begun at the source. */
@@ -64,7 +67,9 @@ roll_share(struct weir_share_slot *share, uint16_t cycle)
 	share->before_up = next ? share->up : 0;
 	share->before_down = next ? share->down : 0;
 	share->before_records = next ? share->records : 0;
-	share->up = share->down = share->records = 0;
+	share->before_sessions = next ? share->sessions : 0;
+	share->up = share->down = 0;
+	share->records = share->sessions = 0;
 	share->cycle = cycle;
 }
 
@@ -78,19 +83,22 @@ keep_larger(struct weir_share_slot *share, const struct weir_partial *partial)
 	if (partial->cycle == share->cycle) {
 		share->up = larger(share->up, partial->up);
 		share->down = larger(share->down, partial->down);
-		share->records = larger(share->records, partial->records);
+		share->records = (uint32_t)larger(share->records, partial->records);
+		share->sessions = (uint32_t)larger(share->sessions, partial->sessions);
 		share->before_up = larger(share->before_up, partial->before_up);
 		share->before_down = larger(share->before_down, partial->before_down);
-		share->before_records = larger(share->before_records, partial->before_records);
+		share->before_records = (uint32_t)larger(share->before_records, partial->before_records);
+		share->before_sessions = (uint32_t)larger(share->before_sessions, partial->before_sessions);
 	} else if (partial->cycle == share->cycle - 1) {
 		share->before_up = larger(share->before_up, partial->up);
 		share->before_down = larger(share->before_down, partial->down);
-		share->before_records = larger(share->before_records, partial->records);
+		share->before_records = (uint32_t)larger(share->before_records, partial->records);
+		share->before_sessions = (uint32_t)larger(share->before_sessions, partial->sessions);
 	}
 }
 
-static bool
-is_text_of_id(const char id[WEIR_ID_MAX])
+bool
+weir_is_text_of_id(const char id[WEIR_ID_MAX])
 {
 	size_t len = strnlen(id, WEIR_ID_MAX);
 	for (size_t i = 0; i < WEIR_ID_MAX; i++)
@@ -108,7 +116,7 @@ read_partial(const struct weir_partition *p, struct weir_slice value, struct wei
 	memcpy(out, value.data, sizeof(*out));
 	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
 		return weir_error_set(err, WEIR_POISON, "no partial: it does not begin with WPA1");
-	if (!is_text_of_id(out->pool))
+	if (!weir_is_text_of_id(out->pool))
 		return weir_error_set(err, WEIR_POISON, "a partial without a pool's id");
 	if (out->source >= p->opts.partitions)
 		return weir_error_set(
@@ -123,12 +131,23 @@ enum weir_class
 weir_partition_partial(struct weir_partition *p, struct weir_slice value, int64_t arrived_us, struct weir_error *err)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
+	struct weir_partial_window window;
+	struct weir_partial_mark mark;
 	struct weir_partial partial;
+	if (value.len == sizeof(window) && memcmp(value.data, "WPH1", sizeof(window.magic)) == 0) {
+		memcpy(&window, value.data, sizeof(window));
+		return weir_feeds_window(p, &window, err);
+	}
+	if (value.len == sizeof(mark) && memcmp(value.data, "WPM1", sizeof(mark.magic)) == 0) {
+		memcpy(&mark, value.data, sizeof(mark));
+		return weir_feeds_mark(p, &mark, err);
+	}
 	enum weir_class class = read_partial(p, value, &partial, err);
 	if (class != WEIR_OK)
 		return class;
+	(void)weir_feeds_is_of_owner(p, partial.source, partial.epoch);
 	uint32_t pool_slot = weir_pool_get(p, partial.pool);
-	uint32_t slot = share_of(p, pool_slot, partial.source);
+	uint32_t slot = weir_share_get(p, pool_slot, partial.source);
 	struct weir_share_slot *share = weir_share_at(p, slot);
 	if (partial.epoch < share->epoch)
 		return WEIR_OK; /* of an owner that was overthrown */
@@ -168,6 +187,7 @@ add_share(struct sums *sums, const struct weir_share_slot *share, uint16_t cycle
 	sums->before_up = weir_add_saturating(sums->before_up, now ? share->before_up : behind ? share->up : 0);
 	sums->before_down = weir_add_saturating(sums->before_down, now ? share->before_down : behind ? share->down : 0);
 	sums->before_records += now ? share->before_records : behind ? share->records : 0;
+	sums->before_sessions += now ? share->before_sessions : behind ? share->sessions : 0;
 }
 
 /* For a pool without a definition, and so without a clock: the newest cycle that any source counts in. */
@@ -193,15 +213,18 @@ keep_past(struct weir_partition *p, uint32_t slot, const struct sums *sums)
 	if (pool->cycle == 0 || sums->newest > pool->cycle)
 		return;
 	if (pool->before_up == sums->before_up && pool->before_down == sums->before_down &&
-	    pool->before_records == sums->before_records)
+	    pool->before_records == sums->before_records && pool->before_sessions == sums->before_sessions)
 		return;
 	pool->before_up = sums->before_up;
 	pool->before_down = sums->before_down;
 	pool->before_records = sums->before_records;
+	pool->before_sessions = sums->before_sessions;
 	bool created;
 	struct weir_past_entry *entry = weir_past_get(&p->pool_past, (uint16_t)(pool->cycle - 1), slot, &created);
 	uint64_t records = sums->before_records > UINT32_MAX ? UINT32_MAX : sums->before_records;
-	entry->value = (struct weir_past_slot){sums->before_up, sums->before_down, (uint32_t)records, 0, 0};
+	uint64_t sessions = sums->before_sessions > UINT32_MAX ? UINT32_MAX : sums->before_sessions;
+	entry->value =
+	    (struct weir_past_slot){sums->before_up, sums->before_down, (uint32_t)records, (uint32_t)sessions, 0};
 	entry->loaded = true;
 	weir_past_mark_dirty(&p->pool_past, entry);
 }
@@ -246,7 +269,7 @@ weir_pool_roll(struct weir_partition *p, uint32_t slot, int32_t cycle)
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	for (int i = 0; pool->cycle < cycle; i++) {
 		pool->cycle = (uint16_t)(i < ROLLS_MAX ? pool->cycle + 1 : cycle);
-		pool->before_up = pool->before_down = pool->before_records = 0;
+		pool->before_up = pool->before_down = pool->before_records = pool->before_sessions = 0;
 		weir_pool_sum(p, slot);
 	}
 	pool->ladder = 0;

@@ -6,6 +6,7 @@
  * hundred partials are judged once. While the stage replays, nothing is judged and no cycle ended: partials of the cycle
  * that ended meanwhile are still to come.
  */
+#include "aggregators/feeds_priv.h"
 #include "aggregators/pools_priv.h"
 
 #define S_US 1000000ll
@@ -116,7 +117,10 @@ weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, stru
 	if (class != WEIR_OK)
 		return class;
 	slot = weir_pool_get(p, ref->id);
+	bool was_defined = (weir_pool_at(p, slot)->flags & WEIR_POOL_DEFINED) != 0;
 	take_definition(p, slot, ref, carrier, plan);
+	if (!was_defined && weir_pool_at(p, slot)->first_share != 0)
+		weir_feeds_pool_defined(p, slot);
 	weir_pool_due(p, p->now_us); /* of boundaries and retention */
 	weir_pool_sum(p, slot);
 	weir_pool_touch(p, slot);

@@ -182,7 +182,7 @@ struct weir_account_slot {
 	uint8_t carrier; /* of the definition, number + 1; 0 = not known */
 	uint8_t kind;    /* enum weir_plan_kind */
 	uint8_t flags;   /* WEIR_ACCOUNT_… */
-	uint8_t pad;
+	uint8_t zone;    /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
 	uint64_t told_used; /* as last told, of `told_cycle` */
 	uint64_t told_before;
 	uint32_t told_members;
@@ -198,7 +198,10 @@ struct weir_account_slot {
 	uint64_t cut_used;
 	int64_t crossed_us; /* arrival of the newest record counted and not told; for the latency of a cut-off */
 	int64_t cut_us;     /* arrival of the record that made the pool's word */
-	uint64_t spare[4];
+	uint32_t sessions, before_sessions;
+	int32_t hour; /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
+	uint32_t pad3;
+	uint64_t spare[2];
 };
 _Static_assert(sizeof(struct weir_account_slot) == 256, "four cache lines");
 
@@ -249,7 +252,7 @@ struct weir_pool_slot {
 	uint64_t before_up;       /* of the cycle before, as last written to the past */
 	uint64_t before_down;
 	uint64_t before_records;
-	uint64_t spare[1];
+	uint64_t before_sessions;
 };
 _Static_assert(sizeof(struct weir_pool_slot) == 256, "four cache lines");
 
@@ -275,7 +278,7 @@ struct weir_share_slot {
 	uint8_t pad;
 	uint64_t epoch;
 	uint64_t up, down, before_up, before_down;
-	uint64_t records, before_records;
+	uint32_t records, sessions, before_records, before_sessions;
 	int64_t at_us; /* Kafka time of the partial */
 	int64_t crossed_us;
 	uint64_t spare[4];
@@ -298,11 +301,33 @@ struct weir_partial {
 	uint8_t flags; /* WEIR_PARTIAL_… */
 	uint8_t pad[5];
 	uint64_t up, down, before_up, before_down;
-	uint64_t records, before_records;
+	uint32_t records, sessions, before_records, before_sessions;
 	int64_t crossed_us;
 	char pool[WEIR_ID_MAX];
 };
 _Static_assert(sizeof(struct weir_partial) == 152, "as documented");
+
+/* An account's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
+struct weir_partial_window {
+	char magic[4]; /* "WPH1" */
+	uint32_t source;
+	uint64_t epoch;
+	int32_t hour; /* hours since 1970 of its start */
+	int32_t day;  /* local days since 1970 */
+	uint64_t up, down;
+	uint32_t records, sessions;
+	char pool[WEIR_ID_MAX];
+};
+_Static_assert(sizeof(struct weir_partial_window) == 112, "as documented");
+
+/* And how far a source has told its hours. */
+struct weir_partial_mark {
+	char magic[4]; /* "WPM1" */
+	uint32_t source;
+	uint64_t epoch;
+	int64_t told_us; /* all of its accounts' hours that end up to here were told before this */
+};
+_Static_assert(sizeof(struct weir_partial_mark) == 24, "as documented");
 
 enum { WEIR_PARTIAL_SETTLED = 1, WEIR_PARTIAL_ASKS = 2 /* wants the pool's word in any case */ };
 

@@ -8,7 +8,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
+
+#define GIVE_A_ROUND 4096u /* messages of a flush, so that no round is long */
 
 static struct weir_tell *
 tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key)
@@ -74,6 +77,8 @@ weir_partition_tell(struct weir_partition *p)
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
 	weir_accounts_tell(p, false);
 	weir_pools_tell(p);
+	weir_feeds_tell_rows(p);
+	(void)weir_feeds_give(p, GIVE_A_ROUND);
 }
 
 void

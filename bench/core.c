@@ -1,7 +1,10 @@
 /*
  * Core benchmark: the real fold on one thread, without Kafka and Redis. Prints configuration, seed, nanoseconds per record,
  * bytes per card and mark, the cost of encoding a flush, and a hash of the result, so that runs can be compared. Usage:
- * weir_bench_core [cards] [records] [id|seq]
+ * weir_bench_core [cards] [records] [id|seq] [hours]
+ *
+ * The records are spread over that many hours (0: all in a few minutes of one), a card's in order: each hour of a card costs a
+ * base (docs/rollups.md).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -128,9 +131,17 @@ on_intent(void *ctx, uint32_t slot)
 	(void)slot;
 }
 
+static uint8_t *
+on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
+{
+	(void)kind;
+	(void)window;
+	return on_marks(ctx, 0, page, len);
+}
+
 static void
 fill_batch(struct weir_record *batch, const struct weir_iccid *iccids, uint64_t cards, uint64_t *seed, uint64_t first,
-    bool by_seq, uint64_t *sequence)
+    int64_t at_us, bool by_seq, uint64_t *sequence)
 {
 	memset(batch, 0, BATCH * sizeof(*batch));
 	for (int i = 0; i < BATCH; i++) {
@@ -139,8 +150,8 @@ fill_batch(struct weir_record *batch, const struct weir_iccid *iccids, uint64_t 
 		r->iccid = iccids[card];
 		r->up = random >> 48;
 		r->down = random >> 40 & 0xffff;
-		r->end_us = NOW - (int64_t)(random >> 32 & 0x7ff) * 1000000;
-		r->arrived_us = NOW;
+		r->end_us = at_us == NOW ? NOW - (int64_t)(random >> 32 & 0xff) * 1000000 : at_us;
+		r->arrived_us = at_us;
 		if (by_seq) {
 			r->session_hash = (card + 1) * 0x9e3779b97f4a7c15u;
 			r->seq = ++sequence[card];
@@ -157,6 +168,7 @@ main(int argc, char **argv)
 	uint64_t cards = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
 	uint64_t records = argc > 2 ? strtoull(argv[2], NULL, 10) : 10000000;
 	bool by_seq = argc > 3 && strcmp(argv[3], "seq") == 0;
+	int64_t span_us = argc > 4 ? (int64_t)strtoull(argv[4], NULL, 10) * 3600 * 1000000 : 0;
 	uint64_t seed = 1, hash = 0;
 	int64_t fold_ns = 0, encode_ns = 0;
 	struct weir_partition *p = make(cards);
@@ -167,12 +179,14 @@ main(int argc, char **argv)
 	struct weir_record *batch = weir_calloc(BATCH, sizeof(*batch));
 	struct sink sink = {.scratch = weir_calloc(1, 64u << 20)};
 	const struct weir_writer writer = {
-	    &sink, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent};
+	    &sink, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent, on_window};
 	weir_partition_encode(p, &writer, 12);
 	sink.bytes = sink.calls = 0;
 	uint64_t flushes = 0;
 	for (uint64_t done = 0; done < records; done += BATCH) {
-		fill_batch(batch, iccids, cards, &seed, done, by_seq, sequence);
+		int64_t at_us = NOW + (int64_t)((double)done / (double)records * (double)span_us);
+		fill_batch(batch, iccids, cards, &seed, done, at_us, by_seq, sequence);
+		weir_partition_set_time(p, at_us, at_us);
 		int64_t start = now_ns();
 		weir_partition_fold(p, batch, BATCH);
 		fold_ns += now_ns() - start;

@@ -1,4 +1,6 @@
 /* Pools' definitions, and the two messages that partitions tell each other: a pool's word and a smart card's sub-card. */
+#include <stdlib.h>
+
 #include "config/reference/parser_priv.h"
 
 #define RETENTION_DAYS_MAX 3650
@@ -67,6 +69,25 @@ weir_ref_parse_pool(struct weir_ref_parser *parser, struct weir_ref_pool *pool)
 	(void)weir_ref_texts(parser, "batches", WEIR_MAY_BE_NULL, BATCHES_MAX, WEIR_ID_MAX - 1); /* readers show them */
 	if (!parser->failed)
 		memcpy(pool->name, name, strlen(name) + 1);
+}
+
+static void
+put_member(const char *name, const json_t *value, struct weir_buf *out)
+{
+	char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	weir_buf_printf(out, "\"%s\":%s", name, text == NULL ? "[]" : text);
+	free(text);
+}
+
+void
+weir_reference_pool_texts(struct weir_slice json, struct weir_buf *out)
+{
+	json_t *root = json_loadb((const char *)json.data, json.len, 0, NULL);
+	const json_t *name = json_object_get(root, "name"), *batches = json_object_get(root, "batches");
+	put_member("name", json_is_string(name) ? name : json_object_get(root, "id"), out);
+	weir_buf_append(out, ",", 1);
+	put_member("batches", json_is_array(batches) ? batches : NULL, out);
+	json_decref(root);
 }
 
 static void

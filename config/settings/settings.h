@@ -63,6 +63,9 @@ struct weir_settings {
 	char *topic_audit;         /* topics.audit, default weir.audit */
 	char *topic_partials;      /* topics.partials, default weir.partials: pools' shares between partitions */
 	char *topic_alerts;        /* topics.alerts, default weir.alerts */
+	char *topic_pool_hourly; /* topics.pool_hourly, default weir.pool.hourly; empty = no such feed (ROL-3), as the next */
+	char *topic_pool_daily;  /* topics.pool_daily, default weir.pool.daily */
+	char *topic_card_daily;  /* topics.card_daily, default weir.card.daily */
 	uint32_t kafka_queue_kb;   /* kafka.queue_kb: librdkafka's queue per lane, KiB, 1024..2097151, default 262144 */
 	uint32_t kafka_session_ms; /* kafka.session_timeout_ms, default 10000 */
 	struct weir_property *kafka_properties; /* kafka.properties: passed to librdkafka as they are */
@@ -95,6 +98,11 @@ struct weir_settings {
 	char *auto_register_carrier;  /* rules.auto_register_carrier, default cm */
 	uint32_t history_entries;     /* audit.history: entries kept per card in Redis, default 16 */
 	uint32_t cycles_kept;         /* rules.cycles_kept, 6..60, default 6 (CYC-3) */
+	/* rollups */
+	uint32_t card_hours_days; /* rollups.card_hours_days, 1..400, default 7 (ROL-1) */
+	uint32_t pool_hours_days; /* rollups.pool_hours_days, 1..400, default 62 (ROL-1) */
+	uint32_t rollup_grace_s;  /* rollups.grace_s, 0..3600, default 60: how late records are that are not yet late */
+	uint32_t rollup_wait_s;   /* rollups.wait_s, 0..86400, default 60: how long rows wait for partitions that are behind */
 	/* pools and the guard */
 	uint32_t pool_tick_ms; /* pool.tick_ms, 100..60000, default 1000: how old usage may be that a pool was not told */
 	uint64_t pool_slack_floor; /* pool.slack_floor: bytes, default 65536 (POOL-7) */

@@ -31,14 +31,15 @@ input_resolve(struct weir_settings_reader *reader, uint32_t index)
 	    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
-#define OWN_TOPICS 5
-static const char *const OWN_NAMES = "topics.cards, dead, audit, partials and alerts";
+#define OWN_TOPICS 8
+static const char *const OWN_NAMES = "topics.cards, dead, audit, partials, alerts, pool_hourly, pool_daily and card_daily";
 
 static void
 own_topics(const struct weir_settings *settings, const char *topics_out[OWN_TOPICS])
 {
 	const char *const topics[OWN_TOPICS] = {settings->topic_cards, settings->topic_dead, settings->topic_audit,
-	    settings->topic_partials, settings->topic_alerts};
+	    settings->topic_partials, settings->topic_alerts, settings->topic_pool_hourly, settings->topic_pool_daily,
+	    settings->topic_card_daily};
 	memcpy(topics_out, topics, sizeof(topics));
 }
 
@@ -109,7 +110,7 @@ weir_settings_finish(struct weir_settings_reader *reader)
 	bool differ = true;
 	for (uint32_t i = 0; i < OWN_TOPICS; i++)
 		for (uint32_t j = 0; j < i; j++)
-			differ &= strcmp(topics[i], topics[j]) != 0;
+			differ &= topics[i][0] == '\0' || strcmp(topics[i], topics[j]) != 0; /* empty: no such feed */
 	if (!differ)
 		weir_mistake_add(&reader->mistakes, 0, "%s must differ", OWN_NAMES);
 }

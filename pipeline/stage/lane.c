@@ -79,7 +79,9 @@ next_batch(struct lane_partition *lp, uint32_t topic, uint32_t max, struct weir_
 	if (batch->end)
 		lp->at_end[topic] = true;
 	if (batch->count > 0) {
-		lp->position[topic] = batch->messages[batch->count - 1].offset + 1;
+		const struct weir_message *last = &batch->messages[batch->count - 1];
+		lp->position[topic] = last->offset + 1;
+		lp->newest_us[topic] = last->timestamp_us > lp->newest_us[topic] ? last->timestamp_us : lp->newest_us[topic];
 		lp->changed = true;
 	}
 	return true;
@@ -204,7 +206,11 @@ has_changed(const struct lane_partition *lp)
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		if (weir_partition_slab(p, i)->dirty_count > 0)
 			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0;
+	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
+		if (p->windows[i].dirty > 0)
+			return true;
+	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
+	       weir_partition_feeds_due(p);
 }
 
 static bool
@@ -228,6 +234,7 @@ partition_round(struct lane_partition *lp, int64_t now_us)
 		return true;
 	if (!lp->settled)
 		settle(lp);
+	lane_watermark(lp, now_us);
 	if (weir_partition_tick(lp->core, TICK_SLOTS))
 		worked = true;
 	lane_tell(lp);

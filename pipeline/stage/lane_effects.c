@@ -262,11 +262,17 @@ tell_topic(const struct weir_lane_shared *shared, uint8_t topic)
 		return shared->topics[shared->cards];
 	case WEIR_TELL_ALERTS:
 		break;
+	case WEIR_TELL_POOL_HOURLY:
+		return shared->settings->topic_pool_hourly;
+	case WEIR_TELL_POOL_DAILY:
+		return shared->settings->topic_pool_daily;
+	case WEIR_TELL_CARD_DAILY:
+		return shared->settings->topic_card_daily;
 	}
 	return shared->settings->topic_alerts;
 }
 
-/* Partials, words and alerts; the flush that stands for them waits for their acknowledgement. */
+/* Partials, words, alerts and rows; the flush that stands for them waits for their acknowledgement. */
 static void
 give_tells(struct lane_partition *lp)
 {
@@ -275,8 +281,12 @@ give_tells(struct lane_partition *lp)
 	for (uint32_t i = 0; i < p->tell_count; i++) {
 		const struct weir_tell *tell = &p->tells[i];
 		const uint8_t *key = p->tell_bytes.data + tell->at;
-		weir_letters_tell(shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition,
-		    (struct weir_slice){key, tell->key_len}, (struct weir_slice){key + tell->key_len, tell->value_len});
+		struct weir_slice id = {key, tell->key_len}, value = {key + tell->key_len, tell->value_len};
+		if (tell->topic >= WEIR_TELL_POOL_HOURLY)
+			weir_letters_row(shared->letters, lp->box, tell_topic(shared, tell->topic), id, value);
+		else
+			weir_letters_tell(
+			    shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition, id, value);
 	}
 	lp->changed |= p->tell_count > 0;
 	p->tell_count = 0;

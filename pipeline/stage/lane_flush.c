@@ -96,7 +96,7 @@ write_name(void *ctx, struct weir_slice name)
 static bool
 is_loaded(struct weir_slice field)
 {
-	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:", "children:"};
+	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:", "children:", "feeds:"};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (field.len >= strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
 			return true;
@@ -125,6 +125,17 @@ write_intent_done(void *ctx, uint32_t slot)
 	weir_resp_i64(w->body, slot);
 	w->commands++;
 	weir_u64_list_push(w->intents, slot);
+}
+
+static uint8_t *
+write_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
+{
+	struct flush_writer *w = ctx;
+	weir_resp_command(w->body, 3);
+	weir_resp_text(w->body, "APPEND");
+	weir_resp_key(w->body, w->prefix, w->partition, "%s:%d:%u", weir_window_letters(kind), window, page);
+	w->commands++;
+	return weir_resp_reserve(w->body, len);
 }
 
 /* For readers (weir_card, weir_pool): what each carrier does not enforce (SUS-4), and its current cycle. */
@@ -249,11 +260,12 @@ encode(struct lane_partition *lp)
 	    .partition = lp->number,
 	    .intents = &lp->flush_intents};
 	const struct weir_writer writer = {&w, write_page, write_range, write_past, write_marks, write_directory,
-	    write_name, write_reference, write_intent_done};
+	    write_name, write_reference, write_intent_done, write_window};
 	write_header(lp, &w);
 	weir_partition_encode(lp->core, &writer, settings->flush_sparse_slots);
 	purge_marks(lp, &w);
 	purge_cycles(lp, &w);
+	w.commands += lane_purge_windows(lp, &request->body);
 	weir_buf_append(&request->body, lp->audits.data, lp->audits.len);
 	request->commands = w.commands + lp->audit_commands;
 	lp->audits.len = 0;
@@ -289,7 +301,7 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 			send_flush(lp);
 		return;
 	}
-	if (!lp->changed || now_us < lp->flush_due_us || lp->core->parked.n > 0 || !weir_letterbox_closed_empty(lp->box))
+	if (!lp->changed || now_us < lp->flush_due_us || weir_partition_parked(lp->core) > 0 || !weir_letterbox_closed_empty(lp->box))
 		return;
 	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;
 	encode(lp);
@@ -306,9 +318,10 @@ lane_is_held(const struct lane_partition *lp, int64_t now_us)
 {
 	const struct weir_settings *settings = lp->lane->shared->settings;
 	const struct weir_partition *p = lp->core;
-	if (p->parked.n >= settings->lane_parked_max)
+	uint32_t parked = weir_partition_parked(p);
+	if (parked >= settings->lane_parked_max)
 		return true;
-	if (p->parked.n > 0 && lp->flush == NULL && now_us >= lp->flush_due_us && lp->lane->store_connected)
+	if (parked > 0 && lp->flush == NULL && now_us >= lp->flush_due_us && lp->lane->store_connected)
 		return true;
 	uint64_t waiting = lp->flush != NULL ? lp->flush->body.len : 0;
 	return waiting + weir_partition_unflushed(p) + lp->audits.len >= settings->flush_unflushed_max;
@@ -320,14 +333,8 @@ lane_is_held(const struct lane_partition *lp, int64_t now_us)
 static void
 name_fetch(struct weir_store_fetch *fetch, const struct weir_wish *wish)
 {
-	long long number = (long long)wish->hour_or_cycle;
-	if (!wish->past) {
-		(void)snprintf(fetch->key, sizeof(fetch->key), "m:%lld:%u", number, wish->bucket_or_slot);
-		return;
-	}
-	(void)snprintf(fetch->key, sizeof(fetch->key), "y:%lld:%u", number, wish->bucket_or_slot / 256);
-	fetch->from = wish->bucket_or_slot % 256 * (uint32_t)sizeof(struct weir_past_slot);
-	fetch->len = sizeof(struct weir_past_slot);
+	_Static_assert(sizeof(fetch->key) == WEIR_WISH_KEY_MAX, "one size of names");
+	weir_wish_key(wish, fetch->key, &fetch->from, &fetch->len);
 }
 
 /* The wishes lie behind the fetches in one allocation, so that answers find them. False when the store's ring is full. */

@@ -47,6 +47,10 @@ struct lane_partition {
 	struct weir_letterbox *box;
 	int64_t purge_hour; /* marks of hours up to here are deleted */
 	int32_t purge_cycle;
+	int32_t purge_window[WEIR_WINDOW_KINDS]; /* windows before are deleted, and pages of it */
+	uint32_t purge_page[WEIR_WINDOW_KINDS];
+	int64_t newest_us[WEIR_TOPICS_MAX]; /* newest Kafka timestamp read since it was taken, by topic; 0 = none */
+	int64_t looked_us;                  /* when the watermark was last looked at */
 	int64_t retake_us;
 	struct { /* a look at all pools, some a publication (lane_figures.c) */
 		uint32_t next;
@@ -102,6 +106,14 @@ void lane_fetch_wishes(struct lane_partition *lp);
 bool lane_store_answers(struct weir_lane *lane);
 /* Must the partition not fold now (waiting for look-ups, or too much unflushed)? */
 bool lane_is_held(const struct lane_partition *lp, int64_t now_us);
+
+/* lane_windows.c */
+/* Tells the core how far its records were read in time; a few times a second. */
+void lane_watermark(struct lane_partition *lp, int64_t now_us);
+/* After a take-over. */
+void lane_purge_begin(struct lane_partition *lp);
+/* Deletes strings of windows that are no longer kept, a bounded number; returns the commands added to the flush. */
+uint32_t lane_purge_windows(struct lane_partition *lp, struct weir_buf *body);
 
 /* lane_effects.c */
 bool lane_dispatch_results(struct weir_lane *lane);

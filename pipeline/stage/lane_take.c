@@ -83,7 +83,14 @@ sink_begin(void *ctx, const struct weir_store_header *header)
 	    .pool_tick_ms = settings->pool_tick_ms,
 	    .guard_percent = settings->guard_percent,
 	    .guard_cards_min = settings->guard_cards_min,
-	    .guard_window_s = settings->guard_window_s};
+	    .guard_window_s = settings->guard_window_s,
+	    .feed_grace_s = settings->rollup_grace_s,
+	    .feed_wait_s = settings->rollup_wait_s,
+	    .feed_pool_hourly = settings->topic_pool_hourly[0] != '\0',
+	    .feed_pool_daily = settings->topic_pool_daily[0] != '\0',
+	    .feed_card_daily = settings->topic_card_daily[0] != '\0',
+	    .card_hours_days = settings->card_hours_days,
+	    .pool_hours_days = settings->pool_hours_days};
 	weir_partition_free(lp->core);
 	lp->core = weir_partition_new(&opts);
 	weir_partition_set_time(lp->core, lane_now_us(), header->stream_time_us);
@@ -141,6 +148,8 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
 	lp->purge_hour = stream_hour == 0 ? -1 : stream_hour - lane->shared->settings->dedupe_horizon_h - 2;
 	lp->purge_cycle = -1;
+	memset(lp->newest_us, 0, sizeof(lp->newest_us));
+	lane_purge_begin(lp);
 	lp->flush_due_us = lane_now_us() + (int64_t)lane->shared->settings->flush_interval_ms * 1000 *
 					       (1 + lp->number % 8) / 8; /* staggered */
 	weir_partition_offer_all(lp->core, false);
@@ -245,7 +254,7 @@ lane_stop_partition(struct lane_partition *lp, const char *why)
 static bool
 is_flushed(const struct lane_partition *lp)
 {
-	return lp->state != LANE_RUNNING || (!lp->changed && lp->flush == NULL && lp->core->parked.n == 0);
+	return lp->state != LANE_RUNNING || (!lp->changed && lp->flush == NULL && weir_partition_parked(lp->core) == 0);
 }
 
 static bool
@@ -367,6 +376,7 @@ answer_flush(struct lane_partition *lp, struct weir_store_request *request)
 		lp->flushed_us = lane_now_us();
 		lane_count(&lp->lane->counters.flush_latency, request->took_us);
 		memcpy(lp->stored, request->offsets_after, sizeof(lp->stored));
+		weir_partition_stored(lp->core);
 		struct weir_start start = {.partition = lp->number};
 		memcpy(start.offsets, lp->stored, sizeof(lp->stored));
 		weir_source_commit(lp->lane->source, &start);
@@ -417,7 +427,7 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request)
 		const struct weir_wish *wishes = (const struct weir_wish *)(request->fetches + request->fetch_count);
 		struct weir_slice value = {fetch->value_out.data, fetch->value_out.len};
 		if (usable && !weir_partition_wish_answer(lp->core, &wishes[i], value))
-			lane_stop_partition(lp, "stored marks or past totals have a wrong size");
+			lane_stop_partition(lp, "a stored string of marks, past totals or windows is none");
 		weir_buf_free(&fetch->value_out);
 	}
 	free(request->fetches);

@@ -21,7 +21,7 @@ struct producer {
 
 struct weir_letters {
 	const struct weir_settings *settings;
-	struct producer slow; /* dead letters and audit: batches */
+	struct producer slow; /* dead letters, audit, rows of feeds: batches */
 	struct producer fast; /* partials, words, alerts: at once */
 };
 
@@ -267,4 +267,12 @@ weir_letters_tell(struct weir_letters *letters, struct weir_letterbox *box, cons
 	int32_t to = partition == WEIR_TELL_BY_KEY ? RD_KAFKA_PARTITION_UA : (int32_t)partition;
 	struct post tell = {topic, to, key, value, NULL};
 	post(&letters->fast, box, tell);
+}
+
+void
+weir_letters_row(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, struct weir_slice key,
+    struct weir_slice value)
+{
+	struct post row = {topic, RD_KAFKA_PARTITION_UA, key, value, NULL};
+	post(&letters->slow, box, row);
 }

@@ -56,6 +56,10 @@ void weir_letters_audit(struct weir_letters *letters, struct weir_letterbox *box
 void weir_letters_tell(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, uint32_t partition,
     struct weir_slice key, struct weir_slice value);
 
+/* A row of a feed: with the bulk, since a hundred thousand of them come at once and nobody waits for the first. */
+void weir_letters_row(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, struct weir_slice key,
+    struct weir_slice value);
+
 /* Closes the open generation; true when it has become empty since. Lane's thread. */
 static inline bool
 weir_letterbox_closed_empty(const struct weir_letterbox *box)

@@ -86,9 +86,15 @@ static enum weir_class
 start_parts(struct weir_run *run, struct weir_error *err)
 {
 	const struct weir_settings *settings = run->settings;
-	const char *const others[] = {settings->topic_dead, settings->topic_audit, settings->topic_alerts};
+	const char *const named[] = {settings->topic_dead, settings->topic_audit, settings->topic_alerts,
+	    settings->topic_pool_hourly, settings->topic_pool_daily, settings->topic_card_daily};
+	const char *others[sizeof(named) / sizeof(named[0])];
+	uint32_t count = 0;
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
+		if (named[i][0] != '\0') /* a feed without a topic is off */
+			others[count++] = named[i];
 	enum weir_class class = weir_source_check_topics(
-	    settings, run->shared.topics, run->shared.topic_count, others, 3, TOPICS_TIMEOUT_MS, &run->partitions, err);
+	    settings, run->shared.topics, run->shared.topic_count, others, count, TOPICS_TIMEOUT_MS, &run->partitions, err);
 	if (class != WEIR_OK)
 		return class;
 	run->shared.partitions = run->partitions;

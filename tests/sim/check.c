@@ -226,6 +226,7 @@ sim_check_quiet(struct sim *sim, bool settled)
 		check_card(sim, i, settled);
 	for (int i = 0; i < sim->pools; i++)
 		sim_check_pool(sim, i);
+	sim_check_windows(sim);
 }
 
 void

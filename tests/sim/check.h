@@ -13,6 +13,10 @@ void sim_check_member(struct sim *sim, const struct sim_owner *owner, int card, 
 void sim_words_forget(struct sim *sim);
 void sim_check_pool(struct sim *sim, int pool);
 
+/* check_windows.c */
+/* rule ROL-1, rule ROL-2: hours and days of cards and pools, as Redis has them; rule ROL-3: rows that were emitted. */
+void sim_check_windows(struct sim *sim);
+
 /* check_alerts.c */
 /* rule ALR-2: every level of the default ladder that is reached was told. */
 void sim_check_levels(struct sim *sim, const char *subject, int cycle, uint64_t used, uint64_t base);

@@ -77,6 +77,10 @@ sim_tell_deliver(struct sim *sim, const struct sim_tell *tell)
 		sim_buf_copy(&alert->value, &tell->value);
 		return;
 	}
+	if (tell->topic >= WEIR_TELL_POOL_HOURLY) {
+		sim_row_take(sim, tell);
+		return;
+	}
 	char key[256];
 	(void)snprintf(key, sizeof(key), "%.*s", (int)tell->key.len, (const char *)tell->key.data);
 	uint32_t partition = tell->partition == WEIR_TELL_BY_KEY ? sim_partition_of(sim, key) : tell->partition;

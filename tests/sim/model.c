@@ -281,6 +281,8 @@ model_record(struct model *model, const struct model_record *record)
 	struct model_card *card = &model->cards[record->card];
 	const struct model_carrier *carrier = &model->carriers[card->carrier];
 	fact->cycle = model_cycle(carrier, record->end_us);
+	fact->hour = (int)(record->end_us / 3600000000); /* the model's zones are whole hours away from UTC */
+	fact->day = model_day(carrier->zone, record->end_us);
 	look_at_device(model, record);
 	if (card->status == MODEL_TESTABLE) {
 		fact->exempt = true;
@@ -292,6 +294,7 @@ model_record(struct model *model, const struct model_record *record)
 	if (card->status == MODEL_INACTIVE)
 		model_enter(model, record->card, MODEL_IN_USE, record->end_us);
 	fact->pool = card->pool;
+	fact->pool_known = card->pool >= 0 && model->pools[card->pool].known;
 	return MODEL_COUNTED;
 }
 
@@ -506,6 +509,19 @@ model_usage(const struct model *model, int card, int cycle)
 	for (int i = 0; i < model->fact_count; i++) {
 		const struct model_fact *fact = &model->facts[i];
 		if (fact->verdict == MODEL_COUNTED && fact->record.card == card && fact->cycle == cycle)
+			sum(&usage, fact);
+	}
+	return usage;
+}
+
+struct model_usage
+model_window_usage(const struct model *model, int card, int pool, int hour, int day)
+{
+	struct model_usage usage = {0};
+	for (int i = 0; i < model->fact_count; i++) {
+		const struct model_fact *fact = &model->facts[i];
+		if (fact->verdict == MODEL_COUNTED && (card < 0 || fact->record.card == card) &&
+		    (pool < 0 || fact->pool == pool) && (hour < 0 || fact->hour == hour) && (day < 0 || fact->day == day))
 			sum(&usage, fact);
 	}
 	return usage;

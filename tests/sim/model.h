@@ -130,7 +130,9 @@ struct model_fact {
 	struct model_record record;
 	enum model_verdict verdict;
 	int cycle;
-	int pool;    /* POOL-3, -1 = none */
+	int hour, day; /* REC-5: hours since 1970, local days since 1970 */
+	int pool;      /* POOL-3, -1 = none */
+	bool pool_known; /* it was defined by then */
 	bool exempt; /* test traffic: counted, compared with nothing */
 	uint64_t up, down;
 };
@@ -159,6 +161,7 @@ int64_t model_offset_s(enum model_zone zone, int64_t at_us);
 /* The instant at which a wall clock of the zone shows this civil second (first one, if there are two). */
 int64_t model_instant(enum model_zone zone, int64_t civil_s);
 int model_cycle(const struct model_carrier *carrier, int64_t at_us);
+int model_day(enum model_zone zone, int64_t at_us);
 int64_t model_cycle_start(const struct model_carrier *carrier, int cycle);
 /* So many months later by the calendar: last day of the month where there is no such day. */
 int64_t model_months_later(enum model_zone zone, int64_t at_us, int months);
@@ -195,6 +198,8 @@ int64_t model_next_event(const struct model *model);
 
 int model_card_cycle(const struct model *model, int card); /* by the clock */
 struct model_usage model_usage(const struct model *model, int card, int cycle);
+/* Of one hour or day (hour -1, or day -1, for any); card or pool -1 for any. */
+struct model_usage model_window_usage(const struct model *model, int card, int pool, int hour, int day);
 struct model_usage model_pool_usage(const struct model *model, int pool, int cycle);
 int model_pool_cycle(const struct model *model, int pool);
 int model_members(const struct model *model, int pool);

@@ -83,6 +83,12 @@ local_date(enum model_zone zone, int64_t at_us, int *year, int *month, int *day,
 }
 
 int
+model_day(enum model_zone zone, int64_t at_us)
+{
+	return (int)((at_us / 1000000 + model_offset_s(zone, at_us)) / 86400);
+}
+
+int
 model_cycle(const struct model_carrier *carrier, int64_t at_us)
 {
 	int year, month, day, second;

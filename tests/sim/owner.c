@@ -206,6 +206,19 @@ read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
 			    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members,
 			    partial.active, (unsigned long long)(partial.up + partial.down));
 		}
+		if (sim->options.trace && value.len == sizeof(struct weir_partial_window)) {
+			struct weir_partial_window window;
+			memcpy(&window, value.data, sizeof(window));
+			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
+			    owner->partition, (long long)offset, window.pool, window.source, (unsigned long long)window.epoch,
+			    window.hour, (unsigned long long)window.up, (unsigned long long)window.down, window.records);
+		}
+		if (sim->options.trace && value.len == sizeof(struct weir_partial_mark)) {
+			struct weir_partial_mark mark;
+			memcpy(&mark, value.data, sizeof(mark));
+			SIM_TRACE(sim, "%u/%u partial %lld: mark from %u epoch %llu %lld", owner->process, owner->partition,
+			    (long long)offset, mark.source, (unsigned long long)mark.epoch, (long long)mark.told_us);
+		}
 		if (weir_partition_partial(owner->core, value, message->arrived_us, &err) != WEIR_OK)
 			sim_fail(sim, "a partial is refused: %s", err.text);
 	}
@@ -263,7 +276,11 @@ has_dirt(const struct weir_partition *p)
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		if (weir_partition_slab((struct weir_partition *)p, i)->dirty_count > 0)
 			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0;
+	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
+		if (p->windows[i].dirty > 0)
+			return true;
+	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
+	       weir_partition_feeds_due(p);
 }
 
 static void
@@ -276,7 +293,7 @@ flush_round(struct sim *sim, struct sim_owner *owner)
 		}
 		return;
 	}
-	if (!owner->changed || sim->now_us < owner->flush_due_us || owner->core->parked.n > 0)
+	if (!owner->changed || sim->now_us < owner->flush_due_us || weir_partition_parked(owner->core) > 0)
 		return;
 	encode(sim, owner);
 	owner->flush_due_us = sim->now_us + sim->flush_interval_us;
@@ -304,8 +321,23 @@ settle(struct sim *sim, struct sim_owner *owner)
 static bool
 is_held(const struct sim *sim, const struct sim_owner *owner)
 {
-	return owner->core->parked.n > 0 && (owner->core->parked.n >= owner->core->opts.parked_max ||
-						(owner->flush == NULL && sim->now_us >= owner->flush_due_us));
+	return weir_partition_parked(owner->core) > 0 &&
+	       (owner->core->parked.n >= owner->core->opts.parked_max ||
+		   (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
+}
+
+/* As lane_windows.c has it: the clock when all was read, else the newest record's time. */
+static void
+watermark(const struct sim *sim, struct sim_owner *owner)
+{
+	const struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
+	int64_t read = owner->position[SIM_RECORDS];
+	if (!owner->at_end[SIM_CARDS])
+		return;
+	if (read == log->n)
+		weir_partition_watermark(owner->core, sim->now_us);
+	else if (read > 0)
+		weir_partition_watermark(owner->core, log->v[read - 1].arrived_us);
 }
 
 void
@@ -320,6 +352,8 @@ sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 		}
 	}
 	settle(sim, owner);
+	sim->unattributed |= owner->core->stats.unattributed > 0;
+	watermark(sim, owner);
 	(void)weir_partition_tick(owner->core, sim->tick_slots);
 	weir_partition_tell(owner->core);
 	effects(sim, owner);
@@ -336,7 +370,7 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 		if (owner->stored[t] != sim->logs[t][owner->partition].n)
 			return false;
 	return !owner->changed && owner->flush == NULL && owner->queue_count == 0 && owner->outbox.n == 0 &&
-	       owner->core->offers.n == 0 && owner->core->parked.n == 0 && owner->core->walks.n == 0 && owner->settled;
+	       owner->core->offers.n == 0 && weir_partition_parked(owner->core) == 0 && !weir_partition_feeds_due(owner->core) && owner->core->walks.n == 0 && owner->settled;
 }
 
 /* ---- answers ---- */
@@ -371,6 +405,8 @@ answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request 
 	owner->flush = NULL;
 	owner->flush_sent = false;
 	owner->flush_intents.n = 0;
+	if (request->result == SIM_STORE_DONE)
+		weir_partition_stored(owner->core);
 	if (request->result == SIM_STORE_DONE)
 		memcpy(owner->stored, request->offsets_after, sizeof(owner->stored));
 	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition,

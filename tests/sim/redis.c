@@ -152,6 +152,12 @@ on_intent_done(void *ctx, uint32_t slot)
 	weir_u64_list_push(e->intents, slot);
 }
 
+static uint8_t *
+on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
+{
+	return put(ctx, WRITE_APPEND, key_of((char)SIM_WINDOW(kind), window, page), 0, NULL, len);
+}
+
 void
 sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse)
 {
@@ -164,7 +170,8 @@ sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse
 	    .directory = on_directory,
 	    .name = on_name,
 	    .reference = on_reference,
-	    .intent_done = on_intent_done};
+	    .intent_done = on_intent_done,
+	    .window = on_window};
 	weir_partition_encode(owner->core, &writer, sparse);
 }
 
@@ -262,14 +269,15 @@ void
 sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out)
 {
 	value_out->len = 0;
-	if (!wish->past) {
-		const struct sim_blob *blob = sim_blob_find(store, 'm', wish->hour_or_cycle, wish->bucket_or_slot);
+	if (wish->kind != WEIR_WISH_PAST) {
+		char kind = wish->kind == WEIR_WISH_MARKS ? 'm' : (char)SIM_WINDOW(wish->window);
+		const struct sim_blob *blob = sim_blob_find(store, kind, wish->number, wish->place);
 		if (blob != NULL)
 			weir_buf_append(value_out, blob->data, blob->len);
 		return;
 	}
-	const struct sim_blob *blob = sim_blob_find(store, 'y', wish->hour_or_cycle, wish->bucket_or_slot / 256);
-	uint32_t from = wish->bucket_or_slot % 256 * (uint32_t)sizeof(struct weir_past_slot);
+	const struct sim_blob *blob = sim_blob_find(store, 'y', wish->number, wish->place / 256);
+	uint32_t from = wish->place % 256 * (uint32_t)sizeof(struct weir_past_slot);
 	if (blob == NULL || from >= blob->len)
 		return;
 	uint32_t len = blob->len - from < sizeof(struct weir_past_slot) ? blob->len - from : sizeof(struct weir_past_slot);

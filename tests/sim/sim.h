@@ -186,6 +186,13 @@ struct sim_alert {
 #define SIM_RECENT 32
 #define SIM_HELD 8
 
+struct sim_row {
+	enum weir_tell_topic topic;
+	char key[160];
+	uint64_t revision, up, down, records;
+	bool complete;
+};
+
 struct sim_options {
 	bool trace;
 	bool cards_only;
@@ -222,6 +229,9 @@ struct sim {
 
 	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
 	struct sim_log alerts;
+	bool unattributed; /* a record waited in its lane over two ends of cycles: its pool does not count it */
+	struct sim_row *rows; /* the feeds' rows as a sink holds them: the newest revision of each key */
+	uint32_t row_count, row_cap;
 	struct sim_alert *told;
 	uint32_t told_count, told_cap;
 	struct sim_store store[SIM_PARTITIONS];
@@ -290,6 +300,7 @@ bool sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox);
 void sim_outbox_free(struct sim_outbox *outbox);
 
 /* redis.c */
+#define SIM_WINDOW(kind) (1 + (int)(kind)) /* letters of windows' strings */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* What a flush writes; taken by sim_store_apply. */
 void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
@@ -353,6 +364,9 @@ bool sim_examples(struct sim *sim, const struct sim_options *options);
 
 /* phases.c: what a seed's world goes through */
 void sim_run(struct sim *sim);
+
+/* check_windows.c */
+void sim_row_take(struct sim *sim, const struct sim_tell *tell);
 
 /* check.c */
 void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold at any time */

@@ -228,6 +228,10 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	}
 	sim->grain = sim_chance(&sim->rng, 300) ? 500 : 1;
 	sim->devices = sim_chance(&sim->rng, 150);
+	/* A jump of a month is a thousand rows a pool. */
+	sim->opts.feed_pool_hourly = sim->opts.feed_pool_daily = sim->opts.feed_card_daily = sim_chance(&sim->rng, 250);
+	sim->opts.feed_grace_s = (uint32_t)sim_below(&sim->rng, 3);
+	sim->opts.feed_wait_s = (uint32_t)sim_below(&sim->rng, 20);
 	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
 	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
 	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
@@ -263,6 +267,7 @@ sim_free(struct sim *sim)
 	}
 	sim_snapshots_forget(sim);
 	sim_log_free(&sim->alerts);
+	free(sim->rows);
 	free(sim->calls);
 	free(sim->told);
 	model_free(&sim->model);

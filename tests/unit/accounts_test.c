@@ -184,18 +184,18 @@ test_cycles(void **state)
 	struct weir_partition *p = net->p[0];
 	uint32_t account = weir_account_get(p, "g");
 	struct weir_account_slot *a = weir_account_at(p, account);
-	weir_account_count(p, account, 100, 1, 2, 0);
-	weir_account_count(p, account, 101, 10, 20, 0);
+	weir_account_count(p, account, 100, 1, 2, false, 0);
+	weir_account_count(p, account, 101, 10, 20, false, 0);
 	assert_int_equal(a->before_up, 1);
 	assert_int_equal(a->before_down, 2);
 	assert_int_equal(a->up, 10);
-	weir_account_count(p, account, 100, 3, 0, 0);
+	weir_account_count(p, account, 100, 3, 0, false, 0);
 	assert_int_equal(a->before_up, 4);
 	assert_int_equal(a->before_records, 2);
 	assert_int_equal(p->stats.unattributed, 0);
-	weir_account_count(p, account, 99, 3, 0, 0);
+	weir_account_count(p, account, 99, 3, 0, false, 0);
 	assert_int_equal(p->stats.unattributed, 1);
-	weir_account_count(p, account, 104, 5, 0, 0); /* months without a record */
+	weir_account_count(p, account, 104, 5, 0, false, 0); /* months without a record */
 	assert_int_equal(a->before_up, 0);
 	assert_int_equal(a->up, 5);
 	assert_int_equal(a->cycle, 104);
@@ -255,9 +255,9 @@ test_when_partials_are_due(void **state)
 	net_card_upsert(net, 0, 1, "'status':'deactivated'");
 	assert_int_equal(tells(net), 1);
 	/* The cycle before moves by the slack: for a pool whose clock is behind it is the current one. */
-	weir_account_count(net->p[0], 0, CYCLE - 1, 39, 0, 0);
+	weir_account_count(net->p[0], 0, CYCLE - 1, 39, 0, false, 0);
 	assert_int_equal(tells(net), 0);
-	weir_account_count(net->p[0], 0, CYCLE - 1, 1, 0, 0);
+	weir_account_count(net->p[0], 0, CYCLE - 1, 1, 0, false, 0);
 	assert_int_equal(tells(net), 1);
 	net_free(net);
 }

@@ -133,8 +133,16 @@ on_intent_done(void *ctx, uint32_t slot)
 	(void)ctx;
 	(void)slot;
 }
+MAYBE_UNUSED static uint8_t *
+on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
+{
+	(void)ctx;
+	char key[64];
+	(void)snprintf(key, sizeof(key), "%s:%d:%u", weir_window_letters(kind), window, page);
+	return append(key, len);
+}
 MAYBE_UNUSED static const struct weir_writer WRITER = {
-    NULL, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent_done};
+    NULL, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent_done, on_window};
 
 /* ---- partitions ---- */
 
@@ -242,18 +250,13 @@ serve(struct weir_partition *p)
 			struct weir_wish wish = p->wishes[i];
 			char key[64];
 			struct weir_slice value = {0};
-			if (wish.past)
-				(void)snprintf(key, sizeof(key), "y:%lld:%u", (long long)wish.hour_or_cycle,
-				    wish.bucket_or_slot / 256);
-			else
-				(void)snprintf(
-				    key, sizeof(key), "m:%lld:%u", (long long)wish.hour_or_cycle, wish.bucket_or_slot);
+			uint32_t from, len;
+			weir_wish_key(&wish, key, &from, &len);
 			struct item *item = item_get(key);
 			value = (struct weir_slice){item->data, item->len};
-			size_t from = wish.bucket_or_slot % 256 * sizeof(struct weir_past_slot);
-			if (wish.past)
-				value = item->len >= from + 32 ? (struct weir_slice){item->data + from, 32}
-							       : (struct weir_slice){0};
+			if (len != 0)
+				value = item->len >= from + len ? (struct weir_slice){item->data + from, len}
+								: (struct weir_slice){0};
 			assert_true(weir_partition_wish_answer(p, &wish, value));
 		}
 		weir_partition_unpark(p);

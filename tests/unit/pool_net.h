@@ -25,7 +25,7 @@
 #define MARCH_END (1774972800ll * S) /* 2026-04-01T00:00 in Shanghai */
 #define MB 1000000ull
 
-enum { NET_PARTITIONS = 4, NET_ITEMS = 512, NET_TEXTS = 256 };
+enum { NET_PARTITIONS = 4, NET_ITEMS = 512, NET_TEXTS = 256, NET_WINDOWS = 512 };
 
 struct net_message {
 	uint8_t topic;
@@ -47,7 +47,16 @@ struct net_entry { /* what a partition has read since its last flush, and would 
 	struct weir_record record;
 };
 
+struct net_window { /* a string of windows */
+	unsigned kind;
+	int32_t window;
+	uint32_t page;
+	struct weir_buf bytes;
+};
+
 struct net_store {
+	struct net_window windows[NET_WINDOWS];
+	uint32_t window_count;
 	struct net_entry *log;
 	uint32_t log_count, log_cap;
 	struct net_item *items[NET_ITEMS];
@@ -200,6 +209,29 @@ net_take_effects(struct net *net, struct weir_partition *p)
 	p->offers.n = 0;
 }
 
+/* Answers what a partition asks for out of its store; pages of windows only. */
+static inline void
+net_serve(struct net *net, uint32_t i)
+{
+	struct weir_partition *p = net->p[i];
+	while (p->wish_count > 0) {
+		uint32_t count = p->wish_count;
+		p->wish_count = 0;
+		for (uint32_t n = 0; n < count; n++) {
+			struct weir_wish wish = p->wishes[n];
+			struct weir_slice value = {0};
+			assert_int_equal(wish.kind, WEIR_WISH_WINDOW);
+			for (uint32_t k = 0; k < net->store[i].window_count; k++) {
+				const struct net_window *w = &net->store[i].windows[k];
+				if (w->kind == wish.window && w->window == wish.number && w->page == wish.place)
+					value = (struct weir_slice){w->bytes.data, w->bytes.len};
+			}
+			assert_true(weir_partition_wish_answer(p, &wish, value));
+		}
+		weir_partition_unpark(p);
+	}
+}
+
 /* A round of one partition: background work, then what it has to tell goes into the queue. */
 static inline void
 net_round(struct net *net, uint32_t i)
@@ -208,6 +240,7 @@ net_round(struct net *net, uint32_t i)
 		;
 	weir_partition_tell(net->p[i]);
 	net_take_effects(net, net->p[i]);
+	net_serve(net, i);
 }
 
 static inline void
@@ -290,6 +323,8 @@ net_free(struct net *net)
 		weir_partition_free(net->p[i]);
 		for (uint32_t k = 0; k < net->store[i].item_count; k++)
 			free(net->store[i].items[k]);
+		for (uint32_t k = 0; k < net->store[i].window_count; k++)
+			weir_buf_free(&net->store[i].windows[k].bytes);
 		weir_buf_free(&net->store[i].names);
 		weir_buf_free(&net->store[i].references);
 		net_log_clear(&net->store[i]);
@@ -374,13 +409,35 @@ net_on_intent_done(void *ctx, uint32_t slot)
 	(void)ctx, (void)slot;
 }
 
+static inline uint8_t *
+net_on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
+{
+	struct net_store *store = ctx;
+	for (uint32_t i = 0; i < store->window_count; i++) {
+		struct net_window *w = &store->windows[i];
+		if (w->kind == kind && w->window == window && w->page == page) {
+			weir_buf_reserve(&w->bytes, len);
+			w->bytes.len += len;
+			return w->bytes.data + w->bytes.len - len;
+		}
+	}
+	assert_true(store->window_count < NET_WINDOWS);
+	struct net_window *w = &store->windows[store->window_count++];
+	*w = (struct net_window){.kind = kind, .window = window, .page = page};
+	weir_buf_reserve(&w->bytes, len);
+	w->bytes.len = len;
+	return w->bytes.data;
+}
+
 static inline void
 net_flush(struct net *net, uint32_t i)
 {
 	struct net_store *store = &net->store[i];
 	const struct weir_writer writer = {store, net_on_page, net_on_range, net_on_past, net_on_marks, net_on_directory,
-	    net_on_name, net_on_reference, net_on_intent_done};
+	    net_on_name, net_on_reference, net_on_intent_done, net_on_window};
+	net_serve(net, i);
 	weir_partition_encode(net->p[i], &writer, 12);
+	weir_partition_stored(net->p[i]);
 	for (uint32_t k = 0; k < WEIR_SLABS; k++)
 		store->slots[k] = weir_partition_slab(net->p[i], k)->used;
 	store->stream_us = net->p[i]->stream_time_us;

@@ -417,8 +417,8 @@ test_late_record_restates(void **state)
 	net_use(net, 0, 0, MB);
 	net_tick(net);
 	assert_int_equal(past_of(net, "g", CYCLE)->down, 5 * MB);
-	weir_account_count(net->p[0], 0, CYCLE, 0, 2 * MB, 0); /* as the fold does once the past has been fetched */
-	weir_account_count(net->p[1], 0, CYCLE, 1 * MB, 0, 0); /* whose account is still in March */
+	weir_account_count(net->p[0], 0, CYCLE, 0, 2 * MB, false, 0); /* as the fold does once the past has been fetched */
+	weir_account_count(net->p[1], 0, CYCLE, 1 * MB, 0, false, 0); /* whose account is still in March */
 	net_tick(net);
 	assert_int_equal(past_of(net, "g", CYCLE)->down, 7 * MB);
 	assert_int_equal(past_of(net, "g", CYCLE)->up, MB);
