@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
+#include "aggregators/rollups/feeds.h"
 
 static void
 encode_runs(const struct weir_slab *slab, char letter, uint32_t page, const struct weir_slab_dirt *dirt,
@@ -202,7 +202,8 @@ encode_windows(struct weir_partition *p, const struct weir_writer *w)
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		if (p->windows[kind].dirty > 0)
 			weir_windows_encode(&p->windows[kind], kind, w->window, w->ctx);
-		weir_windows_trim(&p->windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_PAGES_CARDS : WINDOW_PAGES_SHARED);
+		weir_windows_trim(
+		    &p->windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_PAGES_CARDS : WINDOW_PAGES_SHARED);
 	}
 }
 

@@ -2,8 +2,8 @@
  * From stored bytes back to a partition: pages as they are, then indexes and free lists out of them. Bytes from the
  * store are input: a slot that contradicts the others makes the load fail, never an assert.
  */
-#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
+#include "aggregators/rollups/feeds.h"
 
 struct weir_slab *
 weir_partition_slab(struct weir_partition *p, uint32_t number)

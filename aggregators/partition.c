@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
+#include "aggregators/rollups/feeds.h"
 
 struct weir_partition *
 weir_partition_new(const struct weir_partition_opts *opts)
@@ -201,6 +201,7 @@ weir_partition_unflushed(const struct weir_partition *p)
 	uint64_t windows = p->feeds->sealed_bytes.len;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
 		windows += p->windows[kind].dirty * sizeof(struct weir_counts);
-	return windows + p->marks.pending * sizeof(uint64_t) + (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
+	return windows + p->marks.pending * sizeof(uint64_t) +
+	       (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
 	       p->audit_count * sizeof(struct weir_audit);
 }

@@ -7,19 +7,19 @@
  *
  * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS (evaluate.c), LIFE
  * (life.c, timers.c), SUS-5 (device.c), reference data (control.c) and operators' requests (requests.c), POOL on the cards'
- * side (accounts.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (enforce.c), ROL (bases.c,
- * feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md, docs/life.md and docs/rollups.md are the
- * designs.
+ * side (accounts.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (enforce.c), ROL
+ * (bases.c, feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md, docs/life.md and
+ * docs/rollups.md are the designs.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
 
-#include "aggregators/marks.h"
-#include "aggregators/past.h"
-#include "aggregators/record.h"
-#include "aggregators/slab.h"
-#include "aggregators/slots.h"
-#include "aggregators/windows.h"
+#include "aggregators/tables/marks.h"
+#include "aggregators/tables/past.h"
+#include "aggregators/tables/record.h"
+#include "aggregators/tables/slab.h"
+#include "aggregators/tables/slots.h"
+#include "aggregators/tables/windows.h"
 #include "config/base/slice.h"
 #include "config/calendar/calendar.h"
 #include "config/reference/reference.h"
@@ -43,21 +43,22 @@ struct weir_partition_opts {
 	uint32_t guard_cards_min; /* fewer never trip */
 	uint32_t guard_window_s;
 	uint32_t feed_grace_s; /* a window is told this long after the watermark has passed its end */
-	uint32_t feed_wait_s;  /* then rows of pools wait this long for partitions that are behind; later ones are not complete */
+	uint32_t
+	    feed_wait_s; /* then rows of pools wait this long for partitions that are behind; later ones are not complete */
 	bool feed_pool_hourly, feed_pool_daily, feed_card_daily; /* which rows are told (ROL-3) */
-	uint32_t card_hours_days, pool_hours_days; /* how long hours are kept (ROL-1) */
+	uint32_t card_hours_days, pool_hours_days;               /* how long hours are kept (ROL-1) */
 };
 
 /* A carrier as this partition knows it, with the current cycle's window. */
 struct weir_carrier_entry {
 	struct weir_ref_carrier ref;
 	struct weir_zone *zone;
-	struct weir_window current; /* by the enforcement clock */
-	struct weir_window other;   /* last window of another cycle that was asked for */
+	struct weir_window current;               /* by the enforcement clock */
+	struct weir_window other;                 /* last window of another cycle that was asked for */
 	struct weir_window hour, day;             /* the newest that a record was in (bases.c); empty at first */
 	struct weir_window hour_other, day_other; /* the last older one that was asked for */
 	uint32_t hour_s, hour_len_s;              /* `hour` in seconds: what the fold compares with */
-	bool known;                 /* false: named by a card or plan, not yet defined */
+	bool known;                               /* false: named by a card or plan, not yet defined */
 };
 
 struct weir_plan_entry {
@@ -151,10 +152,12 @@ struct weir_partition_stats {
 	uint64_t suspends, resumes, decisions, gaps_lost;
 	uint64_t activations, expiries, alerts, unsupported, partials_told, words_told, words_taken, partials_taken, walked;
 	uint64_t guarded; /* suspends held back by a tripped guard */
-	uint64_t unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
+	uint64_t
+	    unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
 	uint64_t windows_told, windows_taken; /* of accounts to pools */
-	uint64_t windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
-	uint64_t rows_told;   /* of the feeds */
+	uint64_t
+	    windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
+	uint64_t rows_told; /* of the feeds */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
@@ -292,8 +295,8 @@ void weir_partition_unpark(struct weir_partition *partition);
 uint32_t weir_partition_parked(const struct weir_partition *partition);
 
 /*
- * Watermark of the partition's records (docs/rollups.md): the newest Kafka timestamp of the input that is furthest behind, or
- * the clock when all were read to their end. Never goes back. What it makes due is told with the next flushes.
+ * Watermark of the partition's records (docs/rollups.md): the newest Kafka timestamp of the input that is furthest behind,
+ * or the clock when all were read to their end. Never goes back. What it makes due is told with the next flushes.
  */
 void weir_partition_watermark(struct weir_partition *partition, int64_t at_us);
 /* Is there something that only a flush brings on: windows or rows due, and not sealed yet? */

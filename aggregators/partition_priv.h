@@ -211,8 +211,8 @@ enum weir_bases_answer {
 	WEIR_BASES_WAIT, /* wishes say for what */
 	WEIR_BASES_GONE, /* an account holds two cycles, and it is of an older one */
 };
-enum weir_bases_answer weir_bases_usage(struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number,
-    struct weir_counts *usage_out);
+enum weir_bases_answer weir_bases_usage(
+    struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out);
 /* Loading: which windows may be in Redis. */
 void weir_bases_load(struct weir_partition *p);
 /* Hour and day of an instant for a carrier, from its caches. Valid until the next call. */
@@ -248,8 +248,8 @@ void weir_account_count_slow(struct weir_partition *p, uint32_t account, int32_t
     bool session, int64_t arrived_us);
 void weir_account_changed(struct weir_partition *p, uint32_t account, bool urgent);
 static inline void
-weir_account_count(struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, bool session,
-    int64_t arrived_us)
+weir_account_count(
+    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, bool session, int64_t arrived_us)
 {
 	struct weir_account_slot *a = weir_account_at(p, account);
 	if (__builtin_expect(cycle != a->cycle, 0)) {

@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "aggregators/feeds_priv.h"
 #include "aggregators/partition_priv.h"
+#include "aggregators/rollups/feeds.h"
 
 #define GIVE_A_ROUND 4096u /* messages of a flush, so that no round is long */
 

@@ -3,8 +3,8 @@
  * bytes per card and mark, the cost of encoding a flush, and a hash of the result, so that runs can be compared. Usage:
  * weir_bench_core [cards] [records] [id|seq] [hours]
  *
- * The records are spread over that many hours (0: all in a few minutes of one), a card's in order: each hour of a card costs a
- * base (docs/rollups.md).
+ * The records are spread over that many hours (0: all in a few minutes of one), a card's in order: each hour of a card
+ * costs a base (docs/rollups.md).
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -216,7 +216,8 @@ enum weir_class weir_reference_parse(struct weir_slice json, struct weir_referen
 enum weir_class weir_voucher_parse(
     const char *text, struct weir_ref_plan *plan_out, char pool_out[WEIR_ID_MAX], struct weir_error *err);
 
-/* Appends what a pool's definition (one that parsed) says for people, as JSON members: `"name":…,"batches":[…]`. Any thread. */
+/* Appends what a pool's definition (one that parsed) says for people, as JSON members: `"name":…,"batches":[…]`. Any
+ * thread. */
 void weir_reference_pool_texts(struct weir_slice json, struct weir_buf *out);
 
 /* Append the JSON that parses back to the same; `defined` false leaves carrier, plan and kind out. Any thread. */

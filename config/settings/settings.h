@@ -55,17 +55,18 @@ struct weir_carrier_settings {
 
 struct weir_settings {
 	/* kafka */
-	char *kafka_brokers;       /* kafka.brokers, default localhost:9092 */
-	char *kafka_group;         /* kafka.group, default weir */
-	char *kafka_instance;      /* kafka.instance: static membership id of this process, empty = dynamic */
-	char *topic_cards;         /* topics.cards, default weir.cards */
-	char *topic_dead;          /* topics.dead, default weir.dead */
-	char *topic_audit;         /* topics.audit, default weir.audit */
-	char *topic_partials;      /* topics.partials, default weir.partials: pools' shares between partitions */
-	char *topic_alerts;        /* topics.alerts, default weir.alerts */
-	char *topic_pool_hourly; /* topics.pool_hourly, default weir.pool.hourly; empty = no such feed (ROL-3), as the next */
-	char *topic_pool_daily;  /* topics.pool_daily, default weir.pool.daily */
-	char *topic_card_daily;  /* topics.card_daily, default weir.card.daily */
+	char *kafka_brokers;  /* kafka.brokers, default localhost:9092 */
+	char *kafka_group;    /* kafka.group, default weir */
+	char *kafka_instance; /* kafka.instance: static membership id of this process, empty = dynamic */
+	char *topic_cards;    /* topics.cards, default weir.cards */
+	char *topic_dead;     /* topics.dead, default weir.dead */
+	char *topic_audit;    /* topics.audit, default weir.audit */
+	char *topic_partials; /* topics.partials, default weir.partials: pools' shares between partitions */
+	char *topic_alerts;   /* topics.alerts, default weir.alerts */
+	char *
+	    topic_pool_hourly; /* topics.pool_hourly, default weir.pool.hourly; empty = no such feed (ROL-3), as the next */
+	char *topic_pool_daily;    /* topics.pool_daily, default weir.pool.daily */
+	char *topic_card_daily;    /* topics.card_daily, default weir.card.daily */
 	uint32_t kafka_queue_kb;   /* kafka.queue_kb: librdkafka's queue per lane, KiB, 1024..2097151, default 262144 */
 	uint32_t kafka_session_ms; /* kafka.session_timeout_ms, default 10000 */
 	struct weir_property *kafka_properties; /* kafka.properties: passed to librdkafka as they are */
@@ -102,7 +103,8 @@ struct weir_settings {
 	uint32_t card_hours_days; /* rollups.card_hours_days, 1..400, default 7 (ROL-1) */
 	uint32_t pool_hours_days; /* rollups.pool_hours_days, 1..400, default 62 (ROL-1) */
 	uint32_t rollup_grace_s;  /* rollups.grace_s, 0..3600, default 60: how late records are that are not yet late */
-	uint32_t rollup_wait_s;   /* rollups.wait_s, 0..86400, default 60: how long rows wait for partitions that are behind */
+	uint32_t
+	    rollup_wait_s; /* rollups.wait_s, 0..86400, default 60: how long rows wait for partitions that are behind */
 	/* pools and the guard */
 	uint32_t pool_tick_ms; /* pool.tick_ms, 100..60000, default 1000: how old usage may be that a pool was not told */
 	uint64_t pool_slack_floor; /* pool.slack_floor: bytes, default 65536 (POOL-7) */

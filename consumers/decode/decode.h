@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/base/slice.h"
 
 struct weir_decoder;

@@ -4,7 +4,7 @@
 #ifndef WEIR_CONSUMERS_DECODE_PRIV_H
 #define WEIR_CONSUMERS_DECODE_PRIV_H
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/base/slice.h"
 #include "consumers/decode/decode.h"
 #include "consumers/decode/json_full.h"

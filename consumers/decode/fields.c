@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/base/decimal.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"

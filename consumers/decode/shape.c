@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/base/check.h"
 #include "config/base/timetext.h"
 #include "consumers/decode/plan.h"

@@ -13,7 +13,7 @@
 #ifndef WEIR_PIPELINE_CLI_RECOUNT_H
 #define WEIR_PIPELINE_CLI_RECOUNT_H
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/settings/settings.h"
 #include "pipeline/read/read.h"
 

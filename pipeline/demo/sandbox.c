@@ -179,9 +179,9 @@ kafka_start(struct weir_demo_sandbox *s, struct weir_error *err)
 {
 	static const char *const properties[][2] = {{"test.mock.num.brokers", "1"}, {"client.id", "weir-demo"},
 	    {"partitioner", WEIR_PARTITIONER}, {"enable.idempotence", "true"}, {"linger.ms", "1"}};
-	static const char *const topics[] = {
-	    WEIR_DEMO_TOPIC_RECORDS, WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY, "weir.cards",
-	    "weir.partials", "weir.dead", "weir.audit", "weir.alerts", "weir.pool.hourly", "weir.pool.daily", "weir.card.daily"};
+	static const char *const topics[] = {WEIR_DEMO_TOPIC_RECORDS, WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY,
+	    "weir.cards", "weir.partials", "weir.dead", "weir.audit", "weir.alerts", "weir.pool.hourly", "weir.pool.daily",
+	    "weir.card.daily"};
 	char text[256] = "";
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)

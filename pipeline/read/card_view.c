@@ -1,7 +1,7 @@
 /*
  * From a card's slots to what is told of it (read.h, struct weir_card_view). The rules are the core's
- * (aggregators/evaluate.c), read from the other side: a card whose cycle has ended by the clock has used nothing of the new
- * one, whether or not weir has rolled it over yet.
+ * (aggregators/cards/evaluate.c), read from the other side: a card whose cycle has ended by the clock has used nothing of
+ * the new one, whether or not weir has rolled it over yet.
  */
 #include <jansson.h>
 #include <stdlib.h>

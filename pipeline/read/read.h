@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "aggregators/slots.h"
+#include "aggregators/tables/slots.h"
 #include "config/base/error.h"
 #include "config/base/iccid.h"
 #include "config/calendar/calendar.h"

@@ -14,7 +14,7 @@
 #include "pipeline/store/store.h"
 
 /* What the core's windows brought with them: how long hours are kept, accounts' sessions and calendar. */
-#if __has_include("aggregators/windows.h")
+#if __has_include("aggregators/tables/windows.h")
 #define READ_CARD_HOURS(settings) ((int64_t)(settings)->card_hours_days * 24)
 #define READ_POOL_HOURS(settings) ((int64_t)(settings)->pool_hours_days * 24)
 #define ACCOUNT_SESSIONS(account) ((account)->sessions)

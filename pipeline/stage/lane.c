@@ -81,7 +81,8 @@ next_batch(struct lane_partition *lp, uint32_t topic, uint32_t max, struct weir_
 	if (batch->count > 0) {
 		const struct weir_message *last = &batch->messages[batch->count - 1];
 		lp->position[topic] = last->offset + 1;
-		lp->newest_us[topic] = last->timestamp_us > lp->newest_us[topic] ? last->timestamp_us : lp->newest_us[topic];
+		lp->newest_us[topic] =
+		    last->timestamp_us > lp->newest_us[topic] ? last->timestamp_us : lp->newest_us[topic];
 		lp->changed = true;
 	}
 	return true;

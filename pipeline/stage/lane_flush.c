@@ -301,7 +301,8 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 			send_flush(lp);
 		return;
 	}
-	if (!lp->changed || now_us < lp->flush_due_us || weir_partition_parked(lp->core) > 0 || !weir_letterbox_closed_empty(lp->box))
+	if (!lp->changed || now_us < lp->flush_due_us || weir_partition_parked(lp->core) > 0 ||
+	    !weir_letterbox_closed_empty(lp->box))
 		return;
 	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;
 	encode(lp);

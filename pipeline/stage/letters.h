@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/settings/settings.h"
 #include "consumers/source/source.h"
 

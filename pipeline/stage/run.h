@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/reference/reference.h"
 #include "config/settings/settings.h"
 

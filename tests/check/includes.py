@@ -1,7 +1,7 @@
 """Dependencies point one way: config <- aggregators <- consumers <- pipeline <- bench, tests.
 
 Reads the #include lines of every C, C++ and header file; one that names a folder above its own is an error, and so is a
-project header included by a relative path or with angle brackets. A folder's `_priv.h` stays inside its module (tests
+project header included by a relative path or with angle brackets. A folder's `_priv.h` stays in it and its rooms (tests
 may look).
 """
 
@@ -47,7 +47,7 @@ def of_file(root, path):
             elif theirs is not None and theirs > mine:
                 yield where + "%s must not include from %s: %s" % (path.split("/")[0], target.split("/")[0], target)
             elif theirs is not None and target.endswith("_priv.h") and not path.startswith("tests/") \
-                    and os.path.dirname(target) != os.path.dirname(path):
+                    and not (os.path.dirname(path) + "/").startswith(os.path.dirname(target) + "/"):
                 yield where + "a private header of another module: " + target
 
 

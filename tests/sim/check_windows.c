@@ -133,8 +133,8 @@ sum_windows(const struct sim *sim, int card, bool hours, int first, struct model
 
 /* Windows of one cycle from the last to the first: each reaches to the base after it. */
 static void
-check_bases(struct sim *sim, int card, uint32_t slot, enum weir_window_kind kind, int first, int last,
-    struct model_usage total)
+check_bases(
+    struct sim *sim, int card, uint32_t slot, enum weir_window_kind kind, int first, int last, struct model_usage total)
 {
 	bool hours = kind == WEIR_WINDOW_CARD_HOUR;
 	struct model_usage all[HOURS_MAX];
@@ -148,8 +148,10 @@ check_bases(struct sim *sim, int card, uint32_t slot, enum weir_window_kind kind
 		}
 		if (is.up != right.up || is.down != right.down || is.records != right.records)
 			sim_fail(sim,
-			    "card %d %s %d: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64, card,
-			    hours ? "hour" : "day", n, is.up, is.down, is.records, right.up, right.down, right.records);
+			    "card %d %s %d: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "; right are %" PRIu64 "+%" PRIu64
+			    " in %" PRIu64,
+			    card, hours ? "hour" : "day", n, is.up, is.down, is.records, right.up, right.down,
+			    right.records);
 	}
 	if (total.up + total.down + total.records != 0)
 		sim_fail(sim, "card %d: the first base of a cycle is not zero", card);
@@ -169,9 +171,11 @@ check_card(struct sim *sim, int card, uint32_t slot)
 	}
 	const struct model_carrier *carrier = &sim->model.carriers[sim->model.cards[card].carrier];
 	for (int k = 0; k < seen; k++) {
-		int64_t start_us = model_cycle_start(carrier, cycles[k]), end_us = model_cycle_start(carrier, cycles[k] + 1);
+		int64_t start_us = model_cycle_start(carrier, cycles[k]),
+			end_us = model_cycle_start(carrier, cycles[k] + 1);
 		struct model_usage total = model_usage(&sim->model, card, cycles[k]);
-		check_bases(sim, card, slot, WEIR_WINDOW_CARD_HOUR, (int)(start_us / SIM_HOUR), (int)(end_us / SIM_HOUR) - 1, total);
+		check_bases(sim, card, slot, WEIR_WINDOW_CARD_HOUR, (int)(start_us / SIM_HOUR),
+		    (int)(end_us / SIM_HOUR) - 1, total);
 		check_bases(sim, card, slot, WEIR_WINDOW_CARD_DAY, model_day(carrier->zone, start_us),
 		    model_day(carrier->zone, end_us) - 1, total);
 	}
@@ -187,16 +191,21 @@ told_us(const struct sim *sim)
 	return at_us - at_us % (SIM_HOUR / 4);
 }
 
-/* must: the pool was defined when its record was made. If not, an overthrown owner may be the only one that knew it in time. */
+/* must: the pool was defined when its record was made. If not, an overthrown owner may be the only one that knew it in
+ * time. */
 static void
-check_row(struct sim *sim, enum weir_tell_topic topic, const char *id, int64_t start_us, struct model_usage right, bool must)
+check_row(
+    struct sim *sim, enum weir_tell_topic topic, const char *id, int64_t start_us, struct model_usage right, bool must)
 {
 	const struct sim_row *row = row_of(sim, topic, id, start_us);
 	if (sim->opts.feed_pool_hourly && row == NULL && must)
 		sim_fail(sim, "no row %d of %s at %" PRId64, topic, id, start_us);
-	if (row != NULL && (row->up != right.up || row->down != right.down || row->records != right.records || (must && !row->complete)))
-		sim_fail(sim, "row %s: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "%s; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64, row->key,
-		    row->up, row->down, row->records, row->complete ? "" : ", not complete", right.up, right.down, right.records);
+	if (row != NULL &&
+	    (row->up != right.up || row->down != right.down || row->records != right.records || (must && !row->complete)))
+		sim_fail(sim,
+		    "row %s: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "%s; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64,
+		    row->key, row->up, row->down, row->records, row->complete ? "" : ", not complete", right.up, right.down,
+		    right.records);
 }
 
 static void
@@ -213,8 +222,9 @@ check_pool_window(struct sim *sim, const struct model_fact *fact, uint32_t parti
 		return;
 	(void)stored(sim, partition, hours ? WEIR_WINDOW_POOL_HOUR : WEIR_WINDOW_POOL_DAY, number, slot, &is);
 	if (is.up != right.up || is.down != right.down || is.records != right.records)
-		sim_fail(sim, "pool %s %s %d: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64, id,
-		    hours ? "hour" : "day", number, is.up, is.down, is.records, right.up, right.down, right.records);
+		sim_fail(sim,
+		    "pool %s %s %d: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64,
+		    id, hours ? "hour" : "day", number, is.up, is.down, is.records, right.up, right.down, right.records);
 	check_row(sim, hours ? WEIR_TELL_POOL_HOURLY : WEIR_TELL_POOL_DAILY, id, start_us, right, fact->pool_known);
 }
 
@@ -234,7 +244,8 @@ sim_check_windows(struct sim *sim)
 		int card = fact->record.card;
 		const struct model_carrier *carrier = &sim->model.carriers[sim->model.cards[card].carrier];
 		if (model_instant(carrier->zone, ((int64_t)fact->day + 1) * 86400) <= told_us(sim))
-			check_row(sim, WEIR_TELL_CARD_DAILY, sim->card[card].iccid, model_instant(carrier->zone, (int64_t)fact->day * 86400),
+			check_row(sim, WEIR_TELL_CARD_DAILY, sim->card[card].iccid,
+			    model_instant(carrier->zone, (int64_t)fact->day * 86400),
 			    model_window_usage(&sim->model, card, -1, -1, fact->day), true);
 		if (fact->pool < 0 || !sim->model.pools[fact->pool].known || sim->unattributed)
 			continue;

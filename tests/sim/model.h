@@ -130,10 +130,10 @@ struct model_fact {
 	struct model_record record;
 	enum model_verdict verdict;
 	int cycle;
-	int hour, day; /* REC-5: hours since 1970, local days since 1970 */
-	int pool;      /* POOL-3, -1 = none */
+	int hour, day;   /* REC-5: hours since 1970, local days since 1970 */
+	int pool;        /* POOL-3, -1 = none */
 	bool pool_known; /* it was defined by then */
-	bool exempt; /* test traffic: counted, compared with nothing */
+	bool exempt;     /* test traffic: counted, compared with nothing */
 	uint64_t up, down;
 };
 

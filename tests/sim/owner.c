@@ -210,8 +210,9 @@ read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
 			struct weir_partial_window window;
 			memcpy(&window, value.data, sizeof(window));
 			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
-			    owner->partition, (long long)offset, window.pool, window.source, (unsigned long long)window.epoch,
-			    window.hour, (unsigned long long)window.up, (unsigned long long)window.down, window.records);
+			    owner->partition, (long long)offset, window.pool, window.source,
+			    (unsigned long long)window.epoch, window.hour, (unsigned long long)window.up,
+			    (unsigned long long)window.down, window.records);
 		}
 		if (sim->options.trace && value.len == sizeof(struct weir_partial_mark)) {
 			struct weir_partial_mark mark;
@@ -321,9 +322,8 @@ settle(struct sim *sim, struct sim_owner *owner)
 static bool
 is_held(const struct sim *sim, const struct sim_owner *owner)
 {
-	return weir_partition_parked(owner->core) > 0 &&
-	       (owner->core->parked.n >= owner->core->opts.parked_max ||
-		   (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
+	return weir_partition_parked(owner->core) > 0 && (owner->core->parked.n >= owner->core->opts.parked_max ||
+							     (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
 }
 
 /* As lane_windows.c has it: the clock when all was read, else the newest record's time. */
@@ -370,7 +370,8 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 		if (owner->stored[t] != sim->logs[t][owner->partition].n)
 			return false;
 	return !owner->changed && owner->flush == NULL && owner->queue_count == 0 && owner->outbox.n == 0 &&
-	       owner->core->offers.n == 0 && weir_partition_parked(owner->core) == 0 && !weir_partition_feeds_due(owner->core) && owner->core->walks.n == 0 && owner->settled;
+	       owner->core->offers.n == 0 && weir_partition_parked(owner->core) == 0 &&
+	       !weir_partition_feeds_due(owner->core) && owner->core->walks.n == 0 && owner->settled;
 }
 
 /* ---- answers ---- */

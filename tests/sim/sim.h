@@ -229,7 +229,7 @@ struct sim {
 
 	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
 	struct sim_log alerts;
-	bool unattributed; /* a record waited in its lane over two ends of cycles: its pool does not count it */
+	bool unattributed;    /* a record waited in its lane over two ends of cycles: its pool does not count it */
 	struct sim_row *rows; /* the feeds' rows as a sink holds them: the newest revision of each key */
 	uint32_t row_count, row_cap;
 	struct sim_alert *told;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "aggregators/record.h"
+#include "aggregators/tables/record.h"
 #include "config/base/decimal.h"
 #include "config/base/iccid.h"
 

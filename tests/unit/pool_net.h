@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "aggregators/pools_priv.h"
+#include "aggregators/pools/pools.h"
 
 #define S 1000000ll
 #define HOUR (3600 * S)

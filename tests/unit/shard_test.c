@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "aggregators/marks.h"
+#include "aggregators/tables/marks.h"
 
 static uint64_t
 next(uint64_t *state)

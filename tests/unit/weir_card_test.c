@@ -2,7 +2,7 @@
  * What the Redis Functions weir_card and weir_pool say: every field, numbers beyond 2^53, letters, unknown cards, another
  * prefix. Slots are written as the core lays them out, so that layout and functions cannot drift apart.
  */
-#include "aggregators/slots.h"
+#include "aggregators/tables/slots.h"
 #include "config/base/iccid.h"
 #include "store_lane.h"
 

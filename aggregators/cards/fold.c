@@ -1,0 +1,459 @@
+/*
+ * The fold: decoded records into counters (REC-2 to REC-7), the record path's centre.
+ *
+ * Records come in blocks. Three passes over a block keep many cache misses in flight at once: hash and prefetch the index
+ * and the mark's place; look up the card and prefetch its line; fold. Deciding what a record is needs, in this order: its
+ * time against stream time, its card, the past cycle's totals if it is late for a closed cycle, its identity. Everything
+ * that may be missing in memory (an old hour's marks, past totals) is checked before anything is changed, so that a parked
+ * record can simply be folded again.
+ */
+#include <stdio.h>
+
+#include "aggregators/partition_priv.h"
+#include "aggregators/rollups/feeds.h"
+
+#define BLOCK 64u
+#define NO_SLOT UINT32_MAX
+
+void
+weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
+{
+	struct weir_record *kept = weir_records_add(&p->rejects);
+	*kept = *record;
+	kept->reject = (uint8_t)reject;
+	p->stats.rejected[reject]++;
+}
+
+/* Stream time moves with each record, so that a replay judges each as the first run did, wherever batches end. */
+static inline void
+advance_stream(struct weir_partition *p, int64_t arrived_us)
+{
+	if (arrived_us > p->stream_time_us && p->stream_time_us < p->now_us)
+		weir_partition_set_time(p, p->now_us, arrived_us);
+}
+
+void
+weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
+{
+	if (p->wish_count == p->wish_cap) {
+		p->wish_cap = p->wish_cap == 0 ? 64 : p->wish_cap * 2;
+		p->wishes = weir_realloc(p->wishes, p->wish_cap * sizeof(*p->wishes));
+	}
+	p->wishes[p->wish_count++] = wish;
+}
+
+static void
+park(struct weir_partition *p, const struct weir_record *r)
+{
+	*weir_records_add(&p->parked) = *r;
+	p->stats.parked++;
+}
+
+struct weir_past_entry *
+weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot)
+{
+	bool created;
+	struct weir_past_entry *entry = weir_past_get(&p->past, cycle, slot, &created);
+	if (created)
+		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_PAST, .number = cycle, .place = slot});
+	return entry->loaded ? entry : NULL;
+}
+
+/* The old hour's bucket, or NULL when it must be fetched first. */
+static struct weir_marks_bucket *
+bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
+{
+	bool created;
+	uint32_t number = (uint32_t)(hash & (WEIR_SHARDS - 1));
+	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->marks, hour, number, &created);
+	if (created)
+		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_MARKS, .number = hour, .place = number});
+	return bucket->loaded ? bucket : NULL;
+}
+
+/* A record that is being counted. */
+struct counting {
+	const struct weir_record *record;
+	struct weir_counts more; /* what it adds */
+	uint32_t account;        /* of its card, + 1; 0 = none */
+	int32_t cycle;           /* that it belongs to */
+	bool unchanged;          /* windows change by the counters alone (weir_bases_unchanged) */
+};
+
+/* What a record is to its card's life, lock and pool; true when thresholds and pool count it (LIFE-3). */
+static inline bool
+count_for_life(struct weir_partition *p, uint32_t slot, const struct counting *c, const struct weir_cause *cause)
+{
+	const struct weir_record *r = c->record;
+	bool exempt = weir_life_record(p, slot, r, c->more.up + c->more.down, cause) == WEIR_LIFE_EXEMPT;
+	weir_device_record(p, slot, r->imei14, cause);
+	if (c->account == 0 || exempt)
+		return !exempt;
+	if (__builtin_expect(!c->unchanged, 0))
+		weir_bases_account(p, c->account - 1, slot, r, c->cycle, &c->more);
+	weir_account_count(p, c->account - 1, c->cycle, c->more.up, c->more.down, c->more.sessions != 0, r->arrived_us);
+	return true;
+}
+
+/* LIFE-3: counted, but to be compared with no threshold. */
+static void
+exempt_in_card(struct weir_partition *p, uint32_t slot, uint64_t bytes)
+{
+	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	uint16_t cycle = weir_card_at(p, slot)->cycle;
+	if (terms->exempt_cycle != cycle) {
+		terms->exempt_cycle = cycle;
+		terms->exempt_bytes = 0;
+	}
+	if (__builtin_add_overflow(terms->exempt_bytes, bytes, &terms->exempt_bytes))
+		terms->exempt_bytes = UINT64_MAX;
+}
+
+/* Another window than its card's newest record was in: its base, or later windows' (ROL-1). */
+static void
+note_bases(struct weir_partition *p, uint32_t slot, const struct weir_card_slot *card, const struct counting *c)
+{
+	struct weir_counts before = {card->up, card->down, card->records, card->sessions};
+	weir_bases_card(p, slot, c->record, &before, &c->more);
+}
+
+static inline void
+count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *card, const struct counting *c, bool metered)
+{
+	const struct weir_record *r = c->record;
+	uint64_t before = weir_card_used(card), up = c->more.up, down = c->more.down;
+	if (__builtin_expect(!c->unchanged, 0))
+		note_bases(p, slot, card, c);
+	if (__builtin_add_overflow(card->up, up, &card->up))
+		card->up = UINT64_MAX;
+	if (__builtin_add_overflow(card->down, down, &card->down))
+		card->down = UINT64_MAX;
+	card->records++;
+	card->sessions += c->more.sessions;
+	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
+	if (end_s > card->last_s)
+		card->last_s = end_s;
+	weir_slab_dirty(&p->cards, slot);
+	if (__builtin_expect(!metered, 0))
+		exempt_in_card(p, slot, up + down);
+	if (__builtin_expect(weir_card_used(card) >= card->gate || !metered, 0)) {
+		struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, before};
+		weir_partition_evaluate(p, slot, &cause);
+	}
+}
+
+/* A closed cycle: restated in the past, and in its windows (REC-6). */
+static void
+count_in_past(struct weir_partition *p, uint32_t slot, struct weir_past_entry *entry, const struct counting *c)
+{
+	struct weir_past_slot *value = &entry->value;
+	struct weir_counts before = {value->up, value->down, value->records, value->sessions};
+	weir_bases_card(p, slot, c->record, &before, &c->more);
+	value->up += c->more.up;
+	value->down += c->more.down;
+	value->records++;
+	value->sessions += c->more.sessions;
+	weir_past_mark_dirty(&p->past, entry);
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	uint32_t end_s = (uint32_t)(c->record->end_us / 1000000);
+	if (end_s > card->last_s) {
+		card->last_s = end_s;
+		weir_slab_dirty(&p->cards, slot);
+	}
+}
+
+/* Is it new? Marks it as seen. Everything needed is in memory by now. */
+static inline bool
+identity_is_new(
+    struct weir_partition *p, const struct weir_record *r, struct weir_marks_hour *hour, struct weir_marks_bucket *bucket)
+{
+	if (r->id_hash == 0)
+		return true;
+	bool fresh = hour != NULL ? weir_marks_hour_add(&p->marks, hour, r->id_hash)
+				  : weir_marks_bucket_add(&p->marks, bucket, r->id_hash);
+	p->stats.duplicates += !fresh;
+	return fresh;
+}
+
+static bool
+session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_record *r, uint64_t *up_io,
+    uint64_t *down_io, bool *session_out)
+{
+	switch (weir_partition_session(p, slot, (uint16_t)cycle, r, up_io, down_io, session_out)) {
+	case WEIR_SESSION_COUNT:
+		return true;
+	case WEIR_SESSION_SEEN:
+		p->stats.duplicates++;
+		return false;
+	case WEIR_SESSION_STALE:
+		p->stats.stale++;
+		return false;
+	case WEIR_SESSION_TOO_LATE:
+		weir_partition_reject(p, r, WEIR_REJECT_TOO_LATE);
+		return false;
+	}
+	return false;
+}
+
+static void
+fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+{
+	/* A total counts by what came before it: it must not overtake one that is parked. */
+	if (__builtin_expect(p->parked.n > 0 && (r->flags & WEIR_RECORD_TOTALS) != 0, 0)) {
+		park(p, r);
+		return;
+	}
+	struct weir_card_slot *card = weir_card_at(p, slot);
+	struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, weir_card_used(card)};
+	if (__builtin_expect(card->cycle < carrier->current.number, 0))
+		weir_partition_roll(p, slot, carrier->current.number, &cause);
+	int32_t cycle = weir_partition_cycle_of(carrier, r->end_us);
+
+	struct weir_past_entry *past = NULL;
+	bool closed = cycle < card->cycle;
+	if (__builtin_expect(closed, 0))
+		past = weir_partition_past(p, (uint16_t)cycle, slot);
+	struct weir_marks_hour *hour = NULL;
+	struct weir_marks_bucket *bucket = NULL;
+	if (r->id_hash != 0) {
+		hour = weir_marks_hour_find(&p->marks, r->end_us / WEIR_HOUR_US);
+		if (__builtin_expect(hour == NULL, 0))
+			bucket = bucket_ready(p, r->end_us / WEIR_HOUR_US, r->id_hash);
+	}
+	struct counting c = {.record = r, .cycle = cycle};
+	c.account = p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
+	c.unchanged = weir_bases_unchanged(p, carrier, card, c.account, r);
+	bool bases = c.unchanged || weir_bases_ready(p, slot, c.account, r);
+	bool identity = r->id_hash == 0 || hour != NULL || bucket != NULL;
+	if (__builtin_expect((closed && past == NULL) || !bases || !identity, 0)) {
+		park(p, r);
+		return;
+	}
+
+	if (!identity_is_new(p, r, hour, bucket))
+		return;
+	uint64_t up = r->up, down = r->down;
+	bool session = (r->flags & WEIR_RECORD_START) != 0;
+	bool by_session = r->session_hash != 0 && (r->id_hash == 0 || (r->flags & WEIR_RECORD_TOTALS) != 0);
+	if (by_session && !session_says_count(p, slot, cycle, r, &up, &down, &session))
+		return;
+	p->stats.counted++;
+	p->stats.up += up;
+	p->stats.down += down;
+	c.more = (struct weir_counts){up, down, 1, session};
+	if (closed) {
+		p->stats.late++;
+		count_in_past(p, slot, past, &c);
+		(void)count_for_life(p, slot, &c, &cause);
+		return;
+	}
+	if (__builtin_expect(cycle > card->cycle, 0))
+		weir_partition_roll(p, slot, cycle, &cause);
+	bool metered = count_for_life(p, slot, &c, &cause);
+	count_in_card(p, slot, card, &c, metered);
+}
+
+/* An unknown card registers itself when the settings say so (REC-7). */
+static uint32_t
+unknown_card(struct weir_partition *p, const struct weir_record *r)
+{
+	uint32_t slot;
+	if (weir_partition_find(p, r->iccid, &slot) != NULL)
+		return slot; /* made earlier in this block */
+	uint32_t carrier = UINT32_MAX;
+	if (p->opts.auto_register)
+		carrier = weir_partition_carrier_number(p, p->opts.auto_register_carrier);
+	if (carrier == UINT32_MAX)
+		return NO_SLOT;
+	slot = weir_partition_new_card(p, r->iccid, carrier);
+	weir_card_at(p, slot)->flags |= WEIR_CARD_AUTO_REGISTERED;
+	return slot;
+}
+
+static inline void
+fold_one(struct weir_partition *p, const struct weir_record *r, uint32_t slot)
+{
+	advance_stream(p, r->arrived_us);
+	if (__builtin_expect(r->reject != WEIR_REJECT_NONE, 0)) {
+		weir_partition_reject(p, r, (enum weir_reject)r->reject);
+		return;
+	}
+	if (__builtin_expect(r->end_us > p->future_us, 0)) {
+		weir_partition_reject(p, r, WEIR_REJECT_FUTURE);
+		return;
+	}
+	if (__builtin_expect(r->end_us < p->too_late_us, 0)) {
+		weir_partition_reject(p, r, WEIR_REJECT_TOO_LATE);
+		return;
+	}
+	if (__builtin_expect(slot == NO_SLOT, 0))
+		slot = unknown_card(p, r);
+	if (__builtin_expect(slot == NO_SLOT, 0)) {
+		weir_partition_reject(p, r, WEIR_REJECT_UNKNOWN_CARD);
+		return;
+	}
+	fold_card(p, slot, r);
+}
+
+/* Where the record's mark or session will be looked for; an hour not held yet has nothing to fetch. */
+static inline void
+prefetch_identity(struct weir_partition *p, const struct weir_record *r)
+{
+	if (r->id_hash == 0) {
+		weir_shard_prefetch(weir_shards_of(&p->session_index, r->session_hash), r->session_hash);
+		return;
+	}
+	int64_t number = r->end_us / WEIR_HOUR_US;
+	for (uint32_t i = 0; i < p->marks.hour_count; i++)
+		if (p->marks.hours[i]->hour == number)
+			weir_shard_prefetch(weir_shards_of(&p->marks.hours[i]->shards, r->id_hash), r->id_hash);
+}
+
+/* The session's slot itself, once its index entry is in cache. */
+static inline void
+prefetch_session(struct weir_partition *p, const struct weir_record *r)
+{
+	struct weir_shard *shard = weir_shards_of(&p->session_index, r->session_hash);
+	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, r->session_hash), slot;
+	if (r->id_hash == 0 && weir_index_candidate(shard, r->session_hash, &pos, &slot))
+		__builtin_prefetch(weir_slab_at(&p->sessions, slot), 1, 3);
+}
+
+/*
+ * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
+ * function that does nothing but prefetch for one without effect and drops the call.
+ */
+static inline const char *
+account_of(const struct weir_partition *p, uint32_t slot)
+{
+	uint32_t account = slot == NO_SLOT || p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
+	return account == 0 ? NULL : (const char *)weir_account_at(p, account - 1);
+}
+
+/* Where a base will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
+static inline const struct weir_window_page *
+base_page(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	if (__builtin_expect(card->last_s - carrier->hour_s < carrier->hour_len_s, 1))
+		return NULL;
+	return weir_windows_page(&p->windows[WEIR_WINDOW_CARD_HOUR], carrier->hour.number, slot / WEIR_WINDOW_SLOTS);
+}
+
+static void
+fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
+{
+	uint64_t hash[BLOCK];
+	uint32_t slot[BLOCK];
+	for (uint32_t i = 0; i < count; i++) {
+		hash[i] = weir_iccid_hash(records[i].iccid);
+		weir_shard_prefetch(weir_shards_of(&p->card_index, hash[i]), hash[i]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_record *r = &records[i];
+		struct weir_shard *shard = weir_shards_of(&p->card_index, hash[i]);
+		uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash[i]);
+		if (!weir_index_candidate(shard, hash[i], &pos, &slot[i]))
+			slot[i] = NO_SLOT;
+		else {
+			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
+			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
+			if (p->accounts.used != 0 || r->imei14 != 0)
+				__builtin_prefetch(weir_life_at(p, slot[i]), 0, 3);
+		}
+		prefetch_identity(p, r);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_window_page *bases = slot[i] == NO_SLOT ? NULL : base_page(p, slot[i]);
+		if (bases != NULL) {
+			__builtin_prefetch(bases->present, 1, 3);
+			__builtin_prefetch(&bases->counts[slot[i] % WEIR_WINDOW_SLOTS], 1, 3);
+		}
+		prefetch_session(p, &records[i]);
+		const char *account = account_of(p, slot[i]);
+		if (account == NULL)
+			continue;
+		__builtin_prefetch(account + 64, 1, 3); /* its first line, the pool's id, is not looked at */
+		__builtin_prefetch(account + 128, 0, 3);
+		__builtin_prefetch(account + 192, 1, 3);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
+		 */
+		if (slot[i] != NO_SLOT && !weir_iccid_equal(weir_card_at(p, slot[i])->iccid, records[i].iccid) &&
+		    weir_partition_find(p, records[i].iccid, &slot[i]) == NULL)
+			slot[i] = NO_SLOT;
+		fold_one(p, &records[i], slot[i]);
+	}
+}
+
+void
+weir_partition_fold(struct weir_partition *p, const struct weir_record *records, uint32_t count)
+{
+	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
+	p->stats.records += count;
+	for (uint32_t at = 0; at < count; at += BLOCK)
+		fold_block(p, records + at, count - at < BLOCK ? count - at : BLOCK);
+}
+
+bool
+weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wish, struct weir_slice value)
+{
+	if (wish->kind == WEIR_WISH_MARKS) {
+		struct weir_marks_bucket *bucket = weir_marks_bucket_find(&p->marks, wish->number, wish->place);
+		return bucket == NULL || bucket->loaded || weir_marks_bucket_load(bucket, value.data, value.len);
+	}
+	if (wish->kind == WEIR_WISH_WINDOW)
+		return wish->window < WEIR_WINDOW_KINDS &&
+		       weir_windows_answer(&p->windows[wish->window], (int32_t)wish->number, wish->place, value);
+	struct weir_past_entry *entry = weir_past_find(&p->past, (uint16_t)wish->number, wish->place);
+	if (entry == NULL || entry->loaded)
+		return true;
+	if (value.len != 0 && value.len != sizeof(entry->value))
+		return false;
+	if (value.len != 0)
+		memcpy(&entry->value, value.data, sizeof(entry->value));
+	entry->loaded = true;
+	return true;
+}
+
+void
+weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
+{
+	const uint32_t size = sizeof(struct weir_past_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
+	const char *letters = wish->kind == WEIR_WISH_MARKS  ? "m"
+			      : wish->kind == WEIR_WISH_PAST ? "y"
+							     : weir_window_letters(wish->window);
+	bool past = wish->kind == WEIR_WISH_PAST;
+	*from_out = past ? wish->place % slots * size : 0;
+	*len_out = past ? size : 0;
+	(void)snprintf(name_out, WEIR_WISH_KEY_MAX, "%s:%lld:%u", letters, (long long)wish->number,
+	    past ? wish->place / slots : wish->place);
+}
+
+uint32_t
+weir_partition_parked(const struct weir_partition *p)
+{
+	return p->parked.n + weir_feeds_waiting(p);
+}
+
+void
+weir_partition_unpark(struct weir_partition *p)
+{
+	weir_feeds_unpark(p);
+	struct weir_records parked = p->parked;
+	p->parked = (struct weir_records){0};
+	for (uint32_t i = 0; i < parked.n; i++) {
+		uint32_t slot;
+		if (weir_partition_find(p, parked.v[i].iccid, &slot) != NULL)
+			fold_card(p, slot, &parked.v[i]);
+	}
+	if (p->parked.v == NULL) {
+		parked.n = 0;
+		p->parked = parked;
+	} else {
+		weir_records_free(&parked);
+	}
+}

@@ -1,0 +1,352 @@
+/*
+ * Accounts: a pool as this partition's cards see it (POOL-2 to POOL-4; docs/pools.md). Its word is account_words.c's.
+ *
+ * An account counts its members and what they use, and holds the pool's last word. It never goes away: when its last member
+ * has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life slots, so
+ * that joining and leaving cost the same however many there are, and a walk needs nothing but its place.
+ */
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "aggregators/pools/accounts_priv.h"
+
+uint64_t
+weir_pool_hash(const char *id)
+{
+	return XXH3_64bits(id, strlen(id));
+}
+
+struct weir_account_slot *
+weir_partition_find_account(const struct weir_partition *p, const char *id, uint32_t *slot_out)
+{
+	uint64_t hash = weir_pool_hash(id);
+	const struct weir_shard *shard = &p->account_index.shard[hash & (WEIR_SHARDS - 1)];
+	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
+	while (weir_index_candidate(shard, hash, &pos, &slot)) {
+		if (strcmp(weir_account_at(p, slot)->pool, id) == 0) {
+			*slot_out = slot;
+			return weir_account_at(p, slot);
+		}
+	}
+	return NULL;
+}
+
+uint32_t
+weir_account_get(struct weir_partition *p, const char *pool)
+{
+	uint32_t slot;
+	if (weir_partition_find_account(p, pool, &slot) != NULL)
+		return slot;
+	slot = weir_slab_new(&p->accounts);
+	struct weir_account_slot *a = weir_account_at(p, slot);
+	(void)strncpy(a->pool, pool, sizeof(a->pool) - 1);
+	a->slack = p->opts.slack_floor_bytes;
+	a->flags = WEIR_ACCOUNT_ASKS;
+	uint64_t hash = weir_pool_hash(pool);
+	weir_shard_insert(weir_shards_of(&p->account_index, hash), weir_index_entry(hash, slot));
+	weir_account_changed(p, slot, true);
+	return slot;
+}
+
+void
+weir_account_changed(struct weir_partition *p, uint32_t account, bool urgent)
+{
+	struct weir_account_slot *a = weir_account_at(p, account);
+	if ((a->flags & WEIR_ACCOUNT_QUEUED) == 0)
+		weir_u64_list_push(&p->telling, account);
+	if (urgent && (a->flags & WEIR_ACCOUNT_URGENT) == 0)
+		weir_u64_list_push(&p->urgent, account);
+	a->flags |= (uint8_t)(WEIR_ACCOUNT_QUEUED | (urgent ? WEIR_ACCOUNT_URGENT : 0));
+	weir_slab_dirty(&p->accounts, account);
+}
+
+/* ---- members ---- */
+
+/* Brings `active` in line with what the card is counted as; the pool's total moves with it, so the word is looked at anew.
+ */
+static void
+count_active(struct weir_partition *p, uint32_t account, uint32_t card_slot, bool active)
+{
+	struct weir_card_slot *card = weir_card_at(p, card_slot);
+	struct weir_account_slot *a = weir_account_at(p, account);
+	if (((card->flags & WEIR_CARD_MEMBER_ACTIVE) != 0) == active)
+		return;
+	card->flags ^= WEIR_CARD_MEMBER_ACTIVE;
+	weir_slab_dirty(&p->cards, card_slot);
+	a->active += active ? 1 : UINT32_MAX;
+	if ((a->reasons & WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)) != 0)
+		a->flags |= WEIR_ACCOUNT_RELOOK;
+	weir_account_changed(p, account, true);
+}
+
+static void
+set_neighbour(struct weir_partition *p, uint32_t *link, uint32_t card_plus_1, uint32_t value)
+{
+	*link = value;
+	weir_slab_dirty(&p->lives, card_plus_1 - 1);
+}
+
+static void
+leave(struct weir_partition *p, uint32_t card_slot)
+{
+	struct weir_life_slot *life = weir_life_at(p, card_slot);
+	uint32_t account = life->account - 1;
+	struct weir_account_slot *a = weir_account_at(p, account);
+	count_active(p, account, card_slot, false);
+	if (a->walk == card_slot + 1)
+		a->walk = life->next;
+	if (life->prev == 0)
+		a->first = life->next;
+	else
+		set_neighbour(p, &weir_life_at(p, life->prev - 1)->next, life->prev, life->next);
+	if (life->next != 0)
+		set_neighbour(p, &weir_life_at(p, life->next - 1)->prev, life->next, life->prev);
+	life->account = life->next = life->prev = 0;
+	a->members--;
+	weir_slab_dirty(&p->lives, card_slot);
+	weir_account_changed(p, account, true);
+}
+
+/* At the head of the list: a walk in progress does not come by, and need not, since the joining card is evaluated anyway.
+ */
+static void
+join(struct weir_partition *p, uint32_t account, uint32_t card_slot)
+{
+	struct weir_life_slot *life = weir_life_at(p, card_slot);
+	struct weir_account_slot *a = weir_account_at(p, account);
+	life->account = account + 1;
+	life->prev = 0;
+	life->next = a->first;
+	if (a->first != 0)
+		set_neighbour(p, &weir_life_at(p, a->first - 1)->prev, a->first, card_slot + 1);
+	a->first = card_slot + 1;
+	a->members++;
+	weir_slab_dirty(&p->lives, card_slot);
+	weir_account_changed(p, account, true);
+	count_active(p, account, card_slot, weir_card_is_activated(weir_card_at(p, card_slot)));
+}
+
+void
+weir_account_move(struct weir_partition *p, uint32_t card_slot, const char *pool)
+{
+	const struct weir_account_slot *now = weir_account_of(p, card_slot);
+	if (now != NULL && strcmp(now->pool, pool) == 0) {
+		weir_account_activity(p, card_slot, weir_card_is_activated(weir_card_at(p, card_slot)));
+		return;
+	}
+	if (now != NULL)
+		leave(p, card_slot);
+	if (pool[0] != '\0')
+		join(p, weir_account_get(p, pool), card_slot);
+}
+
+void
+weir_account_activity(struct weir_partition *p, uint32_t card_slot, bool active)
+{
+	uint32_t account = weir_life_at(p, card_slot)->account;
+	if (account != 0)
+		count_active(p, account - 1, card_slot, active);
+}
+
+/* ---- usage ---- */
+
+static uint64_t
+before_of(const struct weir_account_slot *a)
+{
+	return weir_add_saturating(a->before_up, a->before_down);
+}
+
+/* Counting goes over to a newer cycle; what is older than the one before it has long been told. */
+static void
+roll(struct weir_account_slot *a, int32_t cycle)
+{
+	bool next = a->cycle != 0 && cycle == a->cycle + 1;
+	a->before_up = next ? a->up : 0;
+	a->before_down = next ? a->down : 0;
+	a->before_records = next ? a->records : 0;
+	a->before_sessions = next ? a->sessions : 0;
+	a->up = a->down = 0;
+	a->records = a->sessions = 0;
+	a->cycle = (uint16_t)cycle;
+}
+
+/* The record's cycle is not the account's: a new one begins, or it is late. */
+void
+weir_account_count_slow(
+    struct weir_partition *p, uint32_t account, int32_t cycle, uint64_t up, uint64_t down, bool session, int64_t arrived_us)
+{
+	struct weir_account_slot *a = weir_account_at(p, account);
+	a->crossed_us = arrived_us;
+	if (cycle > a->cycle) {
+		roll(a, cycle);
+		a->up = up;
+		a->down = down;
+		a->records = 1;
+		a->sessions = session;
+		weir_account_changed(p, account, true);
+		return;
+	}
+	if (cycle < a->cycle - 1) {
+		p->stats.unattributed++; /* older than any dedupe horizon of the settings lets through */
+		return;
+	}
+	a->before_up = weir_add_saturating(a->before_up, up);
+	a->before_down = weir_add_saturating(a->before_down, down);
+	a->before_records++;
+	a->before_sessions += session;
+	/* For the pool it may be the current cycle still: some clock is always the first past a boundary. */
+	uint64_t told = a->told_cycle == a->cycle ? a->told_before : 0;
+	weir_account_changed(p, account, before_of(a) - told >= a->slack);
+}
+
+/* ---- partials ---- */
+
+static bool
+has_untold(const struct weir_account_slot *a)
+{
+	/* crossed_us: a record was counted, if one of no bytes */
+	return (a->flags & WEIR_ACCOUNT_TOLD) == 0 || a->crossed_us != 0 || a->told_cycle != a->cycle ||
+	       a->told_used != weir_account_used(a) || a->told_before != before_of(a) || a->told_members != a->members ||
+	       a->told_active != a->active;
+}
+
+static void
+tell(struct weir_partition *p, uint32_t account)
+{
+	struct weir_account_slot *a = weir_account_at(p, account);
+	struct weir_partial partial = {.magic = "WPA1",
+	    .source = p->opts.number,
+	    .epoch = p->opts.epoch,
+	    .members = a->members,
+	    .active = a->active,
+	    .cycle = a->cycle,
+	    .flags =
+		(uint8_t)((p->cards_settled ? WEIR_PARTIAL_SETTLED : 0) | (weir_account_asks(a) ? WEIR_PARTIAL_ASKS : 0)),
+	    .up = a->up,
+	    .down = a->down,
+	    .before_up = a->before_up,
+	    .before_down = a->before_down,
+	    .records = a->records,
+	    .sessions = a->sessions,
+	    .before_records = a->before_records,
+	    .before_sessions = a->before_sessions,
+	    .crossed_us = a->crossed_us};
+	memcpy(partial.pool, a->pool, sizeof(partial.pool));
+	weir_partition_tell_bytes(p, WEIR_TELL_PARTIALS, WEIR_TELL_BY_KEY, a->pool, &partial, sizeof(partial));
+	a->told_used = weir_account_used(a);
+	a->told_before = before_of(a);
+	a->told_members = a->members;
+	a->told_active = a->active;
+	a->told_cycle = a->cycle;
+	a->crossed_us = 0;
+	a->flags |= WEIR_ACCOUNT_TOLD;
+	weir_slab_dirty(&p->accounts, account);
+	p->stats.partials_told++;
+}
+
+static void
+tell_queued(struct weir_partition *p, struct weir_u64_list *list, uint8_t queued)
+{
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct weir_account_slot *a = weir_account_at(p, (uint32_t)list->v[i]);
+		a->flags &= (uint8_t)~queued;
+		if (has_untold(a)) {
+			tell(p, (uint32_t)list->v[i]);
+		} else if ((a->flags & WEIR_ACCOUNT_RELOOK) != 0 && a->active <= a->word_active) {
+			/* One came and another went: there is nothing to tell, so no word will have them looked at. */
+			a->flags &= (uint8_t)~WEIR_ACCOUNT_RELOOK;
+			weir_account_begin_walk(p, (uint32_t)list->v[i]);
+		}
+	}
+	list->n = 0;
+}
+
+void
+weir_accounts_tell(struct weir_partition *p, bool all)
+{
+	for (uint32_t slot = 0; all && slot < p->accounts.used; slot++)
+		if (!weir_slab_is_filler(&p->accounts, slot) && weir_account_at(p, slot)->pool[0] != '\0')
+			tell(p, slot);
+	tell_queued(p, &p->urgent, WEIR_ACCOUNT_URGENT);
+	if (p->now_us < p->told_us || p->now_us - p->told_us >= (int64_t)p->opts.pool_tick_ms * 1000) {
+		p->told_us = p->now_us;
+		tell_queued(p, &p->telling, WEIR_ACCOUNT_QUEUED);
+	}
+}
+
+/* ---- loading ---- */
+
+struct tally {
+	uint32_t members, active;
+};
+
+/* One member against its neighbours and its account. Lists whose every link answers, and that have one head, hold no loop.
+ */
+static bool
+check_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
+{
+	const struct weir_life_slot *life = weir_life_at(p, card_slot);
+	uint32_t account = life->account, self = card_slot + 1;
+	bool counted = (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
+	if (account == 0)
+		return !counted && life->next == 0 && life->prev == 0;
+	if (account > p->accounts.used || life->next > p->cards.used || life->prev > p->cards.used)
+		return false;
+	const struct weir_account_slot *a = weir_account_at(p, account - 1);
+	if (a->pool[0] == '\0' || (life->prev == 0) != (a->first == self))
+		return false;
+	if (life->next != 0 &&
+	    (weir_life_at(p, life->next - 1)->prev != self || weir_life_at(p, life->next - 1)->account != account))
+		return false;
+	if (life->prev != 0 && weir_life_at(p, life->prev - 1)->next != self)
+		return false;
+	tallies[account - 1].members++;
+	tallies[account - 1].active += counted;
+	return true;
+}
+
+static bool
+index_account(struct weir_partition *p, uint32_t slot)
+{
+	struct weir_account_slot *a = weir_account_at(p, slot);
+	uint32_t other;
+	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->cards.used || a->carrier > p->carrier_count ||
+	    a->plan > p->plan_count || a->zone > p->carrier_count || a->hour < 0 ||
+	    (a->zone != 0 && !p->carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
+	    weir_partition_find_account(p, a->pool, &other) != NULL)
+		return false;
+	uint64_t hash = weir_pool_hash(a->pool);
+	weir_shard_insert(weir_shards_of(&p->account_index, hash), weir_index_entry(hash, slot));
+	/* Lists that only memory holds; all is told when the stage has settled. */
+	a->flags &= (uint8_t) ~(WEIR_ACCOUNT_QUEUED | WEIR_ACCOUNT_URGENT);
+	if ((a->flags & WEIR_ACCOUNT_WALK) != 0) {
+		a->flags &= (uint8_t)~WEIR_ACCOUNT_WALK;
+		weir_account_begin_walk(p, slot);
+	}
+	return true;
+}
+
+bool
+weir_accounts_load(struct weir_partition *p)
+{
+	if (p->lives.used < p->cards.used)
+		return false;
+	struct tally *tallies = weir_calloc((size_t)p->accounts.used + 1, sizeof(*tallies));
+	bool good = true;
+	for (uint32_t slot = 0; good && slot < p->cards.used; slot++)
+		good = weir_slab_is_filler(&p->cards, slot) || check_member(p, slot, tallies);
+	for (uint32_t slot = 0; good && slot < p->accounts.used; slot++) {
+		if (weir_slab_is_filler(&p->accounts, slot))
+			continue;
+		const struct weir_account_slot *a = weir_account_at(p, slot);
+		if (a->pool[0] == '\0')
+			weir_slab_push_free(&p->accounts, slot);
+		else
+			good = a->members == tallies[slot].members && a->active == tallies[slot].active &&
+			       index_account(p, slot);
+	}
+	free(tallies);
+	return good;
+}

@@ -1,0 +1,375 @@
+/*
+ * Bases: windows of cards and accounts as differences of counters that are there anyway (ROL-1, ROL-2; docs/rollups.md).
+ *
+ * A window's base is where the counters of its cycle stood before the first record in it. Its usage is the next base of the
+ * same cycle less its own, or the cycle's total less its own. So hours add up to their day and days to their cycle whatever
+ * happens, and one append a window is all that usage by hour costs. The newest window with a base is known without looking:
+ * a card's by the end time of its newest record, an account's by a number in its slot.
+ *
+ * A record of an older window raises the bases of all later ones of its cycle, and gives its own one if it had none: that
+ * of the next window before the raising. All of those must be in memory first, so they are looked at before anything is
+ * changed, and the record is parked for what is missing.
+ */
+#include "aggregators/partition_priv.h"
+
+#include "aggregators/rollups/feeds.h"
+
+#define S_US 1000000ll
+#define DAY_US (24 * WEIR_HOUR_US)
+
+/* ---- windows of a carrier ---- */
+
+static bool
+holds(const struct weir_window *window, int64_t at_us)
+{
+	return at_us >= window->start_us && at_us < window->end_us;
+}
+
+const struct weir_window *
+weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (holds(&carrier->hour, at_us))
+		return &carrier->hour;
+	if (holds(&carrier->hour_other, at_us))
+		return &carrier->hour_other;
+	if (at_us < carrier->hour.end_us) {
+		carrier->hour_other = weir_zone_hour(carrier->zone, at_us);
+		return &carrier->hour_other;
+	}
+	carrier->hour_other = carrier->hour;
+	carrier->hour = weir_zone_hour(carrier->zone, at_us);
+	carrier->hour_s = (uint32_t)(carrier->hour.start_us / S_US);
+	carrier->hour_len_s = (uint32_t)((carrier->hour.end_us - carrier->hour.start_us) / S_US);
+	return &carrier->hour;
+}
+
+const struct weir_window *
+weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (holds(&carrier->day, at_us))
+		return &carrier->day;
+	if (holds(&carrier->day_other, at_us))
+		return &carrier->day_other;
+	bool newer = at_us >= carrier->day.end_us;
+	if (newer)
+		carrier->day_other = carrier->day;
+	struct weir_window *to = newer ? &carrier->day : &carrier->day_other;
+	*to = weir_zone_day(carrier->zone, at_us);
+	return to;
+}
+
+struct weir_window
+weir_carrier_day_by_number(const struct weir_carrier_entry *carrier, int32_t number)
+{
+	struct weir_window day = weir_zone_day(carrier->zone, (int64_t)number * DAY_US + DAY_US / 2);
+	while (day.number < number)
+		day = weir_zone_day(carrier->zone, day.end_us);
+	while (day.number > number)
+		day = weir_zone_day(carrier->zone, day.start_us - 1);
+	return day;
+}
+
+/* ---- a row of windows ---- */
+
+/* Windows of one kind of one card or account, around one of them. */
+struct row {
+	enum weir_window_kind kind;
+	uint32_t slot;
+	int32_t number; /* the one that is looked at */
+	int32_t newest; /* the newest that has a base; any lower than number when it is older */
+	int32_t end;    /* windows from here on are of a later cycle */
+};
+
+/* Past the last window whose base the record may change, or which tells the usage. */
+static int32_t
+row_end(const struct row *row)
+{
+	return row->newest < row->end ? row->newest + 1 : row->end;
+}
+
+static bool
+row_is_ready(struct weir_partition *p, const struct row *row)
+{
+	bool ready = true;
+	for (int32_t n = row->number; n < row_end(row); n++) {
+		if (weir_windows_ready(&p->windows[row->kind], n, row->slot))
+			continue;
+		weir_partition_wish_window(p, row->kind, n, row->slot);
+		ready = false;
+	}
+	return ready;
+}
+
+/* For a record: one in the newest window, or after it, changes no base that is there. */
+static bool
+row_may_count(struct weir_partition *p, const struct row *row)
+{
+	return row->number >= row->newest || row_is_ready(p, row);
+}
+
+void
+weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
+{
+	struct weir_window_page *page = weir_windows_get(&p->windows[kind], number, slot / WEIR_WINDOW_SLOTS);
+	if (page->complete || page->asked)
+		return;
+	page->asked = true;
+	weir_partition_wish(p, (struct weir_wish){WEIR_WISH_WINDOW, (uint8_t)kind, number, page->page});
+}
+
+/* The first base after the row's window, or NULL when there is none in its cycle. */
+static const struct weir_counts *
+next_base(const struct weir_partition *p, const struct row *row)
+{
+	const struct weir_counts *next = NULL;
+	for (int32_t n = row->number + 1; n < row_end(row) && next == NULL; n++)
+		next = weir_windows_find(&p->windows[row->kind], n, row->slot);
+	return next;
+}
+
+static void
+row_count(struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
+{
+	struct weir_windows *windows = &p->windows[row->kind];
+	if (row->number == row->newest)
+		return;
+	/*
+	 * One may be there that the newest window does not tell of: the card had another carrier, by whose calendar its
+	 * newest record was in a later window. It stays.
+	 */
+	if (row->number > row->newest) {
+		weir_windows_make(windows, row->number, row->slot, before);
+		return;
+	}
+	const struct weir_counts *next = next_base(p, row);
+	struct weir_counts base = next != NULL ? *next : *before;
+	weir_windows_make(windows, row->number, row->slot, &base);
+	for (int32_t n = row->number + 1; n < row_end(row); n++)
+		if (weir_windows_find(windows, n, row->slot) != NULL)
+			weir_counts_add(weir_windows_change(windows, n, row->slot), more);
+}
+
+/* The window has a base. */
+static struct weir_counts
+row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
+{
+	const struct weir_counts *base = weir_windows_find(&p->windows[row->kind], row->number, row->slot);
+	const struct weir_counts *next = next_base(p, row);
+	return weir_counts_less(next != NULL ? next : total, base);
+}
+
+/* ---- a card's and an account's rows ---- */
+
+/* Where the cycle of at_us ends, in windows: its first instant begins an hour and a day. */
+static void
+set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, struct row *days)
+{
+	int64_t end_us = weir_partition_cycle_window(carrier, at_us)->end_us;
+	hours->end = (int32_t)(end_us / WEIR_HOUR_US);
+	days->end = weir_zone_day(carrier->zone, end_us).number;
+}
+
+/* newest_us: an instant in the owner's newest hour and day with a base; INT64_MIN = none. */
+static void
+rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
+{
+	const struct weir_window *hour = weir_carrier_hour(carrier, at_us), *day = weir_carrier_day(carrier, at_us);
+	hours->number = hours->newest = hour->number;
+	days->number = days->newest = day->number;
+	if (newest_us < hour->start_us)
+		hours->newest--; /* older; how much does not matter */
+	if (newest_us < day->start_us)
+		days->newest--;
+	hours->end = days->end = INT32_MAX;
+	if (newest_us < hour->end_us)
+		return;
+	hours->newest =
+	    holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
+	if (newest_us >= day->end_us)
+		days->newest =
+		    holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
+	set_ends(carrier, at_us, hours, days);
+}
+
+static struct weir_carrier_entry *
+card_carrier(const struct weir_partition *p, uint32_t slot)
+{
+	return &p->carriers[weir_card_at(p, slot)->carrier - 1];
+}
+
+static void
+card_rows(const struct weir_partition *p, uint32_t slot, int64_t at_us, struct row *hours, struct row *days)
+{
+	uint32_t last_s = weir_card_at(p, slot)->last_s;
+	*hours = (struct row){.kind = WEIR_WINDOW_CARD_HOUR, .slot = slot};
+	*days = (struct row){.kind = WEIR_WINDOW_CARD_DAY, .slot = slot};
+	rows_at(card_carrier(p, slot), at_us, last_s == 0 ? INT64_MIN : (int64_t)last_s * S_US, hours, days);
+}
+
+static void
+account_rows(const struct weir_partition *p, uint32_t account, struct weir_carrier_entry *carrier, int64_t at_us,
+    struct row *hours, struct row *days)
+{
+	int32_t hour = weir_account_at(p, account)->hour;
+	*hours = (struct row){.kind = WEIR_WINDOW_ACCOUNT_HOUR, .slot = account};
+	*days = (struct row){.kind = WEIR_WINDOW_ACCOUNT_DAY, .slot = account};
+	rows_at(carrier, at_us, hour == 0 ? INT64_MIN : weir_hour_instant(hour), hours, days);
+}
+
+bool
+weir_bases_ready(struct weir_partition *p, uint32_t slot, uint32_t account, const struct weir_record *r)
+{
+	struct row hours, days;
+	card_rows(p, slot, r->end_us, &hours, &days);
+	bool ready = row_may_count(p, &hours);
+	ready = row_may_count(p, &days) && ready;
+	if (account == 0)
+		return ready;
+	struct weir_carrier_entry *carrier = card_carrier(p, slot);
+	account_rows(p, account - 1, carrier, r->end_us, &hours, &days);
+	ready = row_may_count(p, &hours) && ready;
+	ready = row_may_count(p, &days) && ready;
+	return weir_feeds_keep_cycles(p, account - 1, weir_partition_cycle_of(carrier, r->end_us)) && ready;
+}
+
+void
+weir_bases_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r, const struct weir_counts *before,
+    const struct weir_counts *more)
+{
+	struct row hours, days;
+	card_rows(p, slot, r->end_us, &hours, &days);
+	row_count(p, &hours, before, more);
+	row_count(p, &days, before, more);
+	if (__builtin_expect(r->end_us < p->told_edge_us, 0))
+		weir_feeds_card_changed(p, slot, weir_carrier_day(card_carrier(p, slot), r->end_us));
+}
+
+/* The account's totals of a cycle; false when it does not hold it. */
+static bool
+account_total(const struct weir_account_slot *a, int32_t cycle, struct weir_counts *total_out)
+{
+	*total_out = (struct weir_counts){0};
+	if (cycle == a->cycle)
+		*total_out = (struct weir_counts){a->up, a->down, a->records, a->sessions};
+	else if (cycle + 1 == a->cycle)
+		*total_out = (struct weir_counts){a->before_up, a->before_down, a->before_records, a->before_sessions};
+	return cycle + 1 >= a->cycle;
+}
+
+void
+weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slot, const struct weir_record *r,
+    int32_t cycle, const struct weir_counts *more)
+{
+	struct weir_account_slot *a = weir_account_at(p, account);
+	struct weir_carrier_entry *carrier = card_carrier(p, card_slot);
+	struct weir_counts before;
+	struct row hours, days;
+	if (!account_total(a, cycle, &before))
+		return; /* nor does it count it */
+	account_rows(p, account, carrier, r->end_us, &hours, &days);
+	row_count(p, &hours, &before, more);
+	row_count(p, &days, &before, more);
+	if (hours.number > a->hour)
+		a->hour = hours.number; /* the count that follows marks the slot dirty */
+	a->zone = weir_card_at(p, card_slot)->carrier;
+	if (__builtin_expect(r->end_us < p->told_edge_us, 0))
+		weir_feeds_account_changed(p, account, weir_carrier_hour(carrier, r->end_us));
+}
+
+/* ---- what a window holds ---- */
+
+static bool
+is_hour(enum weir_window_kind kind)
+{
+	return kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_ACCOUNT_HOUR;
+}
+
+/* The card's totals of a cycle; false when they must be fetched. */
+static bool
+card_total(struct weir_partition *p, uint32_t slot, int32_t cycle, struct weir_counts *total_out)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	*total_out = (struct weir_counts){0};
+	if (cycle > card->cycle)
+		return true;
+	if (cycle == card->cycle) {
+		*total_out = (struct weir_counts){card->up, card->down, card->records, card->sessions};
+		return true;
+	}
+	const struct weir_past_entry *past = weir_partition_past(p, (uint16_t)cycle, slot);
+	if (past != NULL)
+		*total_out =
+		    (struct weir_counts){past->value.up, past->value.down, past->value.records, past->value.sessions};
+	return past != NULL;
+}
+
+/* The card's or account's calendar; NULL when it has never counted. */
+static struct weir_carrier_entry *
+calendar_of(const struct weir_partition *p, enum weir_window_kind kind, uint32_t slot)
+{
+	bool card = kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_CARD_DAY;
+	uint8_t carrier = card ? weir_card_at(p, slot)->carrier : weir_account_at(p, slot)->zone;
+	return carrier == 0 ? NULL : &p->carriers[carrier - 1];
+}
+
+enum weir_bases_answer
+weir_bases_usage(
+    struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out)
+{
+	WEIR_CHECK(kind <= WEIR_WINDOW_ACCOUNT_DAY);
+	bool card = kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_CARD_DAY;
+	struct weir_carrier_entry *carrier = calendar_of(p, kind, slot);
+	*usage_out = (struct weir_counts){0};
+	if (carrier == NULL)
+		return WEIR_BASES_NONE;
+	int64_t at_us = is_hour(kind) ? weir_hour_instant(number) : weir_carrier_day_by_number(carrier, number).start_us;
+	struct row hours, days;
+	if (card)
+		card_rows(p, slot, at_us, &hours, &days);
+	else
+		account_rows(p, slot, carrier, at_us, &hours, &days);
+	const struct row *row = is_hour(kind) ? &hours : &days;
+	if (row->newest < number)
+		return WEIR_BASES_NONE;
+	if (!row_is_ready(p, row))
+		return WEIR_BASES_WAIT;
+	int32_t cycle = weir_partition_cycle_of(carrier, at_us);
+	struct weir_counts total = {0};
+	if (weir_windows_find(&p->windows[kind], number, slot) == NULL)
+		return WEIR_BASES_NONE;
+	if (card ? !card_total(p, slot, cycle, &total) : !account_total(weir_account_at(p, slot), cycle, &total))
+		return card ? WEIR_BASES_WAIT : WEIR_BASES_GONE;
+	*usage_out = row_usage(p, row, &total);
+	return WEIR_BASES_KNOWN;
+}
+
+bool
+weir_partition_usage(
+    struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out)
+{
+	return weir_bases_usage(p, kind, slot, number, usage_out) != WEIR_BASES_WAIT;
+}
+
+/* ---- loading and keeping ---- */
+
+/* Windows that began after the newest record cannot be in Redis. Zones are at most 14 hours ahead of UTC. */
+void
+weir_bases_load(struct weir_partition *p)
+{
+	uint32_t last_s = 0;
+	int32_t hour = 0;
+	for (uint32_t slot = 0; slot < p->cards.used; slot++)
+		if (!weir_slab_is_filler(&p->cards, slot) && weir_card_at(p, slot)->last_s > last_s)
+			last_s = weir_card_at(p, slot)->last_s;
+	for (uint32_t slot = 0; slot < p->accounts.used; slot++)
+		if (!weir_slab_is_filler(&p->accounts, slot) && weir_account_at(p, slot)->hour > hour)
+			hour = weir_account_at(p, slot)->hour;
+	if (last_s != 0) {
+		p->windows[WEIR_WINDOW_CARD_HOUR].known_after = (int32_t)(last_s / 3600);
+		p->windows[WEIR_WINDOW_CARD_DAY].known_after = (int32_t)(((int64_t)last_s + 15 * 3600) / 86400);
+	}
+	if (hour != 0) {
+		p->windows[WEIR_WINDOW_ACCOUNT_HOUR].known_after = hour;
+		p->windows[WEIR_WINDOW_ACCOUNT_DAY].known_after = (hour + 16) / 24;
+	}
+}

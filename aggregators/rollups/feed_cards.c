@@ -1,0 +1,343 @@
+/*
+ * Feeds on the cards' side: accounts' hours told to their pools, and cards' days as rows (ROL-3).
+ *
+ * Messages are made when a flush is encoded, of what that flush makes durable: first what was restated, then a bounded part
+ * of the walk over all accounts and cards for windows that the watermark has passed. A walk goes from quarter to quarter of
+ * an hour; when it has told the last account, every partition is told how far that is. A base that is not in memory stops
+ * the walk until the next flush; what lies ahead is asked for meanwhile.
+ */
+#include "aggregators/rollups/feeds.h"
+
+#include <stdlib.h>
+
+#define ACCOUNTS_A_FLUSH 32768u
+#define AGAIN_A_FLUSH 32768u
+#define ROWS_A_FLUSH 4096u
+#define CARDS_A_FLUSH 131072u
+#define WISHES_AHEAD 512u
+
+/* ---- messages ---- */
+
+static void
+seal(struct weir_feeds *f, enum weir_tell_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
+{
+	if (f->sealed_count == f->sealed_cap) {
+		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
+		f->sealed = weir_realloc(f->sealed, f->sealed_cap * sizeof(*f->sealed));
+	}
+	f->sealed[f->sealed_count++] = (struct weir_tell){.topic = (uint8_t)topic,
+	    .partition = partition,
+	    .at = (uint32_t)f->sealed_bytes.len,
+	    .key_len = (uint16_t)strlen(key),
+	    .value_len = (uint32_t)len};
+	weir_buf_append(&f->sealed_bytes, key, strlen(key));
+	weir_buf_append(&f->sealed_bytes, value, len);
+}
+
+static void
+seal_hour(struct weir_partition *p, uint32_t account, int32_t hour, int32_t day, const struct weir_counts *usage)
+{
+	const struct weir_account_slot *a = weir_account_at(p, account);
+	struct weir_partial_window window = {.magic = "WPH1",
+	    .source = p->opts.number,
+	    .epoch = p->opts.epoch,
+	    .hour = hour,
+	    .day = day,
+	    .up = usage->up,
+	    .down = usage->down,
+	    .records = usage->records,
+	    .sessions = usage->sessions};
+	memcpy(window.pool, a->pool, sizeof(window.pool));
+	seal(p->feeds, WEIR_TELL_PARTIALS, WEIR_TELL_BY_KEY, a->pool, &window, sizeof(window));
+	p->stats.windows_told++;
+}
+
+static int32_t
+day_of_hour(const struct weir_partition *p, uint32_t account, int32_t hour)
+{
+	struct weir_carrier_entry *carrier = &p->carriers[weir_account_at(p, account)->zone - 1];
+	return weir_carrier_day(carrier, weir_hour_instant(hour))->number;
+}
+
+/* One hour of an account; false when bases must be fetched first. */
+static bool
+tell_hour(struct weir_partition *p, uint32_t account, int32_t hour)
+{
+	struct weir_counts usage;
+	switch (weir_bases_usage(p, WEIR_WINDOW_ACCOUNT_HOUR, account, hour, &usage)) {
+	case WEIR_BASES_WAIT:
+		return false;
+	case WEIR_BASES_KNOWN:
+		seal_hour(p, account, hour, day_of_hour(p, account, hour), &usage);
+		return true;
+	default:
+		return true;
+	}
+}
+
+static bool
+tell_day(struct weir_partition *p, uint32_t slot, int32_t number)
+{
+	struct weir_feeds *f = p->feeds;
+	char key[WEIR_FEED_KEY_MAX];
+	struct weir_counts usage;
+	enum weir_bases_answer answer = weir_bases_usage(p, WEIR_WINDOW_CARD_DAY, slot, number, &usage);
+	if (answer != WEIR_BASES_KNOWN)
+		return answer != WEIR_BASES_WAIT;
+	struct weir_carrier_entry *carrier = &p->carriers[weir_card_at(p, slot)->carrier - 1];
+	struct weir_feed_row row = {.daily = true,
+	    .window = weir_carrier_day_by_number(carrier, number),
+	    .usage = usage,
+	    .complete = true,
+	    .revision = ++f->revision};
+	weir_feed_card_row(p, slot, &row, key, &f->json);
+	seal(f, WEIR_TELL_CARD_DAILY, WEIR_TELL_BY_KEY, key, f->json.data, f->json.len);
+	p->stats.rows_told++;
+	return true;
+}
+
+/* ---- what was restated ---- */
+
+typedef bool (*tell_fn)(struct weir_partition *p, uint32_t slot, int32_t window);
+
+static void
+tell_again(struct weir_partition *p, struct weir_feed_source *source, tell_fn tell, uint32_t max)
+{
+	struct weir_u64_list left = {0}, *list = &source->again.list;
+	for (uint32_t i = 0; i < list->n; i++) {
+		uint32_t slot = (uint32_t)(list->v[i] >> 32);
+		if (i < max && tell(p, slot, (int32_t)(uint32_t)list->v[i]))
+			weir_u64_list_push(&source->sealing, list->v[i]);
+		else
+			weir_u64_list_push(&left, list->v[i]);
+	}
+	weir_feed_pairs_clear(&source->again);
+	for (uint32_t i = 0; i < left.n; i++)
+		weir_feed_pairs_add(&source->again, (uint32_t)(left.v[i] >> 32), (int32_t)(uint32_t)left.v[i]);
+	free(left.v);
+}
+
+/* ---- walks ---- */
+
+/* Windows of one carrier that end after from_us and up to to_us: first .. last, none when last < first. */
+struct span {
+	int32_t first, last;
+};
+
+static struct span
+hours_between(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk)
+{
+	struct weir_window from = weir_zone_hour(carrier->zone, walk->from_us),
+			   to = weir_zone_hour(carrier->zone, walk->to_us - 1);
+	return (struct span){from.number, to.end_us <= walk->to_us ? to.number : to.number - 1};
+}
+
+static struct span
+days_between(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk)
+{
+	struct weir_window from = weir_zone_day(carrier->zone, walk->from_us),
+			   to = weir_zone_day(carrier->zone, walk->to_us - 1);
+	return (struct span){from.number, to.end_us <= walk->to_us ? to.number : to.number - 1};
+}
+
+/* By carrier number; returns whether any carrier has a window in it. */
+static bool
+spans_of(const struct weir_partition *p, const struct weir_feed_walk *walk,
+    struct span (*between)(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk), struct span *spans)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < p->carrier_count; i++) {
+		spans[i] = (struct span){0, -1};
+		if (p->carriers[i].known)
+			spans[i] = between(&p->carriers[i], walk);
+		any |= spans[i].first <= spans[i].last;
+	}
+	return any;
+}
+
+/* Is there a walk to go on with? */
+static bool
+walk_begin(struct weir_partition *p, struct weir_feed_place *place)
+{
+	int64_t to_us = weir_feeds_quarter(p->feeds->watermark_us);
+	if (place->walk.running)
+		return true;
+	if (place->told_us == 0 || to_us <= place->told_us)
+		return false;
+	place->walk = (struct weir_feed_walk){place->told_us, to_us, 0, true};
+	return true;
+}
+
+static void
+walk_end(struct weir_feed_place *place)
+{
+	place->told_us = place->walk.to_us;
+	place->walk.running = false;
+}
+
+/* All windows of a slot within the span; false when one waits. */
+static bool
+tell_span(struct weir_partition *p, uint32_t slot, struct span span, int32_t newest, tell_fn tell)
+{
+	bool told = true;
+	for (int32_t n = span.first; n <= span.last && n <= newest; n++)
+		told = tell(p, slot, n) && told;
+	return told;
+}
+
+static bool
+tell_account(struct weir_partition *p, uint32_t slot, const struct span *spans)
+{
+	const struct weir_account_slot *a = weir_account_at(p, slot);
+	if (weir_slab_is_filler(&p->accounts, slot) || a->zone == 0)
+		return true;
+	return tell_span(p, slot, spans[a->zone - 1], a->hour, tell_hour);
+}
+
+static bool
+tell_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	if (weir_slab_is_filler(&p->cards, slot) || card->last_s == 0)
+		return true;
+	struct span span = spans[card->carrier - 1];
+	/* Local days are at most 14 hours ahead of UTC's, 12 behind: most cards of a quiet fleet are left out by this. */
+	if (span.first > span.last || (int64_t)card->last_s + 14 * 3600 < (int64_t)span.first * 86400)
+		return true;
+	int32_t newest = weir_carrier_day(&p->carriers[card->carrier - 1], (int64_t)card->last_s * 1000000)->number;
+	return tell_span(p, slot, span, newest, tell_day);
+}
+
+/*
+ * Goes on from slot to slot. One that waits stops it: others behind are looked at for the pages that they need, but what is
+ * made of them is taken back, since the walk will come by again.
+ */
+static void
+walk_on(struct weir_partition *p, struct weir_feed_walk *walk, const struct span *spans, uint32_t slots, uint32_t max,
+    uint32_t messages_max, bool (*tell)(struct weir_partition *p, uint32_t slot, const struct span *spans))
+{
+	struct weir_feeds *f = p->feeds;
+	bool waits = false;
+	uint32_t from = f->sealed_count, at = walk->next, wishes = p->wish_count;
+	for (; max > 0 && at < slots && f->sealed_count - from < messages_max; max--, at++) {
+		uint32_t count = f->sealed_count;
+		size_t bytes = f->sealed_bytes.len;
+		waits |= !tell(p, at, spans);
+		if (waits) {
+			f->sealed_count = count;
+			f->sealed_bytes.len = bytes;
+			if (p->wish_count - wishes >= WISHES_AHEAD)
+				return;
+		} else {
+			walk->next = at + 1;
+		}
+	}
+}
+
+static void
+tell_mark(struct weir_partition *p)
+{
+	struct weir_partial_mark mark = {
+	    .magic = "WPM1", .source = p->opts.number, .epoch = p->opts.epoch, .told_us = p->feeds->hours.now.told_us};
+	for (uint32_t to = 0; to < p->opts.partitions; to++)
+		seal(p->feeds, WEIR_TELL_PARTIALS, to, "", &mark, sizeof(mark));
+}
+
+static void
+walk_hours(struct weir_partition *p)
+{
+	struct weir_feed_place *place = &p->feeds->hours.now;
+	struct span spans[WEIR_CARRIER_NUMBERS];
+	if (!walk_begin(p, place))
+		return;
+	if (spans_of(p, &place->walk, hours_between, spans))
+		walk_on(p, &place->walk, spans, p->accounts.used, ACCOUNTS_A_FLUSH, UINT32_MAX, tell_account);
+	else
+		place->walk.next = p->accounts.used;
+	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending.
+	 */
+	if (place->walk.next < p->accounts.used || p->feeds->hours.again.list.n > 0)
+		return;
+	walk_end(place);
+	tell_mark(p);
+}
+
+static void
+walk_days(struct weir_partition *p)
+{
+	struct weir_feed_place *place = &p->feeds->days.now;
+	struct span spans[WEIR_CARRIER_NUMBERS];
+	if (!walk_begin(p, place))
+		return;
+	if (p->opts.feed_card_daily && spans_of(p, &place->walk, days_between, spans))
+		walk_on(p, &place->walk, spans, p->cards.used, CARDS_A_FLUSH, ROWS_A_FLUSH, tell_card);
+	else
+		place->walk.next = p->cards.used;
+	if (place->walk.next >= p->cards.used)
+		walk_end(place);
+}
+
+/* ---- hours of forgotten cycles ---- */
+
+static void
+keep(struct weir_partition *p, uint32_t account, int32_t hour, const struct weir_counts *usage)
+{
+	struct weir_feeds *f = p->feeds;
+	for (uint32_t i = f->kept_sealed; i < f->kept_count; i++) {
+		if (f->kept[i].account == account && f->kept[i].hour == hour) {
+			f->kept[i].usage = *usage;
+			return;
+		}
+	}
+	if (f->kept_count == f->kept_cap) {
+		f->kept_cap = f->kept_cap == 0 ? 16 : f->kept_cap * 2;
+		f->kept = weir_realloc(f->kept, f->kept_cap * sizeof(*f->kept));
+	}
+	f->kept[f->kept_count++] = (struct weir_feed_kept){account, hour, day_of_hour(p, account, hour), *usage};
+}
+
+static bool
+keep_hour(struct weir_partition *p, uint32_t account, int32_t hour)
+{
+	struct weir_counts usage;
+	enum weir_bases_answer answer = weir_bases_usage(p, WEIR_WINDOW_ACCOUNT_HOUR, account, hour, &usage);
+	if (answer == WEIR_BASES_KNOWN)
+		keep(p, account, hour, &usage);
+	return answer != WEIR_BASES_WAIT;
+}
+
+bool
+weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle)
+{
+	const struct weir_account_slot *a = weir_account_at(p, account);
+	const struct weir_feed_source *hours = &p->feeds->hours;
+	if (a->cycle == 0 || a->zone == 0 || cycle <= a->cycle || hours->now.told_us == 0)
+		return true;
+	struct weir_carrier_entry *carrier = &p->carriers[a->zone - 1];
+	int64_t held_us =
+	    weir_zone_cycle_by_number(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, cycle - 1)
+		.start_us;
+	int32_t held = (int32_t)(held_us / WEIR_HOUR_US);
+	bool ready = true;
+	for (int32_t n = (int32_t)(hours->now.told_us / WEIR_HOUR_US) - 1; n <= a->hour && n < held; n++)
+		ready = keep_hour(p, account, n) && ready;
+	for (uint32_t i = 0; i < hours->again.list.n; i++) {
+		int32_t n = (int32_t)(uint32_t)hours->again.list.v[i];
+		if (hours->again.list.v[i] >> 32 == account && n < held)
+			ready = keep_hour(p, account, n) && ready;
+	}
+	return ready;
+}
+
+void
+weir_feeds_seal(struct weir_partition *p)
+{
+	struct weir_feeds *f = p->feeds;
+	for (uint32_t i = 0; i < f->kept_count; i++)
+		seal_hour(p, f->kept[i].account, f->kept[i].hour, f->kept[i].day, &f->kept[i].usage);
+	f->kept_sealed = f->kept_count;
+	tell_again(p, &f->hours, tell_hour, AGAIN_A_FLUSH);
+	walk_hours(p);
+	tell_again(p, &f->days, tell_day, ROWS_A_FLUSH);
+	walk_days(p);
+}

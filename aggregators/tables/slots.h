@@ -1,0 +1,344 @@
+/*
+ * The slots' layouts: what lies in a slab's slot, in memory and in Redis alike (docs/formats.md gives the same byte by
+ * byte).
+ *
+ * Little-endian, naturally aligned, sizes and offsets asserted. References between slots are slot + 1, so that a zeroed
+ * slot refers to nothing.
+ */
+#ifndef WEIR_AGGREGATORS_TABLES_SLOTS_H
+#define WEIR_AGGREGATORS_TABLES_SLOTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/base/iccid.h"
+#include "config/reference/reference.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "slots are stored as they lie in memory: little-endian machines only"
+#endif
+
+struct weir_card_slot {
+	struct weir_iccid iccid;
+	uint64_t up; /* bytes of `cycle` */
+	uint64_t down;
+	uint64_t gate; /* usage at which evaluation is due; UINT64_MAX = never. Derived */
+	uint32_t records;
+	uint32_t sessions;
+	uint32_t last_s; /* end time of the newest record, seconds */
+	uint16_t cycle;
+	uint16_t reasons;
+	uint16_t plan;   /* plan number + 1 */
+	uint8_t carrier; /* carrier number + 1 */
+	uint8_t flags;   /* bits 0-2 enum weir_card_status, then WEIR_CARD_… */
+	uint32_t terms;  /* terms slot + 1 */
+};
+_Static_assert(sizeof(struct weir_card_slot) == 64, "one cache line");
+_Static_assert(
+    offsetof(struct weir_card_slot, gate) == 32 && offsetof(struct weir_card_slot, cycle) == 52, "as documented");
+_Static_assert(offsetof(struct weir_card_slot, terms) == 60, "as documented");
+
+#define WEIR_CARD_STATUS_MASK 7u
+#define WEIR_CARD_AUTO_REGISTERED 8u
+#define WEIR_CARD_EXPIRED 16u      /* expiry has passed: plan_expired, and not an activated member (POOL-2) */
+#define WEIR_CARD_HAS_CHILDREN 32u /* a smart card (POOL-8) */
+#define WEIR_CARD_HAS_PARENT 64u
+#define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its account's `active` */
+
+/*
+ * A card's life and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it and the
+ * fold can prefetch it beside the card.
+ */
+struct weir_life_slot {
+	uint32_t account; /* pool's account + 1; 0 = in no pool */
+	uint32_t next;    /* member of the same account, card slot + 1 */
+	uint32_t prev;
+	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/life.md) */
+	union {
+		struct {
+			uint32_t activated_s; /* 0 = not yet */
+			uint32_t expires_s;   /* 0 = no term is known; WEIR_LIFE_NEVER = does not expire */
+		};
+		uint64_t test_used; /* while testable: bytes counted against the quota (LIFE-3) */
+	};
+	uint32_t imei_low; /* bound IMEI's first 14 digits as a number: 32 bits, and 15 more */
+	uint16_t imei_high;
+	uint16_t ladder; /* alert levels of the card's cycle that were reached (ALR-1) */
+};
+_Static_assert(sizeof(struct weir_life_slot) == 32, "two a cache line");
+
+#define WEIR_LIFE_NEVER UINT32_MAX
+
+static inline uint64_t
+weir_life_imei(const struct weir_life_slot *life)
+{
+	return (uint64_t)life->imei_high << 32 | life->imei_low;
+}
+
+struct weir_terms_slot {
+	uint32_t card;        /* + 1; 0 = free */
+	uint32_t enforcement; /* + 1 */
+	uint64_t limit;       /* bytes, UINT64_MAX = none of its own */
+	uint64_t addon_bytes;
+	uint64_t addon_id;     /* hash of the newest add-on's id in addon_cycle */
+	uint16_t addon_cycle;  /* cycle for which addon_bytes hold */
+	uint16_t lifted_cycle; /* cycle in which the limit is lifted (SUS-1), 0 = not */
+	uint8_t flags;         /* WEIR_TERMS_… */
+	uint8_t pad[3];
+	uint32_t reset_s;            /* network reset ends (SUS-6), seconds UTC; 0 = none */
+	uint16_t rebind_month;       /* calendar month number of `rebinds` */
+	uint16_t exempt_cycle;       /* cycle for which exempt_bytes hold */
+	uint64_t addon_id_before[2]; /* of the two add-ons before it */
+	uint64_t exempt_bytes;       /* test traffic: counted, not compared with thresholds (LIFE-3) */
+	uint64_t seen_imei14;        /* newest IMEI that is not the bound one */
+	struct weir_iccid parent;    /* smart card it belongs to (POOL-8); zero = none */
+	uint16_t alerts;             /* number of its own ladder + 1 */
+	uint8_t rebinds;             /* in rebind_month */
+	uint8_t pad2;
+	uint32_t status_due_s; /* while reset_s is set: what the life slot's due_s stands for otherwise */
+	uint64_t renew_id;     /* hash of the newest renewal's id */
+	uint8_t spare[16];
+};
+_Static_assert(sizeof(struct weir_terms_slot) == 128, "two cache lines");
+_Static_assert(offsetof(struct weir_terms_slot, renew_id) == 104, "as documented");
+
+enum {
+	WEIR_TERMS_NO_AUTO_RESTORE = 1, /* usage_limit is not cleared by the cycle */
+	WEIR_TERMS_LIMIT_HELD = 2,      /* usage_limit holds over from an earlier cycle */
+};
+
+struct weir_enforcement_slot {
+	uint32_t card;     /* + 1; 0 = free */
+	uint8_t desired;   /* enum weir_desired */
+	uint8_t confirmed; /* likewise, 0 = unknown */
+	uint8_t command;   /* enum weir_command_state (dispatch.h) */
+	uint8_t target;    /* the state that command was for */
+	uint16_t attempts;
+	uint8_t reason; /* enum weir_reason that caused the decision */
+	uint8_t pad;
+	uint32_t input; /* topic of the causing record or request */
+	int64_t offset; /* of it */
+	int64_t record_us;
+	int64_t decided_us;
+	int64_t sent_us;
+	int64_t confirmed_us;
+	uint64_t limit;
+	uint64_t usage_before;
+	uint64_t usage_after;
+	uint64_t overshoot; /* usage at confirmation above the limit */
+	int64_t next_us;
+	char ticket[48];
+	int64_t arrived_us; /* Kafka timestamp of the causing message */
+	uint8_t spare[104];
+};
+_Static_assert(sizeof(struct weir_enforcement_slot) == 256, "four cache lines");
+_Static_assert(offsetof(struct weir_enforcement_slot, ticket) == 96, "as documented");
+
+enum weir_desired { WEIR_DESIRED_UNKNOWN = 0, WEIR_DESIRED_ACTIVE = 1, WEIR_DESIRED_SUSPENDED = 2 };
+
+struct weir_session_slot {
+	uint64_t key;  /* session hash; 0 = free */
+	uint32_t card; /* + 1; WEIR_SESSION_GAPS marks a slot of missing ranges */
+	uint32_t last_s;
+	uint64_t seq_high;
+	uint64_t seq_bits; /* bit i: seq_high - i was counted */
+	uint64_t up_total;
+	uint64_t down_total;
+	uint16_t cycle; /* last counted in */
+	uint8_t flags;  /* WEIR_SESSION_… */
+	uint8_t spare;
+	uint32_t gaps; /* slot + 1 of its missing ranges */
+	int64_t last_us;
+};
+_Static_assert(sizeof(struct weir_session_slot) == 64, "one cache line");
+
+#define WEIR_SESSION_GAPS UINT32_MAX
+enum { WEIR_SESSION_LOST = 1 /* a missing range was given up: numbers below the window cannot be proven new */ };
+
+/* Ranges of sequence numbers not seen, below a session's window: a slot of the sessions' slab. */
+struct weir_session_gaps {
+	uint64_t key;  /* not 0 */
+	uint32_t card; /* WEIR_SESSION_GAPS */
+	uint32_t count;
+	struct {
+		uint64_t from; /* first missing */
+		uint64_t to;   /* last missing */
+	} range[3];
+};
+_Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
+
+/* A pool as one partition of the card stage sees it: slab `a` (docs/pools.md). */
+struct weir_account_slot {
+	char pool[WEIR_ID_MAX];          /* id, zero-padded; empty = free */
+	uint32_t first;                  /* member, card slot + 1 */
+	uint32_t members;                /* cards in the pool */
+	uint32_t active;                 /* activated ones (POOL-2) */
+	uint32_t walk;                   /* next member of a walk in progress, card slot + 1 */
+	uint64_t up, down;               /* bytes attributed (POOL-3) in `cycle` */
+	uint64_t before_up, before_down; /* in the cycle before it */
+	uint32_t records, before_records;
+	uint16_t cycle;     /* 0 = nothing counted yet */
+	uint16_t plan;      /* of the definition, plan number + 1; 0 = none or not known */
+	uint8_t carrier;    /* of the definition, number + 1; 0 = not known */
+	uint8_t kind;       /* enum weir_plan_kind */
+	uint8_t flags;      /* WEIR_ACCOUNT_… */
+	uint8_t zone;       /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
+	uint64_t told_used; /* as last told, of `told_cycle` */
+	uint64_t told_before;
+	uint32_t told_members;
+	uint32_t told_active;
+	uint16_t told_cycle;
+	uint16_t reasons;       /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint16_t reasons_cycle; /* cycle for which the first two hold */
+	uint16_t pad2;
+	uint32_t word_active; /* activated members here that the word's total counts */
+	uint64_t word_epoch, word_version;
+	uint64_t slack;     /* bytes of usage that may go untold */
+	uint64_t cut_limit; /* for the audit of its members: what was met, and the pool's usage then */
+	uint64_t cut_used;
+	int64_t crossed_us; /* arrival of the newest record counted and not told; for the latency of a cut-off */
+	int64_t cut_us;     /* arrival of the record that made the pool's word */
+	uint32_t sessions, before_sessions;
+	int32_t hour; /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
+	uint32_t pad3;
+	uint64_t spare[2];
+};
+_Static_assert(sizeof(struct weir_account_slot) == 256, "four cache lines");
+
+enum {
+	WEIR_ACCOUNT_WALK = 1,    /* members are to be looked at: from the start after a load */
+	WEIR_ACCOUNT_QUEUED = 2,  /* in the list of accounts with something to tell; memory only */
+	WEIR_ACCOUNT_URGENT = 4,  /* to be told with the round, not with the tick; memory only */
+	WEIR_ACCOUNT_TOLD = 8,    /* has told its pool at least once */
+	WEIR_ACCOUNT_ASKS = 16,   /* has no word yet, or one whose carrier is not known here */
+	WEIR_ACCOUNT_RELOOK = 32, /* activated members changed while it was exhausted: the next word is walked */
+};
+
+/* A pool in its own partition: slab `q`. */
+struct weir_pool_slot {
+	char id[WEIR_ID_MAX]; /* zero-padded; empty = free */
+	uint32_t first_share; /* + 1 */
+	uint32_t members;
+	uint32_t active;
+	uint16_t cycle; /* current one, by the clock; 0 = not defined yet */
+	uint16_t plan;  /* plan number + 1 */
+	uint8_t kind;
+	uint8_t carrier; /* number + 1; 0 = not defined yet: sums, cuts nothing */
+	uint8_t status;  /* enum weir_pool_status */
+	uint8_t flags;   /* WEIR_POOL_… */
+	uint16_t reasons;
+	uint16_t ladder;          /* alert levels of `cycle` that were reached (ALR-1) */
+	uint64_t total_bytes;     /* fixed */
+	uint64_t threshold_bytes; /* WEIR_NO_LIMIT = none */
+	uint64_t addon_bytes;     /* of addon_cycle */
+	uint64_t addon_id[3];     /* hashes of its newest add-ons' ids */
+	uint16_t addon_cycle;
+	uint16_t retention_days;
+	uint16_t told_reasons; /* as last told */
+	uint16_t told_cycle;
+	uint64_t told_slack;
+	uint64_t used; /* of `cycle`, sum over shares */
+	uint64_t word_version;
+	int64_t changed_us;  /* POOL-6: last change */
+	uint32_t arrears_s;  /* arrears since; 0 = none */
+	uint32_t disabled_s; /* disabled since; 0 = not */
+	uint16_t alerts;     /* number of its ladder + 1; 0 = default */
+	uint16_t pad;
+	uint32_t pad2;
+	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
+	int64_t crossed_us;       /* arrival of the record that made the last word */
+	int64_t newest_us;        /* arrival of the newest record that a partial told of */
+	uint64_t judged_used;     /* `used` when reasons were last judged */
+	uint64_t before_up;       /* of the cycle before, as last written to the past */
+	uint64_t before_down;
+	uint64_t before_records;
+	uint64_t before_sessions;
+};
+_Static_assert(sizeof(struct weir_pool_slot) == 256, "four cache lines");
+
+enum weir_pool_status { WEIR_POOL_IN_USE, WEIR_POOL_SUSPENDED, WEIR_POOL_DISABLED };
+enum {
+	WEIR_POOL_SUSPENDS = 1, /* threshold's action is suspend */
+	WEIR_POOL_FROZEN = 2,
+	WEIR_POOL_TELL = 4, /* to be judged at the round's end; memory only */
+	WEIR_POOL_DEFINED = 8,
+	WEIR_POOL_FORCE = 16,   /* its word goes to every source, whatever was told; memory only */
+	WEIR_POOL_ALERTED = 32, /* the threshold's alert of `cycle` was given */
+};
+
+/* The last partial of one source partition: slab `h`. */
+struct weir_share_slot {
+	uint32_t pool;   /* + 1; 0 = free */
+	uint32_t next;   /* share of the same pool, + 1 */
+	uint32_t source; /* partition */
+	uint32_t members;
+	uint32_t active;
+	uint16_t cycle;
+	uint8_t flags; /* WEIR_SHARE_… */
+	uint8_t pad;
+	uint64_t epoch;
+	uint64_t up, down, before_up, before_down;
+	uint32_t records, sessions, before_records, before_sessions;
+	int64_t at_us; /* Kafka time of the partial */
+	int64_t crossed_us;
+	uint64_t spare[4];
+};
+_Static_assert(sizeof(struct weir_share_slot) == 128, "two cache lines");
+
+enum {
+	WEIR_SHARE_SETTLED = 1, /* told by a source that had caught up */
+	WEIR_SHARE_NEW = 2,     /* asks for the pool's word; memory only */
+};
+
+/* A partial as it travels in weir.partials: little-endian, docs/formats.md. */
+struct weir_partial {
+	char magic[4]; /* "WPA1" */
+	uint32_t source;
+	uint64_t epoch;
+	uint32_t members;
+	uint32_t active;
+	uint16_t cycle;
+	uint8_t flags; /* WEIR_PARTIAL_… */
+	uint8_t pad[5];
+	uint64_t up, down, before_up, before_down;
+	uint32_t records, sessions, before_records, before_sessions;
+	int64_t crossed_us;
+	char pool[WEIR_ID_MAX];
+};
+_Static_assert(sizeof(struct weir_partial) == 152, "as documented");
+
+/* An account's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
+struct weir_partial_window {
+	char magic[4]; /* "WPH1" */
+	uint32_t source;
+	uint64_t epoch;
+	int32_t hour; /* hours since 1970 of its start */
+	int32_t day;  /* local days since 1970 */
+	uint64_t up, down;
+	uint32_t records, sessions;
+	char pool[WEIR_ID_MAX];
+};
+_Static_assert(sizeof(struct weir_partial_window) == 112, "as documented");
+
+/* And how far a source has told its hours. */
+struct weir_partial_mark {
+	char magic[4]; /* "WPM1" */
+	uint32_t source;
+	uint64_t epoch;
+	int64_t told_us; /* all of its accounts' hours that end up to here were told before this */
+};
+_Static_assert(sizeof(struct weir_partial_mark) == 24, "as documented");
+
+enum { WEIR_PARTIAL_SETTLED = 1, WEIR_PARTIAL_ASKS = 2 /* wants the pool's word in any case */ };
+
+/* A past cycle's totals of one card (pages y:<cycle>:<page>) or pool (z:<cycle>:<page>). */
+struct weir_past_slot {
+	uint64_t up;
+	uint64_t down;
+	uint32_t records;
+	uint32_t sessions;
+	uint64_t spare;
+};
+_Static_assert(sizeof(struct weir_past_slot) == 32, "256 a page");
+
+#endif
