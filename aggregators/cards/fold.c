@@ -195,11 +195,22 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 	return false;
 }
 
+/*
+ * What a record does may depend on those before it: a total counts by them, a test quota is used up in their order and so
+ * decides which of them are the pool's (LIFE-3, POOL-3), the first one activates (LIFE-2), the first IMEI is bound (SUS-5).
+ * Such a record waits behind whatever is parked; all others may overtake.
+ */
+static bool
+must_not_overtake(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+{
+	return (r->flags & WEIR_RECORD_TOTALS) != 0 || weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE ||
+	       (r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) == 0);
+}
+
 static void
 fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
-	/* A total counts by what came before it: it must not overtake one that is parked. */
-	if (__builtin_expect(p->parked.n > 0 && (r->flags & WEIR_RECORD_TOTALS) != 0, 0)) {
+	if (__builtin_expect(p->parked.n > 0, 0) && must_not_overtake(p, slot, r)) {
 		park(p, r);
 		return;
 	}

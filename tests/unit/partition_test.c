@@ -156,6 +156,47 @@ test_parked_totals_keep_their_order(void **state)
 	weir_partition_free(p);
 }
 
+/*
+ * rule LIFE-2, rule LIFE-3, rule SUS-5: where the order of records decides (what the test quota covers, what activates,
+ * which device is bound), none overtakes one that waits for a look-up. A new owner has to look up the hour before its
+ * newest record: the card's third record, of that hour again, used up the quota only after its fourth had been taken for
+ * test traffic.
+ */
+static void
+test_a_waiting_card_keeps_its_order(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(NOW);
+	apply(p, "{\"type\":\"card\",\"iccid\":\"" A
+		 "\",\"carrier\":\"cm\",\"plan\":\"f\",\"pool\":\"q\",\"status\":\"testable\"}");
+	apply(p, "{\"type\":\"card\",\"iccid\":\"" B "\",\"carrier\":\"cm\"}");
+	fold(p, record(A, 1, 1000000, 0, NOW));
+	weir_partition_encode(p, &WRITER, 12);
+	struct weir_partition *before = p;
+	p = reload(before, NOW);
+	weir_partition_free(before);
+	fold(p, record(A, 2, 6000000, 0, NOW - 600 * S)); /* an hour earlier: its windows are looked up */
+	assert_int_equal(p->parked.n, 1);
+	struct weir_record with_device = record(B, 4, 1, 0, NOW - 600 * S);
+	with_device.imei14 = 86000000000001;
+	fold(p, with_device);
+	with_device.imei14 = 86000000000002;
+	with_device.end_us = NOW;
+	with_device.id_hash++;
+	fold(p, with_device);
+	fold(p, record(A, 3, 70, 0, NOW + S));
+	assert_int_equal(p->parked.n, 4);
+	serve(p);
+	assert_int_equal(p->stats.counted, 4);
+	uint32_t slot;
+	const struct weir_account_slot *a = weir_partition_find_account(p, "q", &slot);
+	assert_int_equal(a->up, 70);
+	assert_non_null(weir_partition_find(p, iccid_of(B), &slot));
+	assert_int_equal(weir_life_imei(weir_slab_at(&p->lives, slot)), 86000000000001);
+	weir_partition_free(p);
+	store_clear();
+}
+
 /* ---- CYC ---- */
 
 /* rule CYC-3, rule REC-5, rule REC-6: a new cycle starts at zero, the old one stays and is restated by late records. */
@@ -360,6 +401,7 @@ main(void)
 	    cmocka_unit_test(test_sequences_against_a_plain_set),
 	    cmocka_unit_test(test_totals),
 	    cmocka_unit_test(test_parked_totals_keep_their_order),
+	    cmocka_unit_test(test_a_waiting_card_keeps_its_order),
 	    cmocka_unit_test(test_cycle_rolls_and_late_records_restate),
 	    cmocka_unit_test(test_unicom_boundary),
 	    cmocka_unit_test(test_boundary_resumes_the_suspended_only),
