@@ -82,6 +82,7 @@ enum weir_audit_event {
 	WEIR_AUDIT_ACCEPTED,
 	WEIR_AUDIT_CONFIRMED,
 	WEIR_AUDIT_FAILED,
+	WEIR_AUDIT_REFUSED, /* an operator's request could not be applied: text says why, and by which rule */
 };
 
 /* One line of the audit (CMD-4): plain data, taken by the owner. */
@@ -102,7 +103,8 @@ struct weir_audit {
 	char text[192]; /* request's action and reply, or the carrier's words */
 	/*
 	 * Of a pool, not of a card: iccid is zero and slot UINT32_MAX (its history is in `jp:<pool>`; the key is the pool's
-	 * id), usage is the pool's of `cycle`, event is decided or request. Empty for a card's, where cycle is not set.
+	 * id), usage is the pool's of `cycle`, event is decided, request or refused. Empty for a card's, where cycle is not
+	 * set.
 	 */
 	char pool[WEIR_ID_MAX];
 	uint16_t cycle;

@@ -67,7 +67,8 @@ def main():
     config = os.path.join(directory, "bench.json")
     try:
         store.start()
-        broker.create({"weir.records": 4, "weir.cards": 4, "weir.partials": 4, "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1})
+        broker.create({"weir.records": 4, "weir.cards": 4, "weir.partials": 4, "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1,
+                       "weir.pool.hourly": 1, "weir.pool.daily": 1, "weir.card.daily": 1})
         drain.settings(config, broker.brokers, store.url, 2)
         common = ["--config", config, "--partitions", "4", "--cards", str(args.cards)]
         drain.run([args.bench, "fill"] + common + ["--records", "0"])

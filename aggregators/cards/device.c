@@ -82,13 +82,13 @@ weir_device_rebind(
 	}
 	const struct weir_terms_slot *known = weir_terms_of(p, card);
 	if (known == NULL || known->seen_imei14 == 0)
-		return weir_error_set(err, WEIR_POISON, "no other device was seen since the card was bound");
+		return weir_error_set(err, WEIR_POISON, "no other device was seen since the card was bound (SUS-5)");
 	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
 	uint16_t month = (uint16_t)weir_zone_month(carrier->zone, cause->arrived_us != 0 ? cause->arrived_us : p->now_us);
 	uint32_t before = terms->rebind_month == month ? terms->rebinds : 0;
 	if (carrier->ref.rebinds_per_month != 0 && before >= carrier->ref.rebinds_per_month)
-		return weir_error_set(err, WEIR_POISON, "rebound %u times this month already, which is all that %s allows",
-		    before, carrier->ref.id);
+		return weir_error_set(err, WEIR_POISON,
+		    "rebound %u times this month already, which is all that %s allows (SUS-5)", before, carrier->ref.id);
 	terms->rebind_month = month;
 	terms->rebinds = (uint8_t)(before < UINT8_MAX ? before + 1 : UINT8_MAX);
 	weir_device_bind(p, slot, terms->seen_imei14, cause);

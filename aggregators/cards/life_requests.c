@@ -36,7 +36,7 @@ request_cancel(struct weir_partition *p, uint32_t slot, const struct weir_cause 
 	bool by_hand = status == WEIR_STATUS_SUSPENDED || (card->reasons & WEIR_REASON_BIT(WEIR_REASON_MANUAL)) != 0;
 	if (status != WEIR_STATUS_DEACTIVATED && !by_hand)
 		return weir_error_set(err, WEIR_POISON,
-		    "the card is %s: only one that is deactivated or suspended by hand can be cancelled",
+		    "the card is %s: only one that is deactivated or suspended by hand can be cancelled (LIFE-7)",
 		    weir_status_name((enum weir_card_status)status));
 	weir_life_enter(p, slot, WEIR_STATUS_CANCELLED, weir_life_cause_us(p, cause));
 	return WEIR_OK;
@@ -50,7 +50,7 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	if (!weir_life_has_dates(card))
-		return weir_error_set(err, WEIR_POISON, "the card is %s: its term has not begun",
+		return weir_error_set(err, WEIR_POISON, "the card is %s: its term has not begun (LIFE-5)",
 		    weir_status_name((enum weir_card_status)weir_card_status_of(card)));
 	if (request->until_us != 0) {
 		life->expires_s = weir_life_seconds(request->until_us);
@@ -61,7 +61,8 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 	if (months == 0 && card->plan != 0)
 		months = p->plans[card->plan - 1].ref.term_months;
 	if (months == 0)
-		return weir_error_set(err, WEIR_POISON, "the card's plan has no term: 'months' or 'until' must say it");
+		return weir_error_set(
+		    err, WEIR_POISON, "the card's plan has no term: 'months' or 'until' must say it (LIFE-5)");
 	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
 	if (request->id_hash != 0 && request->id_hash == terms->renew_id) {
 		*reply_out = "repeated id: already applied";
@@ -81,7 +82,7 @@ request_reset(
     struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
 {
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
-		return weir_error_set(err, WEIR_POISON, "the card is deactivated: it takes no command");
+		return weir_error_set(err, WEIR_POISON, "the card is deactivated: it takes no command (LIFE-6)");
 	uint32_t end_s = weir_life_seconds(weir_life_cause_us(p, cause) + RESET_S * S_US);
 	if (end_s <= weir_life_now(p))
 		*reply_out = "asked more than 15 minutes ago: nothing done";
@@ -100,7 +101,7 @@ weir_life_request(struct weir_partition *p, uint32_t slot, const struct weir_ref
 		*reply_out = "already cancelled";
 		return request->action == WEIR_ACTION_CANCEL
 			   ? WEIR_OK
-			   : weir_error_set(err, WEIR_POISON, "the card is cancelled, which is final");
+			   : weir_error_set(err, WEIR_POISON, "the card is cancelled, which is final (LIFE-7)");
 	}
 	enum weir_class class;
 	if (request->action == WEIR_ACTION_ACTIVATE)

@@ -2,8 +2,8 @@
  * Requests on a card: what operators, and for flags upstream, ask for (SUS-1, SUS-2, SUS-5, SUS-6, LIFE-2, LIFE-5, LIFE-7).
  *
  * A request acts on the current cycle, so the card is brought into it first. Each leaves one entry in the audit, with what
- * came of it in words; one that cannot be applied is a dead letter. Absolute, so that a repeated one changes nothing; the
- * two increments, add-on and renewal, are told by their id.
+ * came of it in words; one that cannot be applied leaves the reason there, for whoever asked, and is a dead letter.
+ * Absolute, so that a repeated one changes nothing; the two increments, add-on and renewal, are told by their id.
  */
 #include <stdio.h>
 #include <string.h>
@@ -56,9 +56,11 @@ addon_cycle(struct weir_partition *p, uint32_t slot, const struct weir_ref_reque
 	*cycle_out = request->cycle >= 0 ? request->cycle : asked;
 	weir_cycle_format(*cycle_out, named);
 	if (*cycle_out < asked)
-		return weir_error_set(err, WEIR_POISON, "cycle %s is closed", named);
+		return weir_error_set(
+		    err, WEIR_POISON, "cycle %s is closed: an add-on is for the current one (SUS-2)", named);
 	if (*cycle_out > asked && *cycle_out > card->cycle)
-		return weir_error_set(err, WEIR_POISON, "cycle %s has not begun", named);
+		return weir_error_set(
+		    err, WEIR_POISON, "cycle %s has not begun: an add-on takes effect at once (SUS-2)", named);
 	return WEIR_OK;
 }
 
@@ -116,11 +118,12 @@ print_remaining(char *out, size_t size, uint16_t reasons, uint16_t enforced)
 			n += (size_t)snprintf(out + n, size - n, " %s", weir_reason_name(i));
 }
 
+/* event: applied or refused. The reply is what the operator is told, cut off where there is no more room. */
 static void
-audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, const char *reply,
-    uint16_t before, const struct weir_cause *cause)
+audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, enum weir_audit_event event,
+    const char *reply, uint16_t before, const struct weir_cause *cause)
 {
-	struct weir_audit *audit = weir_partition_add_audit(p, slot, WEIR_AUDIT_REQUEST, cause);
+	struct weir_audit *audit = weir_partition_add_audit(p, slot, event, cause);
 	audit->reasons_before = before;
 	audit->action = weir_partition_enforced(p, slot) != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
 	audit->limit = request->bytes == WEIR_NO_LIMIT ? 0 : request->bytes;
@@ -182,12 +185,14 @@ weir_partition_request(
 	char remaining[144];
 	const char *reply = "done";
 	enum weir_class class = carry_out(p, slot, request, &cause, &reply, err);
-	if (class != WEIR_OK)
+	if (class != WEIR_OK) {
+		audit_request(p, slot, request, WEIR_AUDIT_REFUSED, err->text, before, &cause);
 		return class;
+	}
 	if (request->action == WEIR_ACTION_RESUME && card->reasons != 0) {
 		print_remaining(remaining, sizeof(remaining), card->reasons, weir_partition_enforced(p, slot));
 		reply = remaining;
 	}
-	audit_request(p, slot, request, reply, before, &cause);
+	audit_request(p, slot, request, WEIR_AUDIT_REQUEST, reply, before, &cause);
 	return WEIR_OK;
 }

@@ -86,6 +86,16 @@ paid(struct weir_pool_slot *pool, const char **reply_out)
 		*reply_out = "paid; still disabled until it is enabled";
 }
 
+/* What the operator is told (own usage: before and after); an entry in the pool's audit. */
+static void
+audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, enum weir_audit_event event,
+    const char *reply, const struct weir_cause *cause)
+{
+	struct weir_audit *audit = weir_pool_audit(p, slot, event, cause);
+	(void)snprintf(
+	    audit->text, sizeof(audit->text), "%.11s %.32s: %.143s", weir_action_name(request->action), request->id, reply);
+}
+
 /* POOL-5: within one month of the calendar brings pool and cards back, arrears or not. */
 static enum weir_class
 enable(
@@ -138,13 +148,13 @@ weir_pool_request(struct weir_partition *p, const struct weir_ref_request *reque
 	own.usage_before = pool->used;
 	const char *reply = "done";
 	enum weir_class class = act(p, slot, request, cause, &reply, err);
-	if (class != WEIR_OK)
+	if (class != WEIR_OK) {
+		audit_request(p, slot, request, WEIR_AUDIT_REFUSED, err->text, &own);
 		return class;
+	}
 	weir_pool_at(p, slot)->changed_us = p->now_us;
 	weir_pool_sum(p, slot);
 	weir_pool_touch(p, slot);
-	struct weir_audit *audit = weir_pool_audit(p, slot, WEIR_AUDIT_REQUEST, &own);
-	(void)snprintf(
-	    audit->text, sizeof(audit->text), "%s %.40s: %s", weir_action_name(request->action), request->id, reply);
+	audit_request(p, slot, request, WEIR_AUDIT_REQUEST, reply, &own);
 	return WEIR_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * What became of a request: remembered under its id is where it lies in weir.cards; the partition's stored position says
- * whether it has been taken, the subject's audit what came of it. One that was taken and left no entry was refused: weir's
- * word for that is the dead letter with the reason.
+ * whether it has been taken, the subject's audit what came of it: what was done, or why it was refused. One that was taken
+ * and left no entry had no card or pool to leave it with any more; its dead letter says so.
  */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
@@ -26,6 +26,12 @@ weir_api_next_offset(const struct weir_partition_view *partitions, uint32_t coun
 	return -1;
 }
 
+static bool
+is_refusal(const struct weir_history_entry *entry)
+{
+	return strcmp(entry->event, "refused") == 0;
+}
+
 /* "suspend 0123…: done" */
 static bool
 entry_has_id(const struct weir_history_entry *entry, const char *id)
@@ -41,7 +47,7 @@ weir_api_entry_find(
 {
 	for (uint32_t i = 0; i < history->count; i++) {
 		const struct weir_history_entry *entry = &history->entries[i];
-		if (strcmp(entry->event, "request") != 0)
+		if (strcmp(entry->event, "request") != 0 && !is_refusal(entry))
 			continue;
 		if (entry_has_id(entry, id) ||
 		    (strcmp(entry->topic, topic) == 0 && entry->partition == partition && entry->offset == offset))
@@ -62,7 +68,7 @@ weir_api_outcome_of(const struct weir_history *history, const struct weir_histor
     uint32_t history_entries)
 {
 	if (entry != NULL)
-		return WEIR_API_APPLIED;
+		return is_refusal(entry) ? WEIR_API_NOT_APPLIED : WEIR_API_APPLIED;
 	if (!taken)
 		return WEIR_API_PENDING;
 	if (!audited)
@@ -114,7 +120,7 @@ state_answer(struct weir_api_request *request, const char *member, const char *s
 	weir_json_time(&json, "at", json_integer_value(json_object_get(stored, "at_us")));
 	weir_json_text(&json, "state", weir_api_outcome_name(outcome));
 	weir_json_text_or_null(&json, "reply", entry != NULL ? weir_api_entry_reply(entry) : "");
-	weir_json_time(&json, "applied", entry != NULL ? entry->at_us : 0);
+	weir_json_time(&json, "applied", entry != NULL && !is_refusal(entry) ? entry->at_us : 0);
 	if (entry != NULL)
 		weir_json_reasons(&json, "reasons", entry->reasons);
 	else

@@ -33,7 +33,7 @@ void weir_api_ask(struct weir_api_request *request, struct weir_api_hand *hand, 
 enum weir_api_outcome {
 	WEIR_API_PENDING,     /* its partition has not come to it, or not flushed it */
 	WEIR_API_APPLIED,     /* and `entry` says how */
-	WEIR_API_NOT_APPLIED, /* refused: weir.dead has it, with the reason */
+	WEIR_API_NOT_APPLIED, /* refused: the audit says why, and weir.dead has it */
 	WEIR_API_UNKNOWN,     /* done, but the audit no longer goes back so far */
 };
 const char *weir_api_outcome_name(enum weir_api_outcome outcome);

@@ -2,8 +2,8 @@
  * `weir request`: an operator's request on a card or a pool, sent to the topic of cards, and what became of it.
  *
  * The message is checked as a lane will check it before it is sent. It is done when the partition's position in Redis has
- * passed it; the reply is in the history under the request's id, and one that is not there was rejected: its dead letter
- * says why.
+ * passed it; the reply is in the history under the request's id: what was done, or why it was refused. One that is not
+ * there found no card or pool: its dead letter says so.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -232,13 +232,14 @@ is_taken(struct weir_reading *reading, const struct sent *sent, bool *taken_out,
 
 /* The reply to our id: "<action> <id>: <reply>"; NULL when there is none. */
 static const char *
-find_reply(const struct weir_history *history, const struct asked *asked)
+find_reply(const struct weir_history *history, const struct asked *asked, bool *refused_out)
 {
 	char head[96];
 	int len = snprintf(head, sizeof(head), "%s %.*s", asked->action, REPLY_ID_CHARS, asked->id);
 	for (uint32_t i = 0; i < history->count; i++) {
 		const struct weir_history_entry *e = &history->entries[i];
-		if (strcmp(e->event, "request") != 0 || strncmp(e->reply, head, (size_t)len) != 0)
+		*refused_out = strcmp(e->event, "refused") == 0;
+		if ((strcmp(e->event, "request") != 0 && !*refused_out) || strncmp(e->reply, head, (size_t)len) != 0)
 			continue;
 		const char *colon = strstr(e->reply + len, ": ");
 		return colon != NULL ? colon + 2 : "";
@@ -255,10 +256,11 @@ tell_reply(struct weir_reading *reading, const struct asked *asked, struct weir_
 					       : weir_read_card_history(reading->reader, iccid, &history, &err);
 	if (answer != WEIR_READ_OK && answer != WEIR_READ_MISSING)
 		return weir_reading_fail(reading, answer, &err);
-	const char *reply = answer == WEIR_READ_OK ? find_reply(&history, asked) : NULL;
+	bool refused = false;
+	const char *reply = answer == WEIR_READ_OK ? find_reply(&history, asked, &refused) : NULL;
 	if (reply != NULL) {
-		answer_print(asked, sent, "done", reply);
-		return WEIR_EXIT_OK;
+		answer_print(asked, sent, refused ? "rejected" : "done", reply);
+		return refused ? WEIR_EXIT_FAILED : WEIR_EXIT_OK;
 	}
 	char why[160];
 	(void)snprintf(why, sizeof(why), "%s; %s has the reason for %s partition %" PRId32 " offset %" PRId64,

@@ -88,7 +88,7 @@ async function outcome(kind, id, request) {
 /* The request's end in words, and whether it is bad news. */
 function outcomeWords(state) {
 	if (!state) return ["requested; weir has not come to it yet.", false];
-	if (state.state === "not_applied") return ["refused. The dead letters say why.", true];
+	if (state.state === "not_applied") return ["refused: " + (state.reply || "it was gone by then") + ".", true];
 	if (state.state === "unknown") return ["done; its record is no longer kept.", false];
 	const stays = state.action === "resume" && state.reasons?.length ? " Still cut off: " + list(state.reasons) + "." : "";
 	return ["done" + (state.reply && state.reply !== "done" ? ": " + state.reply : "") + "." + stays, false];

@@ -59,7 +59,7 @@ export const POOL_KINDS = ["accumulative", "fixed", "metered"];
 const STATES = {
 	idle: ["Nothing under way", "off"], decided: ["Decided", "info"], queued: ["Queued", "info"], sent: ["Sent", "info"],
 	accepted: ["Accepted", "info"], confirmed: ["Confirmed", "ok"], failed: ["Failed", "bad"], cleared: ["Cleared", "off"],
-	request: ["Requested", "info"], reason: ["Reasons changed", "off"],
+	request: ["Requested", "info"], refused: ["Refused", "bad"], reason: ["Reasons changed", "off"],
 };
 export const commandState = (code) => {
 	const [name, tone] = STATES[code] || [readable(code), "off"];

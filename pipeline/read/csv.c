@@ -198,16 +198,28 @@ weir_csv_usage(struct weir_csv *csv, const char *span, const char *from, const c
 
 /* ---- text ---- */
 
+/*
+ * Spreadsheets calculate what begins like this, and what is calculated may send the sheet away. An apostrophe before it
+ * makes it a text to them. Names, tags and remarks come from many hands.
+ */
+static const char *
+guard_of(const char *text)
+{
+	return text[0] != '\0' && strchr("=+-@\t\r\n", text[0]) != NULL ? "'" : "";
+}
+
 void
 weir_csv_text(struct weir_buf *out, const char *text)
 {
 	size_t len = strlen(text);
-	bool quoted = len > 0 && (strpbrk(text, ",\"\r\n") != NULL || text[0] == ' ' || text[len - 1] == ' ');
+	const char *guard = guard_of(text);
+	bool quoted = len > 0 && (strpbrk(text, ",\"\r\n\t") != NULL || text[0] == ' ' || text[len - 1] == ' ');
 	if (!quoted) {
+		weir_buf_append(out, guard, strlen(guard));
 		weir_buf_append(out, text, len);
 		return;
 	}
-	weir_buf_append(out, "\"", 1);
+	weir_buf_printf(out, "\"%s", guard);
 	for (const char *at = text; *at != '\0'; at++) {
 		if (*at == '"')
 			weir_buf_append(out, "\"", 1);
@@ -292,7 +304,8 @@ put_tags(struct weir_buf *out, const struct weir_card_view *card)
 	size_t len = 0;
 	text[0] = '\0';
 	for (uint32_t i = 0; i < card->tag_count && len < sizeof(text); i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? ";" : "", card->tags[i]);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", i > 0 ? ";" : "",
+		    i > 0 ? guard_of(card->tags[i]) : "", card->tags[i]);
 	weir_csv_text(out, text);
 }
 
@@ -426,6 +439,17 @@ usage_value(const struct weir_volume *volume, uint8_t field)
 	}
 }
 
+/* Empty when it is not kept: nobody knows what it was. */
+static void
+put_window(struct weir_buf *out, const struct weir_csv *csv, const struct weir_volume *volume)
+{
+	for (uint32_t i = 0; i < csv->usage_field_count; i++) {
+		weir_buf_append(out, ",", 1);
+		if (weir_volume_is_kept(volume))
+			put_u64(out, usage_value(volume, csv->usage_fields[i]));
+	}
+}
+
 enum weir_read
 weir_csv_rows(struct weir_reader *reader, const struct weir_csv *csv, const struct weir_card_page *page,
     struct weir_buf *out, struct weir_error *err)
@@ -444,10 +468,7 @@ weir_csv_rows(struct weir_reader *reader, const struct weir_csv *csv, const stru
 			put_field(out, (enum field)csv->fields[i], &page->cards[c]);
 		}
 		for (uint32_t w = 0; volumes != NULL && w < csv->windows; w++)
-			for (uint32_t i = 0; i < csv->usage_field_count; i++) {
-				weir_buf_append(out, ",", 1);
-				put_u64(out, usage_value(&volumes[(size_t)c * csv->windows + w], csv->usage_fields[i]));
-			}
+			put_window(out, csv, &volumes[(size_t)c * csv->windows + w]);
 		weir_buf_append(out, "\r\n", 2);
 	}
 	return WEIR_READ_OK;

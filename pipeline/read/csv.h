@@ -2,8 +2,9 @@
  * Cards as CSV (RFC 4180: commas, CRLF, quotes where needed), page by page: for `weir export` and the API's export.
  *
  * A specification says which columns there are; a search gives the pages; each page becomes rows. Nothing is kept between
- * pages, so an export's size is bounded by nobody's memory. Amounts are bytes, times ISO 8601 in UTC, what there is not is
- * empty, several reasons or tags are separated by semicolons.
+ * pages, so an export's size is bounded by nobody's memory. Amounts are bytes, times ISO 8601 in UTC, what there is not and
+ * usage that is no longer kept is empty, several reasons or tags are separated by semicolons. A text that a spreadsheet
+ * would calculate has an apostrophe before it.
  */
 #ifndef WEIR_PIPELINE_READ_CSV_H
 #define WEIR_PIPELINE_READ_CSV_H
@@ -42,7 +43,7 @@ void weir_csv_header(const struct weir_csv *csv, struct weir_buf *out);
 enum weir_read weir_csv_rows(struct weir_reader *reader, const struct weir_csv *csv, const struct weir_card_page *page,
     struct weir_buf *out, struct weir_error *err);
 
-/* One field, with quotes when it needs them. */
+/* One field, with quotes when it needs them, and an apostrophe before = + - @ and controls. */
 void weir_csv_text(struct weir_buf *out, const char *text);
 
 #endif

@@ -215,7 +215,7 @@ weir_read_card_commands(
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < history.count; i++) {
 		const struct weir_history_entry *e = &history.entries[i];
-		if (!is(e->event, "request") && !is(e->event, "reason"))
+		if (!is(e->event, "request") && !is(e->event, "refused") && !is(e->event, "reason"))
 			add_entry(command_of(commands, &count, e), e);
 	}
 	*commands_out = (struct weir_commands){commands, count};

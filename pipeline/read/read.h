@@ -67,6 +67,12 @@ struct weir_volume {
 	uint64_t up, down;
 	uint64_t records, sessions;
 };
+#define WEIR_VOLUME_NOT_KEPT UINT64_MAX /* sessions of a window that is no longer kept, or was never: nothing is known */
+static inline bool
+weir_volume_is_kept(const struct weir_volume *volume)
+{
+	return volume->sessions != WEIR_VOLUME_NOT_KEPT;
+}
 /* up + down, 2^64-1 when that is more. */
 uint64_t weir_volume_bytes(const struct weir_volume *volume);
 
@@ -317,8 +323,8 @@ enum weir_read weir_read_pools(struct weir_reader *reader, const struct weir_poo
 
 /*
  * Usage of a page's cards at once, for exports: windows `first` to `first` + count - 1 by number (weir_window.number: local
- * days, cycles; no hours), at most 366. (*volumes_out)[i * count + w] is card i's. Windows that are not kept are zeros. The
- * page stays valid.
+ * days, cycles; no hours), at most 366. (*volumes_out)[i * count + w] is card i's; of windows that
+ * are not kept weir_volume_is_kept is false. The page stays valid.
  */
 enum weir_read weir_read_page_usage(struct weir_reader *reader, const struct weir_card_page *page, enum weir_span span,
     int32_t first, uint32_t count, const struct weir_volume **volumes_out, struct weir_error *err);

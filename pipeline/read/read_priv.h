@@ -296,6 +296,8 @@ enum weir_read windows_plan(struct weir_reader *reader, const struct part_carrie
 
 /* The cycle to which a local day belongs; the carrier's zone is known. */
 int32_t windows_cycle_of_day(const struct part_carrier *carrier, int32_t day);
+/* The oldest cycle of which days, or cycles, are kept now. */
+int32_t windows_oldest_cycle(const struct weir_reader *reader, const struct part_carrier *carrier, enum weir_span span);
 
 /* ---- cursors (cursor.c) ---- */
 

@@ -194,33 +194,37 @@ struct group {
 	struct bases_page *bases; /* windows, then tail */
 };
 
-/* Cycles of the windows by a carrier; [windows + tail]. NULL when its calendar is not known. */
-static int32_t *
+/* A carrier's calendar: cycles of the windows, [windows + tail] (NULL when it is not known), and the oldest one kept. */
+struct calendar_cycles {
+	int32_t *cycles, oldest;
+};
+
+static struct calendar_cycles
 cycles_of(const struct group *g, const struct part_carrier *carrier)
 {
 	if (carrier == NULL || carrier->zone == NULL)
-		return NULL;
+		return (struct calendar_cycles){0};
 	int32_t *cycles = arena_take(&g->reader->arena, g->windows + g->tail, sizeof(*cycles));
 	for (uint32_t w = 0; w < g->windows + g->tail; w++)
 		cycles[w] = g->span == WEIR_SPAN_CYCLE ? g->first + (int32_t)w
 						       : windows_cycle_of_day(carrier, g->first + (int32_t)w);
-	return cycles;
+	return (struct calendar_cycles){cycles, windows_oldest_cycle(g->reader, carrier, g->span)};
 }
 
 /* By carrier number of the partition; made when first needed. */
 struct calendars {
-	int32_t *cycles[256];
+	struct calendar_cycles of[256];
 	bool known[256];
 };
 
-static const int32_t *
+static const struct calendar_cycles *
 calendar_of(const struct group *g, struct calendars *calendars, uint8_t carrier)
 {
 	if (!calendars->known[carrier]) {
 		calendars->known[carrier] = true;
-		calendars->cycles[carrier] = cycles_of(g, part_carrier(g->reader, g->partition, carrier));
+		calendars->of[carrier] = cycles_of(g, part_carrier(g->reader, g->partition, carrier));
 	}
-	return calendars->cycles[carrier];
+	return &calendars->of[carrier];
 }
 
 static uint8_t
@@ -240,7 +244,7 @@ ask_group(struct group *g, struct calendars *calendars)
 	ask_clear(g->reader);
 	(void)ask_get(g->reader, g->partition, "c:%u", g->page);
 	for (uint32_t i = 0; i < g->count; i++) {
-		const int32_t *cycles = calendar_of(g, calendars, carrier_number(g, g->cards[i]));
+		const int32_t *cycles = calendar_of(g, calendars, carrier_number(g, g->cards[i]))->cycles;
 		for (uint32_t w = 0; cycles != NULL && w < g->windows; w++)
 			want_past(g->reader, &g->cycles, cycles[w]);
 	}
@@ -252,9 +256,11 @@ ask_group(struct group *g, struct calendars *calendars)
 	return first;
 }
 
+/* What the card had in each window that is kept; the others stay as they are. */
 static void
-card_of_group(const struct group *g, uint32_t i, const struct weir_card_slot *slot, const int32_t *cycles)
+card_of_group(const struct group *g, uint32_t i, const struct weir_card_slot *slot, const struct calendar_cycles *calendar)
 {
+	const int32_t *cycles = calendar->cycles;
 	const struct weir_card_view *card = g->cards[i];
 	struct weir_volume *out = g->out + (size_t)g->index[i] * g->windows;
 	struct totals totals = g->cycles;
@@ -270,7 +276,8 @@ card_of_group(const struct group *g, uint32_t i, const struct weir_card_slot *sl
 	totals.volume = (struct weir_volume){slot->up, slot->down, slot->records, slot->sessions};
 	if (g->span == WEIR_SPAN_CYCLE) {
 		for (uint32_t w = 0; w < g->windows; w++)
-			out[w] = total_of(&totals, cycles[w]);
+			if (cycles[w] >= calendar->oldest)
+				out[w] = total_of(&totals, cycles[w]);
 		return;
 	}
 	struct base_point points[PAGE_WINDOWS_MAX + READ_TAIL_MAX];
@@ -280,7 +287,8 @@ card_of_group(const struct group *g, uint32_t i, const struct weir_card_slot *sl
 		    (struct base_point){.cycle = cycles[w], .found = g->bases[w].found[at], .at = g->bases[w].at[at]};
 	bases_to_volumes(points, count, total_of, &totals);
 	for (uint32_t w = 0; w < g->windows; w++)
-		out[w] = points[w].volume;
+		if (cycles[w] >= calendar->oldest)
+			out[w] = points[w].volume;
 }
 
 static enum weir_read
@@ -295,10 +303,10 @@ read_group(struct group *g, struct calendars *calendars, struct weir_error *err)
 			return broken_bases(err, "wd", g->first + (int32_t)w, g->page, g->partition);
 	for (uint32_t i = 0; i < g->count; i++) {
 		struct weir_card_slot slot;
-		const int32_t *cycles = calendar_of(g, calendars, carrier_number(g, g->cards[i]));
+		const struct calendar_cycles *calendar = calendar_of(g, calendars, carrier_number(g, g->cards[i]));
 		(void)slot_of_page(ask_bytes(g->reader, 0), g->cards[i]->slot, sizeof(slot), &slot);
-		if (cycles != NULL && weir_iccid_equal(slot.iccid, g->cards[i]->iccid))
-			card_of_group(g, i, &slot, cycles);
+		if (calendar->cycles != NULL && weir_iccid_equal(slot.iccid, g->cards[i]->iccid))
+			card_of_group(g, i, &slot, calendar);
 	}
 	return WEIR_READ_OK;
 }
@@ -372,6 +380,8 @@ weir_read_page_usage(struct weir_reader *reader, const struct weir_card_page *pa
 	    .windows = count,
 	    .tail = span == WEIR_SPAN_DAY ? days_after(reader, first + (int32_t)count - 1) : 0,
 	    .out = arena_take(&reader->arena, (size_t)page->count * count + 1, sizeof(*g.out))};
+	for (size_t i = 0; i < (size_t)page->count * count; i++)
+		g.out[i].sessions = WEIR_VOLUME_NOT_KEPT;
 	g.bases = arena_take(&reader->arena, g.windows + g.tail, sizeof(*g.bases));
 	*volumes_out = g.out;
 	return read_groups(&g, sorted, page->count, err);

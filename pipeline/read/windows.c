@@ -32,6 +32,14 @@ window_at(const struct calendar *c, enum weir_span span, int64_t at_us)
 	return span == WEIR_SPAN_DAY ? weir_zone_day(c->zone, at_us) : cycle_at(c, at_us);
 }
 
+/* Of days this and the last cycle. */
+static int32_t
+oldest_cycle(const struct weir_settings *settings, int32_t current, enum weir_span span)
+{
+	int32_t cycles = span == WEIR_SPAN_DAY ? 1 : (int32_t)settings->cycles_kept;
+	return current > cycles ? current - cycles : 0;
+}
+
 /* Start of the oldest window that is kept. */
 static int64_t
 kept_from(const struct weir_settings *settings, const struct calendar *c, enum weir_span span, bool of_pool)
@@ -40,8 +48,7 @@ kept_from(const struct weir_settings *settings, const struct calendar *c, enum w
 		int64_t hours = of_pool ? READ_POOL_HOURS(settings) : READ_CARD_HOURS(settings);
 		return weir_zone_hour(c->zone, c->now_us - hours * HOUR_US).start_us;
 	}
-	int32_t cycles = span == WEIR_SPAN_DAY ? 1 : (int32_t)settings->cycles_kept;
-	int32_t oldest = c->current.number > cycles ? c->current.number - cycles : 0;
+	int32_t oldest = oldest_cycle(settings, c->current.number, span);
 	return weir_zone_cycle_by_number(c->zone, c->carrier->cycle_day, c->carrier->named_after_end, oldest).start_us;
 }
 
@@ -154,4 +161,12 @@ windows_cycle_of_day(const struct part_carrier *carrier, int32_t day)
 	int64_t noon_us = (int64_t)day * DAY_US + DAY_US / 2;
 	noon_us -= (int64_t)weir_zone_offset(carrier->zone, noon_us) * 1000000;
 	return weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, noon_us).number;
+}
+
+int32_t
+windows_oldest_cycle(const struct weir_reader *reader, const struct part_carrier *carrier, enum weir_span span)
+{
+	struct weir_window current =
+	    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, read_now_us(reader));
+	return oldest_cycle(reader->opts.settings, current.number, span);
 }

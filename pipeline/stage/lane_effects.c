@@ -7,7 +7,8 @@
 #include "pipeline/stage/lane_priv.h"
 #include "pipeline/store/resp.h"
 
-static const char *const EVENT_NAMES[] = {"decided", "reason", "request", "sent", "accepted", "confirmed", "failed"};
+static const char *const EVENT_NAMES[] = {
+    "decided", "reason", "request", "sent", "accepted", "confirmed", "failed", "refused"};
 
 static const char *
 action_name(uint8_t desired)

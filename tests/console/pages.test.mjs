@@ -377,11 +377,11 @@ describe("card", () => {
 
 	test("a request that weir refused is not called done", async () => {
 		const page = await visit("#/cards/" + PLAIN);
-		await page.route("**/requests/*", (route) => route.fulfill({json: {id: "1", action: "cancel", state: "not_applied", reply: null, reasons: null}}));
+		await page.route("**/requests/*", (route) => route.fulfill({json: {id: "1", action: "cancel", state: "not_applied", reply: "no other device was seen since the card was bound (SUS-5)", reasons: null}}));
 		await page.getByText("More", {exact: true}).click();
 		await button(page, "Rebind device…").click();
 		await dialog(page).getByRole("button", {name: "Rebind"}).click();
-		await page.getByText("Rebind device: refused.").waitFor();
+		await page.getByText("Rebind device: refused: no other device was seen since the card was bound (SUS-5).").waitFor();
 	});
 });
 

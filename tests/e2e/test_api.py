@@ -142,9 +142,14 @@ def test_every_action(fleet, api, body, check):
 
 
 def test_cancel_is_final(fleet, api):
-    """rule LIFE-7: a cancelled card refuses; the request is told to be not applied, and weir.dead says why."""
+    """rule LIFE-7: a cancelled card refuses; who asked is told why and by which rule, and weir.dead has it too."""
     asked = api.post("/v1/cards/%s/requests" % fleet.CANCELLED, {"action": "activate"})
-    assert api.settled(asked)["state"] == "not_applied"
+    state = api.settled(asked)
+    assert state["state"] == "not_applied" and state["applied"] is None
+    assert state["reply"] == "the card is cancelled, which is final (LIFE-7)"
+    newest = api.get("/v1/cards/%s/audit" % fleet.CANCELLED)["audit"][0]
+    assert newest["event"] == "refused" and newest["reply"] == "activate %s: %s" % (asked["id"], state["reply"])
+    assert api.get("/v1/cards/%s/commands" % fleet.CANCELLED)["commands"] == []
     dead = [h for _, value, h in fleet.world.read_topic("dead") if asked["id"].encode() in value]
     assert [h["reason"] for h in dead] == ["bad_request"]
 

@@ -155,6 +155,8 @@ def test_an_operator_asks_and_sees(fleet):
     assert fleet.json("card", OPERATED)["limit_bytes"] is None
     fleet.run("request", "city-7", "addon", "1KiB")
     assert fleet.json("pool", "city-7")["addon_bytes"] == 1024
+    answer = fleet.json("request", OPERATED, "cancel", code=1)
+    assert answer["result"] == "rejected" and answer["reply"].endswith("(LIFE-7)")
     answer = fleet.json("request", "89869999999999999999", "suspend", code=1)
     assert answer["result"] == "rejected" and fleet.w.topics["dead"] in answer["reply"]
     assert "did you mean 'suspend'" in fleet.run("request", OPERATED, "suspnd", code=2)[1]

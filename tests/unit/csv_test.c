@@ -18,8 +18,25 @@ fields_are_quoted_where_they_need_it(void **state)
 	(void)state;
 	struct weir_buf buf = {0};
 	static const char *const rows[][2] = {{"plain", "plain"}, {"", ""}, {"a,b", "\"a,b\""},
-	    {"say \"hi\"", "\"say \"\"hi\"\"\""}, {"two\nlines", "\"two\nlines\""}, {"\r", "\"\r\""},
+	    {"say \"hi\"", "\"say \"\"hi\"\"\""}, {"two\nlines", "\"two\nlines\""}, {"tab\tin", "\"tab\tin\""},
 	    {" edge", "\" edge\""}, {"edge ", "\"edge \""}, {"in side", "in side"}, {"\xe4\xb8\x83", "\xe4\xb8\x83"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		weir_csv_text(&buf, rows[i][0]);
+		assert_string_equal(text_of(&buf), rows[i][1]);
+	}
+	weir_buf_free(&buf);
+}
+
+/* What a spreadsheet would take for a formula stays a text there. */
+static void
+formulas_are_guarded(void **state)
+{
+	(void)state;
+	struct weir_buf buf = {0};
+	static const char *const rows[][2] = {{"=1+1", "'=1+1"}, {"+49 30", "'+49 30"}, {"-1", "'-1"},
+	    {"@SUM(A1)", "'@SUM(A1)"}, {"\t=1", "\"'\t=1\""}, {"\r=1", "\"'\r=1\""},
+	    {"=cmd|' /C calc'!A0,1", "\"'=cmd|' /C calc'!A0,1\""},
+	    {"=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""}, {"a=b", "a=b"}, {"'=", "'="}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		weir_csv_text(&buf, rows[i][0]);
 		assert_string_equal(text_of(&buf), rows[i][1]);
@@ -137,6 +154,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fields_are_quoted_where_they_need_it),
+	    cmocka_unit_test(formulas_are_guarded),
 	    cmocka_unit_test(columns_are_chosen_by_name),
 	    cmocka_unit_test(windows_are_days_or_months),
 	    cmocka_unit_test(rows_hold_what_the_views_say),

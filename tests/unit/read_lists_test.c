@@ -370,6 +370,18 @@ a_page_s_usage_is_that_of_its_cards(void **state)
 		assert_int_equal(volumes[3 * i + current].up, n);
 		assert_int_equal(volumes[3 * i + current - 1].up, n % 3 == 0 ? n + 7 : 0);
 	}
+	/* Kept are days of this and the last cycle, and six cycles before this one; the cards of cu are a cycle ahead. */
+	assert_int_equal(
+	    weir_read_page_usage(*state, &page, WEIR_SPAN_CYCLE, CYCLE(2025, 8), 3, &volumes, &err), WEIR_READ_OK);
+	for (uint32_t i = 0; i < page.count; i++) {
+		bool ahead = atoi(page.cards[i].text + 12) % 2 == 1;
+		assert_false(weir_volume_is_kept(&volumes[3 * i]));
+		assert_int_equal(weir_volume_is_kept(&volumes[3 * i + 1]), !ahead);
+		assert_true(weir_volume_is_kept(&volumes[3 * i + 2]));
+	}
+	assert_int_equal(weir_read_page_usage(*state, &page, WEIR_SPAN_DAY, TODAY - 70, 71, &volumes, &err), WEIR_READ_OK);
+	assert_false(weir_volume_is_kept(&volumes[0]));
+	assert_true(weir_volume_is_kept(&volumes[70]));
 	assert_int_equal(weir_read_page_usage(*state, &page, WEIR_SPAN_HOUR, 1, 1, &volumes, &err), WEIR_READ_REFUSED);
 	put("APPEND weir:{%u}:wd:%d:0 x", home_of(texts[0]), TODAY);
 	assert_int_equal(weir_read_page_usage(*state, &page, WEIR_SPAN_DAY, TODAY, 1, &volumes, &err), WEIR_READ_BROKEN);

@@ -290,6 +290,48 @@ test_addon_cycles(void **state)
 	weir_partition_free(p);
 }
 
+/* What cannot be applied is told to whoever asked: one entry that says why and by which rule. Nothing else changes. */
+static void
+refused(struct weir_partition *p, const char *json, const char *why)
+{
+	struct weir_reference reference;
+	struct weir_cause cause = {.arrived_us = p->now_us, .input = 3, .offset = 77};
+	struct weir_error err = {0};
+	uint32_t before = p->audit_count;
+	assert_int_equal(weir_reference_parse(weir_slice_of(json), &reference, &err), WEIR_OK);
+	assert_int_equal(weir_partition_apply(p, &reference, weir_slice_of(json), &cause, &err), WEIR_POISON);
+	assert_int_equal(p->audit_count, before + 1);
+	const struct weir_audit *last = &p->audits[before];
+	assert_int_equal(last->event, WEIR_AUDIT_REFUSED);
+	assert_int_equal(last->input, 3);
+	assert_int_equal(last->offset, 77);
+	assert_string_equal(last->text, why);
+}
+
+/* rule LIFE-7, rule POOL-5: a refused request leaves its reason in the audit of its card or pool. */
+static void
+test_refusals_say_why(void **state)
+{
+	(void)state;
+	struct weir_partition *p = with_card(NOW);
+	uint16_t reasons = card(p, A)->reasons;
+	refused(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"cancel\",\"id\":\"c-1\"}",
+	    "cancel c-1: the card is in_use: only one that is deactivated or suspended by hand can be cancelled (LIFE-7)");
+	refused(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"addon\",\"bytes\":5,\"cycle\":\"2020-01\"}",
+	    "addon : cycle 2020-01 is closed: an add-on is for the current one (SUS-2)");
+	assert_int_equal(card(p, A)->reasons, reasons);
+	apply(p, "{\"type\":\"card\",\"iccid\":\"" A "\",\"status\":\"cancelled\"}");
+	refused(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"activate\",\"id\":\"a-2\"}",
+	    "activate a-2: the card is cancelled, which is final (LIFE-7)");
+	apply(p, "{\"type\":\"pool\",\"id\":\"fix\",\"carrier\":\"cm\",\"kind\":\"fixed\",\"total\":1000}");
+	refused(p,
+	    "{\"type\":\"request\",\"pool\":\"fix\",\"action\":\"addon\",\"bytes\":5,\"cycle\":\"2020-01\",\"id\":\"p\"}",
+	    "addon p: an add-on for 2020-01, but pool 'fix' is in 2026-03: it takes effect at once and ends with its cycle "
+	    "(POOL-1)");
+	assert_string_equal(p->audits[p->audit_count - 1].pool, "fix");
+	weir_partition_free(p);
+}
+
 int
 main(void)
 {
@@ -308,6 +350,7 @@ main(void)
 	    cmocka_unit_test(test_stale_reset),
 	    cmocka_unit_test(test_reset_is_stored),
 	    cmocka_unit_test(test_addon_cycles),
+	    cmocka_unit_test(test_refusals_say_why),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
