@@ -40,7 +40,7 @@ kept_from(const struct weir_settings *settings, const struct calendar *c, enum w
 		int64_t hours = of_pool ? READ_POOL_HOURS(settings) : READ_CARD_HOURS(settings);
 		return weir_zone_hour(c->zone, c->now_us - hours * HOUR_US).start_us;
 	}
-	int32_t cycles = span == WEIR_SPAN_DAY ? 1 : (int32_t)settings->cycles_kept;
+	int32_t cycles = (int32_t)(span == WEIR_SPAN_DAY ? settings->day_cycles : settings->cycles_kept);
 	int32_t oldest = c->current.number > cycles ? c->current.number - cycles : 0;
 	return weir_zone_cycle_by_number(c->zone, c->carrier->cycle_day, c->carrier->named_after_end, oldest).start_us;
 }
