@@ -47,6 +47,7 @@ struct weir_partition_opts {
 	    feed_wait_s; /* then rows of pools wait this long for partitions that are behind; later ones are not complete */
 	bool feed_pool_hourly, feed_pool_daily, feed_card_daily; /* which rows are told (ROL-3) */
 	uint32_t card_hours_days, pool_hours_days;               /* how long hours are kept (ROL-1) */
+	uint32_t day_cycles;                                     /* past cycles whose days are kept, at least 1 (ROL-1) */
 };
 
 /* A carrier as this partition knows it, with the current cycle's window. */

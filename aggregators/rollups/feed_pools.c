@@ -80,10 +80,17 @@ is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, u
 	return false;
 }
 
-/* False when pages must be fetched first; nothing is changed then. */
+/*
+ * False when pages must be fetched first; nothing is changed then.
+ *
+ * An hour that an overthrown owner tells counts when it has more records than what is known. What is told was stored, and
+ * records are only added: so it is of a later state, which the next owner began with and has no reason to tell again. That
+ * an owner which was overthrown stores anything happens when Redis has forgotten who overthrew it.
+ */
 static bool
-take_window(struct weir_partition *p, const struct weir_partial_window *window)
+take_window(struct weir_partition *p, const struct weir_feed_message *message)
 {
+	const struct weir_partial_window *window = &message->window;
 	uint32_t pool = weir_pool_get(p, window->pool), slot = weir_share_get(p, pool, window->source);
 	if (window->hour < weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR)) {
 		p->stats.windows_old++; /* what the share told before is gone: it would count twice */
@@ -100,7 +107,7 @@ take_window(struct weir_partition *p, const struct weir_partial_window *window)
 	if (told != NULL)
 		before = *told;
 	struct weir_counts more = weir_counts_less(&usage, &before);
-	if (weir_counts_is_zero(&more))
+	if (weir_counts_is_zero(&more) || (message->overthrown && usage.records <= before.records))
 		return true;
 	*weir_windows_change(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot) = usage;
 	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool), &more);
@@ -114,7 +121,7 @@ take_message(struct weir_partition *p, const struct weir_feed_message *message)
 {
 	int64_t *mark = &p->feeds->marks[message->source];
 	if (message->told_us == 0)
-		return take_window(p, &message->window);
+		return take_window(p, message);
 	*mark = message->told_us > *mark ? message->told_us : *mark;
 	return true;
 }
@@ -153,8 +160,8 @@ weir_feeds_unpark(struct weir_partition *p)
 
 /*
  * False for what an owner tells that was overthrown: the one after it tells all that this one could not, and its hours may
- * lie in the log behind its mark. To be asked when the message is read: one that waits for pages was told before what is
- * read meanwhile.
+ * lie in the log behind its mark, which is ignored. To be asked when the message is read: one that waits for pages was told
+ * before what is read meanwhile.
  */
 bool
 weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch)
@@ -179,9 +186,9 @@ weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *wi
 	/* A day holds its hours: zones are up to 14 hours ahead of UTC, and 12 behind. */
 	if (window->hour <= 0 || window->hour / 24 < window->day - 1 || window->hour / 24 > window->day + 1)
 		return weir_error_set(err, WEIR_POISON, "hour %d is not in day %d", window->hour, window->day);
-	if (!weir_feeds_is_of_owner(p, window->source, window->epoch))
-		return WEIR_OK;
-	struct weir_feed_message message = {.window = *window, .source = window->source};
+	struct weir_feed_message message = {.window = *window,
+	    .source = window->source,
+	    .overthrown = !weir_feeds_is_of_owner(p, window->source, window->epoch)};
 	take_or_wait(p, &message);
 	return WEIR_OK;
 }

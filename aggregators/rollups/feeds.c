@@ -200,9 +200,9 @@ hour_before(int64_t at_us, uint32_t hours)
 	return from_us > 0 ? (int32_t)(from_us / WEIR_HOUR_US) : WEIR_WINDOW_NONE;
 }
 
-/* The day before that in which the carriers' last cycles began, of the one whose is the oldest. */
+/* The day before that in which the cycle began, as many before the current one, of the carrier whose began first. */
 static int32_t
-last_cycles_day(const struct weir_partition *p, int64_t at_us)
+past_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
 {
 	int32_t from = INT32_MAX;
 	for (uint32_t i = 0; i < p->carrier_count; i++) {
@@ -211,9 +211,10 @@ last_cycles_day(const struct weir_partition *p, int64_t at_us)
 			continue;
 		struct weir_window now =
 		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, at_us);
-		struct weir_window last =
-		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, now.start_us - 1);
-		int32_t day = (int32_t)((last.start_us - 15 * WEIR_HOUR_US) / (24 * WEIR_HOUR_US)) - 1;
+		int32_t number = now.number > (int32_t)cycles ? now.number - (int32_t)cycles : 0;
+		struct weir_window oldest =
+		    weir_zone_cycle_by_number(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, number);
+		int32_t day = (int32_t)((oldest.start_us - 15 * WEIR_HOUR_US) / (24 * WEIR_HOUR_US)) - 1;
 		from = day < from ? day : from;
 	}
 	return from == INT32_MAX ? WEIR_WINDOW_NONE : from;
@@ -240,8 +241,10 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 	int64_t at_us = time_of(p, kind);
 	if (at_us == 0)
 		return WEIR_WINDOW_NONE;
-	if (kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_ACCOUNT_DAY || kind == WEIR_WINDOW_POOL_DAY)
-		return last_cycles_day(p, at_us);
+	if (kind == WEIR_WINDOW_ACCOUNT_DAY)
+		return past_cycles_day(p, at_us, 1); /* as many as it holds totals of */
+	if (kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_DAY)
+		return past_cycles_day(p, at_us, p->opts.day_cycles > 1 ? p->opts.day_cycles : 1);
 	if (kind == WEIR_WINDOW_CARD_HOUR)
 		wanted = 24 * p->opts.card_hours_days;
 	if (kind == WEIR_WINDOW_POOL_HOUR)

@@ -55,6 +55,7 @@ struct weir_feed_message { /* of weir.partials, waits for pages */
 	int64_t told_us;   /* a mark's; 0 = a window */
 	struct weir_partial_window window;
 	uint32_t source;
+	bool overthrown; /* who told it */
 };
 
 /* A pool's texts that were loaded before the pools were. */

@@ -19,7 +19,7 @@
 #define TRY_PAUSE_US 200000
 #define BLOCK 65536
 #define DAY_US INT64_C(86400000000)
-#define DAYS_KEPT_MAX 62 /* this cycle and the last */
+#define CYCLE_DAYS_MAX 31
 
 /* ---- what is asked for ---- */
 
@@ -47,15 +47,15 @@ range_check(struct weir_api_request *request, const struct weir_csv *csv)
 {
 	bool days = csv->span == WEIR_SPAN_DAY;
 	int32_t now = window_now(csv->span), last = csv->first + (int32_t)csv->windows - 1;
-	int32_t kept = days ? DAYS_KEPT_MAX : (int32_t)request->api->settings->cycles_kept;
+	const struct weir_settings *settings = request->api->settings;
+	int32_t kept = (int32_t)(days ? CYCLE_DAYS_MAX * (1 + settings->day_cycles) : settings->cycles_kept);
 	if (csv->first > now + 1)
 		return refuse(request, "from", "lies in the future");
 	if (last < now - kept)
-		return refuse(
-		    request, "to", days ? "days are kept for this cycle and the last" : "so old cycles are no longer kept");
+		return refuse(request, "to", days ? "so old days are no longer kept" : "so old cycles are no longer kept");
 	if (csv->first < now - kept)
-		return refuse(request, "from",
-		    days ? "days are kept for this cycle and the last" : "so old cycles are no longer kept");
+		return refuse(
+		    request, "from", days ? "so old days are no longer kept" : "so old cycles are no longer kept");
 	return true;
 }
 

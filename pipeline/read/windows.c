@@ -32,11 +32,11 @@ window_at(const struct calendar *c, enum weir_span span, int64_t at_us)
 	return span == WEIR_SPAN_DAY ? weir_zone_day(c->zone, at_us) : cycle_at(c, at_us);
 }
 
-/* Of days this and the last cycle. */
+/* Days have a retention of their own, for they are many. */
 static int32_t
 oldest_cycle(const struct weir_settings *settings, int32_t current, enum weir_span span)
 {
-	int32_t cycles = span == WEIR_SPAN_DAY ? 1 : (int32_t)settings->cycles_kept;
+	int32_t cycles = (int32_t)(span == WEIR_SPAN_DAY ? settings->day_cycles : settings->cycles_kept);
 	return current > cycles ? current - cycles : 0;
 }
 

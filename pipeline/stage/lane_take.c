@@ -90,7 +90,8 @@ sink_begin(void *ctx, const struct weir_store_header *header)
 	    .feed_pool_daily = settings->topic_pool_daily[0] != '\0',
 	    .feed_card_daily = settings->topic_card_daily[0] != '\0',
 	    .card_hours_days = settings->card_hours_days,
-	    .pool_hours_days = settings->pool_hours_days};
+	    .pool_hours_days = settings->pool_hours_days,
+	    .day_cycles = settings->day_cycles};
 	weir_partition_free(lp->core);
 	lp->core = weir_partition_new(&opts);
 	weir_partition_set_time(lp->core, lane_now_us(), header->stream_time_us);

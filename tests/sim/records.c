@@ -8,10 +8,10 @@ draw_end(struct sim *sim, int card)
 {
 	int64_t horizon_us = sim->model.horizon_us;
 	int64_t end_us = sim->now_us - sim_between(&sim->rng, 0, 3600) * SIM_SECOND;
-	/* The first record of a card that waits for traffic: none that is looked up overtakes or is overtaken. */
+	/* Of a card that waits for traffic, late enough to be looked up after a take-over; those in order stay in order. */
 	if (card >= 0 && sim->model.cards[card].status <= MODEL_INACTIVE) {
 		const struct model_carrier *carrier = &sim->model.carriers[sim->model.cards[card].carrier];
-		end_us = sim->now_us - sim_between(&sim->rng, 0, 20) * SIM_SECOND;
+		end_us = sim->now_us - sim_between(&sim->rng, 0, 5400) * SIM_SECOND;
 		return model_cycle(carrier, end_us) == model_cycle(carrier, sim->now_us) ? end_us : sim->now_us;
 	}
 	uint64_t kind = sim_below(&sim->rng, 100);

@@ -34,6 +34,9 @@ reader_open(void)
 	settings.inputs[0].topic = (char *)"weir.records";
 	settings.topic_cards = (char *)"weir.cards";
 	settings.cycles_kept = 6;
+	settings.day_cycles = 1;
+	settings.card_hours_days = 7;
+	settings.pool_hours_days = 62;
 	settings.future_skew_s = 300;
 	settings.dedupe_horizon_h = 48;
 	return weir_reader_new(&(struct weir_reader_opts){.settings = &settings, .clock_us = still_clock});
