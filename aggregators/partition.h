@@ -160,7 +160,7 @@ struct weir_partition_stats {
 	uint64_t
 	    windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
 	uint64_t rows_told;  /* of the feeds */
-	uint64_t rows_again; /* of them because a window told before has changed (ROL-3) */
+	uint64_t rows_again; /* of them because a window changed that had ended (ROL-3) */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 

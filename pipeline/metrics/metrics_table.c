@@ -248,7 +248,7 @@ static const struct weir_metric TABLE[] = {
 	OF_RUN("weir_windows_taken_total", COUNTER, U64, run.windows_taken, "Such messages taken."),
 	OF_RUN("weir_windows_old_total", COUNTER, U64, run.windows_old, "Such messages left out because their hour is no longer kept; never by what weir itself tells."),
 	OWN(RUN, "weir_feed_rows_total", COUNTER, "feed", write_feed_rows, "Rows of the feeds given to Kafka: pool_hourly, pool_daily, card_daily (ROL-3)."),
-	OF_RUN("weir_feed_restatements_total", COUNTER, U64, run.rows_again, "Rows made again because a late record changed their window (ROL-3)."),
+	OF_RUN("weir_feed_restatements_total", COUNTER, U64, run.rows_again, "Of them made because a late record changed a window that had ended (ROL-3)."),
 	/* flush and Redis */
 	SECONDS("weir_flush_duration_seconds", flush_latency.bucket, flush_latency.sum, "Time of a flush from its first byte to Redis' answer, reconnections included."),
 	OF_RUN("weir_flush_bytes_total", COUNTER, U64, run.flush_bytes, "Bytes of flushes sent to Redis."),

@@ -121,6 +121,8 @@ uint32_t weir_run_topics(const struct weir_run *run, const char *const **topics_
 uint32_t weir_run_partition_count(const struct weir_run *run);
 /* Copies up to max newest events, newest first; returns their number. */
 uint32_t weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max);
+/* Rows of all feeds. */
+uint64_t weir_run_feed_rows(const struct weir_run_counters *counters);
 /* p in 0..1 of the latency histogram, in microseconds; 0 when empty. */
 uint64_t weir_latency_quantile(const uint64_t *buckets, double p);
 

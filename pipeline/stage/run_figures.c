@@ -199,6 +199,15 @@ weir_run_partition_count(const struct weir_run *run)
 }
 
 uint64_t
+weir_run_feed_rows(const struct weir_run_counters *counters)
+{
+	uint64_t rows = 0;
+	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
+		rows += counters->feed_rows[i];
+	return rows;
+}
+
+uint64_t
 weir_latency_quantile(const uint64_t *buckets, double p)
 {
 	uint64_t total = 0, seen = 0;
