@@ -160,7 +160,8 @@ struct weir_partition_stats {
 	uint64_t windows_told, windows_taken; /* of accounts to pools */
 	uint64_t
 	    windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
-	uint64_t rows_told; /* of the feeds */
+	uint64_t rows_told;  /* of the feeds */
+	uint64_t rows_again; /* of them because a window changed that had ended (ROL-3) */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
@@ -304,6 +305,9 @@ uint32_t weir_partition_parked(const struct weir_partition *partition);
 void weir_partition_watermark(struct weir_partition *partition, int64_t at_us);
 /* Is there something that only a flush brings on: windows or rows due, and not sealed yet? */
 bool weir_partition_feeds_due(const struct weir_partition *partition);
+/* Which windows have ended for it, and up to where the rows of its pools are complete; 0 = not known yet. */
+int64_t weir_partition_watermark_us(const struct weir_partition *partition);
+int64_t weir_partition_complete_us(const struct weir_partition *partition);
 /* The flush that was encoded last is in the store: windows and rows of it may be told. */
 void weir_partition_stored(struct weir_partition *partition);
 /*

@@ -106,10 +106,12 @@ tell_again(struct weir_partition *p, struct weir_feed_source *source, tell_fn te
 	struct weir_u64_list left = {0}, *list = &source->again.list;
 	for (uint32_t i = 0; i < list->n; i++) {
 		uint32_t slot = (uint32_t)(list->v[i] >> 32);
-		if (i < max && tell(p, slot, (int32_t)(uint32_t)list->v[i]))
+		if (i < max && tell(p, slot, (int32_t)(uint32_t)list->v[i])) {
 			weir_u64_list_push(&source->sealing, list->v[i]);
-		else
+			p->stats.rows_again += tell == tell_day;
+		} else {
 			weir_u64_list_push(&left, list->v[i]);
+		}
 	}
 	weir_feed_pairs_clear(&source->again);
 	for (uint32_t i = 0; i < left.n; i++)

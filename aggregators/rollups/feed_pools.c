@@ -243,6 +243,7 @@ weir_feeds_tell_rows(struct weir_partition *p)
 		emit(p, (uint32_t)(f->hour_rows.list.v[i] >> 32), false, (int32_t)(uint32_t)f->hour_rows.list.v[i]);
 	for (uint32_t i = 0; i < f->day_rows.list.n; i++)
 		emit(p, (uint32_t)(f->day_rows.list.v[i] >> 32), true, (int32_t)(uint32_t)f->day_rows.list.v[i]);
+	p->stats.rows_again += f->hour_rows.list.n + f->day_rows.list.n;
 	weir_feed_pairs_clear(&f->hour_rows);
 	weir_feed_pairs_clear(&f->day_rows);
 }

@@ -102,6 +102,18 @@ weir_partition_watermark(struct weir_partition *p, int64_t at_us)
 	f->days.safe = f->days.now;
 }
 
+int64_t
+weir_partition_watermark_us(const struct weir_partition *p)
+{
+	return p->feeds->watermark_us;
+}
+
+int64_t
+weir_partition_complete_us(const struct weir_partition *p)
+{
+	return p->feeds->whole_us;
+}
+
 /* Windows that end up to here are told, or are being told. */
 static int64_t
 edge(const struct weir_feed_source *source)

@@ -122,10 +122,11 @@ struct weir_settings {
 	char *log_format;     /* log.format: logfmt json, default logfmt */
 	char *log_file;       /* log.file, empty = stderr */
 	/* the HTTP API (docs/api.md) */
-	char *api_listen;        /* api.listen, default 127.0.0.1:8470 */
-	char *api_tokens_file;   /* api.tokens_file, empty = none */
-	char *api_anonymous;     /* api.anonymous: none read operate, default none */
-	char *api_tls_cert_file; /* api.tls_cert_file, api.tls_key_file: both or none */
+	char *api_listen;         /* api.listen, default 127.0.0.1:8470 */
+	char *api_metrics_listen; /* api.metrics_listen, default 127.0.0.1:9465, empty = none */
+	char *api_tokens_file;    /* api.tokens_file, empty = none */
+	char *api_anonymous;      /* api.anonymous: none read operate, default none */
+	char *api_tls_cert_file;  /* api.tls_cert_file, api.tls_key_file: both or none */
 	char *api_tls_key_file;
 	uint32_t api_threads;         /* api.threads, 1..64, default 2 */
 	uint32_t api_slow_threads;    /* api.slow_threads, 1..64, default 2 */

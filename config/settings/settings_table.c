@@ -157,6 +157,7 @@ static const struct weir_setting TABLE[] = {
 	BOOL("enforcement.shadow", "false", shadow, "Decide and audit, send nothing (CMD-5)."),
 	TEXT("metrics.listen", 0, 64, "127.0.0.1:9464", metrics_listen, check_listen, "Address and port of /metrics, /healthz and /readyz of `weir run`; empty = none."),
 	TEXT("api.listen", 3, 64, "127.0.0.1:8470", api_listen, check_listen, "Address and port of `weir serve`. Other than loopback: give it TLS and tokens."),
+	TEXT("api.metrics_listen", 0, 64, "127.0.0.1:9465", api_metrics_listen, check_listen, "Address and port of /metrics of `weir serve`; empty = none."),
 	TEXT("api.tokens_file", 0, 4095, "", api_tokens_file, NULL, "File of bearer tokens, a line each: name, role (read, operate), token or sha256:HEX. Read again when it changes."),
 	TEXT("api.anonymous", 1, 16, "none", api_anonymous, check_anonymous, "Role of requests without a token: none, read, operate. Only on loopback, and only for requests to a loopback host name."),
 	TEXT("api.tls_cert_file", 0, 4095, "", api_tls_cert_file, NULL, "Certificate chain (PEM); with api.tls_key_file makes it https."),

@@ -79,6 +79,7 @@ count(struct weir_api_request *request)
 	weir_api_count(&api->by_class[request->status / 100 % 6], 1);
 	int64_t took_us = request->began_us != 0 ? weir_api_steady_us() - request->began_us : 0;
 	weir_api_count(&api->answer_us_total, (uint64_t)took_us);
+	weir_api_count(&api->answer_bucket[weir_histogram_bucket((uint64_t)took_us)], 1);
 	if (weir_log_enabled(WEIR_LOG_DEBUG))
 		weir_log(WEIR_LOG_DEBUG, "api_request", "method=%s path=%s status=%u took_us=%lld by=%s", request->method,
 		    request->route != NULL ? request->route->path : "-", request->status, (long long)took_us,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "config/base/error.h"
+#include "config/base/histogram.h"
 #include "config/settings/settings.h"
 
 struct weir_api;
@@ -28,9 +29,10 @@ struct weir_api_counters {
 	uint64_t produced;        /* messages that Kafka took */
 	uint64_t produce_failed;  /* that it did not */
 	uint64_t answer_us_total; /* from a request's last byte to its answer's first */
-	uint64_t connections;     /* open now */
-	uint64_t exports;         /* running now */
-	uint64_t slow_waiting;    /* jobs that wait for a slow thread now */
+	uint64_t answer_bucket[WEIR_LATENCY_BUCKETS];
+	uint64_t connections;  /* open now */
+	uint64_t exports;      /* running now */
+	uint64_t slow_waiting; /* jobs that wait for a slow thread now */
 };
 
 /*

@@ -212,6 +212,7 @@ struct weir_api {
 	struct weir_api_bulks *bulks;
 	_Atomic uint32_t exports, large_bodies;
 	/* relaxed: figures by themselves */
+	_Atomic uint64_t answer_bucket[WEIR_LATENCY_BUCKETS];
 	_Atomic uint64_t requests, by_class[6], refused_token, refused_role, refused_rate, cut_slow, answer_us_total,
 	    peer_count;
 };

@@ -389,6 +389,8 @@ weir_api_counters_get(struct weir_api *api, struct weir_api_counters *counters_o
 	    .slow_waiting = api->slow != NULL ? weir_api_pool_waiting(api->slow) : 0};
 	for (unsigned i = 0; i < 6; i++)
 		counters_out->by_class[i] = GET(by_class[i]);
+	for (unsigned i = 0; i < WEIR_LATENCY_BUCKETS; i++)
+		counters_out->answer_bucket[i] = GET(answer_bucket[i]);
 #undef GET
 	weir_api_producer_counters(api->producer, &counters_out->produced, &counters_out->produce_failed);
 }

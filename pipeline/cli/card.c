@@ -46,8 +46,9 @@ show_usage(const struct weir_card_view *card)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX], cycle[16];
 	weir_cycle_format(card->cycle.number, cycle);
-	line("cycle", "%s  (%s to %s, %s)", cycle, weir_instant_text(card->cycle.start_us, a),
-	    weir_instant_text(card->cycle.end_us, b), or_dash(card->zone));
+	line("cycle", "%s  (in %s)", cycle, or_dash(card->zone));
+	line(
+	    "cycle runs", "%s to %s", weir_instant_text(card->cycle.start_us, a), weir_instant_text(card->cycle.end_us, b));
 	line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&card->used), a),
 	    weir_count_text(weir_volume_bytes(&card->used), b));
 	line("up, down", "%s, %s", weir_amount_text(card->used.up, a), weir_amount_text(card->used.down, b));
@@ -83,8 +84,8 @@ show_command(const struct weir_command_view *command)
 	line("desired", "%s, confirmed %s", states[command->desired], states[command->confirmed]);
 	line("command", "%s %s, %u attempts, ticket %s", or_dash(command->action), command->state, command->attempts,
 	    or_dash(command->ticket));
-	line("decided", "%s by %s, sent %s, confirmed %s", weir_instant_text(command->decided_us, a),
-	    weir_reason_name(command->reason), weir_instant_text(command->sent_us, b),
+	line("decided", "%s by %s", weir_instant_text(command->decided_us, a), weir_reason_name(command->reason));
+	line("sent", "%s, confirmed %s", weir_instant_text(command->sent_us, b),
 	    weir_instant_text(command->confirmed_us, c));
 	if (command->limit != 0)
 		line("overshoot", "%s above %s", weir_amount_text(command->overshoot, a),
@@ -214,6 +215,7 @@ weir_cli_card_list(struct weir_reading *reading, const struct weir_card_query *q
 	uint64_t told = 0;
 	enum weir_read answer;
 	weir_table_init(&table, columns);
+	weir_table_spare(&table, "remaining,plan,carrier,pool");
 	do {
 		uint32_t room = max - told < PAGE ? (uint32_t)(max - told) : PAGE;
 		answer = weir_read_search(reading->reader, query, page.next, room, &page, &err);

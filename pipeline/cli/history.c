@@ -48,10 +48,11 @@ static void
 commands_table(const struct weir_commands *commands)
 {
 	static const struct weir_column columns[] = {{"decided", 'l'}, {"action", 'l'}, {"reason", 'l'}, {"state", 'l'},
-	    {"sent after", 'r'}, {"confirmed after", 'r'}, {"limit", 'r'}, {"overshoot", 'r'}, {"ticket", 'l'}, {NULL, 0}};
+	    {"sent in", 'r'}, {"confirmed in", 'r'}, {"limit", 'r'}, {"overshoot", 'r'}, {"ticket", 'l'}, {NULL, 0}};
 	struct weir_table table;
 	char a[WEIR_AMOUNT_TEXT_MAX];
 	weir_table_init(&table, columns);
+	weir_table_spare(&table, "ticket,limit,sent in");
 	for (uint32_t i = 0; i < commands->count; i++) {
 		const struct weir_command_entry *c = &commands->commands[i];
 		weir_table_cell(&table, "%s", weir_instant_text(c->decided_us, a));
@@ -68,6 +69,19 @@ commands_table(const struct weir_commands *commands)
 	weir_table_free(&table);
 }
 
+/* What a request asked for is the first word of its reply; its own action says what the card is to be afterwards. */
+static void
+cell_of_action(struct weir_table *table, const struct weir_history_entry *e)
+{
+	size_t len = strcspn(e->reply, " ");
+	if (strcmp(e->event, "request") != 0 && strcmp(e->event, "refused") != 0)
+		len = 0;
+	if (len > 0)
+		weir_table_cell(table, "%.*s", (int)len, e->reply);
+	else
+		weir_table_cell(table, "%s", or_dash(e->action));
+}
+
 static void
 history_table(const struct weir_history *history)
 {
@@ -76,12 +90,13 @@ history_table(const struct weir_history *history)
 	struct weir_table table;
 	char a[WEIR_AMOUNT_TEXT_MAX], reasons[WEIR_REASONS_TEXT_MAX];
 	weir_table_init(&table, columns);
+	weir_table_spare(&table, "limit,reasons after,usage,reason");
 	for (uint32_t i = 0; i < history->count; i++) {
 		const struct weir_history_entry *e = &history->entries[i];
 		weir_table_cell(&table, "%s", weir_instant_text(e->at_us, a));
 		weir_table_cell(&table, "%s", e->event);
-		weir_table_cell(&table, "%s", or_dash(e->action));
-		weir_table_cell(&table, "%s", weir_reason_name(e->reason));
+		cell_of_action(&table, e);
+		weir_table_cell(&table, "%s", e->reason == WEIR_REASON_NONE ? "-" : weir_reason_name(e->reason));
 		weir_table_cell(&table, "%s", weir_reasons_text(e->reasons, reasons));
 		weir_table_cell(&table, "%s", e->usage_after == 0 ? "-" : weir_amount_text(e->usage_after, a));
 		weir_table_cell(&table, "%s", e->limit == 0 ? "-" : weir_amount_text(e->limit, a));

@@ -84,8 +84,9 @@ show_pool(const struct weir_pool_view *pool)
 	    or_dash(pool->carrier), or_dash(pool->plan));
 	line("cards", "%s, of which %s count", weir_count_text(pool->cards, a), weir_count_text(pool->effective_cards, b));
 	weir_cycle_format(pool->cycle.number, cycle);
-	line("cycle", "%s  (%s to %s, %s)", pool->cycle.number > 0 ? cycle : "-",
-	    weir_instant_text(pool->cycle.start_us, a), weir_instant_text(pool->cycle.end_us, b), or_dash(pool->zone));
+	line("cycle", "%s  (in %s)", pool->cycle.number > 0 ? cycle : "-", or_dash(pool->zone));
+	line(
+	    "cycle runs", "%s to %s", weir_instant_text(pool->cycle.start_us, a), weir_instant_text(pool->cycle.end_us, b));
 	line("total", "%s", weir_amount_text(pool->effective_total, a));
 	if (pool->addons > 0)
 		line("add-ons", "%s in it", weir_amount_text(pool->addons, a));
@@ -147,6 +148,7 @@ list(struct weir_reading *reading, const struct weir_pool_query *query, uint64_t
 	uint64_t told = 0;
 	enum weir_read answer;
 	weir_table_init(&table, columns);
+	weir_table_spare(&table, "name,kind,total,cards");
 	do {
 		uint32_t room = max - told < PAGE ? (uint32_t)(max - told) : PAGE;
 		answer = weir_read_pools(reading->reader, query, page.next, room, &page, &err);

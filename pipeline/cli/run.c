@@ -60,7 +60,8 @@ server_begin(struct watch *watch, const char *listen)
 	struct weir_error err = {0};
 	if (listen[0] == '\0')
 		return;
-	if (weir_metrics_server_start(listen, watch->run, &watch->health, &watch->server, &err) != WEIR_OK)
+	if (weir_metrics_server_start(
+		listen, (struct weir_metrics_of){.run = watch->run}, &watch->health, &watch->server, &err) != WEIR_OK)
 		weir_log(WEIR_LOG_ERROR, "metrics_off", "%s; going on without metrics", err.text);
 	else
 		weir_log(WEIR_LOG_INFO, "metrics_on", "port=%u %s", weir_metrics_server_port(watch->server), listen);

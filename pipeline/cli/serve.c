@@ -1,6 +1,7 @@
 /*
  * `weir serve`: the HTTP API and the console. A process of its own, beside `weir run` or on another machine; any number of
- * them may run. Says `event=serving` with its address, and ends with 0 after SIGTERM or SIGINT.
+ * them may run. Says `event=serving` with its address, and ends with 0 after SIGTERM or SIGINT. Its figures are at a port
+ * of their own: who scrapes needs no token.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "pipeline/api/api.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/common.h"
+#include "pipeline/metrics/server.h"
 
 #define POLL_MS 1000
 
@@ -19,7 +21,9 @@ static const struct weir_usage usage = {
     .text =
 	"Serves the HTTP API and the console at api.listen (127.0.0.1:8470) until SIGTERM or SIGINT. It reads Redis and\n"
 	"sends what operators ask for to topics.cards; it never touches what `weir run` owns. Who may ask is said in\n"
-	"api.tokens_file, a line each: name, role (read or operate), token or sha256:HEX of it.\n",
+	"api.tokens_file, a line each: name, role (read or operate), token or sha256:HEX of it. Metrics for Prometheus "
+	"are\n"
+	"at api.metrics_listen (127.0.0.1:9465) under /metrics.\n",
 };
 
 static bool
@@ -46,6 +50,22 @@ port_file_write(const char *path, uint16_t port, struct weir_error *err)
 	return right;
 }
 
+/* As with `weir run`: a port that is taken is said, and no reason not to serve. */
+static struct weir_metrics_server *
+metrics_begin(const struct weir_settings *settings, struct weir_api *api)
+{
+	struct weir_metrics_server *server = NULL;
+	struct weir_error err = {0};
+	const char *listen = settings->api_metrics_listen;
+	if (listen[0] == '\0')
+		return NULL;
+	if (weir_metrics_server_start(listen, (struct weir_metrics_of){.api = api}, NULL, &server, &err) != WEIR_OK)
+		weir_log(WEIR_LOG_ERROR, "metrics_off", "api.%s; going on without metrics", err.text);
+	else
+		weir_log(WEIR_LOG_INFO, "metrics_on", "port=%u %s", weir_metrics_server_port(server), listen);
+	return server;
+}
+
 static int
 api_run(const struct weir_settings *settings, const char *port_file)
 {
@@ -58,9 +78,11 @@ api_run(const struct weir_settings *settings, const char *port_file)
 		code = weir_cli_fail("serve", WEIR_EXIT_FAILED, &err);
 	weir_log(WEIR_LOG_INFO, "serving", "listen=%s port=%u tls=%s", settings->api_listen, weir_api_port(api),
 	    settings->api_tls_cert_file[0] != '\0' ? "yes" : "no");
+	struct weir_metrics_server *metrics = metrics_begin(settings, api);
 	for (int number = 0; code == WEIR_EXIT_OK && (number == 0 || number == SIGHUP);)
 		number = weir_signal_wait(POLL_MS);
 	weir_log(WEIR_LOG_INFO, "stopping", "requests in hand end");
+	weir_metrics_server_stop(metrics); /* before the API that it tells of */
 	weir_api_stop(api);
 	weir_api_free(api);
 	weir_log(WEIR_LOG_INFO, "stopped", "all connections closed");

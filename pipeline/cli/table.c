@@ -2,9 +2,10 @@
 #include "pipeline/cli/table.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "config/base/check.h"
 
@@ -66,11 +67,78 @@ weir_table_cell(struct weir_table *table, const char *fmt, ...)
 	table->cells[table->cell_count++] = weir_strdup(text);
 }
 
+/* ---- narrow terminals ---- */
+
+void
+weir_table_spare(struct weir_table *table, const char *headings)
+{
+	table->spare = headings;
+}
+
+/* Of the columns that are shown, with two places between. */
+static uint32_t
+width_of(const struct weir_table *table)
+{
+	uint32_t width = 0;
+	for (uint32_t i = 0; i < table->column_count; i++)
+		width += table->left_out[i] ? 0 : table->widths[i] + (width > 0 ? 2 : 0);
+	return width;
+}
+
+uint32_t
+weir_table_fit(struct weir_table *table, uint32_t columns)
+{
+	uint32_t count = 0;
+	for (const char *at = table->spare; at != NULL && width_of(table) > columns;) {
+		size_t len = strcspn(at, ",");
+		for (uint32_t i = 0; i < table->column_count; i++) {
+			const char *heading = table->columns[i].heading;
+			if (strlen(heading) != len || memcmp(heading, at, len) != 0)
+				continue;
+			table->left_out[i] = true;
+			count++;
+		}
+		at = at[len] == ',' ? at + len + 1 : NULL;
+	}
+	return count;
+}
+
+/* Before the headings. On stderr, because it is not of what was asked for. */
+static void
+fit_to_terminal(struct weir_table *table, FILE *out)
+{
+	struct winsize size;
+	if (isatty(fileno(out)) != 1 || ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col < 20 ||
+	    weir_table_fit(table, size.ws_col) == 0)
+		return;
+	const char *between = "not shown, to fit this terminal: ";
+	for (uint32_t i = 0; i < table->column_count; i++) {
+		if (!table->left_out[i])
+			continue;
+		(void)fprintf(stderr, "%s%s", between, table->columns[i].heading);
+		between = ", ";
+	}
+	(void)fprintf(stderr, " (--json shows all)\n");
+}
+
+/* ---- printing ---- */
+
+static uint32_t
+last_shown(const struct weir_table *table)
+{
+	uint32_t last = table->column_count - 1;
+	while (last > 0 && table->left_out[last])
+		last--;
+	return last;
+}
+
 static void
 print_cell(const struct weir_table *table, uint32_t column, const char *text, FILE *out)
 {
 	uint32_t gap = table->widths[column] - weir_text_width(text);
-	bool last = column + 1 == table->column_count;
+	bool last = column == last_shown(table);
+	if (table->left_out[column])
+		return;
 	if (column > 0)
 		(void)fputs("  ", out);
 	if (table->columns[column].align == 'r')
@@ -85,6 +153,9 @@ print_cell(const struct weir_table *table, uint32_t column, const char *text, FI
 void
 weir_table_print(struct weir_table *table, FILE *out)
 {
+	if (table->cell_count > 0 && !table->printed)
+		fit_to_terminal(table, out);
+	table->printed |= table->cell_count > 0;
 	for (uint32_t i = 0; table->cell_count > 0 && i < table->column_count; i++)
 		print_cell(table, i, table->columns[i].heading, out);
 	for (uint32_t i = 0; i < table->cell_count; i++) {

@@ -122,7 +122,7 @@ function figures(card) {
 		p.figure("Used this cycle", p.figureAmount(card.used_bytes, mb), f.amount(card.down_bytes, mb) + " down, " + f.amount(card.up_bytes, mb) + " up"),
 		p.figure("Remaining", card.remaining_bytes === null ? "No bound" : p.figureAmount(card.remaining_bytes, mb), bound !== null && card.remaining_bytes !== null ? "of " + f.amount(Math.min(card.total_bytes ?? Infinity, card.limit_bytes ?? Infinity), mb) : card.pool ? "its pool's total counts" : "no limit, no allowance"),
 		p.figure("Usage limit", card.limit_bytes === null ? "None" : p.figureAmount(card.limit_bytes, mb), card.limit_bytes === null ? "" : card.limit_lifted ? "lifted for this cycle" : card.limit_own ? "its own" : "its plan's"),
-		p.figure("Records", f.countShort(card.records), f.count(card.sessions) + " sessions"),
+		p.figure("Records", f.countShort(card.records), f.count(card.sessions) + (card.sessions === 1 ? " session" : " sessions")),
 		p.figure("Last record", card.last_record ? h("span", {title: f.dateTimeSeconds(card.last_record)}, f.ago(card.last_record)) : "None", card.last_record ? f.dateTime(card.last_record) : "in this cycle"));
 }
 
@@ -192,10 +192,13 @@ function operations(part, mb) {
 	return rows.length ? p.table("Operation records", commandColumns(mb), rows, {key: (c) => c.action + (c.decided || c.sent || c.offset)}) : p.empty("No operations", "Nothing was ever asked of the carrier for this card, or it is no longer kept.");
 }
 
+/* What a request asked for is the first word of its reply; its own action says what the card is to be afterwards. */
+const auditAction = (e) => (["request", "refused"].includes(e.event) && e.reply ? e.reply.split(" ")[0] : e.action);
+
 const auditColumns = (mb) => [
 	{name: "When", lead: true, cell: (e) => p.time(e.at, f.dateTimeSeconds)},
-	{name: "Event", cell: (e) => words.commandState(e.event).name + (e.action ? ": " + words.action(e.action).toLowerCase() : "")},
-	{name: "Because of", cell: (e) => (e.reason ? words.reason(e.reason).name : null)},
+	{name: "Event", cell: (e) => words.commandState(e.event).name + (auditAction(e) ? ": " + words.action(auditAction(e)).toLowerCase() : "")},
+	{name: "Because of", cell: (e) => (e.event === "refused" && e.reply ? e.reply.slice(e.reply.indexOf(": ") + 2) : e.reason ? words.reason(e.reason).name : null)},
 	{name: "Reasons afterwards", cell: (e) => (e.reasons?.length ? e.reasons.map((r) => words.reason(r).name).join(", ") : "none")},
 	{name: "Rule", cell: (e) => e.rule},
 	{name: "Usage", number: true, cell: (e) => (e.usage_after_bytes ? p.amount(e.usage_after_bytes, mb) : null)},

@@ -12,6 +12,7 @@
 #include "config/base/log.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/common.h"
+#include "pipeline/demo/looks.h"
 #include "pipeline/demo/sandbox.h"
 #include "pipeline/demo/verify.h"
 #include "pipeline/demo/view.h"
@@ -28,6 +29,7 @@ struct demo {
 	struct weir_demo_fleet *fleet;
 	struct weir_demo_traffic *traffic;
 	struct weir_run *run;
+	struct weir_demo_looks looks;
 	struct weir_demo_rng rng;
 	struct weir_demo_view view;
 	struct weir_demo_totals sent;
@@ -107,6 +109,21 @@ engine_start(struct demo *d)
 	return WEIR_EXIT_OK;
 }
 
+/* API, console and metrics; says where they are. */
+static int
+looks_open(struct demo *d)
+{
+	struct weir_error err = {0};
+	char config[128];
+	weir_demo_sandbox_config(&d->sandbox, config);
+	enum weir_class class = weir_demo_looks_open(d->sandbox.settings, config, d->run, &d->looks, &err);
+	if (class != WEIR_OK)
+		return demo_fail(class, &err);
+	for (uint32_t i = 0; i < WEIR_DEMO_LINES; i++)
+		say(d, d->looks.lines[i]);
+	return WEIR_EXIT_OK;
+}
+
 /* Until time is up or a signal comes. */
 static int
 traffic_watch(struct demo *d)
@@ -122,12 +139,13 @@ traffic_watch(struct demo *d)
 	int64_t begin_us = weir_clock_steady_us(), now_us = begin_us;
 	int64_t for_us = (int64_t)d->opts->for_ms * 1000;
 	int code = WEIR_EXIT_OK;
-	weir_demo_view_begin(&d->view, d->opts->screen, begin_us);
+	weir_demo_view_begin(&d->view, d->opts->screen, &d->looks, begin_us);
 	while (for_us == 0 || now_us - begin_us < for_us) {
 		int64_t left_ms = for_us == 0 ? REDRAW_MS : (for_us - (now_us - begin_us)) / 1000 + 1;
 		if (weir_signal_wait((uint64_t)(left_ms < REDRAW_MS ? left_ms : REDRAW_MS)) != 0 || engine_failed(d, &code))
 			break;
 		now_us = weir_clock_steady_us();
+		weir_demo_looks_observe(&d->looks, d->run, now_us);
 		if (!d->opts->json)
 			weir_demo_view_draw(&d->view, d->run, d->traffic, now_us);
 	}
@@ -206,11 +224,13 @@ report(const struct demo *d)
 			     ",\"before_cycle\":%" PRIu64 ",\"dead_letters\":%" PRIu64 ",\"cards\":%" PRIu32
 			     ",\"requests\":%" PRIu64 ",\"suspends\":%" PRIu64 ",\"resumes\":%" PRIu64
 			     ",\"commands_confirmed\":%" PRIu64 ",\"pools\":%" PRIu32 ",\"partials\":%" PRIu64
-			     ",\"words\":%" PRIu64 ",\"walked\":%" PRIu64 ",\"alerts\":%" PRIu64 ",\"mismatches\":%" PRIu32
-			     ",\"latency_us_p50\":%" PRIu64 ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
+			     ",\"words\":%" PRIu64 ",\"walked\":%" PRIu64 ",\"alerts\":%" PRIu64 ",\"feed_rows\":%" PRIu64
+			     ",\"restated\":%" PRIu64 ",\"mismatches\":%" PRIu32 ",\"latency_us_p50\":%" PRIu64
+			     ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
 		    c->records, c->counted, c->duplicates, d->sent.late, d->sent.before_cycle, d->sent.bad, d->fleet->count,
 		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->fleet->pool_count,
-		    c->partials_told, c->words_told, c->walked, c->alerts, d->mismatches, p50, p99, d->opts->seed);
+		    c->partials_told, c->words_told, c->walked, c->alerts, weir_run_feed_rows(c), c->rows_again,
+		    d->mismatches, p50, p99, d->opts->seed);
 		return;
 	}
 	(void)printf("\n%" PRIu64 " records: %" PRIu64 " counted, %" PRIu64 " duplicates, %" PRIu64
@@ -222,6 +242,8 @@ report(const struct demo *d)
 	(void)printf("%" PRIu32 " pools: %" PRIu64 " partials, %" PRIu64 " words, %" PRIu64
 		     " members looked at because of them, %" PRIu64 " alerts\n",
 	    d->fleet->pool_count, c->partials_told, c->words_told, c->walked, c->alerts);
+	(void)printf("feeds: %" PRIu64 " rows of hours and days, %" PRIu64 " of them for late records\n",
+	    weir_run_feed_rows(c), c->rows_again);
 	(void)printf("%s: %" PRIu32 " differences between what was sent and what Redis and the carrier hold\n",
 	    d->mismatches == 0 ? "exact" : "WRONG", d->mismatches);
 }
@@ -253,9 +275,12 @@ demo_course(struct demo *d)
 	d->fleet = weir_demo_fleet_new(d->opts->cards, d->opts->rate, &d->rng, weir_clock_us());
 	int code = engine_start(d);
 	if (code == WEIR_EXIT_OK)
+		code = looks_open(d);
+	if (code == WEIR_EXIT_OK)
 		code = traffic_watch(d);
 	if (code == WEIR_EXIT_OK)
 		code = settle(d);
+	weir_demo_looks_close(&d->looks);
 	if (d->run != NULL) {
 		weir_run_stop(d->run);
 		weir_run_free(d->run);

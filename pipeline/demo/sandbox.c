@@ -246,7 +246,10 @@ settings_make(struct weir_demo_sandbox *s, struct weir_error *err)
 	weir_buf_printf(&text,
 	    "kafka:\n  brokers: %s\n  group: demo\n"
 	    "inputs:\n  - {topic: %s}\n  - {topic: %s, format: kore}\n  - {topic: %s, format: emnify}\n"
-	    "redis: {url: \"unix://%s/redis.sock\"}\nflush: {interval_ms: 500}\npool: {tick_ms: 200}\nlog: {level: warn, "
+	    "redis: {url: \"unix://%s/redis.sock\"}\nflush: {interval_ms: 500}\npool: {tick_ms: 200}\nrollups: {grace_s: "
+	    "1}\n"
+	    "api: {listen: \"127.0.0.1:0\", anonymous: read, metrics_listen: \"\"}\nmetrics: {listen: "
+	    "\"127.0.0.1:0\"}\nlog: {level: warn, "
 	    "file: %s/weir.log}\n"
 	    "carriers:\n  default: {adapter: cisco, url: \"http://127.0.0.1:%u\", user: demo, api_key_file: %s/key,"
 	    " rate_per_s: 2000, concurrency: 16, retry_min_ms: 20, retry_max_ms: 500, confirm_ms: 50}\n%s",
@@ -259,8 +262,14 @@ settings_make(struct weir_demo_sandbox *s, struct weir_error *err)
 	if (class == WEIR_OK)
 		class = file_write(s, "key", "demo", err);
 	char path[128];
-	folder_path(s, "weir.yaml", path);
+	weir_demo_sandbox_config(s, path);
 	return class == WEIR_OK ? weir_settings_load(path, NULL, 0, &s->settings, err) : class;
+}
+
+void
+weir_demo_sandbox_config(const struct weir_demo_sandbox *s, char out[128])
+{
+	folder_path(s, "weir.yaml", out);
 }
 
 enum weir_class

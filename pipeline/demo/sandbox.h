@@ -25,6 +25,8 @@ struct weir_demo_sandbox {
 
 /* Opens all of it; the caller closes also after a failure. */
 enum weir_class weir_demo_sandbox_open(uint64_t seed, struct weir_demo_sandbox *sandbox_out, struct weir_error *err);
+/* The path of its settings file. */
+void weir_demo_sandbox_config(const struct weir_demo_sandbox *sandbox, char out[128]);
 void weir_demo_sandbox_close(struct weir_demo_sandbox *sandbox);
 
 #endif

@@ -2,17 +2,22 @@
 #include "pipeline/demo/view.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
-#define EVENTS 14
+#include "pipeline/cli/amounts.h"
+
+#define EVENTS 40
 #define LINE_US 1000000
 
 void
-weir_demo_view_begin(struct weir_demo_view *view, bool screen, int64_t steady_us)
+weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, int64_t steady_us)
 {
-	*view = (struct weir_demo_view){.screen = screen, .begin_us = steady_us, .last_us = steady_us};
+	*view = (struct weir_demo_view){.screen = screen, .looks = looks, .begin_us = steady_us, .last_us = steady_us};
 	if (screen)
 		(void)fputs("\033[2J", stdout);
 }
@@ -37,56 +42,79 @@ rate_update(struct weir_demo_view *view, const struct weir_run_counters *c, int6
 	view->last_us = steady_us;
 }
 
-#define END "\033[K\n"
+static void
+size_look(struct weir_demo_view *view)
+{
+	struct winsize size;
+	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 && size.ws_row >= 5;
+	view->columns = known ? size.ws_col : 80;
+	view->lines = known ? size.ws_row : 24;
+	view->used = 0;
+}
+
+/* A line, cut at the terminal's width; none where it would scroll. */
+static void __attribute__((format(printf, 2, 3))) line(struct weir_demo_view *view, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+	if (view->used + 1 >= view->lines)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	(void)printf("%.*s\033[K\n", (int)view->columns, text);
+	view->used++;
+}
 
 static void
-events_draw(struct weir_run *run)
+events_draw(struct weir_demo_view *view, struct weir_run *run)
 {
 	struct weir_run_event events[EVENTS];
 	uint32_t count = weir_run_events(run, events, EVENTS);
-	(void)printf(
-	    END "  time      card or pool          carrier   what       action   reason           over limit by" END);
+	line(view, "  time     card or pool         what      action  reason          over by");
 	for (uint32_t i = 0; i < count; i++) {
 		const struct weir_run_event *e = &events[i];
 		time_t seconds = (time_t)(e->at_us / 1000000);
 		struct tm parts;
-		char clock[16];
+		char clock[16], over[WEIR_AMOUNT_TEXT_MAX] = "-";
 		(void)localtime_r(&seconds, &parts);
 		(void)strftime(clock, sizeof(clock), "%H:%M:%S", &parts);
 		const char *what = !e->is_pool ? e->what : strcmp(e->action, "suspend") == 0 ? "CUT OFF" : "RESUMED";
-		(void)printf(
-		    "  %s  %-20s  %-9s %-10s %-8s %-16s ", clock, e->subject, e->carrier, what, e->action, e->reason);
 		if (e->overshoot_bytes > 0)
-			(void)printf("%" PRIu64 " bytes" END, e->overshoot_bytes);
-		else
-			(void)printf("-" END);
+			(void)weir_amount_text(e->overshoot_bytes, over);
+		line(view, "  %s %-20s %-9s %-7s %-15s %s", clock, e->subject, what, e->action, e->reason, over);
 	}
-	(void)fputs("\033[J", stdout);
 }
 
 static void
-screen_draw(const struct weir_demo_view *view, struct weir_run *run, const struct weir_run_counters *c,
+screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir_run_counters *c,
     const struct weir_demo_totals *sent, int64_t steady_us)
 {
-	(void)printf("\033[H  weir demo   %" PRId64 " s   (Ctrl-C ends it and compares all counters)" END END,
+	size_look(view);
+	(void)fputs("\033[H", stdout);
+	line(view, "  weir demo   %" PRId64 " s   (Ctrl-C ends it and compares all counters)",
 	    (steady_us - view->begin_us) / 1000000);
-	(void)printf("  records   %12" PRIu64 "   %8" PRIu64 " a second   lag %" PRId64 " messages" END, c->records,
+	for (uint32_t i = 0; i < WEIR_DEMO_LINES; i++)
+		line(view, "  %s", view->looks->lines[i]);
+	line(view, " ");
+	line(view, "  records   %10" PRIu64 "  %7" PRIu64 " a second  lag %" PRId64 " messages", c->records,
 	    view->records_per_s, c->lag_messages);
-	(void)printf("  counted   %12" PRIu64 "   duplicates %" PRIu64 "   late hours %" PRIu64
-		     "   dead letters %" PRIu64 END,
+	line(view, "  counted   %10" PRIu64 "  duplicates %" PRIu64 "  late hours %" PRIu64 "  dead letters %" PRIu64,
 	    c->counted, c->duplicates, sent->late, rejected_sum(c));
-	(void)printf("  cards     %12" PRIu64 "   suspends %" PRIu64 "   resumes %" PRIu64
-		     "   confirmed by the carrier %" PRIu64 END,
-	    c->cards, c->suspends, c->resumes, c->commands_confirmed);
-	(void)printf("  pools     %12" PRIu64 "   partials %" PRIu64 "   words %" PRIu64 "   members walked %" PRIu64
-		     "   alerts %" PRIu64 END,
-	    c->pools, c->partials_told, c->words_told, c->walked, c->alerts);
-	(void)printf("  record in Kafka -> command at the carrier   p50 %.1f ms   p99 %.1f ms" END,
+	line(view, "  cards     %10" PRIu64 "  suspends %" PRIu64 "  resumes %" PRIu64 "  confirmed %" PRIu64, c->cards,
+	    c->suspends, c->resumes, c->commands_confirmed);
+	line(view, "  pools     %10" PRIu64 "  words %" PRIu64 "  members walked %" PRIu64 "  alerts %" PRIu64, c->pools,
+	    c->words_told, c->walked, c->alerts);
+	line(view, "  feeds     %10" PRIu64 "  rows of hours and days, %" PRIu64 " for late records",
+	    weir_run_feed_rows(c), c->rows_again);
+	line(view, "  record in Kafka to command at the carrier: p50 %.1f ms, p99 %.1f ms",
 	    (double)weir_latency_quantile(c->command_latency, 0.5) / 1000.0,
 	    (double)weir_latency_quantile(c->command_latency, 0.99) / 1000.0);
-	(void)printf("  flushes   %12" PRIu64 "   to Redis %" PRIu64 " MB   memory %" PRIu64 " MB" END, c->flushes,
-	    c->flush_bytes / 1000000, c->memory_bytes / 1000000);
-	events_draw(run);
+	line(view, "  to Redis  %7" PRIu64 " MB  in %" PRIu64 " flushes  memory %" PRIu64 " MB", c->flush_bytes / 1000000,
+	    c->flushes, c->memory_bytes / 1000000);
+	line(view, " ");
+	events_draw(view, run);
+	(void)fputs("\033[J", stdout);
 	(void)fflush(stdout);
 }
 

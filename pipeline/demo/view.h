@@ -1,21 +1,25 @@
 /*
- * What the demo shows while it runs: one screen that is redrawn on a terminal, or a line a second elsewhere. Reads
- * snapshots only. Main thread.
+ * What the demo shows while it runs: one screen that is redrawn on a terminal and fits it, or a line a second elsewhere.
+ * Reads snapshots only. Main thread.
  */
 #ifndef WEIR_PIPELINE_DEMO_VIEW_H
 #define WEIR_PIPELINE_DEMO_VIEW_H
 
+#include "pipeline/demo/looks.h"
 #include "pipeline/demo/traffic.h"
 
 struct weir_demo_view {
 	bool screen;
+	uint32_t columns, lines, used; /* of the terminal; lines drawn so far */
+	const struct weir_demo_looks *looks;
 	int64_t begin_us; /* steady clock */
 	int64_t last_us;
 	uint64_t last_records;
 	uint64_t records_per_s;
 };
 
-void weir_demo_view_begin(struct weir_demo_view *view, bool screen, int64_t steady_us);
+/* looks are borrowed. */
+void weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, int64_t steady_us);
 void weir_demo_view_draw(
     struct weir_demo_view *view, struct weir_run *run, const struct weir_demo_traffic *traffic, int64_t steady_us);
 

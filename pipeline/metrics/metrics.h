@@ -1,6 +1,7 @@
 /*
- * Metrics: one table of them (name, type, labels, help, and where the figure lies), from which the Prometheus exposition,
- * `weir run --list-metrics` and docs/metrics.md come.
+ * Metrics: one table of them (name, type, labels, help, whose they are, and where the figure lies), from which the
+ * Prometheus exposition, `weir run --list-metrics` and docs/metrics.md come. The engine and the HTTP API show what is
+ * theirs; a process that runs both (the demo) shows all.
  *
  * Figures are gathered into plain data first and written from there, so that what is written can be tested without an
  * engine. Nothing here is on the record path: gathering reads relaxed atomics that lanes publish ten times a second.
@@ -12,6 +13,7 @@
 
 #include "config/base/log.h"
 #include "config/base/slice.h"
+#include "pipeline/api/api.h"
 #include "pipeline/dispatch/dispatch.h"
 #include "pipeline/stage/run.h"
 
@@ -23,10 +25,19 @@ struct weir_metrics_process {
 	uint64_t started_us; /* microseconds UTC */
 	uint64_t cpu_us;
 	uint64_t open_fds;
+	uint64_t resident_bytes;
+};
+
+/* What runs in this process; either may be NULL. */
+struct weir_metrics_of {
+	struct weir_run *run;
+	struct weir_api *api;
 };
 
 struct weir_metrics_figures {
+	bool has_run, has_api; /* whether what follows of each is there */
 	struct weir_run_counters run;
+	struct weir_api_counters api;
 	struct weir_run_lane lanes[WEIR_METRICS_LANES_MAX];
 	uint32_t lane_count;
 	struct weir_run_partition *partitions; /* owned; made by the first gathering */
@@ -41,8 +52,8 @@ struct weir_metrics_figures {
 	bool ready;
 };
 
-/* Reads all figures. Any thread, until the run is stopped; one thread a struct. */
-void weir_metrics_gather(struct weir_run *run, struct weir_metrics_figures *figures_out);
+/* Reads all figures. Any thread, until what is asked is stopped; one thread a struct. */
+void weir_metrics_gather(struct weir_metrics_of of, struct weir_metrics_figures *figures_out);
 void weir_metrics_figures_free(struct weir_metrics_figures *figures);
 
 /* Appends the exposition in Prometheus' text format, version 0.0.4. */

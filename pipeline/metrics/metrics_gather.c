@@ -1,4 +1,4 @@
-/* Where the figures come from: the run, the log, the kernel. */
+/* Where the figures come from: the run, the API, the log, the kernel. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -28,6 +28,19 @@ open_fds(void)
 		count += entry->d_name[0] != '.';
 	(void)closedir(folder);
 	return count > 0 ? count - 1 : 0; /* less the folder itself */
+}
+
+static uint64_t
+resident_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%*u %lu", &pages) != 1)
+		pages = 0;
+	(void)fclose(file);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Field 22 of /proc/self/stat, in ticks since boot; what lies before may hold spaces within its brackets. */
@@ -60,8 +73,8 @@ at_most(uint32_t count, uint32_t max)
 	return count < max ? count : max;
 }
 
-void
-weir_metrics_gather(struct weir_run *run, struct weir_metrics_figures *out)
+static void
+gather_run(struct weir_run *run, struct weir_metrics_figures *out)
 {
 	uint32_t max = weir_run_partition_count(run);
 	if (out->partitions == NULL)
@@ -73,12 +86,24 @@ weir_metrics_gather(struct weir_run *run, struct weir_metrics_figures *out)
 	out->carrier_count =
 	    at_most(weir_run_carriers(run, out->carriers, WEIR_METRICS_CARRIERS_MAX), WEIR_METRICS_CARRIERS_MAX);
 	out->topic_count = weir_run_topics(run, &out->topics);
-	weir_log_counters_get(&out->log);
 	out->ready = weir_run_is_ready(run);
+}
+
+void
+weir_metrics_gather(struct weir_metrics_of of, struct weir_metrics_figures *out)
+{
+	out->has_run = of.run != NULL;
+	out->has_api = of.api != NULL;
+	if (out->has_run)
+		gather_run(of.run, out);
+	if (out->has_api)
+		weir_api_counters_get(of.api, &out->api);
+	weir_log_counters_get(&out->log);
 	if (out->process.started_us == 0)
 		out->process.started_us = started_us();
 	out->process.cpu_us = cpu_us();
 	out->process.open_fds = open_fds();
+	out->process.resident_bytes = resident_bytes();
 }
 
 void

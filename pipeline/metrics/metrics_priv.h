@@ -6,13 +6,16 @@
 
 enum weir_metric_type { WEIR_METRIC_COUNTER, WEIR_METRIC_GAUGE, WEIR_METRIC_HISTOGRAM };
 
+/* Who shows it. */
+enum weir_metric_by { WEIR_METRIC_BY_RUN = 1, WEIR_METRIC_BY_API = 2, WEIR_METRIC_BY_BOTH = 3 };
+
 /* What a metric has a sample for, and in which struct its offset counts. */
 enum weir_metric_of {
 	WEIR_METRIC_OF_PROCESS,   /* one; struct weir_metrics_figures */
 	WEIR_METRIC_OF_LANE,      /* struct weir_run_lane */
 	WEIR_METRIC_OF_PARTITION, /* struct weir_run_partition */
 	WEIR_METRIC_OF_CARRIER,   /* struct weir_carrier_counters */
-	WEIR_METRIC_OF_BUCKETS,   /* weir_run_counters' buckets at offset, their sum at offset_of_sum */
+	WEIR_METRIC_OF_BUCKETS,   /* buckets at offset of struct weir_metrics_figures, their sum at offset_of_sum */
 	WEIR_METRIC_OF_ITSELF,    /* its function */
 };
 
@@ -33,6 +36,7 @@ struct weir_metric {
 	enum weir_metric_type type;
 	const char *labels; /* names with commas between; "" = none */
 	const char *help;
+	enum weir_metric_by by;
 	enum weir_metric_of of;
 	enum weir_metric_as as;
 	size_t offset, offset_of_sum;

@@ -87,7 +87,7 @@ weir_metric_sample(struct weir_buf *out, const char *name, const char *labels, e
 static void
 write_buckets(const struct weir_metric *metric, const struct weir_metrics_figures *figures, struct weir_buf *out)
 {
-	const uint8_t *base = (const uint8_t *)&figures->run;
+	const uint8_t *base = (const uint8_t *)figures;
 	uint64_t bucket[WEIR_LATENCY_BUCKETS], seen = 0;
 	uint32_t next = 0;
 	memcpy(bucket, base + metric->offset, sizeof(bucket));
@@ -145,13 +145,17 @@ write_samples(const struct weir_metric *metric, const struct weir_metrics_figure
 }
 
 static const char *const TYPE_NAMES[] = {"counter", "gauge", "histogram"};
+static const char *const BY_NAMES[] = {"", "run", "serve", "run, serve"};
 
 void
 weir_metrics_write(const struct weir_metrics_figures *figures, struct weir_buf *out)
 {
 	uint32_t count;
 	const struct weir_metric *table = weir_metrics_table(&count);
+	unsigned by = (figures->has_run ? WEIR_METRIC_BY_RUN : 0u) | (figures->has_api ? WEIR_METRIC_BY_API : 0u);
 	for (uint32_t i = 0; i < count; i++) {
+		if ((table[i].by & by) == 0)
+			continue;
 		weir_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[i].name, table[i].help, table[i].name,
 		    TYPE_NAMES[table[i].type]);
 		write_samples(&table[i], figures, out);
@@ -163,10 +167,10 @@ weir_metrics_print_table(FILE *out)
 {
 	uint32_t count;
 	const struct weir_metric *table = weir_metrics_table(&count);
-	(void)fputs("| metric | type | labels | meaning |\n|---|---|---|---|\n", out);
+	(void)fputs("| metric | of | type | labels | meaning |\n|---|---|---|---|---|\n", out);
 	for (uint32_t i = 0; i < count; i++) {
 		const char *tick = table[i].labels[0] != '\0' ? "`" : "";
-		(void)fprintf(out, "| `%s` | %s | %s%s%s | %s |\n", table[i].name, TYPE_NAMES[table[i].type], tick,
-		    table[i].labels, tick, table[i].help);
+		(void)fprintf(out, "| `%s` | %s | %s | %s%s%s | %s |\n", table[i].name, BY_NAMES[table[i].by],
+		    TYPE_NAMES[table[i].type], tick, table[i].labels, tick, table[i].help);
 	}
 }

@@ -12,8 +12,8 @@
 #define TIMEOUT_S 5u
 
 struct weir_metrics_server {
-	struct weir_run *run;
-	const struct weir_health *health;
+	struct weir_metrics_of of;
+	const struct weir_health *health; /* NULL without a run */
 	struct MHD_Daemon *daemon;
 	struct weir_metrics_figures figures; /* of the answering thread, the only one */
 };
@@ -46,17 +46,22 @@ reply(struct MHD_Connection *connection, unsigned status, const char *type, cons
 static unsigned
 answer_body(struct weir_metrics_server *server, const char *url, struct weir_buf *body)
 {
+	bool is_metrics = strcmp(url, "/metrics") == 0;
+	if (server->of.run == NULL && !is_metrics) {
+		weir_buf_printf(body, "/metrics is here; /healthz and /readyz are at the API's own address\n");
+		return MHD_HTTP_NOT_FOUND;
+	}
 	if (strcmp(url, "/healthz") == 0) {
 		bool live = weir_health_is_live(server->health, steady_us(), body);
 		weir_buf_printf(body, "%s", live ? "ok\n" : "");
 		return live ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 	}
-	if (strcmp(url, "/readyz") != 0 && strcmp(url, "/metrics") != 0) {
+	if (strcmp(url, "/readyz") != 0 && !is_metrics) {
 		weir_buf_printf(body, "/metrics, /healthz and /readyz are here\n");
 		return MHD_HTTP_NOT_FOUND;
 	}
-	weir_metrics_gather(server->run, &server->figures);
-	if (url[1] == 'm') {
+	weir_metrics_gather(server->of, &server->figures);
+	if (is_metrics) {
 		weir_metrics_write(&server->figures, body);
 		return MHD_HTTP_OK;
 	}
@@ -148,14 +153,14 @@ listen_on(const char *listen, struct weir_error *err)
 }
 
 enum weir_class
-weir_metrics_server_start(const char *listen, struct weir_run *run, const struct weir_health *health,
+weir_metrics_server_start(const char *listen, struct weir_metrics_of of, const struct weir_health *health,
     struct weir_metrics_server **server_out, struct weir_error *err)
 {
 	int fd = listen_on(listen, err);
 	if (fd < 0)
 		return WEIR_FATAL;
 	struct weir_metrics_server *server = weir_calloc(1, sizeof(*server));
-	server->run = run;
+	server->of = of;
 	server->health = health;
 	server->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL, on_request, server,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,

@@ -23,7 +23,7 @@ struct weir_lane_row {
 	_Atomic uint32_t state;
 	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, letters, walks,
 	    slack_bytes, guard_tripped;
-	_Atomic int64_t stream_us, flushed_us;
+	_Atomic int64_t stream_us, flushed_us, watermark_us, complete_us;
 	_Atomic int64_t lag_messages[WEIR_TOPICS_MAX];
 };
 
@@ -57,6 +57,7 @@ struct weir_lane_counters {
 	_Atomic uint64_t pools, partials_told, partials_taken, words_told, words_taken, walked;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
 	_Atomic uint64_t gaps_lost, unattributed;
+	_Atomic uint64_t windows_told, windows_taken, windows_old, rows_again, feed_rows[WEIR_RUN_FEED_COUNT];
 	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
 	_Atomic uint64_t command_latency_us;
 	struct weir_lane_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;

@@ -283,11 +283,13 @@ give_tells(struct lane_partition *lp)
 		const struct weir_tell *tell = &p->tells[i];
 		const uint8_t *key = p->tell_bytes.data + tell->at;
 		struct weir_slice id = {key, tell->key_len}, value = {key + tell->key_len, tell->value_len};
-		if (tell->topic >= WEIR_TELL_POOL_HOURLY)
+		if (tell->topic >= WEIR_TELL_POOL_HOURLY) {
 			weir_letters_row(shared->letters, lp->box, tell_topic(shared, tell->topic), id, value);
-		else
+			lp->lane->feed_rows[tell->topic - WEIR_TELL_POOL_HOURLY]++;
+		} else {
 			weir_letters_tell(
 			    shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition, id, value);
+		}
 	}
 	lp->changed |= p->tell_count > 0;
 	p->tell_count = 0;

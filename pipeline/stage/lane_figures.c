@@ -7,15 +7,6 @@
 #define SLACK_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
 #define POOLS_A_LOOK 1024u                  /* pools whose slack is added up in one publication */
 
-static unsigned
-bucket_of(uint64_t value)
-{
-	unsigned octave = 63 - (unsigned)__builtin_clzll(value | 1);
-	unsigned quarter = octave >= 2 ? (unsigned)(value >> (octave - 2)) & 3 : 0;
-	unsigned bucket = octave * 4 + quarter;
-	return bucket < WEIR_LATENCY_BUCKETS ? bucket : WEIR_LATENCY_BUCKETS - 1;
-}
-
 /* Relaxed: figures by themselves. */
 static void
 add(_Atomic uint64_t *to, uint64_t value)
@@ -27,7 +18,7 @@ void
 lane_count(struct weir_lane_histogram *histogram, int64_t value)
 {
 	uint64_t size = value < 0 ? 0 : (uint64_t)value;
-	add(&histogram->bucket[bucket_of(size)], 1);
+	add(&histogram->bucket[weir_histogram_bucket(size)], 1);
 	add(&histogram->sum, size);
 }
 
@@ -35,7 +26,7 @@ void
 lane_count_latency(struct weir_lane *lane, int64_t latency_us)
 {
 	uint64_t us = latency_us < 0 ? 0 : (uint64_t)latency_us;
-	add(&lane->counters.command_latency[bucket_of(us)], 1);
+	add(&lane->counters.command_latency[weir_histogram_bucket(us)], 1);
 	add(&lane->counters.command_latency_us, us);
 }
 
@@ -134,6 +125,8 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 	SET(guard_tripped, p->guard.tripped);
 	SET(stream_us, p->stream_time_us);
 	SET(flushed_us, lp->flushed_us);
+	SET(watermark_us, weir_partition_watermark_us(p));
+	SET(complete_us, weir_partition_complete_us(p));
 	for (uint32_t t = 0; t < lp->lane->shared->topic_count; t++)
 		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, lp->number, lp->position[t]));
 }

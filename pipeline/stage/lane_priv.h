@@ -82,6 +82,7 @@ struct weir_lane {
 	struct weir_partition_stats gone; /* sums of partitions given back */
 	uint64_t messages;
 	uint64_t commands_sent, commands_confirmed, commands_failed;
+	uint64_t feed_rows[WEIR_RUN_FEED_COUNT];
 	struct weir_buf json; /* scratch */
 	struct weir_lane_counters counters;
 };

@@ -9,18 +9,19 @@
 #include <stdint.h>
 
 #include "aggregators/tables/record.h"
+#include "config/base/histogram.h"
 #include "config/reference/reference.h"
 #include "config/settings/settings.h"
 
 struct weir_run;
 
-#define WEIR_LATENCY_BUCKETS 128 /* bucket 4o+q: [2^o * (1 + q/4), next quarter) microseconds */
-
-/* The same buckets for any size, and the sum of what was put in. What is above 2^32 lies in the last one. */
+/* Buckets of config/base/histogram.h, and the sum of what was put in. */
 struct weir_run_histogram {
 	uint64_t bucket[WEIR_LATENCY_BUCKETS];
 	uint64_t sum;
 };
+
+enum weir_run_feed { WEIR_RUN_POOL_HOURLY, WEIR_RUN_POOL_DAILY, WEIR_RUN_CARD_DAILY, WEIR_RUN_FEED_COUNT };
 
 struct weir_run_counters {
 	uint64_t messages, records, counted, duplicates, late, filtered;
@@ -42,6 +43,8 @@ struct weir_run_counters {
 	uint64_t command_latency_us;                    /* their sum */
 	uint64_t memory_bytes;                          /* resident set of the process */
 	uint64_t gaps_lost, unattributed;
+	uint64_t windows_told, windows_taken, windows_old;   /* hours of accounts to pools; taken too old to be kept */
+	uint64_t feed_rows[WEIR_RUN_FEED_COUNT], rows_again; /* given to Kafka; made because a window told before changed */
 	/* microseconds; bytes, of cards when the cut was confirmed, of pools when it was decided */
 	struct weir_run_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;
 };
@@ -78,6 +81,8 @@ struct weir_run_partition {
 	uint64_t guard_tripped;  /* CMD-5: 1 = suspends wait for an operator */
 	int64_t stream_us;       /* stream time */
 	int64_t flushed_us;      /* when its last flush was answered; 0 = none yet */
+	int64_t watermark_us;    /* windows that end up to here have ended; 0 = not known yet */
+	int64_t complete_us;     /* rows of pools' windows that end up to here are complete; 0 = not known yet */
 	int64_t lag_messages[WEIR_INPUTS_MAX + 2]; /* by topic: inputs, cards, partials */
 };
 
@@ -116,6 +121,8 @@ uint32_t weir_run_topics(const struct weir_run *run, const char *const **topics_
 uint32_t weir_run_partition_count(const struct weir_run *run);
 /* Copies up to max newest events, newest first; returns their number. */
 uint32_t weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max);
+/* Rows of all feeds. */
+uint64_t weir_run_feed_rows(const struct weir_run_counters *counters);
 /* p in 0..1 of the latency histogram, in microseconds; 0 when empty. */
 uint64_t weir_latency_quantile(const uint64_t *buckets, double p);
 

@@ -67,6 +67,12 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	ADD(command_latency_us);
 	ADD(gaps_lost);
 	ADD(unattributed);
+	ADD(windows_told);
+	ADD(windows_taken);
+	ADD(windows_old);
+	ADD(rows_again);
+	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
+		ADD(feed_rows[i]);
 	add_histogram(&c->confirm_latency, &out->confirm_latency);
 	add_histogram(&c->flush_latency, &out->flush_latency);
 	add_histogram(&c->card_overshoot, &out->card_overshoot);
@@ -143,7 +149,9 @@ partition_of(const struct weir_lane_row *row, uint32_t number)
 	    LOAD(slack_bytes),
 	    LOAD(guard_tripped),
 	    LOAD(stream_us),
-	    LOAD(flushed_us)};
+	    LOAD(flushed_us),
+	    LOAD(watermark_us),
+	    LOAD(complete_us)};
 	for (uint32_t t = 0; t < WEIR_TOPICS_MAX; t++)
 		out.lag_messages[t] = atomic_load_explicit(&row->lag_messages[t], memory_order_relaxed);
 	return out;
@@ -188,6 +196,15 @@ uint32_t
 weir_run_partition_count(const struct weir_run *run)
 {
 	return run->partitions;
+}
+
+uint64_t
+weir_run_feed_rows(const struct weir_run_counters *counters)
+{
+	uint64_t rows = 0;
+	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
+		rows += counters->feed_rows[i];
+	return rows;
 }
 
 uint64_t

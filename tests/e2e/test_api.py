@@ -1,9 +1,13 @@
 """The HTTP API against a running weir: what it shows is what was sent, what it asks for happens, and a result comes back."""
 
 import json
+import re
 import time
+import urllib.error
+import urllib.request
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 import conftest
 from harness import procs
@@ -139,6 +143,30 @@ def test_every_action(fleet, api, body, check):
     state = api.settled(api.post("/v1/cards/%s/requests" % card, body))
     assert state["state"] == "applied", state
     procs.wait_for(lambda: check(api.get("/v1/cards/" + card)), 10, lambda: "%s to show: %s" % (body, api.get("/v1/cards/" + card)))
+
+
+def test_metrics(fleet):
+    """What the API did is counted, at a port of its own that needs no token."""
+    serve = fleet.serve(metrics_listen="127.0.0.1:0")
+    try:
+        serve.get("/v1/cards/" + fleet.SINGLE[0])
+        assert serve.ask("GET", "/v1/cards/" + fleet.SINGLE[0], token=None)[0] == 401
+        assert serve.ask("POST", "/v1/cards/%s/requests" % fleet.SINGLE[0], {"action": "resume"})[0] == 403
+        port = int(re.search(r"event=metrics_on port=(\d+)", serve.text())[1])
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=10) as answer:
+            samples = {(s.name, tuple(sorted(s.labels.items()))): s.value
+                       for family in text_string_to_metric_families(answer.read().decode()) for s in family.samples}
+        assert samples["weir_api_requests_total", (("status", "2xx"),)] == 1
+        assert samples["weir_api_requests_total", (("status", "4xx"),)] == 2
+        assert samples["weir_api_refused_total", (("reason", "token"),)] == 1
+        assert samples["weir_api_refused_total", (("reason", "role"),)] == 1
+        assert samples["weir_api_answer_duration_seconds_count", ()] == 3
+        assert not [name for name, _ in samples if name.startswith("weir_records")]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen("http://127.0.0.1:%d/readyz" % port, timeout=10)
+        assert refused.value.code == 404
+    finally:
+        serve.end()
 
 
 def test_cancel_is_final(fleet, api):

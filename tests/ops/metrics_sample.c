@@ -1,6 +1,7 @@
 /*
  * Prints an exposition of figures that are all different, for parsers that are not weir's. Each number in weir_run_counters
- * is its own place in the struct plus 1, so that a metric wired to a wrong field shows a wrong value.
+ * is its own place in the struct plus 1, in weir_api_counters plus 5,000,000, so that a metric wired to a wrong field shows
+ * a wrong value.
  */
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@ main(void)
 	static const char *const topics[] = {"weir.records", "kore.events", "weir.cards", "weir.partials"};
 	static struct weir_run_partition partitions[3];
 	struct weir_metrics_figures *f = calloc(1, sizeof(*f));
+	f->has_run = f->has_api = true;
 	uint64_t *word = (uint64_t *)(void *)&f->run;
 	for (size_t i = 0; i < sizeof(f->run) / sizeof(uint64_t); i++)
 		word[i] = i + 1;
@@ -21,7 +23,9 @@ main(void)
 		    .cards = 1000 + i,
 		    .memory_bytes = 1 << 20,
 		    .stream_us = 1774846800000000 + i,
-		    .flushed_us = 1774846801000000};
+		    .flushed_us = 1774846801000000,
+		    .watermark_us = 1774846802000000,
+		    .complete_us = 1774846803000000};
 		for (uint32_t t = 0; t < 4; t++)
 			partitions[i].lag_messages[t] = 10 * i + t;
 	}
@@ -37,7 +41,10 @@ main(void)
 	f->carriers[0] = (struct weir_carrier_counters){"cm", 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, false};
 	f->carriers[1] = (struct weir_carrier_counters){"over\"seas\\", 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, true};
 	f->log = (struct weir_log_counters){{1, 2, 3, 4}, 5};
-	f->process = (struct weir_metrics_process){1774846800123456, 12345678, 42};
+	f->process = (struct weir_metrics_process){1774846800123456, 12345678, 42, 4096};
+	word = (uint64_t *)(void *)&f->api;
+	for (size_t i = 0; i < sizeof(f->api) / sizeof(uint64_t); i++)
+		word[i] = 5000000 + i;
 	struct weir_buf out = {0};
 	weir_metrics_write(f, &out);
 	(void)fwrite(out.data, 1, out.len, stdout);

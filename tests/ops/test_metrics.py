@@ -39,7 +39,7 @@ def table():
     """{name: (type, labels, help)} as the program prints it."""
     rows = [[c.strip().strip("`") for c in line.strip("|\n ").split("|")]
             for line in output(os.environ["WEIR_BIN"], "run", "--list-metrics").splitlines()[2:]]
-    return {r[0]: (r[1], set(r[2].split(",")) - {""}, r[3]) for r in rows}
+    return {r[0]: (r[2], set(r[3].split(",")) - {""}, r[4]) for r in rows}
 
 
 def test_every_metric_is_exposed_as_the_table_says(families):
@@ -85,7 +85,7 @@ def test_no_two_figures_are_the_same(samples):
 
 def test_histograms(families):
     found = [f for f in families if f.type == "histogram"]
-    assert len(found) == 5
+    assert len(found) == 6
     for family in found:
         buckets = [(float(s.labels["le"]), s.value) for s in family.samples if s.name.endswith("_bucket")]
         assert buckets == sorted(buckets) and buckets[-1][0] == float("inf")

@@ -51,6 +51,7 @@ test_samples(void **state)
 	    {.number = 11, .state = WEIR_RUN_FENCED, .slack_bytes = UINT64_MAX}};
 	static const char *const topics[] = {"weir.records", "odd\"topic\\\n"};
 	struct weir_metrics_figures *f = calloc(1, sizeof(*f));
+	f->has_run = true;
 	f->partitions = partitions;
 	f->partition_count = 2;
 	f->topics = topics;
@@ -94,6 +95,10 @@ test_histogram(void **state)
 {
 	(void)state;
 	struct weir_metrics_figures *f = calloc(1, sizeof(*f));
+	f->has_run = f->has_api = true;
+	f->api.answer_bucket[4 * 8] = 1; /* 256 us */
+	f->api.answer_bucket[4 * 20] = 2;
+	f->api.answer_us_total = 2500000;
 	f->run.command_latency[4 * 9 + 3] = 1;  /* 896 us and more, below 1024 */
 	f->run.command_latency[4 * 10] = 2;     /* 1024 us */
 	f->run.command_latency[4 * 13 + 2] = 3; /* 12 ms */
@@ -117,7 +122,39 @@ test_histogram(void **state)
 	expect_line(text, "weir_card_overshoot_bytes_bucket{le=\"4294967296\"} 11");
 	expect_line(text, "weir_card_overshoot_bytes_bucket{le=\"+Inf\"} 18");
 	expect_line(text, "weir_card_overshoot_bytes_sum 99");
+	expect_line(text, "weir_api_answer_duration_seconds_bucket{le=\"0.000256\"} 0");
+	expect_line(text, "weir_api_answer_duration_seconds_bucket{le=\"0.000512\"} 1");
+	expect_line(text, "weir_api_answer_duration_seconds_bucket{le=\"8.388608\"} 3");
+	expect_line(text, "weir_api_answer_duration_seconds_sum 2.500000");
 	free(text);
+	free(f);
+}
+
+/* A process shows what it is: the engine nothing of the API, the API nothing of the engine, both the process. */
+static void
+test_parts(void **state)
+{
+	(void)state;
+	struct weir_metrics_figures *f = calloc(1, sizeof(*f));
+	f->has_run = true;
+	char *run = written(f);
+	f->has_run = false;
+	f->has_api = true;
+	f->api.by_class[4] = 7;
+	f->api.refused_role = 8;
+	f->api.produced = 9;
+	char *api = written(f);
+	assert_non_null(strstr(run, "weir_records_total"));
+	assert_null(strstr(run, "weir_api_"));
+	assert_null(strstr(api, "weir_records_total"));
+	assert_null(strstr(api, "weir_ready"));
+	expect_line(api, "weir_api_requests_total{status=\"4xx\"} 7");
+	expect_line(api, "weir_api_refused_total{reason=\"role\"} 8");
+	expect_line(api, "weir_api_requests_sent_total 9");
+	assert_non_null(strstr(run, "weir_process_cpu_seconds_total"));
+	assert_non_null(strstr(api, "weir_process_cpu_seconds_total"));
+	free(run);
+	free(api);
 	free(f);
 }
 
@@ -341,6 +378,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_samples),
 	    cmocka_unit_test(test_histogram),
+	    cmocka_unit_test(test_parts),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_documented),
 	    cmocka_unit_test(test_life),

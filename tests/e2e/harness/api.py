@@ -26,7 +26,7 @@ class Serve:
         self.config = os.path.join(self.dir, "serve.yaml")
         self.tls = tls
         self.write_tokens("reader read %s\ndesk operate sha256:%s\n" % (READ, hashlib.sha256(OPERATE.encode()).hexdigest()))
-        self.settings = {**settings, "api": {"listen": "127.0.0.1:0", **({"tokens_file": self.tokens_file} if tokens else {}),
+        self.settings = {**settings, "api": {"listen": "127.0.0.1:0", "metrics_listen": "", **({"tokens_file": self.tokens_file} if tokens else {}),
                                              **api}}
         with open(self.config, "w") as f:
             json.dump(self.settings, f)

@@ -1,0 +1,29 @@
+/*
+ * What stands beside the demo's engine for whoever looks: the HTTP API with the console, and the port of metrics, both on
+ * free loopback ports. The API only reads: what an operator asked for through it the traffic's generator would not know of,
+ * and the comparison at the end would call it wrong. Main thread.
+ */
+#ifndef WEIR_PIPELINE_DEMO_LOOKS_H
+#define WEIR_PIPELINE_DEMO_LOOKS_H
+
+#include "config/settings/settings.h"
+#include "pipeline/metrics/server.h"
+
+#define WEIR_DEMO_LINES 3
+
+struct weir_demo_looks {
+	struct weir_api *api;
+	struct weir_metrics_server *metrics;
+	struct weir_health health;
+	char lines[WEIR_DEMO_LINES][128]; /* where to look, for people */
+};
+
+/* The caller closes also after a failure. settings, run and looks stay until then. config: the settings' file. */
+enum weir_class weir_demo_looks_open(const struct weir_settings *settings, const char *config, struct weir_run *run,
+    struct weir_demo_looks *looks, struct weir_error *err);
+/* Now and then, for /healthz. */
+void weir_demo_looks_observe(struct weir_demo_looks *looks, struct weir_run *run, int64_t steady_us);
+/* Before the run ends. */
+void weir_demo_looks_close(struct weir_demo_looks *looks);
+
+#endif
