@@ -41,7 +41,8 @@ class World:
     def __init__(self, kafka, partitions=4, sim=None, appendonly=False, settings=None, inputs=None):
         self.kafka, self.partitions = kafka, partitions
         self.name = "t" + uuid.uuid4().hex[:8]
-        self.topics = {t: "%s.%s" % (self.name, t) for t in ("records", "cards", "partials", "dead", "audit", "alerts")}
+        self.topics = {t: "%s.%s" % (self.name, t) for t in (
+            "records", "cards", "partials", "dead", "audit", "alerts", "pool_hourly", "pool_daily", "card_daily")}
         self.inputs = inputs or [{"topic": self.topics["records"], "format": "canonical"}]
         names = [i["topic"] for i in self.inputs] + [self.topics[t] for t in self.topics if t != "records"]
         kafka.create({n: partitions for n in names})
