@@ -32,13 +32,17 @@ lane_watermark(struct lane_partition *lp, int64_t now_us)
 		weir_partition_watermark(lp->core, least_us);
 }
 
-/* Where deleting begins after a take-over: a little before what was kept then, in case a purge was cut short. */
+/* Where deleting begins after a take-over: a day before what is kept, in case the last owner ended while it caught up. */
+#define CUT_SHORT_HOURS 26
+#define CUT_SHORT_DAYS 2
+
 void
 lane_purge_begin(struct lane_partition *lp)
 {
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		int32_t from = weir_partition_windows_from(lp->core, (enum weir_window_kind)kind);
-		lp->purge_window[kind] = from == WEIR_WINDOW_NONE ? from : from - 2;
+		bool days = kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_ACCOUNT_DAY || kind == WEIR_WINDOW_POOL_DAY;
+		lp->purge_window[kind] = from == WEIR_WINDOW_NONE ? from : from - (days ? CUT_SHORT_DAYS : CUT_SHORT_HOURS);
 		lp->purge_page[kind] = 0;
 	}
 }

@@ -1,0 +1,176 @@
+/*
+ * Windows of usage (rule ROL-1 to rule ROL-3): what a partition of pools makes of the hours that sources tell, how long
+ * each kind of window is kept, and which keys a lane deletes.
+ */
+#include "partition_fixture.h"
+
+#include "aggregators/rollups/feeds.h"
+#include "pipeline/stage/lane_priv.h"
+
+#define HOUR_NOW ((int32_t)(NOW / HOUR))
+
+static void
+tell_hour(struct weir_partition *p, uint64_t epoch, int32_t hour, uint64_t up, uint32_t records)
+{
+	struct weir_partial_window window = {
+	    .magic = "WPH1", .epoch = epoch, .hour = hour, .day = hour / 24, .up = up, .records = records, .pool = "q"};
+	struct weir_error err = {0};
+	assert_int_equal(
+	    weir_partition_partial(p, (struct weir_slice){(const uint8_t *)&window, sizeof(window)}, NOW, &err), WEIR_OK);
+	serve(p);
+}
+
+static void
+tell_mark(struct weir_partition *p, uint64_t epoch, int64_t told_us)
+{
+	struct weir_partial_mark mark = {.magic = "WPM1", .epoch = epoch, .told_us = told_us};
+	struct weir_error err = {0};
+	assert_int_equal(
+	    weir_partition_partial(p, (struct weir_slice){(const uint8_t *)&mark, sizeof(mark)}, NOW, &err), WEIR_OK);
+	serve(p);
+}
+
+static uint64_t
+pool_up(struct weir_partition *p, enum weir_window_kind kind, int32_t number)
+{
+	uint32_t slot;
+	assert_non_null(weir_partition_find_pool(p, "q", &slot));
+	const struct weir_counts *counts = weir_windows_find(&p->windows[kind], number, slot);
+	return counts == NULL ? 0 : counts->up;
+}
+
+/* rule ROL-2: an hour is told whole, so a repeat adds nothing, a restatement its difference, and the day has what its hours
+ * have. */
+static void
+test_hours_are_absolute(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(NOW);
+	int32_t hour = HOUR_NOW - 3;
+	tell_hour(p, 1, hour, 100, 2);
+	tell_hour(p, 1, hour, 100, 2);
+	tell_hour(p, 1, hour - 1, 7, 1);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 100);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_DAY, hour / 24), 107);
+	tell_hour(p, 1, hour, 130, 3);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 130);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_DAY, hour / 24), 137);
+	weir_partition_free(p);
+}
+
+/*
+ * rule ROL-2, rule REC-6: Redis forgot a take-over, the owner before it went on and stored; the owner after both begins
+ * behind what that one told. What has more records than is known counts, whoever tells it; what has fewer does not.
+ */
+static void
+test_an_overthrown_owner_that_was_not(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(NOW);
+	int32_t hour = HOUR_NOW - 3;
+	tell_hour(p, 5, hour, 100, 2);
+	tell_hour(p, 9, hour - 1, 50, 2);
+	tell_hour(p, 5, hour, 130, 3); /* restated by the one before */
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 130);
+	tell_hour(p, 5, hour - 1, 20, 1); /* older than what is known */
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour - 1), 50);
+	tell_hour(p, 9, hour, 90, 1); /* the owner's word holds, up or down */
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 90);
+	tell_mark(p, 5, NOW - HOUR); /* hours of the owner may lie behind it */
+	assert_int_equal(weir_feeds_whole_us(p), 0);
+	tell_mark(p, 9, NOW - HOUR);
+	assert_int_equal(weir_feeds_whole_us(p), NOW - HOUR);
+	weir_partition_free(p);
+}
+
+/* ---- what is kept ---- */
+
+static struct weir_partition *
+with_windows(void)
+{
+	struct weir_partition *p = make(NOW - 100 * 24 * HOUR);
+	apply(p, "{\"type\":\"carrier\",\"id\":\"cm\",\"zone\":\"Asia/Shanghai\"}");
+	p->opts.card_hours_days = 7;
+	p->opts.pool_hours_days = 62;
+	p->opts.day_cycles = 1;
+	weir_partition_set_time(p, NOW, NOW);
+	p->feeds->hours.safe.told_us = NOW - HOUR;
+	tell_mark(p, 1, NOW - HOUR);
+	return p;
+}
+
+/* rule ROL-1: hours of cards and pools, days of cycles, by the settings; what a late record may change is kept in any case.
+ */
+static void
+test_how_long_windows_are_kept(void **state)
+{
+	(void)state;
+	struct weir_partition *p = with_windows();
+	const int32_t late = 48 + 26, march = (int32_t)(at("2026-02-28T16:00:00Z") / (24 * HOUR));
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_CARD_HOUR), HOUR_NOW - 7 * 24);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_POOL_HOUR), HOUR_NOW - 62 * 24);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR), HOUR_NOW - 1 - late);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_ACCOUNT_HOUR), HOUR_NOW - 1 - late);
+	assert_in_range(weir_partition_windows_from(p, WEIR_WINDOW_CARD_DAY), march - 28 - 2, march - 28);
+	p->opts.day_cycles = 3; /* December, January and February besides March */
+	assert_in_range(
+	    weir_partition_windows_from(p, WEIR_WINDOW_POOL_DAY), march - 28 - 31 - 31 - 2, march - 28 - 31 - 31);
+	assert_in_range(weir_partition_windows_from(p, WEIR_WINDOW_ACCOUNT_DAY), march - 28 - 2, march - 28);
+	p->opts.card_hours_days = 1;
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_CARD_HOUR), HOUR_NOW - late);
+	weir_partition_free(p);
+}
+
+static bool
+has_text(const struct weir_buf *body, const char *text)
+{
+	return memmem(body->data, body->len, text, strlen(text)) != NULL;
+}
+
+/* rule ROL-1: a lane deletes the strings of windows that are no longer kept, each once, and those a cut-short purge may
+ * have left. */
+static void
+test_what_is_not_kept_is_deleted(void **state)
+{
+	(void)state;
+	struct weir_settings settings = {.redis_prefix = (char *)"weir"};
+	struct weir_lane_shared shared = {.settings = &settings};
+	struct weir_lane lane = {.shared = &shared};
+	struct weir_partition *p = with_windows();
+	tell_hour(p, 1, HOUR_NOW - 3, 1, 1); /* a pool, and its share */
+	struct lane_partition lp = {.lane = &lane, .number = 4, .core = p};
+	struct weir_buf body = {0};
+	char key[64];
+	lane_purge_begin(&lp);
+	while (lane_purge_windows(&lp, &body) > 0) {
+	}
+	(void)snprintf(key, sizeof(key), "weir:{4}:uh:%d:0", HOUR_NOW - 62 * 24 - 1);
+	assert_true(has_text(&body, key));
+	(void)snprintf(key, sizeof(key), "weir:{4}:uh:%d:0", HOUR_NOW - 62 * 24);
+	assert_false(has_text(&body, key));
+	body.len = 0;
+	assert_int_equal(lane_purge_windows(&lp, &body), 0);
+	/* two hours later */
+	weir_partition_set_time(p, NOW + 2 * HOUR, NOW + 2 * HOUR);
+	tell_mark(p, 1, NOW + HOUR);
+	assert_true(lane_purge_windows(&lp, &body) > 0);
+	assert_true(has_text(&body, key));
+	(void)snprintf(key, sizeof(key), "weir:{4}:xh:%d:0", HOUR_NOW - 1 - 48 - 26);
+	assert_true(has_text(&body, key));
+	(void)snprintf(key, sizeof(key), "weir:{4}:uh:%d:0", HOUR_NOW - 62 * 24 + 2);
+	assert_false(has_text(&body, key));
+	weir_buf_free(&body);
+	weir_partition_free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_hours_are_absolute),
+	    cmocka_unit_test(test_an_overthrown_owner_that_was_not),
+	    cmocka_unit_test(test_how_long_windows_are_kept),
+	    cmocka_unit_test(test_what_is_not_kept_is_deleted),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
