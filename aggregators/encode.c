@@ -225,6 +225,6 @@ weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uin
 	encode_directory(&p->new_cards, w);
 	encode_names(p, w);
 	for (uint32_t i = 0; i < p->intents_done.n; i++)
-		w->intent_done(w->ctx, (uint32_t)p->intents_done.v[i]);
+		w->intent_done(w->ctx, &p->intents_done.v[i]);
 	p->intents_done.n = 0;
 }

@@ -57,29 +57,6 @@ weir_partition_load_page(struct weir_partition *p, uint32_t slab, uint32_t page,
 	return slab < WEIR_SLABS && weir_slab_load_page(weir_partition_slab(p, slab), page, bytes.data, bytes.len);
 }
 
-bool
-weir_partition_load_intent(struct weir_partition *p, uint32_t slot)
-{
-	if (weir_slab_is_filler(&p->cards, slot))
-		return false;
-	/* A command goes out before the flush that stores its card: the replay gives the card its slot again. */
-	weir_u64_list_push(slot < p->cards.used ? &p->intents_done : &p->intents_early, slot);
-	return true;
-}
-
-/* What may have been sent before the crash: nobody knows whether the carrier did it. After the checks, which it relies on.
- */
-static void
-take_intents(struct weir_partition *p)
-{
-	for (uint32_t i = 0; i < p->intents_done.n; i++) {
-		uint32_t slot = (uint32_t)p->intents_done.v[i];
-		struct weir_enforcement_slot *e = weir_partition_enforce(p, slot);
-		e->confirmed = WEIR_DESIRED_UNKNOWN;
-		e->desired = weir_partition_enforced(p, slot) != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
-	}
-}
-
 static bool
 index_cards(struct weir_partition *p)
 {
@@ -205,7 +182,7 @@ weir_partition_load_finish(struct weir_partition *p)
 	    !weir_accounts_load(p) || !weir_pools_load(p) || !weir_feeds_load_finish(p))
 		return false;
 	weir_bases_load(p);
-	take_intents(p);
+	weir_doubts_loaded(p);
 	for (uint32_t i = 0; i < p->plan_count; i++)
 		p->plans[i].changed = false;
 	/* A scan may have been under way when the pages were stored: all cards are looked at once. */

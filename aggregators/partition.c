@@ -62,8 +62,9 @@ weir_partition_free(struct weir_partition *p)
 	free(p->pool_words.v);
 	free(p->walks.v);
 	free(p->new_cards.v);
-	free(p->intents_done.v);
-	free(p->intents_early.v);
+	weir_doubts_free(&p->intents_done);
+	weir_doubts_free(&p->doubts_loaded);
+	weir_doubts_free(&p->doubts_early);
 	free(p->wishes);
 	free(p->offers.v);
 	free(p->audits);

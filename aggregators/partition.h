@@ -165,6 +165,18 @@ struct weir_partition_stats {
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
+/* A card of which is told what it may be in at its carrier: an intent, or what an owner knew (doubts.c). */
+struct weir_doubt {
+	struct weir_iccid iccid;
+	uint64_t token; /* of the intent, and of no other; 0 = it is none */
+	uint8_t state;  /* enum weir_desired: what the command is for, or what was confirmed */
+};
+
+struct weir_doubts {
+	struct weir_doubt *v;
+	uint32_t n, cap;
+};
+
 #define WEIR_CARRIER_NUMBERS 255
 #define WEIR_PARTITION_MAGIC 0x57504152u
 #define WEIR_GUARD_SLICES 16
@@ -200,10 +212,10 @@ struct weir_partition {
 	uint32_t new_name_count;
 	struct weir_buf new_references; /* field\0json\0 pairs to store */
 	uint32_t new_reference_count;
-	struct weir_u64_list new_cards;    /* directory entries to store: tag << 32 | slot */
-	struct weir_u64_list intents_done; /* card slots whose intent a flush may delete */
-	struct weir_u64_list
-	    intents_early; /* loaded ones of slots not yet given out: their cards were new when the owner died */
+	struct weir_u64_list new_cards;   /* directory entries to store: tag << 32 | slot */
+	struct weir_doubts intents_done;  /* the next flush may delete them */
+	struct weir_doubts doubts_loaded; /* while loading */
+	struct weir_doubts doubts_early;  /* of cards not made yet, sorted: they were new when the owner died */
 
 	struct weir_records parked; /* waiting for wishes */
 	struct weir_wish *wishes;   /* to be fetched; taken by the owner */
@@ -332,6 +344,8 @@ struct weir_command_report {
 	uint16_t attempts;
 	int64_t at_us, next_us;
 	const char *ticket, *text; /* borrowed */
+	uint64_t token;            /* of the card's newest intent, 0 = none */
+	uint8_t pending;           /* states for which commands may be on their way, as a set */
 };
 void weir_partition_command(struct weir_partition *partition, const struct weir_command_report *report);
 /* Offers every card whose desired state is not its confirmed one; unknown_too also those that an intent made unknown. */
@@ -372,7 +386,7 @@ struct weir_writer {
 	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len); /* append */
 	void (*name)(void *ctx, struct weir_slice name);                 /* push */
 	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json); /* set */
-	void (*intent_done)(void *ctx, uint32_t slot);
+	void (*intent_done)(void *ctx, const struct weir_doubt *intent);
 	weir_windows_append_fn window; /* append */
 };
 /*
@@ -387,8 +401,20 @@ void weir_partition_load_sizes(struct weir_partition *partition, const uint32_t 
 bool weir_partition_load_name(struct weir_partition *partition, struct weir_slice name);
 bool weir_partition_load_reference(struct weir_partition *partition, struct weir_slice json);
 bool weir_partition_load_page(struct weir_partition *partition, uint32_t slab, uint32_t page, struct weir_slice bytes);
-bool weir_partition_load_intent(struct weir_partition *partition, uint32_t slot);
+bool weir_partition_load_intent(struct weir_partition *partition, const struct weir_doubt *intent);
 /* Builds indexes and free lists after the pages; false when slots contradict each other. */
 bool weir_partition_load_finish(struct weir_partition *partition);
+
+/* Adds what is known of cards' states at their carriers; in motion = unknown. Cards that it does not name are active. */
+void weir_partition_known(const struct weir_partition *partition, struct weir_doubts *known);
+/*
+ * After load_finish of a store that has lost its newest writes: cards whose stored state is not the one that was known are
+ * unknown. Takes the list.
+ */
+void weir_partition_load_known(struct weir_partition *partition, struct weir_doubts *known);
+/* Something was sent for the card of which this partition knows nothing: its state is unknown. */
+void weir_partition_doubt(struct weir_partition *partition, struct weir_iccid iccid);
+void weir_doubts_push(struct weir_doubts *list, const struct weir_doubt *doubt);
+void weir_doubts_free(struct weir_doubts *list);
 
 #endif

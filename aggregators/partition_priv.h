@@ -67,6 +67,17 @@ struct weir_terms_slot *weir_partition_terms(struct weir_partition *p, uint32_t 
 /* The card's enforcement slot, made (active, confirmed) when it has none. */
 struct weir_enforcement_slot *weir_partition_enforce(struct weir_partition *p, uint32_t slot);
 
+/* doubts.c: what was loaded is taken, after the checks, which it relies on. */
+void weir_doubts_loaded(struct weir_partition *p);
+/* The card is new; was a command for it under way when the owner before us died? */
+void weir_doubts_card_made_slow(struct weir_partition *p, uint32_t slot);
+static inline void
+weir_doubts_card_made(struct weir_partition *p, uint32_t slot)
+{
+	if (__builtin_expect(p->doubts_early.n > 0, 0))
+		weir_doubts_card_made_slow(p, slot);
+}
+
 /* cycle.c: the number of the cycle of an instant for a carrier; the common case is one comparison. */
 int32_t weir_partition_cycle_slow(struct weir_carrier_entry *carrier, int64_t at_us);
 static inline int32_t

@@ -125,10 +125,10 @@ on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 	(void)json;
 }
 static void
-on_intent(void *ctx, uint32_t slot)
+on_intent(void *ctx, const struct weir_doubt *intent)
 {
 	(void)ctx;
-	(void)slot;
+	(void)intent;
 }
 
 static uint8_t *

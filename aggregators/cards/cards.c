@@ -18,20 +18,6 @@ weir_partition_find(const struct weir_partition *p, struct weir_iccid iccid, uin
 	return NULL;
 }
 
-/* Was a command for this slot's card under way when the owner before us died? Then its state is unknown. */
-static void
-take_early_intent(struct weir_partition *p, uint32_t slot)
-{
-	for (uint32_t i = 0; i < p->intents_early.n; i++) {
-		if (p->intents_early.v[i] != slot)
-			continue;
-		p->intents_early.v[i] = p->intents_early.v[--p->intents_early.n];
-		weir_partition_enforce(p, slot)->confirmed = WEIR_DESIRED_UNKNOWN;
-		weir_u64_list_push(&p->intents_done, slot);
-		return;
-	}
-}
-
 uint32_t
 weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number)
 {
@@ -49,7 +35,7 @@ weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint3
 	p->stats.cards_made++;
 	if (p->families != NULL)
 		weir_smart_card_made(p, iccid);
-	take_early_intent(p, slot);
+	weir_doubts_card_made(p, slot);
 	return slot;
 }
 

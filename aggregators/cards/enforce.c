@@ -53,6 +53,15 @@ confirmed(
 	(void)audit_command(p, slot, WEIR_AUDIT_CONFIRMED, e, report);
 }
 
+/* The stored slot says from now on what the intent said: it goes with the flush that stores the slot. */
+static void
+intent_done(struct weir_partition *p, const struct weir_command_report *report)
+{
+	struct weir_doubt intent = {weir_card_at(p, report->slot)->iccid, report->token, report->target};
+	if (report->token != 0)
+		weir_doubts_push(&p->intents_done, &intent);
+}
+
 void
 weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
 {
@@ -65,6 +74,7 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	struct weir_enforcement_slot *e = weir_partition_enforce(p, report->slot);
 	e->command = report->state;
 	e->target = report->target;
+	e->pending = report->pending;
 	e->attempts = report->attempts;
 	e->next_us = report->next_us;
 	memset(e->ticket, 0, sizeof(e->ticket));
@@ -76,15 +86,14 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 			e->sent_us = report->at_us;
 			(void)audit_command(p, report->slot, WEIR_AUDIT_SENT, e, report);
 		}
-		/* The stored slot now says "sent": recovery asks or repeats without the intent. */
-		weir_u64_list_push(&p->intents_done, report->slot);
+		intent_done(p, report);
 		break;
 	case ACCEPTED:
 		(void)audit_command(p, report->slot, WEIR_AUDIT_ACCEPTED, e, report);
 		break;
 	case CONFIRMED:
 		confirmed(p, report->slot, e, report);
-		weir_u64_list_push(&p->intents_done, report->slot);
+		intent_done(p, report); /* again: a Redis that was slow may have written it after the first time */
 		break;
 	case FAILED:
 		e->confirmed = WEIR_DESIRED_UNKNOWN;

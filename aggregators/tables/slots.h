@@ -115,7 +115,8 @@ struct weir_enforcement_slot {
 	uint8_t target;    /* the state that command was for */
 	uint16_t attempts;
 	uint8_t reason; /* enum weir_reason that caused the decision */
-	uint8_t pad;
+	uint8_t
+	    pending; /* states for which commands may be on their way inside the carrier, as a set: 1 active, 2 suspended */
 	uint32_t input; /* topic of the causing record or request */
 	int64_t offset; /* of it */
 	int64_t record_us;

@@ -38,6 +38,7 @@ struct weir_card_entry {
 	int64_t due_us;      /* heap key while in the heap */
 	int64_t command_us;  /* when the last SET began; valid if commanded */
 	int64_t accepted_us; /* since when it is known to be accepted; valid if accepted */
+	uint64_t token;      /* of the newest intent, 0 = none */
 	char *ticket;        /* owned; NULL = none */
 	uint32_t partition, slot, lane;
 	uint32_t self; /* own number */
@@ -49,14 +50,16 @@ struct weir_card_entry {
 	uint16_t attempts;           /* SETs begun for target */
 	uint16_t fails;              /* failures since the last success: the delay's exponent */
 	uint16_t polls;
-	uint8_t place;     /* enum weir_place */
-	uint8_t desired;   /* enum weir_card_state, the next three too */
-	uint8_t confirmed; /* see dispatch_core.h */
-	uint8_t target;    /* what the command in motion (or the last one) is for */
-	uint8_t intent;    /* state for which an intent was asked */
-	uint8_t refused;   /* desired state the carrier refused; 0 = none */
-	bool commanded;    /* a SET has begun at some time */
-	bool touched;      /* a call has begun: `confirmed` is ours, not the owner's */
+	uint8_t place;          /* enum weir_place */
+	uint8_t desired;        /* enum weir_card_state, the next three too */
+	uint8_t confirmed;      /* see dispatch_core.h */
+	uint8_t target;         /* what the command in motion (or the last one) is for */
+	uint8_t intent;         /* state for which an intent was asked */
+	uint8_t refused;        /* desired state the carrier refused; 0 = none */
+	uint8_t pending;        /* set of enum weir_card_state, whose values are bits; see dispatch_core.h */
+	uint8_t pending_before; /* the open SET */
+	bool commanded;         /* a SET has begun at some time */
+	bool touched;           /* a call has begun: `confirmed` is ours, not the owner's */
 	bool accepted, ask_first;
 	bool asking;    /* the open call is an ASK */
 	bool forgotten; /* its owner let go while a call was open */

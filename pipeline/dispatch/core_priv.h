@@ -18,6 +18,7 @@ struct weir_dispatch_core {
 	uint32_t carrier_count;
 	uint32_t turn;
 	uint64_t random;
+	uint64_t tokens; /* the next intent's: counted from a number drawn, so that two runs share none */
 	weir_dispatch_result_fn result;
 	void *result_ctx;
 };

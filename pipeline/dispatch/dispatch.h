@@ -42,6 +42,8 @@ struct weir_command_offer {
 	uint8_t resumed_state;   /* on restart: command state stored (ACCEPTED: poll the ticket first), else IDLE */
 	uint8_t resumed_desired; /* the state that stored command was for */
 	uint16_t resumed_attempts;
+	uint8_t pending;  /* states that commands sent before are for which the carrier may not have done yet, as a set */
+	uint64_t token;   /* of the intent; for the hook alone */
 	char carrier[24]; /* carrier id; picks adapter and limits */
 	char ticket[WEIR_TICKET_MAX];
 };
@@ -53,7 +55,9 @@ struct weir_command_result {
 	uint32_t slot;
 	uint8_t state;     /* enum weir_command_state */
 	uint8_t target;    /* enum weir_card_state the command was for */
+	uint8_t pending;   /* as in the offer, as far as known now */
 	uint16_t attempts; /* calls made for this target */
+	uint64_t token;    /* of the card's newest intent, 0 = none was asked for */
 	int64_t at_us;     /* when it happened, microseconds UTC */
 	int64_t next_us;   /* when it will try again, 0 = no more tries due */
 	char ticket[WEIR_TICKET_MAX];
@@ -65,8 +69,8 @@ struct weir_settings;
 
 /*
  * Optional hook: called on the dispatcher's thread, once a batch, before the first call for each new target; writes
- * intents. Of the offers only iccid, partition, slot, desired, confirmed and carrier are filled. It may block for a bounded
- * time.
+ * intents. Of the offers only iccid, partition, slot, desired, confirmed, token and carrier are filled. It may block for a
+ * bounded time.
  */
 typedef void (*weir_intent_fn)(void *ctx, const struct weir_command_offer *offers, uint32_t count);
 /* Rings lane `lane`'s bell after results were queued for it; any-thread-safe. */
@@ -92,6 +96,7 @@ struct weir_dispatch_opts {
  * - A card that FAILED is tried again when it is offered again; how often is the owner's choice.
  * - An offer repeated unchanged changes nothing: place in the queue, delays and attempts stay.
  * - SENT counts attempts; asking for a state or a ticket is no attempt and is not reported.
+ * - SENT is heard of after its intent was written, or could not be: what its owner then deletes by the token is there.
  */
 /* Starts the thread. NULL with err filled when a carrier's settings are unusable. */
 struct weir_dispatch *weir_dispatch_start(const struct weir_dispatch_opts *opts, struct weir_error *err);

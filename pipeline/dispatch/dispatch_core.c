@@ -49,7 +49,9 @@ weir_card_report(struct weir_dispatch_core *core, const struct weir_card_entry *
 	    .slot = card->slot,
 	    .state = (uint8_t)state,
 	    .target = target,
+	    .pending = card->pending,
 	    .attempts = card->attempts,
+	    .token = card->token,
 	    .at_us = now_us,
 	    .next_us = next_us};
 	if (card->ticket != NULL)
@@ -166,10 +168,12 @@ card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
 	card->target = offer->resumed_desired;
 	card->attempts = offer->resumed_attempts;
 	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->pending |= card->target;
 	card->touched = true;
 	if (!core->carriers[card->carrier].gate.limits.can_ask)
 		return;
-	card->accepted = offer->resumed_state == WEIR_COMMAND_ACCEPTED;
+	/* What was accepted is waited for, unless its opposite was sent after it. */
+	card->accepted = offer->resumed_state == WEIR_COMMAND_ACCEPTED && card->pending == card->target;
 	card->accepted_us = now_us;
 	card->ask_first = !card->accepted;
 	weir_card_set_ticket(card, offer->ticket);
@@ -185,6 +189,7 @@ offer_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier, cons
 	card->carrier = card->carrier_next = (uint16_t)carrier;
 	card->desired = offer->desired;
 	card->confirmed = offer->confirmed;
+	card->pending = offer->pending;
 	card_resume(core, card, offer, now_us);
 	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK); /* drops it when there is nothing to do */
 }
@@ -196,7 +201,7 @@ weir_card_switch_carrier(struct weir_card_entry *card)
 	card->accepted = card->ask_first = false;
 	card->confirmed = WEIR_CARD_UNKNOWN; /* what one carrier did says nothing of another's card */
 	card->fails = card->polls = 0;
-	card->refused = card->intent = 0;
+	card->refused = card->intent = card->pending = 0;
 	weir_card_set_ticket(card, "");
 }
 
@@ -212,8 +217,10 @@ offer_replace(struct weir_card_entry *card, uint32_t lane, const struct weir_com
 		card->fails = 0;
 		card->refused = 0;
 	}
-	if (!card->touched)
+	if (!card->touched) {
 		card->confirmed = offer->confirmed;
+		card->pending = offer->pending;
+	}
 }
 
 static void
@@ -314,7 +321,11 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 		card->attempts += card->attempts < UINT16_MAX;
 		card->command_us = now_us;
 		card->commanded = true;
+		card->pending_before = card->pending;
+		card->pending |= card->target;
 		wants_intent = card->intent != card->target;
+		if (wants_intent)
+			card->token = core->tokens++;
 		card->intent = card->target;
 		carrier->sent++;
 	}
@@ -330,7 +341,8 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 	    .kind = card->asking ? WEIR_CALL_ASK : WEIR_CALL_SET,
 	    .target = card->target,
 	    .confirmed = card->confirmed,
-	    .wants_intent = wants_intent};
+	    .wants_intent = wants_intent,
+	    .token = card->token};
 	if (card->ticket != NULL)
 		memcpy(call->ticket, card->ticket, strlen(card->ticket) + 1);
 	if (!card->asking)

@@ -10,6 +10,9 @@
  *              unknown once a call may or may not have taken effect
  *   accepted   the carrier has taken a command and not finished it
  *   ask_first  a call's answer was lost (CMD-2)
+ *   pending    for which states commands may be on their way inside the carrier; it does a card's commands in order, so
+ *              that an answer to a SET settles all before it, and the answer to an ASK says nothing while one for the
+ *              opposite may still come
  * A card needs a call exactly while accepted, ask_first or desired != confirmed; which call follows from the same facts.
  * So a command whose state is no longer desired vanishes by itself unless it may have reached the carrier (CMD-1).
  *
@@ -51,6 +54,7 @@ struct weir_dispatch_call {
 	uint8_t target;
 	uint8_t confirmed;
 	bool wants_intent; /* first call for this target: the intent goes before it */
+	uint64_t token;    /* of that intent; no other has it */
 	char ticket[WEIR_TICKET_MAX];
 };
 

@@ -63,13 +63,15 @@ outcome_state(
     struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
 {
 	uint8_t state = outcome->state;
-	if (state == card->target && state != WEIR_CARD_UNKNOWN) {
+	/* While the opposite may still come, the state told is one of before: only a SET says in which the card ends. */
+	bool final = (card->pending & ~card->target) == 0;
+	if (state == card->target && state != WEIR_CARD_UNKNOWN && final) {
 		outcome_confirmed(core, card, state, outcome, now_us);
 		return;
 	}
 	card->fails = 0;
 	int64_t patience_us = (int64_t)core->carriers[card->carrier].gate.limits.confirm_max_s * 1000000;
-	if (card->accepted && now_us - card->accepted_us < patience_us) {
+	if (card->accepted && state != card->target && now_us - card->accepted_us < patience_us) {
 		card->polls += card->polls < UINT16_MAX;
 		/* Not yet. Also when the card is wanted in this very state again: what was accepted will still happen. */
 		weir_card_settle(core, card, now_us, now_us + poll_delay_us(core, card), WEIR_SETTLE_BACK);
@@ -134,11 +136,30 @@ outcome_refused(
 	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
 }
 
+/* Which commands the carrier may still have to do, after the answer to a SET: it does a card's commands in order. */
+static uint8_t
+pending_after(const struct weir_card_entry *card, const struct weir_outcome *outcome)
+{
+	switch (outcome->kind) {
+	case WEIR_OUTCOME_DONE:
+	case WEIR_OUTCOME_ALREADY:
+		return 0;
+	case WEIR_OUTCOME_ACCEPTED:
+		return card->target;
+	case WEIR_OUTCOME_RETRY:
+		return outcome->maybe_done || outcome->timed_out ? card->pending : card->pending_before;
+	default: /* it was turned away */
+		return card->pending_before;
+	}
+}
+
 static void
 card_apply(
     struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
 {
 	const struct weir_gate *gate = &core->carriers[card->carrier].gate;
+	if (!card->asking)
+		card->pending = pending_after(card, outcome);
 	switch (outcome->kind) {
 	case WEIR_OUTCOME_DONE:
 	case WEIR_OUTCOME_ALREADY:
@@ -199,6 +220,7 @@ weir_dispatch_core_new(const struct weir_dispatch_limits *limits, uint32_t count
 	core->carriers = weir_calloc(count, sizeof(*core->carriers));
 	core->carrier_count = count;
 	core->random = seed;
+	core->tokens = weir_core_random(core) | 1;
 	core->result = result;
 	core->result_ctx = result_ctx;
 	weir_cards_init(&core->cards);

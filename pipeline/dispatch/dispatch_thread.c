@@ -47,7 +47,7 @@ weir_dispatch_result(void *ctx, uint32_t lane_index, const struct weir_command_r
 		result.next_us += dispatch->utc_offset_us;
 	lane->rings = true;
 	result_log(&result);
-	if (lane->backlog.len > 0 || !weir_ring_push(&lane->results, &result))
+	if (dispatch->holding || lane->backlog.len > 0 || !weir_ring_push(&lane->results, &result))
 		weir_buf_append(&lane->backlog, &result, sizeof(result));
 }
 
@@ -125,7 +125,8 @@ dispatch_intents(struct weir_dispatch *dispatch, const struct weir_dispatch_call
 		    .partition = call->partition,
 		    .slot = call->slot,
 		    .desired = call->target,
-		    .confirmed = call->confirmed};
+		    .confirmed = call->confirmed,
+		    .token = call->token};
 		memcpy(offer->carrier, dispatch->carriers[call->carrier].name, sizeof(offer->carrier));
 	}
 	if (wanted > 0)
@@ -153,8 +154,13 @@ static bool
 dispatch_start_calls(struct weir_dispatch *dispatch, int64_t now_us)
 {
 	struct weir_dispatch_call calls[CALLS_A_TURN];
+	/* SENT is heard of when its intent is in Redis: its owner's flush deletes that, and would else come before it. */
+	dispatch->holding = true;
 	uint32_t count = weir_dispatch_core_start(dispatch->core, now_us, calls, CALLS_A_TURN);
 	dispatch_intents(dispatch, calls, count);
+	dispatch->holding = false;
+	for (uint32_t i = 0; i < dispatch->opts.lanes; i++)
+		(void)lane_drain_backlog(&dispatch->lanes[i]);
 	for (uint32_t i = 0; i < count; i++)
 		dispatch_begin(dispatch, &calls[i]);
 	return count > 0;

@@ -51,6 +51,7 @@ struct weir_dispatch {
 	struct weir_dispatch_core *core;
 	struct weir_http *http;
 	int64_t utc_offset_us; /* UTC minus the core's axis */
+	bool holding;          /* results wait in the backlog for intents to be written */
 	pthread_t thread;
 	bool started;
 	_Atomic bool asleep;

@@ -3,6 +3,7 @@
 
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
@@ -68,16 +69,25 @@ connected(struct weir_intents *intents)
 	return true;
 }
 
+void
+weir_intent_field(struct weir_iccid iccid, uint64_t token, char out[WEIR_INTENT_FIELD_MAX])
+{
+	size_t len = weir_iccid_format(iccid, out);
+	(void)snprintf(out + len, WEIR_INTENT_FIELD_MAX - len, ":%llu", (unsigned long long)token);
+}
+
 static bool
 write_all(struct weir_intents *intents, const struct weir_command_offer *offers, uint32_t count)
 {
 	struct weir_buf *buf = &intents->commands;
+	char field[WEIR_INTENT_FIELD_MAX];
 	buf->len = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		weir_resp_command(buf, 4);
 		weir_resp_text(buf, "HSET");
 		weir_resp_key(buf, intents->settings.redis_prefix, offers[i].partition, "i");
-		weir_resp_i64(buf, offers[i].slot);
+		weir_intent_field(offers[i].iccid, offers[i].token, field);
+		weir_resp_text(buf, field);
 		weir_resp_i64(buf, offers[i].desired);
 	}
 	if (redisAppendFormattedCommand(intents->redis, (const char *)buf->data, buf->len) != REDIS_OK)

@@ -8,6 +8,10 @@
 
 #include "pipeline/dispatch/dispatch.h"
 
+#define WEIR_INTENT_FIELD_MAX (WEIR_ICCID_TEXT_MAX + 24)
+/* Its field in the hash `i`: ICCID and token, so that deleting it deletes no other of the same card. */
+void weir_intent_field(struct weir_iccid iccid, uint64_t token, char out[WEIR_INTENT_FIELD_MAX]);
+
 struct weir_intents;
 struct weir_intents *weir_intents_new(const struct weir_settings *settings);
 void weir_intents_free(struct weir_intents *intents);

@@ -16,15 +16,6 @@ action_name(uint8_t desired)
 	return desired == WEIR_DESIRED_SUSPENDED ? "suspend" : "resume";
 }
 
-static bool
-in_list(const struct weir_u64_list *list, uint64_t value)
-{
-	for (uint32_t i = 0; i < list->n; i++)
-		if (list->v[i] == value)
-			return true;
-	return false;
-}
-
 /*
  * A card that must get no command now (CMD-5, LIFE-6) is offered as having what it should: that withdraws a command which
  * waits in the dispatcher's queue. The guard's release, or the card's next change, offers it again.
@@ -46,6 +37,7 @@ fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_o
 		offer->desired = WEIR_CARD_UNKNOWN;
 		return;
 	}
+	offer->pending = e != NULL ? e->pending : 0;
 	if (e == NULL || !lp->restart_offers)
 		return;
 	offer->resumed_state = e->command;
@@ -62,7 +54,7 @@ give_offers(struct lane_partition *lp)
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < offers->n; i++) {
 		struct weir_command_offer offer;
-		bool waits = kept > 0 || in_list(&lp->flush_intents, offers->v[i]);
+		bool waits = kept > 0;
 		if (!waits) {
 			fill_offer(lp, (uint32_t)offers->v[i], &offer);
 			waits = !weir_dispatch_offer(lp->lane->shared->dispatch, lp->lane->number, &offer);
@@ -322,15 +314,29 @@ lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 		lane_fetch_wishes(lp);
 }
 
+static bool
+is_of(const struct lane_partition *lp, const struct weir_command_result *result)
+{
+	if (result->slot >= lp->core->cards.used || weir_slab_is_filler(&lp->core->cards, result->slot))
+		return false;
+	const struct weir_card_slot *card = weir_slab_at(&lp->core->cards, result->slot);
+	return weir_iccid_equal(card->iccid, result->iccid);
+}
+
 static void
 one_result(struct weir_lane *lane, const struct weir_command_result *result)
 {
 	struct lane_partition *lp = lane_find(lane, result->partition);
-	if (lp == NULL || lp->state != LANE_RUNNING || result->slot >= lp->core->cards.used)
+	if (lp != NULL && lp->state == LANE_TAKING) {
+		struct weir_doubt doubt = {.iccid = result->iccid, .state = WEIR_DESIRED_UNKNOWN};
+		weir_doubts_push(&lp->known, &doubt);
+	}
+	if (lp == NULL || lp->state != LANE_RUNNING)
 		return;
-	const struct weir_card_slot *card = weir_slab_at(&lp->core->cards, result->slot);
-	if (!weir_iccid_equal(card->iccid, result->iccid))
-		return; /* an answer from before the partition was loaded anew */
+	if (!is_of(lp, result)) { /* from before the partition was loaded anew, and its card is not replayed yet */
+		weir_partition_doubt(lp->core, result->iccid);
+		return;
+	}
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(lp->core, result->slot);
 	if (result->state == WEIR_COMMAND_SENT) {
 		lane->commands_sent++;
@@ -345,6 +351,8 @@ one_result(struct weir_lane *lane, const struct weir_command_result *result)
 	    .attempts = result->attempts,
 	    .at_us = result->at_us,
 	    .next_us = result->next_us,
+	    .token = result->token,
+	    .pending = result->pending,
 	    .ticket = result->ticket,
 	    .text = result->text};
 	weir_partition_command(lp->core, &report);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
+#include "pipeline/stage/intents.h"
 #include "pipeline/stage/lane_priv.h"
 #include "pipeline/store/resp.h"
 
@@ -17,7 +18,6 @@ struct flush_writer {
 	const char *prefix;
 	uint32_t partition;
 	uint32_t commands;
-	struct weir_u64_list *intents;
 };
 
 static void
@@ -116,15 +116,16 @@ write_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 }
 
 static void
-write_intent_done(void *ctx, uint32_t slot)
+write_intent_done(void *ctx, const struct weir_doubt *intent)
 {
 	struct flush_writer *w = ctx;
+	char field[WEIR_INTENT_FIELD_MAX];
+	weir_intent_field(intent->iccid, intent->token, field);
 	weir_resp_command(w->body, 3);
 	weir_resp_text(w->body, "HDEL");
 	weir_resp_key(w->body, w->prefix, w->partition, "i");
-	weir_resp_i64(w->body, slot);
+	weir_resp_text(w->body, field);
 	w->commands++;
-	weir_u64_list_push(w->intents, slot);
 }
 
 static uint8_t *
@@ -255,10 +256,7 @@ encode(struct lane_partition *lp)
 	memcpy(request->offsets_after, lp->position, sizeof(lp->position));
 	request->offsets_before[lp->lane->shared->topic_count] = lp->flush_number;
 	request->offsets_after[lp->lane->shared->topic_count] = ++lp->flush_number;
-	struct flush_writer w = {.body = &request->body,
-	    .prefix = settings->redis_prefix,
-	    .partition = lp->number,
-	    .intents = &lp->flush_intents};
+	struct flush_writer w = {.body = &request->body, .prefix = settings->redis_prefix, .partition = lp->number};
 	const struct weir_writer writer = {&w, write_page, write_range, write_past, write_marks, write_directory,
 	    write_name, write_reference, write_intent_done, write_window};
 	write_header(lp, &w);
@@ -291,6 +289,8 @@ send_flush(struct lane_partition *lp)
 	}
 }
 
+#define LOOK_US 5000000ll /* at rest a flush that changes nothing: that is how a Redis that lost writes is noticed */
+
 void
 lane_flush_round(struct lane_partition *lp, int64_t now_us)
 {
@@ -301,7 +301,8 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 			send_flush(lp);
 		return;
 	}
-	if (!lp->changed || now_us < lp->flush_due_us || weir_partition_parked(lp->core) > 0 ||
+	bool look = now_us - lp->flushed_us >= LOOK_US || now_us < lp->flushed_us;
+	if ((!lp->changed && !look) || now_us < lp->flush_due_us || weir_partition_parked(lp->core) > 0 ||
 	    !weir_letterbox_closed_empty(lp->box))
 		return;
 	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;

@@ -38,11 +38,10 @@ struct lane_partition {
 	int64_t flush_due_us;
 	struct weir_store_request *flush; /* encoded, waiting for letters or with the store */
 	bool flush_sent;
-	int64_t flush_number;               /* of the last flush encoded: tells two flushes at one position apart */
-	struct weir_u64_list flush_intents; /* card slots whose intent that flush deletes: offers for them wait */
-	uint32_t fetching;                  /* FETCH requests with the store */
-	struct weir_buf body;               /* spare memory for the next flush */
-	struct weir_buf audits;             /* RESP of audit entries since the last encode */
+	int64_t flush_number;   /* of the last flush encoded: tells two flushes at one position apart */
+	uint32_t fetching;      /* FETCH requests with the store */
+	struct weir_buf body;   /* spare memory for the next flush */
+	struct weir_buf audits; /* RESP of audit entries since the last encode */
 	uint32_t audit_commands;
 	struct weir_letterbox *box;
 	int64_t purge_hour; /* marks of hours up to here are deleted */
@@ -52,7 +51,9 @@ struct lane_partition {
 	int64_t newest_us[WEIR_TOPICS_MAX]; /* newest Kafka timestamp read since it was taken, by topic; 0 = none */
 	int64_t looked_us;                  /* when the watermark was last looked at */
 	int64_t retake_us;
-	struct { /* a look at all pools, some a publication (lane_figures.c) */
+	bool forgot;              /* being taken again because Redis lost writes */
+	struct weir_doubts known; /* what was known of cards' states before that */
+	struct {                  /* a look at all pools, some a publication (lane_figures.c) */
 		uint32_t next;
 		uint64_t sum, whole; /* of this look so far; of the last one that was finished */
 	} slack;

@@ -126,10 +126,22 @@ sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 }
 
 static bool
-sink_intent(void *ctx, uint32_t slot, uint8_t desired)
+sink_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 {
-	(void)desired;
-	return weir_partition_load_intent(((struct lane_partition *)ctx)->core, slot);
+	const struct weir_doubt intent = {iccid, token, desired};
+	return weir_partition_load_intent(((struct lane_partition *)ctx)->core, &intent);
+}
+
+/* What Redis does not know of cards' states at their carriers. */
+static void
+take_known(struct lane_partition *lp)
+{
+	if (lp->forgot)
+		weir_partition_load_known(lp->core, &lp->known);
+	for (uint32_t i = 0; i < lp->known.n; i++) /* results that came while it was loaded */
+		weir_partition_doubt(lp->core, lp->known.v[i].iccid);
+	weir_doubts_free(&lp->known);
+	lp->forgot = false;
 }
 
 /* The last call of a load, on the lane's thread again: indexes. */
@@ -141,6 +153,7 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 		lane_stop_partition(lp, "the stored state contradicts itself");
 		return false;
 	}
+	take_known(lp);
 	lp->state = LANE_RUNNING;
 	lp->epoch = request->header.epoch;
 	for (uint32_t t = 0; t < lane->shared->topic_count; t++)
@@ -235,7 +248,6 @@ lane_take_again(struct lane_partition *lp)
 	add_stats(&lp->lane->gone, &lp->core->stats);
 	lp->audits.len = 0;
 	lp->audit_commands = 0;
-	lp->flush_intents.n = 0;
 	lp->settled = lp->cards_settled = lp->pools_settled = false;
 	memset(lp->at_end, 0, sizeof(lp->at_end));
 	(void)weir_dispatch_forget(lp->lane->shared->dispatch, lp->lane->number, lp->number);
@@ -296,7 +308,7 @@ partition_free(struct lane_partition *lp)
 	weir_partition_free(lp->core);
 	weir_buf_free(&lp->audits);
 	weir_buf_free(&lp->body);
-	free(lp->flush_intents.v);
+	weir_doubts_free(&lp->known);
 	free(lp);
 }
 
@@ -345,6 +357,10 @@ forgot(struct lane_partition *lp, const struct weir_store_request *request)
 	weir_source_drop(lp->lane->source, lp->number);
 	if (request->header.epoch > lp->epoch)
 		lp->epoch = request->header.epoch;
+	/* Commands of the time that Redis lost: the replay may decide otherwise than the run before it did. */
+	(void)lane_dispatch_results(lp->lane);
+	weir_partition_known(lp->core, &lp->known);
+	lp->forgot = true;
 	lane_take_again(lp);
 }
 
@@ -365,7 +381,6 @@ answer_flush(struct lane_partition *lp, struct weir_store_request *request)
 {
 	lp->flush = NULL;
 	lp->flush_sent = false;
-	lp->flush_intents.n = 0;
 	weir_buf_free(&lp->body);
 	WEIR_TAKE(lp->body.data, request->body.data);
 	lp->body.cap = request->body.cap;

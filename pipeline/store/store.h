@@ -80,7 +80,7 @@ struct weir_load_sink {
 	bool (*page)(void *ctx, enum weir_slab_kind slab, uint32_t page,
 	    struct weir_slice bytes); /* missing pages are not called; short ones are as stored */
 	bool (*marks)(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes);
-	bool (*intent)(void *ctx, uint32_t slot, uint8_t desired);
+	bool (*intent)(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired);
 };
 
 /* One string to read: whole (len 0) or a range. */

@@ -96,10 +96,16 @@ load_reference(struct weir_store *store, struct weir_store_request *request)
 static bool
 give_intent(struct weir_store_request *request, const redisReply *field, const redisReply *value)
 {
-	uint64_t slot = 0, desired = 0;
-	return weir_parse_u64(field->str, field->len, &slot) && slot <= UINT32_MAX &&
+	struct weir_iccid iccid;
+	uint64_t token = 0, desired = 0;
+	const char *colon = memchr(field->str, ':', field->len);
+	if (colon == NULL)
+		return false;
+	size_t len = (size_t)(colon - field->str);
+	return weir_iccid_parse((const uint8_t *)field->str, len, &iccid) &&
+	       weir_parse_u64(colon + 1, field->len - len - 1, &token) &&
 	       weir_parse_u64(value->str, value->len, &desired) && desired <= UINT8_MAX &&
-	       request->sink.intent(request->sink.ctx, (uint32_t)slot, (uint8_t)desired);
+	       request->sink.intent(request->sink.ctx, iccid, token, (uint8_t)desired);
 }
 
 static enum weir_step

@@ -65,7 +65,6 @@ act(struct sim *sim, int card, uint8_t target, int64_t delay_us)
 	do_pending(sim, s);
 	if (s->pending != 0)
 		s->state = s->pending;
-	s->overtaken = false;
 	s->pending = target;
 	s->pending_us = sim->now_us + delay_us;
 	do_pending(sim, s);
@@ -132,7 +131,6 @@ serve(struct sim *sim, struct sim_call *call, int card)
 	if (call->call.kind == WEIR_CALL_ASK) {
 		call->outcome.kind = WEIR_OUTCOME_STATE;
 		call->outcome.state = s->state;
-		s->overtaken |= s->pending != 0 && s->pending != s->state && !sim->options.strict;
 	} else if (s->refuses) {
 		call->outcome.kind = WEIR_OUTCOME_REFUSED;
 	} else if (s->state == call->call.target && s->pending == 0) {
@@ -163,7 +161,7 @@ begin(struct sim *sim, uint32_t process, const struct weir_dispatch_call *from)
 	*call = (struct sim_call){.used = false, .process = process, .call = *from};
 	sim_check_call(sim, call);
 	call->used = true;
-	struct sim_intent intent = {from->slot, from->target, sim->now_us};
+	struct weir_doubt intent = {from->iccid, from->token, from->target};
 	if (from->wants_intent)
 		sim_store_intent(&sim->store[from->partition], &intent);
 	call->answer_us = sim->now_us + sim_between(&sim->rng, 1000, 2 * SIM_SECOND);

@@ -76,17 +76,6 @@ sim_check_confirmed(struct sim *sim, int card)
 	    weir_partition_enforced(owner->core, slot) != 0;
 }
 
-/* The owner's newest word waits for a flush that deletes the card's intent. */
-static bool
-offer_waits(struct sim *sim, const struct sim_call *call)
-{
-	const struct sim_owner *owner = sim_owner_of(sim, call->call.partition);
-	for (uint32_t i = 0; i < owner->core->offers.n; i++)
-		if (owner->core->offers.v[i] == call->call.slot)
-			return true;
-	return false;
-}
-
 /* rule CMD-1: one call in flight a card, and no suspend of a card that has had no reason since it was last settled. */
 void
 sim_check_call(struct sim *sim, const struct sim_call *call)
@@ -106,11 +95,10 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
 	 */
 	bool again = call->call.target == WEIR_CARD_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
-	if (call->call.kind == WEIR_CALL_SET && silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid) &&
-	    (sim->options.strict || !offer_waits(sim, call)))
+	if (call->call.kind == WEIR_CALL_SET && silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid))
 		sim_fail(sim, "card %d: a command though none may be sent", card);
 	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
-	    !sim->card[card].at_carrier.suspend_wanted && (sim->options.strict || !offer_waits(sim, call)))
+	    !sim->card[card].at_carrier.suspend_wanted)
 		sim_fail(sim, "card %d: suspended without a reason", card);
 }
 
@@ -186,7 +174,7 @@ check_card(struct sim *sim, int card, bool settled)
 		    sim_reasons_text(right, should));
 	const struct sim_subscriber *s = &sim->card[card].at_carrier;
 	bool held = owner->core->guard.tripped && wanted == WEIR_DESIRED_SUSPENDED;
-	if (settled && !held && !s->refuses && !s->in_doubt && !s->overtaken && sim_carrier_state(sim, card) != wanted)
+	if (settled && !held && !s->refuses && !s->in_doubt && sim_carrier_state(sim, card) != wanted)
 		sim_fail(sim, "card %d: at its carrier in state %u, should be in %u (confirmed %u)", card,
 		    sim_carrier_state(sim, card), wanted, e == NULL ? WEIR_DESIRED_ACTIVE : e->confirmed);
 }

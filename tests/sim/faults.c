@@ -38,9 +38,6 @@ roll_back(struct sim *sim, uint32_t partition)
 		return;
 	SIM_TRACE(sim, "redis of %u goes back: flush %lld to %lld", partition,
 	    (long long)sim->store[partition].flush_number, (long long)from->flush_number);
-	for (int i = 0; i < sim->cards; i++)
-		if (sim->card[i].partition == partition)
-			sim_carrier_doubt(sim, i);
 	sim->rolled_back[partition] = true;
 	struct sim_store *copy = sim_store_copy(from);
 	sim_store_free(&sim->store[partition]);

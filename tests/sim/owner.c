@@ -28,6 +28,7 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 		offer->desired = WEIR_CARD_UNKNOWN;
 		return;
 	}
+	offer->pending = e != NULL ? e->pending : 0;
 	if (e == NULL || !owner->restart_offers)
 		return;
 	offer->resumed_state = e->command;
@@ -36,36 +37,18 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 	memcpy(offer->ticket, e->ticket, sizeof(offer->ticket));
 }
 
-static bool
-in_list(const struct weir_u64_list *list, uint64_t value)
-{
-	for (uint32_t i = 0; i < list->n; i++)
-		if (list->v[i] == value)
-			return true;
-	return false;
-}
-
 static void
 give_offers(struct sim *sim, struct sim_owner *owner)
 {
 	struct weir_u64_list *offers = &owner->core->offers;
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < offers->n; i++) {
-		uint32_t slot = (uint32_t)offers->v[i];
-		if (kept > 0 || in_list(&owner->flush_intents, slot)) {
-			offers->v[kept++] = slot;
-			continue;
-		}
+	for (uint32_t i = 0; i < offers->n && !owner->zombie; i++) {
 		struct weir_command_offer offer;
-		if (owner->zombie)
-			continue;
-		fill_offer(owner, slot, &offer);
+		fill_offer(owner, (uint32_t)offers->v[i], &offer);
 		sim_check_offer(sim, owner, &offer);
 		sim_dispatch_offer(sim, owner, &offer);
 	}
-	offers->n = kept;
-	if (kept == 0)
-		owner->restart_offers = false;
+	offers->n = 0;
+	owner->restart_offers = false;
 }
 
 /* Dead letters: remembered with their message, to be compared with the model's verdict. */
@@ -262,6 +245,7 @@ encode(struct sim *sim, struct sim_owner *owner)
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		request->slots[i] = weir_partition_slab(owner->core, i)->used;
 	sim_store_encode(owner, &request->body, sim->seed % 2 == 0 ? 2 : 64);
+	owner->looks = !owner->changed;
 	owner->changed = false;
 	owner->flush = request;
 	owner->flush_sent = false;
@@ -284,6 +268,8 @@ has_dirt(const struct weir_partition *p)
 	       weir_partition_feeds_due(p);
 }
 
+#define LOOK_US (5 * SIM_SECOND) /* as lane_flush.c has it */
+
 static void
 flush_round(struct sim *sim, struct sim_owner *owner)
 {
@@ -294,7 +280,8 @@ flush_round(struct sim *sim, struct sim_owner *owner)
 		}
 		return;
 	}
-	if (!owner->changed || sim->now_us < owner->flush_due_us || weir_partition_parked(owner->core) > 0)
+	bool look = sim->now_us - owner->flushed_us >= LOOK_US;
+	if ((!owner->changed && !look) || sim->now_us < owner->flush_due_us || weir_partition_parked(owner->core) > 0)
 		return;
 	encode(sim, owner);
 	owner->flush_due_us = sim->now_us + sim->flush_interval_us;
@@ -369,7 +356,8 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 	for (int t = 0; t < SIM_TOPICS; t++)
 		if (owner->stored[t] != sim->logs[t][owner->partition].n)
 			return false;
-	return !owner->changed && owner->flush == NULL && owner->queue_count == 0 && owner->outbox.n == 0 &&
+	bool flushes = owner->flush != NULL && !owner->looks;
+	return !owner->changed && !flushes && (owner->queue_count == 0 || owner->looks) && owner->outbox.n == 0 &&
 	       owner->core->offers.n == 0 && weir_partition_parked(owner->core) == 0 &&
 	       !weir_partition_feeds_due(owner->core) && owner->core->walks.n == 0 && owner->settled;
 }
@@ -405,7 +393,8 @@ answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request 
 {
 	owner->flush = NULL;
 	owner->flush_sent = false;
-	owner->flush_intents.n = 0;
+	owner->looks = false;
+	owner->flushed_us = sim->now_us;
 	if (request->result == SIM_STORE_DONE)
 		weir_partition_stored(owner->core);
 	if (request->result == SIM_STORE_DONE)
@@ -459,21 +448,24 @@ sim_owner_answers(struct sim *sim, struct sim_owner *owner)
 static void
 one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_result *result)
 {
-	if (result->slot >= owner->core->cards.used)
+	const struct weir_slab *cards = &owner->core->cards;
+	const struct weir_card_slot *card = NULL;
+	if (result->slot < cards->used && !weir_slab_is_filler(cards, result->slot))
+		card = weir_slab_at(cards, result->slot);
+	if (card == NULL || !weir_iccid_equal(card->iccid, result->iccid)) {
+		weir_partition_doubt(owner->core, result->iccid);
 		return;
-	const struct weir_card_slot *card = weir_slab_at(&owner->core->cards, result->slot);
-	if (!weir_iccid_equal(card->iccid, result->iccid))
-		return;
+	}
 	struct weir_command_report report = {.slot = result->slot,
 	    .state = result->state,
 	    .target = result->target,
 	    .attempts = result->attempts,
 	    .at_us = result->at_us,
 	    .next_us = result->next_us,
+	    .token = result->token,
+	    .pending = result->pending,
 	    .ticket = result->ticket,
 	    .text = result->text};
-	if (result->state == WEIR_COMMAND_SENT && result->slot < SIM_SLOTS)
-		owner->sent_known_us[result->slot] = result->at_us;
 	if (result->state == WEIR_COMMAND_CONFIRMED && !sim->rolled_back[owner->partition])
 		sim_carrier_told(sim, sim_card_of(sim, card->iccid), result->at_us, owner->flush_number + 1);
 	weir_partition_command(owner->core, &report);

@@ -81,8 +81,6 @@ struct write {
 
 struct encoder {
 	struct weir_buf *body;
-	struct weir_u64_list *intents;
-	const int64_t *sent_known_us;
 };
 
 static uint8_t *
@@ -144,12 +142,9 @@ on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 }
 
 static void
-on_intent_done(void *ctx, uint32_t slot)
+on_intent_done(void *ctx, const struct weir_doubt *intent)
 {
-	struct encoder *e = ctx;
-	int64_t known_us = slot < SIM_SLOTS ? e->sent_known_us[slot] : 0;
-	(void)put(e, WRITE_INTENT_DONE, slot, 0, &known_us, sizeof(known_us));
-	weir_u64_list_push(e->intents, slot);
+	(void)put(ctx, WRITE_INTENT_DONE, 0, 0, intent, sizeof(*intent));
 }
 
 static uint8_t *
@@ -161,7 +156,7 @@ on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
 void
 sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse)
 {
-	struct encoder e = {body, &owner->flush_intents, owner->sent_known_us};
+	struct encoder e = {body};
 	const struct weir_writer writer = {.ctx = &e,
 	    .page = on_page,
 	    .range = on_range,
@@ -199,31 +194,28 @@ set_reference(struct weir_buf *references, const uint8_t *field, uint32_t field_
 	weir_buf_append(references, json, json_len);
 }
 
-/* When the deleted intent was written; -1 = there was none. */
-static int64_t
-delete_intent(struct weir_buf *intents, uint32_t slot)
+static void
+delete_intent(struct weir_buf *intents, const struct weir_doubt *done)
 {
-	for (size_t at = 0; at < intents->len; at += sizeof(struct sim_intent)) {
-		struct sim_intent intent;
+	for (size_t at = 0; at < intents->len; at += sizeof(struct weir_doubt)) {
+		struct weir_doubt intent;
 		memcpy(&intent, intents->data + at, sizeof(intent));
-		if (intent.slot != slot)
+		if (!weir_iccid_equal(intent.iccid, done->iccid) || intent.token != done->token)
 			continue;
 		memmove(intents->data + at, intents->data + at + sizeof(intent), intents->len - at - sizeof(intent));
 		intents->len -= sizeof(intent);
-		return intent.written_us;
+		return;
 	}
-	return -1;
 }
 
 void
-sim_store_intent(struct sim_store *store, const struct sim_intent *intent)
+sim_store_intent(struct sim_store *store, const struct weir_doubt *intent)
 {
-	(void)delete_intent(&store->intents, intent->slot);
 	weir_buf_append(&store->intents, intent, sizeof(*intent));
 }
 
 void
-sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct weir_u64_list *lost)
+sim_store_apply(struct sim_store *store, const struct weir_buf *body)
 {
 	for (size_t at = 0; at < body->len;) {
 		struct write write;
@@ -233,7 +225,7 @@ sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct wei
 		at += write.len;
 		struct sim_blob *blob = write.kind <= WRITE_APPEND ? blob_get(store, write.key) : NULL;
 		uint32_t json_len;
-		int64_t known_us;
+		struct weir_doubt done;
 		switch ((enum write_kind)write.kind) {
 		case WRITE_SET:
 			blob->len = 0;
@@ -255,9 +247,8 @@ sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct wei
 			at += sizeof(json_len) + json_len;
 			break;
 		case WRITE_INTENT_DONE:
-			memcpy(&known_us, data, sizeof(known_us));
-			if (delete_intent(&store->intents, (uint32_t)write.key) > known_us)
-				weir_u64_list_push(lost, write.key);
+			memcpy(&done, data, sizeof(done));
+			delete_intent(&store->intents, &done);
 			break;
 		}
 	}
@@ -346,10 +337,10 @@ sim_store_load(const struct sim_store *store, struct weir_partition *core)
 	weir_partition_load_sizes(core, store->slots, store->stream_time_us);
 	if (!load_texts(store, core) || !load_pages(store, core) || (store->exists && !load_marks(store, core)))
 		return false;
-	for (size_t at = 0; at < store->intents.len; at += sizeof(struct sim_intent)) {
-		struct sim_intent intent;
+	for (size_t at = 0; at < store->intents.len; at += sizeof(struct weir_doubt)) {
+		struct weir_doubt intent;
 		memcpy(&intent, store->intents.data + at, sizeof(intent));
-		if (!weir_partition_load_intent(core, intent.slot))
+		if (!weir_partition_load_intent(core, &intent))
 			return false;
 	}
 	return weir_partition_load_finish(core);

@@ -23,7 +23,6 @@
 #define SIM_PROCESSES 3
 #define SIM_OWNERS 12
 #define SIM_SNAPSHOTS 4
-#define SIM_SLOTS 128
 #define SIM_SECOND INT64_C(1000000)
 #define SIM_HOUR (3600 * SIM_SECOND)
 #define SIM_DAY (24 * SIM_HOUR)
@@ -54,12 +53,6 @@ struct sim_blob {
 	uint32_t len, cap;
 };
 
-/* A command that may have been sent. */
-struct sim_intent {
-	uint32_t slot, desired;
-	int64_t written_us;
-};
-
 struct sim_store {
 	bool exists;
 	uint64_t epoch;
@@ -71,7 +64,7 @@ struct sim_store {
 	uint32_t blob_count, blob_cap;
 	struct weir_buf names;      /* lines */
 	struct weir_buf references; /* field, 0, u32 length, JSON */
-	struct weir_buf intents;    /* struct sim_intent */
+	struct weir_buf intents;    /* struct weir_doubt */
 };
 
 /* ---- an owner of a partition: a lane's part of it ---- */
@@ -115,11 +108,10 @@ struct sim_owner {
 	bool restart_offers;
 	bool changed;
 	int64_t flush_number, flush_due_us;
-	struct sim_request *flush; /* encoded, waits for its messages */
-	bool flush_sent;
-	struct weir_u64_list flush_intents;
-	int64_t sent_known_us[SIM_SLOTS]; /* by card slot: when the newest command began that the owner was told of */
-	struct sim_request **queue;       /* with the store */
+	struct sim_request *flush;  /* encoded, waits for its messages */
+	bool flush_sent, looks;     /* looks: it changes nothing */
+	int64_t flushed_us;         /* when its last flush was answered, or when it took the partition */
+	struct sim_request **queue; /* with the store */
 	uint32_t queue_count, queue_cap;
 	struct sim_outbox outbox;
 };
@@ -150,8 +142,7 @@ struct sim_subscriber {
 	bool refuses;
 	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
 	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
-	bool in_doubt;       /* Redis does not know what was sent; true until what the carrier confirmed later is stored */
-	bool overtaken;      /* the carrier told its state while it had a command still to do */
+	bool in_doubt;       /* Redis went back, and who knew what was sent is gone; until what came later is stored */
 	int64_t doubt_us;    /* since when */
 	int64_t known_by;    /* number of the flush that stores it, 0 = none */
 };
@@ -196,7 +187,7 @@ struct sim_row {
 struct sim_options {
 	bool trace;
 	bool cards_only;
-	bool strict; /* nothing is excused: what is known and told in docs/simulator.md fails too */
+	bool strict; /* nothing is excused: in_doubt fails too (docs/simulator.md) */
 };
 
 struct sim_pool_watch { /* what a card's pool did to it, as last seen */
@@ -304,11 +295,10 @@ void sim_outbox_free(struct sim_outbox *outbox);
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* What a flush writes; taken by sim_store_apply. */
 void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
-/* lost: slots whose intent its owner did not know of when it encoded the flush, and that the flush deletes all the same. */
-void sim_store_apply(struct sim_store *store, const struct weir_buf *body, struct weir_u64_list *lost);
+void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
 void sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out);
 bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
-void sim_store_intent(struct sim_store *store, const struct sim_intent *intent);
+void sim_store_intent(struct sim_store *store, const struct weir_doubt *intent);
 struct sim_store *sim_store_copy(const struct sim_store *store);
 void sim_store_free(struct sim_store *store);
 

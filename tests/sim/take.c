@@ -14,7 +14,7 @@ sim_owner_of(struct sim *sim, uint32_t partition)
 
 /* Raises the epoch and loads what is stored, in one go: no flush of an older owner can come between. */
 static void
-take(struct sim *sim, struct sim_owner *owner, uint64_t floor)
+take(struct sim *sim, struct sim_owner *owner, uint64_t floor, struct weir_doubts *known)
 {
 	struct sim_store *store = &sim->store[owner->partition];
 	uint64_t epoch = (store->epoch > floor ? store->epoch : floor) + 1;
@@ -28,12 +28,13 @@ take(struct sim *sim, struct sim_owner *owner, uint64_t floor)
 	weir_partition_set_time(owner->core, sim->now_us, store->stream_time_us);
 	if (!sim_store_load(store, owner->core))
 		sim_fail(sim, "partition %u: what was stored cannot be loaded", owner->partition);
+	if (known != NULL)
+		weir_partition_load_known(owner->core, known);
 	memcpy(owner->stored, store->offsets, sizeof(owner->stored));
 	memcpy(owner->position, store->offsets, sizeof(owner->position));
 	owner->flush_number = store->flush_number;
 	owner->flush_due_us = sim->now_us + (int64_t)sim_below(&sim->rng, (uint64_t)sim->flush_interval_us);
-	for (int i = 0; i < SIM_SLOTS; i++)
-		owner->sent_known_us[i] = sim->now_us;
+	owner->flushed_us = sim->now_us;
 	sim->rolled_back[owner->partition] = false;
 	for (int i = 0; i < sim->cards; i++)
 		if (sim->card[i].partition == owner->partition)
@@ -92,7 +93,6 @@ let_go(struct sim *sim, struct sim_owner *owner)
 	orphan_outbox(sim, owner);
 	weir_partition_free(owner->core);
 	free(owner->queue);
-	free(owner->flush_intents.v);
 }
 
 void
@@ -111,7 +111,11 @@ sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process)
 		if (owner->used)
 			continue;
 		*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
-		take(sim, owner, 0);
+		/* Redis went back, and who knew what it forgot is gone. */
+		for (int k = 0; k < sim->cards && sim->rolled_back[partition]; k++)
+			if (sim->card[k].partition == partition)
+				sim_carrier_doubt(sim, k);
+		take(sim, owner, 0, NULL);
 		return;
 	}
 	sim_fail(sim, "no place for another owner");
@@ -127,9 +131,12 @@ sim_owner_take_again(struct sim *sim, struct sim_owner *owner)
 		return;
 	}
 	SIM_TRACE(sim, "%u/%u takes again", process, partition);
+	struct weir_doubts known = {0};
+	sim_owner_results(sim, process);
+	weir_partition_known(owner->core, &known);
 	let_go(sim, owner);
 	*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
-	take(sim, owner, epoch);
+	take(sim, owner, epoch, &known);
 }
 
 /* The comparison inside the fence. */
@@ -161,15 +168,7 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		s->in_doubt = false;
 		s->known_by = 0;
 	}
-	struct weir_u64_list lost = {0};
-	sim_store_apply(store, &request->body, &lost);
-	for (uint32_t i = 0; i < lost.n; i++) {
-		const struct weir_card_slot *card = weir_slab_at(&owner->core->cards, (uint32_t)lost.v[i]);
-		int at = sim_card_of(sim, card->iccid);
-		SIM_TRACE(sim, "the intent of card %d is deleted by a flush that does not know of it", at);
-		sim_carrier_doubt(sim, at);
-	}
-	free(lost.v);
+	sim_store_apply(store, &request->body);
 	store->exists = true;
 	store->stream_time_us = request->stream_time_us;
 	memcpy(store->offsets, request->offsets_after, sizeof(store->offsets));

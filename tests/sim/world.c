@@ -126,13 +126,12 @@ turn(struct sim *sim)
 		struct sim_owner *owner = &sim->owners[i];
 		if (!owner->used || owner->zombie)
 			continue;
-		owner->changed |= sim->rolled_back[owner->partition]; /* only a flush notices it */
 		sim_owner_round(sim, owner, 64);
 		while (sim_outbox_deliver(sim, &owner->outbox))
 			idle = false;
 		sim_owner_store(sim, owner);
 		sim_owner_answers(sim, owner);
-		idle &= owner->used && sim_owner_is_idle(sim, owner);
+		idle &= owner->used && sim_owner_is_idle(sim, owner) && !sim->rolled_back[owner->partition];
 	}
 	return idle;
 }

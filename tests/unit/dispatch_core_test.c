@@ -271,6 +271,66 @@ test_core_overrides_a_lost_command_no_longer_wanted(void **state) /* rules CMD-1
 	weir_dispatch_core_free(fix.core);
 }
 
+/*
+ * A suspend whose answer was lost waits inside the carrier; the resume after it never arrived. The carrier tells the state
+ * of before both: taken for the resume's success, the card would be cut off when the suspend is done at last.
+ */
+static void
+test_core_trusts_no_state_while_the_opposite_may_come(void **state) /* rules CMD-1, CMD-2 */
+{
+	(void)state;
+	struct fixture fix;
+	fixture_begin(&fix, LIMITS);
+	offer(&fix, 1, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start(&fix);
+	uint64_t token = call.token;
+	finish(&fix, call, outcome_timeout());
+	assert_int_equal(fix.last.pending, SUSPENDED);
+	assert_true(fix.last.token == token && token != 0);
+	offer(&fix, 1, ACTIVE, ACTIVE);
+	finish(&fix, start(&fix), outcome_state(ACTIVE));
+	call = start(&fix);
+	assert_true(call.wants_intent && call.token != token);
+	finish(&fix, call, outcome_timeout());
+	assert_int_equal(fix.last.pending, ACTIVE | SUSPENDED);
+	wait_until_due(&fix);
+	call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_ASK);
+	finish(&fix, call, outcome_state(ACTIVE));
+	assert_int_not_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
+	call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_SET);
+	assert_int_equal(call.target, ACTIVE);
+	finish(&fix, call, outcome(WEIR_OUTCOME_ALREADY)); /* in order: the suspend is done as well */
+	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
+	assert_int_equal(fix.last.pending, 0);
+	weir_dispatch_core_free(fix.core);
+}
+
+/* An owner before us had a resume accepted; an intent says that it sent a suspend after it. The ticket says nothing now. */
+static void
+test_core_resumes_with_an_intent_on_top(void **state) /* rules CMD-1, CMD-2 */
+{
+	(void)state;
+	struct fixture fix;
+	fixture_begin(&fix, LIMITS);
+	struct weir_command_offer word = offer_of(1, ACTIVE, 0);
+	word.resumed_state = WEIR_COMMAND_ACCEPTED;
+	word.resumed_desired = ACTIVE;
+	word.resumed_attempts = 1;
+	word.pending = ACTIVE | SUSPENDED;
+	weir_dispatch_core_offer(fix.core, 0, 0, &word, fix.now_us);
+	struct weir_dispatch_call call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_ASK);
+	finish(&fix, call, outcome_state(ACTIVE));
+	call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_SET);
+	assert_int_equal(call.target, ACTIVE);
+	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
+	weir_dispatch_core_free(fix.core);
+}
+
 static void
 test_core_polls_an_accepted_command(void **state) /* rule CMD-2 */
 {
@@ -606,8 +666,10 @@ model_result(void *ctx, uint32_t lane, const struct weir_command_result *result)
 		model->believed[slot] = result->target;
 		model->failed[slot] = false;
 	}
-	if (result->state == WEIR_COMMAND_FAILED)
+	if (result->state == WEIR_COMMAND_FAILED) {
 		model->failed[slot] = true;
+		model->believed[slot] = WEIR_CARD_UNKNOWN; /* as an owner has it: what was lost before may have been done */
+	}
 }
 
 static void
@@ -828,6 +890,8 @@ main(void)
 	    cmocka_unit_test(test_core_one_in_flight_then_the_newest_word),
 	    cmocka_unit_test(test_core_asks_after_a_timeout),
 	    cmocka_unit_test(test_core_overrides_a_lost_command_no_longer_wanted),
+	    cmocka_unit_test(test_core_trusts_no_state_while_the_opposite_may_come),
+	    cmocka_unit_test(test_core_resumes_with_an_intent_on_top),
 	    cmocka_unit_test(test_core_polls_an_accepted_command),
 	    cmocka_unit_test(test_core_sends_again_what_was_accepted_and_lost),
 	    cmocka_unit_test(test_core_resumes_after_a_restart),

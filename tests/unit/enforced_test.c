@@ -200,7 +200,7 @@ test_audit_of_a_pools_decision(void **state)
 	assert_int_equal(audit->usage_after, 1024);
 	assert_int_equal(audit->overshoot, 24);
 	assert_int_equal(enforcement(p, A)->arrived_us, NOW - 2 * S);
-	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", ""};
+	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", "", 0, 0};
 	word(p, 2, HAS(POOL_EXHAUSTED), 1000, 1040);
 	weir_partition_command(p, &done);
 	assert_int_equal(enforcement(p, A)->overshoot, 40);
@@ -324,7 +324,7 @@ test_guard(void **state)
 	p->guard.tripped = true;
 	assert_false(weir_partition_may_send(p, slot));
 	assert_int_equal(p->stats.guarded, 1);
-	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", ""};
+	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", "", 0, 0};
 	weir_partition_command(p, &done);
 	REQUEST(p, A, "addon", ",\"bytes\":1000");
 	assert_true(weir_partition_may_send(p, slot));

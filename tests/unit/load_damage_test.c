@@ -167,7 +167,10 @@ load(struct weir_partition *p, const struct weir_partition *old)
 			(struct weir_slice){items[i].data, items[i].len}))
 			return false;
 	}
-	if (draw(4) == 0 && !weir_partition_load_intent(p, (uint32_t)draw(300)))
+	struct weir_doubt intent = {.token = draw(4), .state = (uint8_t)draw(4)};
+	intent.iccid.hi = draw(3);
+	intent.iccid.lo = draw(300);
+	if (draw(4) == 0 && !weir_partition_load_intent(p, &intent))
 		return false;
 	return weir_partition_load_finish(p);
 }

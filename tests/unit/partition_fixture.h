@@ -127,11 +127,12 @@ on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 	weir_buf_append(&references, json.data, json.len);
 	weir_buf_append(&references, "\n", 1);
 }
+MAYBE_UNUSED static struct weir_doubt last_intent_done;
 MAYBE_UNUSED static void
-on_intent_done(void *ctx, uint32_t slot)
+on_intent_done(void *ctx, const struct weir_doubt *intent)
 {
 	(void)ctx;
-	(void)slot;
+	last_intent_done = *intent;
 }
 MAYBE_UNUSED static uint8_t *
 on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)

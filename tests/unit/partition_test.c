@@ -263,7 +263,7 @@ test_boundary_resumes_the_suspended_only(void **state)
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" B "\",\"action\":\"suspend\"}");
 	assert_int_equal(card(p, A)->reasons, 1 << WEIR_REASON_PLAN_EXHAUSTED);
 	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_SUSPENDED);
-	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, boundary - HOUR, 0, "", ""};
+	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, boundary - HOUR, 0, "", "", 0, 0};
 	weir_partition_command(p, &done);
 	done.slot = 1;
 	weir_partition_command(p, &done);
@@ -273,7 +273,7 @@ test_boundary_resumes_the_suspended_only(void **state)
 	assert_int_equal(card(p, A)->reasons, 0);
 	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_ACTIVE);
 	assert_int_equal(enforcement(p, B)->desired, WEIR_DESIRED_SUSPENDED);
-	done = (struct weir_command_report){0, 4, WEIR_DESIRED_ACTIVE, 1, boundary, 0, "", ""};
+	done = (struct weir_command_report){0, 4, WEIR_DESIRED_ACTIVE, 1, boundary, 0, "", "", 0, 0};
 	weir_partition_command(p, &done);
 	assert_null(enforcement(p, A)); /* nothing more to know */
 	weir_partition_free(p);

@@ -404,9 +404,9 @@ net_on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 	weir_buf_append(&store->references, "\n", 1);
 }
 static inline void
-net_on_intent_done(void *ctx, uint32_t slot)
+net_on_intent_done(void *ctx, const struct weir_doubt *intent)
 {
-	(void)ctx, (void)slot;
+	(void)ctx, (void)intent;
 }
 
 static inline uint8_t *

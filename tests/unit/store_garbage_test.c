@@ -342,10 +342,11 @@ sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 }
 
 static bool
-sink_intent(void *ctx, uint32_t slot, uint8_t desired)
+sink_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 {
 	(void)ctx;
-	(void)slot;
+	(void)iccid;
+	(void)token;
 	(void)desired;
 	return true;
 }

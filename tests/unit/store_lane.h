@@ -106,7 +106,7 @@ struct loaded {
 	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], marks, intents;
 	uint64_t epoch, page_bytes, mark_bytes;
 	char last_name[32], last_json[64];
-	uint32_t intent_slot;
+	uint64_t intent_token;
 	int64_t last_hour;
 	bool reject_pages;
 };
@@ -163,12 +163,12 @@ on_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 }
 
 static inline bool
-on_intent(void *ctx, uint32_t slot, uint8_t desired)
+on_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 {
 	struct loaded *loaded = ctx;
 	loaded->intents++;
-	loaded->intent_slot = slot;
-	return desired <= 2;
+	loaded->intent_token = token;
+	return desired <= 2 && !weir_iccid_is_zero(iccid);
 }
 
 static inline struct weir_store_request

@@ -28,7 +28,7 @@ a_partition_is_loaded_whole(void **state)
 	freeReplyObject(redisCommand(redis, "SET weir:{5}:h:2 beyond"));
 	freeReplyObject(redisCommand(redis, "RPUSH weir:{5}:n cm gold"));
 	freeReplyObject(redisCommand(redis, "HSET weir:{5}:r plan:gold {}"));
-	freeReplyObject(redisCommand(redis, "HSET weir:{5}:i 77 2"));
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:i 8986000000000000983S:18446744073709551615 2"));
 	for (int i = 0; i < 256; i++)
 		for (int64_t h = hour - 2; h <= hour + 2; h++)
 			freeReplyObject(redisCommand(redis, "SET weir:{5}:m:%lld:%d 1234567", (long long)h, i));
@@ -52,7 +52,8 @@ a_partition_is_loaded_whole(void **state)
 	assert_int_equal(loaded.names, 2);
 	assert_string_equal(loaded.last_name, "gold");
 	assert_string_equal(loaded.last_json, "{}");
-	assert_int_equal(loaded.intent_slot, 77);
+	assert_int_equal(loaded.intents, 1);
+	assert_true(loaded.intent_token == UINT64_MAX);
 	assert_int_equal(loaded.marks, 3 * 256);
 	assert_int_equal(loaded.mark_bytes, 3 * 256 * 7);
 	assert_int_equal(loaded.last_hour, hour + 1);
@@ -62,8 +63,16 @@ a_partition_is_loaded_whole(void **state)
 	assert_int_equal(request.error.class, WEIR_POISON);
 	assert_non_null(strstr(request.error.text, "weir:{5}:c:0"));
 	loaded.reject_pages = false;
-	freeReplyObject(redisCommand(redis, "HSET weir:{5}:i 77 many"));
-	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+	static const char *const wrong[] = {"77 2", "8986000000000000983S 2", "8986000000000000983S: 2", ":5 2",
+	    "8986000000000000983S:5x 2", "8986000000000000983S:5 many"};
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char command[96];
+		(void)snprintf(command, sizeof(command), "HSET weir:{5}:i %s", wrong[i]);
+		freeReplyObject(redisCommand(redis, "DEL weir:{5}:i"));
+		freeReplyObject(redisCommand(redis, command));
+		assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
+		assert_non_null(strstr(request.error.text, "weir:{5}:i"));
+	}
 	freeReplyObject(redisCommand(redis, "SET weir:{5}:i string"));
 	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
 	freeReplyObject(redisCommand(redis, "DEL weir:{5}:i"));
