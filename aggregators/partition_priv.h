@@ -122,6 +122,10 @@ void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 void weir_partition_change_reasons(
     struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause);
 
+/* SUS-4: the card has moved and was evaluated; reasons that it still holds and that are enforced no more are told. */
+void weir_partition_tell_moved(
+    struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause);
+
 /* evaluate.c: usage that thresholds are compared with: the cycle's, less exempted test traffic (LIFE-3). */
 uint64_t weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card);
 /* The card's thresholds now; UINT64_MAX = none. */
@@ -317,6 +321,11 @@ uint32_t weir_ladder_number(struct weir_partition *p, const char *id);
 /* Loading: the next ladder's name, in order; false when there is no room. */
 bool weir_ladder_load_name(struct weir_partition *p, const char *id);
 void weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref);
+/* The same, of one that cards and pools may have climbed by now: levels that stay have been told as they were. */
+void weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref);
+/* The ladder that the card is on (number + 1, 0 = default), and a change of it from `before`. */
+uint16_t weir_card_ladder(const struct weir_partition *p, uint32_t slot);
+void weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before);
 /*
  * Which levels `used` has reached, a bit each (for a step: how many steps), where percent is of `base` (0 = only byte
  * levels hold), and the usage at which the next one is due (UINT64_MAX = none).

@@ -98,12 +98,15 @@ change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	bool other_plan = card->plan != to.plan;
+	uint16_t ladder = weir_card_ladder(p, slot);
 	card->carrier = to.carrier;
 	card->plan = to.plan;
 	card->flags &= (uint8_t)~WEIR_CARD_AUTO_REGISTERED;
 	weir_slab_dirty(&p->cards, slot);
-	if (other_plan)
+	if (other_plan) {
 		weir_life_plan_changed(p, slot);
+		weir_ladder_moved(p, slot, ladder);
+	}
 	weir_life_apply(p, slot, ref, cause);
 	if (ref->has_pool)
 		weir_account_move(p, slot, ref->pool);
@@ -130,8 +133,10 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 	/* First of the changes, because it can still refuse; a new card has no children for which it would. */
 	if (ref->has_parent && weir_smart_parent(p, slot, ref->parent, err) != WEIR_OK)
 		return WEIR_POISON;
+	uint16_t enforced = weir_partition_enforced(p, slot);
 	change_card(p, slot, ref, to, cause);
 	weir_partition_evaluate(p, slot, cause);
+	weir_partition_tell_moved(p, slot, enforced, cause);
 	if (ref->has_tags || ref->has_remark) {
 		char iccid[WEIR_ICCID_TEXT_MAX];
 		(void)weir_iccid_format(ref->iccid, iccid);
@@ -166,7 +171,7 @@ define(struct weir_partition *p, const struct weir_reference *reference, struct 
 		weir_feeds_pool_text(p, reference->pool.id, json);
 		break;
 	default:
-		weir_ladder_define(p, &reference->alerts);
+		weir_ladder_redefine(p, &reference->alerts);
 		weir_partition_scan_all(p);
 		weir_partition_remember(p, "alerts", reference->alerts.id, json);
 		break;

@@ -108,16 +108,13 @@ alert_levels(
     struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used, const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	uint64_t next = UINT64_MAX, base = t->plan != UINT64_MAX ? t->plan : t->limit;
 	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE)
 		return next;
 	if (base == WEIR_NO_LIMIT)
 		base = 0;
-	uint16_t ladder = terms != NULL ? terms->alerts : 0;
-	if (ladder == 0 && card->plan != 0)
-		ladder = p->plans[card->plan - 1].alerts;
+	uint16_t ladder = weir_card_ladder(p, slot);
 	if (weir_ladder_reached(p, ladder, base, used, &next) == life->ladder)
 		return next;
 	char iccid[WEIR_ICCID_TEXT_MAX];
@@ -196,7 +193,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 	e->overshoot = g->limit != 0 ? sub_saturating(g->usage_after, g->limit) : 0;
 }
 
-/* SUS-4: what the carrier cannot do is told once, when the reason is raised. */
+/* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
 static void
 tell_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {
@@ -215,6 +212,15 @@ tell_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, cons
 		    weir_life_at(p, slot)->account != 0 ? "true" : "false", weir_card_metered(p, card), at,
 		    cause->input == UINT32_MAX ? -1 : (int)cause->input, p->opts.number, cause->offset);
 	}
+}
+
+void
+weir_partition_tell_moved(struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	uint16_t lost = card->reasons & enforced_before & (uint16_t)~weir_partition_enforced(p, slot);
+	if (lost != 0 && weir_card_may_command(card))
+		tell_unsupported(p, slot, lost, cause);
 }
 
 /* The reason that an audit names: one that was raised and is enforced before one that is not, raised before cleared. */

@@ -88,6 +88,83 @@ ladder_of(const struct weir_partition *p, uint16_t ladder_plus_1)
 	return number < p->ladder_count ? &p->ladders[number].ref : &DEFAULT_LADDER;
 }
 
+/* ---- another ladder in mid-cycle ---- */
+
+uint16_t
+weir_card_ladder(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	uint16_t ladder = terms != NULL ? terms->alerts : 0;
+	return ladder == 0 && card->plan != 0 ? p->plans[card->plan - 1].alerts : ladder;
+}
+
+/* rule ALR-1: what was told of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
+static uint16_t
+carry(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, uint16_t reached)
+{
+	uint16_t carried = 0;
+	if (from->step_bytes > 0 && to->step_bytes > 0) {
+		unsigned __int128 steps = (unsigned __int128)reached * from->step_bytes / to->step_bytes;
+		return steps > UINT16_MAX ? UINT16_MAX : (uint16_t)steps;
+	}
+	if (from->step_bytes > 0 || to->step_bytes > 0)
+		return 0;
+	for (uint32_t i = 0; i < to->level_count; i++)
+		for (uint32_t k = 0; k < from->level_count; k++)
+			if ((reached >> k & 1) != 0 && from->levels[k].is_percent == to->levels[i].is_percent &&
+			    from->levels[k].value == to->levels[i].value)
+				carried |= (uint16_t)(1u << i);
+	return carried;
+}
+
+/* True when *reached_io has changed. */
+static bool
+carry_on(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, uint16_t *reached_io)
+{
+	uint16_t carried = *reached_io == 0 ? 0 : carry(from, to, *reached_io);
+	bool other = carried != *reached_io;
+	*reached_io = carried;
+	return other;
+}
+
+void
+weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
+{
+	const struct weir_ref_alerts *from = ladder_of(p, before), *to = ladder_of(p, weir_card_ladder(p, slot));
+	if (from != to && carry_on(from, to, &weir_life_at(p, slot)->ladder))
+		weir_slab_dirty(&p->lives, slot);
+}
+
+/* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
+void
+weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref)
+{
+	uint32_t number = weir_ladder_number(p, ref->id);
+	if (number == UINT32_MAX)
+		return;
+	const struct weir_ref_alerts before = p->ladders[number].ref;
+	weir_ladder_define(p, ref);
+	const struct weir_ref_alerts *now = &p->ladders[number].ref;
+	for (uint32_t slot = 0; slot < p->cards.used; slot++) {
+		struct weir_life_slot *life = weir_life_at(p, slot);
+		if (weir_slab_is_filler(&p->cards, slot) || life->ladder == 0 ||
+		    ladder_of(p, weir_card_ladder(p, slot)) != now)
+			continue;
+		if (carry_on(&before, now, &life->ladder))
+			weir_slab_dirty(&p->lives, slot);
+	}
+	for (uint32_t slot = 0; slot < p->pools.used; slot++) {
+		if (weir_slab_is_filler(&p->pools, slot))
+			continue;
+		struct weir_pool_slot *pool = weir_slab_at(&p->pools, slot);
+		if (ladder_of(p, pool->alerts) == now && carry_on(&before, now, &pool->ladder))
+			weir_slab_dirty(&p->pools, slot);
+	}
+}
+
+/* ---- what is reached ---- */
+
 /* Usage at which the level is reached; UINT64_MAX = never. */
 static uint64_t
 level_at(const struct weir_ref_alerts *ladder, uint32_t i, uint64_t base)

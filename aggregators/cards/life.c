@@ -146,10 +146,25 @@ expire_by_term(struct weir_partition *p, uint32_t slot)
 	weir_slab_dirty(&p->lives, slot);
 }
 
+static bool
+is_renewed(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
+	return terms != NULL && (terms->flags & WEIR_TERMS_RENEWED) != 0;
+}
+
+void
+weir_life_set_renewed(struct weir_partition *p, uint32_t slot, bool renewed)
+{
+	if (is_renewed(p, slot) != renewed)
+		weir_partition_terms(p, slot)->flags ^= WEIR_TERMS_RENEWED;
+}
+
 static void
 activated_at(struct weir_partition *p, uint32_t slot, int64_t at_us)
 {
 	weir_life_at(p, slot)->activated_s = at_us == 0 ? 0 : weir_life_seconds(at_us);
+	weir_life_set_renewed(p, slot, false);
 	expire_by_term(p, slot);
 }
 
@@ -292,6 +307,7 @@ apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 	if (!ref->has_expires)
 		return;
 	life->expires_s = ref->expires_us == 0 ? WEIR_LIFE_NEVER : weir_life_seconds(ref->expires_us);
+	weir_life_set_renewed(p, slot, false);
 	weir_slab_dirty(&p->lives, slot);
 }
 
@@ -320,10 +336,17 @@ weir_life_apply(struct weir_partition *p, uint32_t slot, const struct weir_ref_c
 void
 weir_life_plan_changed(struct weir_partition *p, uint32_t slot)
 {
-	bool was_active = weir_card_is_activated(weir_card_at(p, slot));
-	if (!weir_life_has_dates(weir_card_at(p, slot)) || weir_life_at(p, slot)->activated_s == 0)
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	struct weir_life_slot *life = weir_life_at(p, slot);
+	bool was_active = weir_card_is_activated(card);
+	if (!weir_life_has_dates(card) || life->activated_s == 0)
 		return;
+	uint32_t before_s = life->expires_s;
 	expire_by_term(p, slot);
+	/* LIFE-5: what was renewed is not taken back; without a term there is nothing to expire. */
+	bool has_term = card->plan == 0 || p->plans[card->plan - 1].known;
+	if (is_renewed(p, slot) && (life->expires_s != 0 || !has_term) && before_s > life->expires_s)
+		life->expires_s = before_s;
 	weir_life_settle(p, slot, was_active);
 }
 

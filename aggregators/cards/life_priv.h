@@ -15,6 +15,8 @@ int64_t weir_life_cause_us(const struct weir_partition *p, const struct weir_cau
 uint32_t weir_life_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months);
 /* Has it been activated, so that its life slot holds dates. */
 bool weir_life_has_dates(const struct weir_card_slot *card);
+/* LIFE-5: is the card's expiry a renewal's? */
+void weir_life_set_renewed(struct weir_partition *p, uint32_t slot, bool renewed);
 /* SUS-6: from now to end_s the card is cut off; 0 ends it. The status's deadline goes on beneath. */
 void weir_life_set_reset(struct weir_partition *p, uint32_t slot, uint32_t end_s);
 /*

@@ -54,6 +54,7 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 		    weir_status_name((enum weir_card_status)weir_card_status_of(card)));
 	if (request->until_us != 0) {
 		life->expires_s = weir_life_seconds(request->until_us);
+		weir_life_set_renewed(p, slot, true);
 		weir_slab_dirty(&p->lives, slot);
 		return WEIR_OK;
 	}
@@ -74,6 +75,7 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 	if (life->expires_s > from_s && life->expires_s != WEIR_LIFE_NEVER)
 		from_s = life->expires_s;
 	life->expires_s = weir_life_add_months(p, slot, from_s, months);
+	weir_life_set_renewed(p, slot, true);
 	return WEIR_OK;
 }
 

@@ -105,6 +105,7 @@ _Static_assert(offsetof(struct weir_terms_slot, renew_id) == 104, "as documented
 enum {
 	WEIR_TERMS_NO_AUTO_RESTORE = 1, /* usage_limit is not cleared by the cycle */
 	WEIR_TERMS_LIMIT_HELD = 2,      /* usage_limit holds over from an earlier cycle */
+	WEIR_TERMS_RENEWED = 4,         /* expiry is a renewal's: a change of plan does not bring it forward */
 };
 
 struct weir_enforcement_slot {

@@ -163,7 +163,6 @@ move_pool(struct sim *sim, int at)
 	sim_send_card(sim, at, ",\"plan\":%s,\"pool\":%s", plan, pool);
 	model_plan(&sim->model, at, card->plan);
 	sim->model.cards[at].pool = card->pool;
-	card->moved = true;
 }
 
 static void

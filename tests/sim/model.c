@@ -62,6 +62,7 @@ model_enter(struct model *model, int at, enum model_status status, int64_t since
 		card->reset_until_us = 0;
 	if (status == MODEL_IN_USE && before != MODEL_SUSPENDED && card->activated_us == 0) {
 		card->activated_us = card->since_us;
+		card->renewed = false;
 		date_by_term(model, at);
 	}
 	expire(model, at);
@@ -401,7 +402,7 @@ model_give(struct model *model, int card, unsigned set, unsigned clear)
 	model->cards[card].given = (model->cards[card].given | set) & ~clear;
 }
 
-/* A change of plan dates the card anew. */
+/* A change of plan dates the card anew, and takes back nothing that was renewed. */
 void
 model_plan(struct model *model, int at, int plan)
 {
@@ -409,8 +410,13 @@ model_plan(struct model *model, int at, int plan)
 	if (card->plan == plan)
 		return;
 	card->plan = plan;
-	if (card->status > MODEL_INACTIVE && card->activated_us != 0)
-		date_by_term(model, at);
+	if (card->status <= MODEL_INACTIVE || card->activated_us == 0)
+		return;
+	int64_t before_us = card->expires_us;
+	date_by_term(model, at);
+	if (card->renewed && card->expires_us != 0 && card->expires_us < before_us)
+		card->expires_us = before_us;
+	expire(model, at);
 }
 
 /* LIFE-2 */
@@ -446,6 +452,7 @@ model_renew(struct model *model, int at, int months, int id)
 	int64_t now_us = model->now_us - model->now_us % SECOND_US;
 	int64_t from_us = card->expires_us > now_us ? card->expires_us : now_us;
 	card->renew_id = id;
+	card->renewed = true;
 	card->expires_us = model_months_later(model->carriers[card->carrier].zone, from_us, months);
 	expire(model, at);
 }

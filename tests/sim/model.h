@@ -94,6 +94,7 @@ struct model_card {
 	uint64_t seen_imei;
 	int rebind_month, rebinds;
 	int renew_id;
+	bool renewed; /* its expiry is a renewal's */
 };
 
 struct model_pool {
