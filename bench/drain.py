@@ -134,7 +134,8 @@ def main():
     try:
         store.start()
         broker.create({"weir.records": args.partitions, "weir.cards": args.partitions, "weir.partials": args.partitions,
-                       "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1})
+                       "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1, "weir.pool.hourly": 1, "weir.pool.daily": 1,
+                       "weir.card.daily": 1})
         settings(config, broker.brokers, store.url, args.lanes)
         common = ["--config", config, "--partitions", str(args.partitions), "--cards", str(args.cards)]
         run([args.bench, "fill"] + common + ["--records", "0"])
