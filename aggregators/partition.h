@@ -156,9 +156,8 @@ struct weir_partition_stats {
 	uint64_t
 	    unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
 	uint64_t windows_told, windows_taken; /* of accounts to pools */
-	uint64_t
-	    windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
-	uint64_t rows_told; /* of the feeds */
+	uint64_t windows_old;                 /* taken and left out: of a time whose windows are gone (docs/rollups.md) */
+	uint64_t rows_told;                   /* of the feeds */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 

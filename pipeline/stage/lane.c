@@ -303,6 +303,9 @@ publish(struct weir_lane *lane)
 	put(&c->walked, sum.walked);
 	put(&c->gaps_lost, sum.gaps_lost);
 	put(&c->unattributed, sum.unattributed);
+	put(&c->windows_told, sum.windows_told);
+	put(&c->windows_old, sum.windows_old);
+	put(&c->rows_told, sum.rows_told);
 	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
 		put(&c->rejected[i], sum.rejected[i]);
 	put(&c->commands_sent, lane->commands_sent);

@@ -57,6 +57,7 @@ struct weir_lane_counters {
 	_Atomic uint64_t pools, partials_told, partials_taken, words_told, words_taken, walked;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
 	_Atomic uint64_t gaps_lost, unattributed;
+	_Atomic uint64_t windows_told, windows_old, rows_told; /* feeds (ROL-3) */
 	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
 	_Atomic uint64_t command_latency_us;
 	struct weir_lane_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;

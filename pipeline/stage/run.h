@@ -42,6 +42,7 @@ struct weir_run_counters {
 	uint64_t command_latency_us;                    /* their sum */
 	uint64_t memory_bytes;                          /* resident set of the process */
 	uint64_t gaps_lost, unattributed;
+	uint64_t windows_told, windows_old, rows_told;
 	/* microseconds; bytes, of cards when the cut was confirmed, of pools when it was decided */
 	struct weir_run_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;
 };

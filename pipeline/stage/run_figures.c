@@ -67,6 +67,9 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	ADD(command_latency_us);
 	ADD(gaps_lost);
 	ADD(unattributed);
+	ADD(windows_told);
+	ADD(windows_old);
+	ADD(rows_told);
 	add_histogram(&c->confirm_latency, &out->confirm_latency);
 	add_histogram(&c->flush_latency, &out->flush_latency);
 	add_histogram(&c->card_overshoot, &out->card_overshoot);
