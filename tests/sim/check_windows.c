@@ -1,4 +1,5 @@
-/* Hours and days (rule ROL-1, rule ROL-2, rule ROL-3): what Redis has of them, and what the feeds told, against the sums over all records. */
+/* Hours and days (rule ROL-1, rule ROL-2, rule ROL-3): what Redis has of them, and what the feeds told, against the sums
+ * over all records. */
 #include "tests/sim/check.h"
 
 #include <inttypes.h>
