@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 """GET of a card at a fixed rate (open loop) while records flow: a private Kafka and Redis, the engine, `weir serve`.
 
-Prints the record latency without and with the API's load, and the API's percentiles; the last line is one JSON object.
+Prints the record latency without and with the API's load, taken in turn --rounds times so that what else the machine does
+falls on both, and the API's percentiles; the last line is one JSON object with medians and the change in percent.
 --records-per-s 0 measures the API alone. Usage: bench/api.py [--rate N] [--records-per-s N] [--seconds N] [--cards N]
+[--rounds N]
 """
 
 import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 
@@ -31,15 +34,19 @@ def api_load(args, serve, store, seconds):
     return {**out, **{name + "_cpu_us_per_request": round((drain.cpu_s(pid) - before[name]) * 1e6 / asked, 1) for name, pid in pids.items()}}
 
 
-def with_records(args, common, beside):
-    """The engine under open-loop records; `beside` runs while they are measured. (record latency, what beside gave)"""
+def with_records(args, common, seed, beside):
+    """
+    The engine under open-loop records; `beside` runs while they are measured. (record latency, what beside gave)
+
+    Each run has a seed of its own: it exhausts other cards, for one that is cut off already gives no command to measure.
+    """
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     count = ["--warmup-records", str(args.records_per_s * 5), "--records", str(args.records_per_s * args.seconds)]
     engine = subprocess.Popen([args.bench, "serve"] + common + count, **pipes)
     pace = None
     try:
         drain.wait_line(engine, b"ready")
-        pace = subprocess.Popen([args.bench, "pace"] + common + ["--rate", str(args.records_per_s), "--warmup", "5", "--seconds", str(args.seconds)], **pipes)
+        pace = subprocess.Popen([args.bench, "pace"] + common + ["--rate", str(args.records_per_s), "--seed", str(seed), "--warmup", "5", "--seconds", str(args.seconds)], **pipes)
         drain.wait_line(pace, b"warm")
         given = beside()
         sent = drain.result(pace, 120)
@@ -51,6 +58,26 @@ def with_records(args, common, beside):
                 child.wait()
 
 
+def medians(rows):
+    """Of each number that all rows have."""
+    return {k: statistics.median(r[k] for r in rows) for k in rows[0] if all(isinstance(r.get(k), (int, float)) for r in rows)}
+
+
+def in_turn(args, common, serve, store):
+    """Records alone, then with the API's load beside them, --rounds times."""
+    rounds = []
+    for i in range(args.rounds):
+        alone, _ = with_records(args, common, 100 + 2 * i, lambda: None)
+        beside, asked = with_records(args, common, 101 + 2 * i, lambda: api_load(args, serve, store, max(1, args.seconds - 4)))
+        rounds.append({"records_alone": alone, "records_beside": beside, "beside": asked})
+        print(json.dumps(rounds[-1]), flush=True)
+    out = {k: medians([r[k]["latency"] for r in rounds]) for k in ("records_alone", "records_beside")}
+    change = {k: round(100.0 * (out["records_beside"][k] / out["records_alone"][k] - 1), 1)
+              for k in out["records_alone"] if k.startswith("us_p") and out["records_alone"][k]}
+    return {**out, "beside": medians([r["beside"] for r in rounds]), "record_latency_change_percent": change,
+            "sent": [r[k]["sent"] for r in rounds for k in ("records_alone", "records_beside")]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=int, default=2000, help="requests a second")
@@ -58,6 +85,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--cards", type=int, default=1000000)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
     args = parser.parse_args()
     args.bench = os.path.join(args.build, "bench", "weir_bench_drain")
@@ -76,8 +104,7 @@ def main():
         serve = Serve({"kafka": {"brokers": broker.brokers}, "redis": {"url": store.url}, "log": {"level": "warn"}}, rate_per_s=1000000).start()
         out = {"rate": args.rate, "cards": args.cards, "records_per_s": args.records_per_s, "alone": api_load(args, serve, store, min(args.seconds, 10))}
         if args.records_per_s:
-            out["records_alone"], _ = with_records(args, common, lambda: None)
-            out["records_beside"], out["beside"] = with_records(args, common, lambda: api_load(args, serve, store, max(1, args.seconds - 4)))
+            out.update(in_turn(args, common, serve, store))
         print(json.dumps(out))
     finally:
         if serve is not None:

@@ -182,7 +182,7 @@ show_history(struct weir_reading *reading, const char *subject, bool is_pool, bo
 	struct weir_json json = {&buf, false};
 	weir_json_open(&json, NULL, '{');
 	weir_json_text(&json, is_pool ? "pool" : "iccid", subject);
-	weir_json_open(&json, "entries", '[');
+	weir_json_open(&json, "audit", '[');
 	for (uint32_t i = 0; i < history.count; i++)
 		weir_print_history_entry(&json, &history.entries[i]);
 	weir_json_close(&json, ']');

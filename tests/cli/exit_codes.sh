@@ -33,7 +33,7 @@ iccid=89860000000000000001
 
 expect 0 'exit codes\|Exit codes' "$weir" help
 expect 0 'usage: weir run' "$weir" help run
-for command in run demo load card pool usage commands audit request export top verify check version; do
+for command in run serve demo load card pool usage commands audit request export top verify check version; do
 	expect 0 "usage: weir $command" "$weir" "$command" --help
 done
 expect 0 'carrier-sim' "$weir" carrier-sim --help
@@ -80,6 +80,9 @@ expect 0 '834 cards and pools' "$weir" load --dry-run "$samples/fleet.yaml"
 expect 0 'kafka.brokers' "$weir" check --list
 expect 0 'weir_records_counted_total' "$weir" run --list-metrics
 expect 3 'metrics.listen.*127.0.0.1:9464' "$weir" run --set metrics.listen=9464
+expect 3 'api.metrics_listen.*address:port' "$weir" serve --set api.metrics_listen=9465
+expect 3 'nobody could ask' "$weir" serve --set api.listen=127.0.0.1:0
+expect 2 'did you mean --port-file' "$weir" serve --port-fil x
 expect 3 'log.format.*logfmt or json' "$weir" run --set log.format=xml
 expect 0 'localhost:7777' "$weir" check --effective --set kafka.brokers=localhost:7777
 # shellcheck disable=SC2086

@@ -26,13 +26,25 @@ export async function fakeServer() {
 
 export const launch = () => chromium.launch({executablePath: process.env.WEIR_CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"]});
 
+/* Contexts that pages share: a tab's sessionStorage is its own, and nothing else is kept. */
+const shared = new Map();
+async function contextFor(browser, how, alone) {
+	const options = {...SIZES[how.size], colorScheme: how.scheme, timezoneId: "Europe/Berlin", locale: "en-GB", reducedMotion: "reduce", acceptDownloads: true, ...how.more};
+	if (alone) return browser.newContext(options);
+	const key = JSON.stringify(how);
+	if (!shared.has(key)) shared.set(key, browser.newContext(options));
+	return shared.get(key);
+}
+
 /*
- * A page in a context of its own. `trouble` collects what must not happen: errors of scripts, violations of the policy,
+ * A page; its context is shared with pages of the same kind, unless it is `alone` (nothing cached yet) or its clock runs. `trouble` collects what must not happen: errors of scripts, violations of the policy,
  * requests to elsewhere. clock: "fixed" = stands at NOW; "run" = the test moves it; null = the real one.
  */
-export async function newPage(browser, base, {size = "desktop", scheme = "light", token = "operate-token", clock = "fixed", ...more} = {}) {
-	const context = await browser.newContext({...SIZES[size], colorScheme: scheme, timezoneId: "Europe/Berlin", locale: "en-GB", reducedMotion: "reduce", acceptDownloads: true, ...more});
+export async function newPage(browser, base, {size = "desktop", scheme = "light", token = "operate-token", clock = "fixed", alone = false, ...more} = {}) {
+	const own = alone || clock === "run";
+	const context = await contextFor(browser, {size, scheme, clock, more}, own);
 	const page = await context.newPage();
+	page.end = () => (own ? context.close() : page.close());
 	page.trouble = [];
 	page.on("pageerror", (e) => page.trouble.push("script: " + e.stack));
 	page.on("console", (m) => m.type() === "error" && !/^Failed to load resource/.test(m.text()) && page.trouble.push("console: " + m.text()));
@@ -53,5 +65,6 @@ export const settled = (page) => page.waitForFunction(() => document.querySelect
 
 export async function show(page, base, hash) {
 	await page.goto(base + hash);
+	await page.evaluate(() => new Promise((done) => setTimeout(done))); // behind hashchange, when the document is the same one
 	await settled(page);
 }

@@ -30,7 +30,7 @@ after(async () => {
 afterEach(async () => {
 	for (const page of open.splice(0)) {
 		const {trouble} = page;
-		await page.context().close();
+		await page.end();
 		assert.deepEqual(trouble, []);
 	}
 });
@@ -51,7 +51,7 @@ const button = (page, name) => page.getByRole("button", {name, exact: true});
 const dialog = (page) => page.getByRole("dialog");
 
 async function axe(page, what = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]) {
-	await page.evaluate(readFileSync(AXE, "utf8")); // by the debugger: the page's own policy stays as it is
+	if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(readFileSync(AXE, "utf8")); // by the debugger: the page's own policy stays as it is
 	const found = await page.evaluate((only) => window.axe.run(document, {runOnly: only}), what);
 	return found.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.target.join(" ") + " " + n.failureSummary).join("; "));
 }
@@ -67,8 +67,10 @@ async function shoot(page, name) {
 
 describe("every page", () => {
 	for (const size of ["desktop", "phone"]) for (const scheme of ["light", "dark"]) test(size + ", " + scheme + ": accessible, nothing overflows, screenshots", async () => {
+		let page = await newPage(browser, base, {size, scheme});
+		open.push(page);
 		for (const [name, hash] of Object.entries(PAGES)) {
-			const page = await visit(hash, {size, scheme});
+			await show(page, base, hash);
 			if (name === "pool-days") {
 				await button(page, "Days").click();
 				await settled(page);
@@ -77,7 +79,7 @@ describe("every page", () => {
 			assert.ok((await overflow(page)) <= 0, name + " is wider than the screen");
 			await shoot(page, name + "-" + size + "-" + scheme);
 		}
-		const page = await newPage(browser, base, {size, scheme, token: null});
+		page = await newPage(browser, base, {size, scheme, token: null});
 		open.push(page);
 		await page.goto(base);
 		await page.getByLabel("Token").waitFor();
@@ -89,7 +91,7 @@ describe("every page", () => {
 		let page, took = Infinity, weight;
 		for (let attempt = 0; attempt < 5 && took >= USABLE_MS; attempt++) { // a busy machine is not the page's fault
 			if (attempt) await sleep(1000);
-			page = await newPage(browser, base, {clock: null});
+			page = await newPage(browser, base, {clock: null, alone: true});
 			open.push(page);
 			const sizes = [];
 			page.on("response", (r) => sizes.push(r.body().then((b) => b.length, () => 0)));

@@ -52,7 +52,7 @@ describe("weir's own answers", () => {
 			took = await fresh.evaluate(() => performance.now());
 			sent = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
 			assert.deepEqual(fresh.trouble, []);
-			await fresh.context().close();
+			await fresh.end();
 		}
 		console.log("%s: %d bytes, %d on the wire, usable after %d ms", name, plain, sent, Math.round(took));
 		assert.ok(plain < WEIGHT_MAX && took < USABLE_MS, plain + " bytes, " + took + " ms");
@@ -171,6 +171,6 @@ describe("weir's own answers", () => {
 		await other.getByLabel("Token").fill("nobody");
 		await other.keyboard.press("Enter");
 		await other.getByText("This token is not known.").waitFor();
-		await other.context().close();
+		await other.end();
 	});
 });

@@ -113,6 +113,8 @@ def test_cards_are_found(fleet):
     assert set(found("--status", "deactivated")) == deactivated and deactivated
     exhausted = found("--reason", "plan_exhausted", "--reason", "usage_limit")
     assert exhausted and all(set(c["reasons"]) & {"plan_exhausted", "usage_limit"} for c in exhausted.values())
+    of_plan = found("--plan", "cm_p")
+    assert OPERATED in of_plan and {c["plan"] for c in of_plan.values()} == {"cm_p"}
     assert set(found("--first", POOLED[1], "--last", POOLED[3])) == set(POOLED[1:4])
     out, err = fleet.run("card", "--carrier", "cu", "--max", "3")
     assert len(out.splitlines()) == 4 and "--max" in err
@@ -143,7 +145,7 @@ def test_an_operator_asks_and_sees(fleet):
     fleet.until(lambda: fleet.json("commands", OPERATED)["commands"][0]["state"] == "confirmed", "the command's end")
     command = fleet.json("commands", OPERATED)["commands"][0]
     assert command["action"] == "suspend" and command["reason"] == "manual" and command["sent"] and command["confirmed"]
-    events = [e["event"] for e in fleet.json("audit", OPERATED)["entries"]]
+    events = [e["event"] for e in fleet.json("audit", OPERATED)["audit"]]
     assert {"request", "decided", "sent", "confirmed"} <= set(events)
     assert "confirmed" in fleet.run("commands", OPERATED)[0] and "suspend" in fleet.run("audit", OPERATED)[0]
     assert fleet.run("request", OPERATED, "resume")[0].startswith("resume %s: done" % OPERATED)
@@ -155,6 +157,14 @@ def test_an_operator_asks_and_sees(fleet):
     assert fleet.json("card", OPERATED)["limit_bytes"] is None
     fleet.run("request", "city-7", "addon", "1KiB")
     assert fleet.json("pool", "city-7")["addon_bytes"] == 1024
+    fleet.run("request", OPERATED, "limit", "1GiB", "--keep")
+    assert not fleet.json("card", OPERATED)["auto_restore"]
+    fleet.run("request", OPERATED, "limit", "none")
+    answer = fleet.json("request", OPERATED, "addon", "1KiB", "--cycle", "2020-01", code=1)
+    assert answer["result"] == "rejected" and "2020-01 is closed" in answer["reply"]
+    assert fleet.json("request", OPERATED, "suspend", "--no-wait")["result"] == "sent"
+    fleet.until(lambda: fleet.json("card", OPERATED)["reasons"] == ["manual"], "a request that nobody waited for")
+    assert fleet.json("request", OPERATED, "resume", "--wait", "30s")["result"] == "done"
     answer = fleet.json("request", OPERATED, "cancel", code=1)
     assert answer["result"] == "rejected" and answer["reply"].endswith("(LIFE-7)")
     answer = fleet.json("request", "89869999999999999999", "suspend", code=1)
@@ -185,8 +195,10 @@ def test_export_holds_every_card(fleet, tmp_path):
     assert rows[PARENT]["tags"] == 'roof, south;say "hi"'
     assert len(export(fleet, "--pool", "city-7")) == 6
     assert export(fleet, "--status", "testable") == []
+    assert {row["plan"] for row in export(fleet, "--plan", "cm_p")} == {"cm_p"}
     path = tmp_path / "cards.csv"
-    fleet.run("export", "--output", str(path), "--fields", "iccid")
+    err = fleet.run("export", "--output", str(path), "--fields", "iccid", "--progress")[1]
+    assert "%d cards of " % len(fleet.oracle.cards) in err
     assert len(rows_of(path.read_bytes().decode())) == len(fleet.oracle.cards) and os.stat(path).st_mode & 0o044
     fleet.run("export", "--output", str(tmp_path / "no" / "such" / "folder.csv"), code=1)
     assert "did you mean 'iccid'" in fleet.run("export", "--fields", "icid", code=2)[1]

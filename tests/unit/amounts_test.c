@@ -116,6 +116,36 @@ tables_line_up(void **state)
 	weir_table_free(&table);
 }
 
+/* A narrow terminal gets what matters: spare columns go in their order, no more of them than must, the rest stays. */
+static void
+tables_fit_a_terminal(void **state)
+{
+	(void)state;
+	static const struct weir_column columns[] = {{"card", 'l'}, {"plan", 'l'}, {"used", 'r'}, {"note", 'l'}, {NULL, 0}};
+	static const struct {
+		uint32_t width, left_out;
+		const char *text;
+	} cases[] = {{22, 0, "card  plan  used  note\n1     2        3  4\n"},
+	    {21, 1, "card  plan  used\n1     2        3\n"}, {16, 1, "card  plan  used\n1     2        3\n"},
+	    {15, 2, "card  used\n1        3\n"}, {3, 2, "card  used\n1        3\n"}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *text = NULL;
+		size_t len = 0;
+		FILE *out = open_memstream(&text, &len);
+		struct weir_table table;
+		weir_table_init(&table, columns);
+		weir_table_spare(&table, "note,plan");
+		for (int cell = 1; cell <= 4; cell++)
+			weir_table_cell(&table, "%d", cell);
+		assert_int_equal(weir_table_fit(&table, cases[i].width), cases[i].left_out);
+		weir_table_print(&table, out);
+		(void)fclose(out);
+		assert_string_equal(text, cases[i].text);
+		free(text);
+		weir_table_free(&table);
+	}
+}
+
 int
 main(void)
 {
@@ -124,6 +154,7 @@ main(void)
 	    cmocka_unit_test(amounts_are_read_exactly),
 	    cmocka_unit_test(instants_are_local_days_or_so_long_ago),
 	    cmocka_unit_test(tables_line_up),
+	    cmocka_unit_test(tables_fit_a_terminal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
