@@ -214,8 +214,8 @@ static const struct weir_metric TABLE[] = {
 	OF_PROCESS("weir_words_taken_total", COUNTER, U64, run.words_taken, "Such words taken."),
 	OF_PROCESS("weir_members_walked_total", COUNTER, U64, run.walked, "Members looked at because of their pool's word."),
 	/* feeds */
-	OF_PROCESS("weir_feed_hours_told_total", COUNTER, U64, run.windows_told, "Hours of pools told to their partitions, again when late records changed them (ROL-3)."),
-	OF_PROCESS("weir_feed_hours_old_total", COUNTER, U64, run.windows_old, "Such hours left out of the pool's kept hours and its feed: told so late that what was told before is gone (docs/rollups.md)."),
+	OF_PROCESS("weir_feed_windows_told_total", COUNTER, U64, run.windows_told, "Hours of pools told to their partitions, again when late records changed them (ROL-3)."),
+	OF_PROCESS("weir_feed_windows_old_total", COUNTER, U64, run.windows_old, "Such hours left out of the pool's kept hours and its feed: told so late that what was told before is gone (docs/rollups.md)."),
 	OF_PROCESS("weir_feed_rows_total", COUNTER, U64, run.rows_told, "Rows of the feeds of pools and cards."),
 	/* flush and Redis */
 	SECONDS("weir_flush_duration_seconds", flush_latency.bucket, flush_latency.sum, "Time of a flush from its first byte to Redis' answer, reconnections included."),
