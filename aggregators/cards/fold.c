@@ -28,8 +28,11 @@ weir_partition_reject(struct weir_partition *p, const struct weir_record *record
 static inline void
 advance_stream(struct weir_partition *p, int64_t arrived_us)
 {
-	if (arrived_us > p->stream_time_us && p->stream_time_us < p->now_us)
+	if (arrived_us > p->stream_time_us && p->stream_time_us < p->now_us) {
+		if (__builtin_expect(p->stream_time_us == 0, 0))
+			weir_feeds_begin(p, arrived_us < p->now_us ? arrived_us : p->now_us);
 		weir_partition_set_time(p, p->now_us, arrived_us);
+	}
 }
 
 void

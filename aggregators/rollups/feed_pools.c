@@ -39,6 +39,14 @@ fed_us(const struct weir_feeds *f)
 	return f->walk.running && f->walk.to_us > fed ? f->walk.to_us : fed;
 }
 
+/* The first complete rows begin with the oldest window that was told or emitted before them. */
+static void
+note_early(struct weir_feeds *f, int64_t start_us)
+{
+	if (f->whole_us == 0 && (f->early_us == 0 || start_us < f->early_us))
+		f->early_us = start_us;
+}
+
 static struct weir_carrier_entry *
 calendar_of(const struct weir_partition *p, uint32_t pool_slot)
 {
@@ -112,6 +120,7 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 	*weir_windows_change(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot) = usage;
 	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool), &more);
 	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_DAY], window->day, pool), &more);
+	note_early(p->feeds, window->hour * WEIR_HOUR_US);
 	restate(p, pool, window->hour, window->day);
 	return true;
 }
@@ -224,8 +233,8 @@ emit(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
 	if (entry != NULL)
 		row.usage = *entry;
 	row.complete = weir_feeds_whole_us(p) >= row.window.end_us;
-	if (!row.complete && f->whole_us == 0 && (f->early_us == 0 || row.window.start_us < f->early_us))
-		f->early_us = row.window.start_us;
+	if (!row.complete)
+		note_early(f, row.window.start_us);
 	weir_feed_pool_row(p, pool_slot, &row, key, &f->json);
 	weir_partition_tell_bytes(p, daily ? WEIR_TELL_POOL_DAILY : WEIR_TELL_POOL_HOURLY, WEIR_TELL_BY_KEY, key,
 	    f->json.data, (uint32_t)f->json.len);

@@ -93,9 +93,15 @@ weir_partition_watermark(struct weir_partition *p, int64_t at_us)
 	if (at_us <= f->watermark_us)
 		return;
 	f->watermark_us = at_us;
+	weir_feeds_begin(p, at_us);
+}
+
+void
+weir_feeds_begin(struct weir_partition *p, int64_t at_us)
+{
+	struct weir_feeds *f = p->feeds;
 	if (f->hours.now.told_us != 0)
 		return;
-	/* The first that is known of time: no record is older than the horizon. */
 	int64_t from_us = at_us - ((int64_t)p->opts.dedupe_horizon_h + 2) * WEIR_HOUR_US;
 	f->hours.now.told_us = f->days.now.told_us = weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
 	f->hours.safe = f->hours.now;

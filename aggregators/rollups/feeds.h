@@ -81,8 +81,7 @@ struct weir_feeds {
 	uint64_t *epochs; /* by source: of the newest owner that was heard of */
 	int64_t whole_us; /* rows of windows that end up to here were emitted as complete */
 	int64_t fed_us;   /* or at all */
-	int64_t
-	    early_us; /* before the first complete ones: start of the oldest window of which a row was emitted; 0 = none */
+	int64_t early_us; /* before the first complete ones: start of the oldest window that was told; 0 = none */
 	struct weir_feed_walk walk;
 	bool walk_whole, walk_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
 	struct weir_feed_pairs hour_rows, day_rows; /* restated in this round */
@@ -104,6 +103,11 @@ void weir_feeds_free(struct weir_partition *p);
 /* A restated window of a card or an account; nothing when it was not told yet. */
 void weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct weir_window *day);
 void weir_feeds_account_changed(struct weir_partition *p, uint32_t account, const struct weir_window *hour);
+/*
+ * The first that is known of time, by a record or a watermark: no record is older than the horizon, so telling begins
+ * there. Not by the watermark alone: it may already be the clock when a backlog of days was read at once.
+ */
+void weir_feeds_begin(struct weir_partition *p, int64_t at_us);
 /* Messages that wait for pages. */
 uint32_t weir_feeds_waiting(const struct weir_partition *p);
 void weir_feeds_unpark(struct weir_partition *p);

@@ -83,6 +83,27 @@ test_an_overthrown_owner_that_was_not(void **state)
 	weir_partition_free(p);
 }
 
+/*
+ * rule ROL-3: a backlog of days that is read at once: the first watermark is the clock already. Telling begins at the first
+ * record's horizon all the same, or hours between would never be told.
+ */
+static void
+test_telling_begins_with_the_first_record(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(0);
+	weir_partition_set_time(p, NOW, 0);
+	apply(p, "{\"type\":\"card\",\"iccid\":\"" A "\",\"carrier\":\"cm\"}");
+	struct weir_record r = record(A, 1, 5, 0, NOW - 90 * HOUR);
+	r.arrived_us = NOW - 80 * HOUR;
+	fold(p, r);
+	weir_partition_watermark(p, NOW);
+	assert_true(p->feeds->hours.now.told_us <= NOW - 128 * HOUR);
+	assert_true(p->feeds->days.now.told_us <= NOW - 128 * HOUR);
+	weir_partition_free(p);
+	store_clear();
+}
+
 /* ---- what is kept ---- */
 
 static struct weir_partition *
@@ -169,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hours_are_absolute),
 	    cmocka_unit_test(test_an_overthrown_owner_that_was_not),
+	    cmocka_unit_test(test_telling_begins_with_the_first_record),
 	    cmocka_unit_test(test_how_long_windows_are_kept),
 	    cmocka_unit_test(test_what_is_not_kept_is_deleted),
 	};
