@@ -283,7 +283,7 @@ give_tells(struct lane_partition *lp)
 			    shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition, id, value);
 		}
 	}
-	lp->changed |= p->tell_count > 0;
+	lp->changed |= p->tell_count > 0 && !lp->leaving;
 	p->tell_count = 0;
 	p->tell_bytes.len = 0;
 }

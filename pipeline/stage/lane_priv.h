@@ -32,6 +32,7 @@ struct lane_partition {
 	bool at_end[WEIR_TOPICS_MAX];      /* reached the end once since it was taken */
 	bool cards_settled;                /* the card stage has caught up: its partials are settled ones */
 	bool pools_settled;                /* the pool stage has: it tells words */
+	bool leaving; /* given back after this flush: what is told from here on is told again by the next owner */
 	bool settled;                      /* reached the end of all topics; unknown states were offered */
 	bool guard_tripped;                /* as seen in the last round */
 	bool restart_offers;               /* offers on their way come from stored state */

@@ -290,9 +290,10 @@ flush_last(struct weir_lane *lane, const uint32_t *partitions, uint32_t count)
 			struct lane_partition *lp = lane_find(lane, partitions[i]);
 			if (lp == NULL || lp->state != LANE_RUNNING)
 				continue;
+			lp->leaving = true;
 			lp->flush_due_us = 0;
 			lane_flush_round(lp, lane_now_us());
-			lane_effects(lp, 0, NULL); /* look-ups that waited for that flush to be sent */
+			lane_tell(lp); /* rows hold up the next flush; look-ups waited for this one to be sent */
 		}
 		lane_wait(lane, 5000);
 	}

@@ -63,7 +63,7 @@ class Pools:
         """The process that holds the pool's own partition."""
         partition = generate.partition_of(pool, self.w.partitions)
         taken = [(row["ts"], n) for n, weir in enumerate(weirs) for row in weir.said("taken")
-                 if int(logfmt(row["msg"])["partition"]) == partition]
+                 if int(row["partition"]) == partition]
         return weirs[max(taken)[1]]
 
 
