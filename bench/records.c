@@ -1,35 +1,8 @@
-/* Records, randomness and clocks of the benchmarks; see records.h. */
+/* Records of the benchmarks through Kafka; see records.h. */
 #include "bench/records.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/resource.h>
-
-int64_t
-bench_now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-double
-bench_cpu_seconds(void)
-{
-	struct rusage usage;
-	(void)getrusage(RUSAGE_SELF, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-uint64_t
-bench_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 void
 bench_iccid(uint64_t card, char out[32])

@@ -1,5 +1,5 @@
 /*
- * What the benchmarks that go through Kafka share: the records they send, seeded randomness, clocks.
+ * The records that the benchmarks through Kafka send.
  */
 #ifndef WEIR_BENCH_RECORDS_H
 #define WEIR_BENCH_RECORDS_H
@@ -9,13 +9,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "bench/bench.h"
+
 enum { BENCH_ICCID_LEN = 20, BENCH_ICCID_FIXED = 4 }; /* characters; those that are the same for all cards */
 
-/* Monotonic. */
-int64_t bench_now_us(void);
-/* User and system time of this process. */
-double bench_cpu_seconds(void);
-uint64_t bench_random(uint64_t *state);
 void bench_iccid(uint64_t card, char out[32]);
 /*
  * One record in docs/formats.md's usual order; sequence numbers when by_sequence, else a record id. Its length depends on
