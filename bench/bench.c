@@ -39,6 +39,14 @@ bench_now_ns(void)
 }
 
 int64_t
+bench_thread_ns(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t
 bench_now_us(void)
 {
 	return bench_now_ns() / 1000;
