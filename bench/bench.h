@@ -39,6 +39,7 @@ struct bench_common {
 	}
 
 /* The subcommands; argv[0] is their name; they return an enum weir_exit. */
+int bench_micro(int argc, char **argv);
 int bench_core(int argc, char **argv);
 int bench_workload(int argc, char **argv);
 int bench_report(int argc, char **argv);
@@ -55,8 +56,8 @@ int bench_fail(const char *what, enum weir_exit code, const struct weir_error *e
 int64_t bench_now_ns(void);
 int64_t bench_now_us(void);
 /*
- * User and system time of this thread: what single-threaded figures are measured by, so that other work on the machine shows
- * in them through caches and memory alone. Takes a system call.
+ * User and system time of this thread: what single-threaded figures are measured by, so that other work on the machine
+ * shows in them through caches and memory alone. Takes a system call.
  */
 int64_t bench_thread_ns(void);
 /* User and system time of this process. Any thread. */

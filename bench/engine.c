@@ -152,12 +152,14 @@ answer_wishes(struct engine *e)
 	char key[WEIR_WISH_KEY_MAX];
 	uint32_t from, len;
 	while (p->wish_count > 0) {
-		struct weir_wish wish = p->wishes[--p->wish_count];
-		weir_wish_key(&wish, key, &from, &len);
-		WEIR_CHECK(weir_partition_wish_answer(p, &wish, bench_store_get(e->store, key, from, len)));
+		while (p->wish_count > 0) {
+			struct weir_wish wish = p->wishes[--p->wish_count];
+			weir_wish_key(&wish, key, &from, &len);
+			WEIR_CHECK(weir_partition_wish_answer(p, &wish, bench_store_get(e->store, key, from, len)));
+		}
+		if (weir_partition_parked(p) > 0)
+			weir_partition_unpark(p);
 	}
-	if (weir_partition_parked(p) > 0)
-		weir_partition_unpark(p);
 }
 
 void
@@ -166,8 +168,7 @@ engine_fold(struct engine *e, const struct weir_record *records, uint32_t count,
 	int64_t start = bench_thread_ns();
 	weir_partition_set_time(e->core, at_us, 0);
 	weir_partition_fold(e->core, records, count);
-	while (e->core->wish_count > 0)
-		answer_wishes(e);
+	answer_wishes(e);
 	e->times.fold += bench_thread_ns() - start;
 }
 
@@ -180,6 +181,7 @@ engine_tick(struct engine *e)
 	more |= e->core->tell_count > 0;
 	if (e->core->tell_count > 0)
 		take_tells(e);
+	answer_wishes(e);
 	forget_effects(e);
 	e->times.round += bench_thread_ns() - start;
 	return more;
@@ -209,6 +211,7 @@ engine_flush(struct engine *e)
 	e->intents.n = 0;
 	struct weir_body body = {.bytes = &e->body, .prefix = "weir", .intents = &e->intents};
 	const struct weir_writer writer = weir_body_writer(&body);
+	answer_wishes(e);
 	WEIR_CHECK(weir_partition_parked(e->core) == 0);
 	weir_partition_watermark(e->core, e->core->stream_time_us);
 	weir_partition_encode(e->core, &writer, ENGINE_SPARSE_SLOTS);

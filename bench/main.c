@@ -15,6 +15,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+    {"micro", bench_micro},
     {"core", bench_core},
     {"workload", bench_workload},
     {"report", bench_report},

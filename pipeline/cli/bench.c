@@ -16,6 +16,7 @@
 #include "pipeline/cli/cli.h"
 
 static const struct weir_bench_words words[] = {
+    {"micro", "[--only NAME]", "one part at a time: decoders, tables, pools, rules, encoding"},
     {"core", "[--workload NAME]", "decode, fold, pools and flushes on one thread: records/s/core"},
     {"workload", "NAME|FILE", "show what a workload file says, and its first records"},
     {"report", "FILE... --html FILE", "make one HTML page of results kept with --json"},
