@@ -41,6 +41,7 @@ struct bench_common {
 /* The subcommands; argv[0] is their name; they return an enum weir_exit. */
 int bench_micro(int argc, char **argv);
 int bench_core(int argc, char **argv);
+int bench_fleet(int argc, char **argv);
 int bench_workload(int argc, char **argv);
 int bench_report(int argc, char **argv);
 

@@ -9,15 +9,9 @@
 #include <stdio.h>
 
 #include "bench/boundary.h"
-#include "bench/engine.h"
+#include "bench/core_case.h"
 #include "bench/machine.h"
-#include "bench/memory.h"
-#include "bench/messages.h"
 #include "bench/report.h"
-
-enum { SEGMENTS = 6, FLUSH_RECORDS_MAX = 1000000 };
-#define BYTES_A_CARD 400u /* a generous guess at what a case needs, to see whether there is memory for it */
-#define BYTES_A_RECORD 40u
 
 struct run {
 	struct report *report;
@@ -25,127 +19,51 @@ struct run {
 	uint64_t seed;
 };
 
-struct segment {
-	double decode, fold, round, encode; /* nanoseconds a record */
-};
-
-static struct segment
-segment_run(struct engine *e, struct messages *messages, uint64_t records)
-{
-	struct engine_times before = e->times;
-	for (uint64_t left = records, flushed = 0; left > 0;) {
-		uint64_t made = messages_next(messages, left);
-		struct engine_batch batch;
-		for (uint32_t i = 0; messages_batch(messages, i, &batch); i++)
-			engine_round(e, &batch);
-		left -= made;
-		flushed += made;
-		if (flushed >= FLUSH_RECORDS_MAX || left == 0) {
-			engine_flush(e);
-			flushed = 0;
-		}
-	}
-	double n = (double)records;
-	return (struct segment){(double)(e->times.decode - before.decode) / n, (double)(e->times.fold - before.fold) / n,
-	    (double)(e->times.round - before.round) / n, (double)(e->times.encode - before.encode) / n};
-}
-
-static void
-put_part(struct run *run, const char *name, const char *part, const struct segment *segments, size_t offset)
-{
-	double samples[SEGMENTS];
-	char figure[128];
-	for (uint32_t i = 0; i < SEGMENTS; i++)
-		samples[i] = *(const double *)(const void *)((const char *)&segments[i] + offset);
-	(void)snprintf(figure, sizeof(figure), "%s.%s", name, part);
-	report_samples(run->report, figure, "ns", samples, SEGMENTS);
-}
-
-static void
-put_one(struct run *run, const char *name, const char *part, const char *unit, double value)
-{
-	char figure[128];
-	(void)snprintf(figure, sizeof(figure), "%s.%s", name, part);
-	report_figure(run->report, figure, unit, value);
-}
-
-static double
-middle(const struct segment *segments, size_t offset)
-{
-	double sorted[SEGMENTS];
-	for (uint32_t i = 0; i < SEGMENTS; i++) {
-		double value = *(const double *)(const void *)((const char *)&segments[i] + offset);
-		uint32_t at = i;
-		for (; at > 0 && sorted[at - 1] > value; at--)
-			sorted[at] = sorted[at - 1];
-		sorted[at] = value;
-	}
-	return (sorted[SEGMENTS / 2] + sorted[(SEGMENTS - 1) / 2]) / 2;
-}
-
 /* Everything about a case: figures, its row of the table, its bars, its part of the hash. */
 static void
-put_case(
-    struct run *run, const char *name, const struct engine *e, const struct workload *w, const struct segment *segments)
+put_case(struct run *run, const char *name, struct core_case *c)
 {
-	struct bench_stored stored = bench_store_figures(e->store);
-	const struct weir_partition *p = e->core;
-	double records = (double)p->stats.records, cards = (double)w->cards;
-	uint64_t marks = weir_marks_bytes(&p->marks), bytes = weir_partition_bytes(p);
-	double latency = bench_memory_latency_ns(bytes, run->seed);
-	double parts[] = {middle(segments, offsetof(struct segment, decode)),
-	    middle(segments, offsetof(struct segment, fold)), middle(segments, offsetof(struct segment, round)),
-	    middle(segments, offsetof(struct segment, encode))};
-	double total = parts[0] + parts[1] + parts[2] + parts[3];
-	put_part(run, name, "decode", segments, offsetof(struct segment, decode));
-	put_part(run, name, "fold", segments, offsetof(struct segment, fold));
-	put_part(run, name, "round", segments, offsetof(struct segment, round));
-	put_part(run, name, "encode", segments, offsetof(struct segment, encode));
-	put_one(run, name, "records_per_s_core", "1/s", 1e9 / total);
-	put_one(run, name, "memory_latency", "ns", latency);
-	put_one(run, name, "bytes_per_card", "bytes", (double)(bytes - marks) / cards);
-	put_one(run, name, "mark_bytes_per_record", "bytes", (double)marks / records);
-	put_one(run, name, "flush_bytes_per_record", "bytes", (double)e->flush_bytes / records);
-	put_one(run, name, "redis_bytes_per_card", "bytes", (double)(stored.redis_bytes - stored.redis_mark_bytes) / cards);
-	put_one(run, name, "redis_mark_bytes_per_record", "bytes", (double)stored.mark_bytes / records);
+	const struct {
+		const char *name, *unit;
+		double value;
+	} ones[] = {{"records_per_s_core", "1/s", 1e9 / c->sum_ns}, {"memory_latency", "ns", c->latency_ns},
+	    {"bytes_per_card", "bytes", c->card_bytes}, {"mark_bytes_per_record", "bytes", c->mark_bytes},
+	    {"flush_bytes_per_record", "bytes", c->flush_bytes}, {"redis_bytes_per_card", "bytes", c->redis_card_bytes},
+	    {"redis_mark_bytes_per_record", "bytes", c->redis_mark_bytes}};
+	char figure[128];
 	report_cell_text(run->table, "%s", name);
-	for (uint32_t i = 0; i < 4; i++)
-		report_cell(run->table, parts[i]);
-	report_cell(run->table, total);
-	report_cell(run->table, 1e9 / total);
-	report_cell(run->table, latency);
-	report_cell(run->table, (double)(bytes - marks) / cards);
-	report_cell(run->table, (double)e->flush_bytes / records);
-	report_bar(run->chart, "decode", name, parts[0]);
-	report_bar(run->chart, "fold", name, parts[1]);
-	report_bar(run->chart, "round", name, parts[2]);
-	report_bar(run->chart, "encode", name, parts[3]);
-	report_bar(run->memory_chart, "weir", name, (double)(bytes - marks) / cards);
-	report_bar(run->memory_chart, "Redis", name, (double)(stored.redis_bytes - stored.redis_mark_bytes) / cards);
-	report_hash_u64(run->report, engine_hash(e));
-	report_hash_u64(run->report, bytes);
-	report_hash_u64(run->report, stored.redis_bytes);
+	for (uint32_t i = 0; i < CORE_PARTS; i++) {
+		(void)snprintf(figure, sizeof(figure), "%s.%s", name, core_part_names[i]);
+		report_samples(run->report, figure, "ns", c->samples[i], CORE_SEGMENTS);
+		report_cell(run->table, c->ns[i]);
+		report_bar(run->chart, core_part_names[i], name, c->ns[i]);
+	}
+	for (size_t i = 0; i < sizeof(ones) / sizeof(ones[0]); i++) {
+		(void)snprintf(figure, sizeof(figure), "%s.%s", name, ones[i].name);
+		report_figure(run->report, figure, ones[i].unit, ones[i].value);
+	}
+	report_cell(run->table, c->sum_ns);
+	report_cell(run->table, 1e9 / c->sum_ns);
+	report_cell(run->table, c->latency_ns);
+	report_cell(run->table, c->card_bytes);
+	report_cell(run->table, c->flush_bytes);
+	report_bar(run->memory_chart, "weir", name, c->card_bytes);
+	report_bar(run->memory_chart, "Redis", name, c->redis_card_bytes);
+	report_hash_u64(run->report, c->hash);
 }
 
 static void
 case_run(struct run *run, const char *name, const struct workload *w)
 {
-	uint64_t need = w->cards * BYTES_A_CARD + w->records * BYTES_A_RECORD, have = bench_memory_available();
+	struct core_case c;
+	uint64_t need = core_case_bytes(w), have = bench_memory_available();
 	if (need > have) {
 		report_note(run->report, "%s is left out: it may need %" PRIu64 " MiB, and %" PRIu64 " MiB are available.",
 		    name, need >> 20, have >> 20);
 		return;
 	}
-	struct segment segments[SEGMENTS];
-	struct engine *e = engine_new(w);
-	struct messages *messages = messages_new(w, run->seed);
-	uint64_t records = w->records / (SEGMENTS + 1) > 0 ? w->records / (SEGMENTS + 1) : 1;
-	(void)segment_run(e, messages, records);
-	for (uint32_t i = 0; i < SEGMENTS; i++)
-		segments[i] = segment_run(e, messages, records);
-	put_case(run, name, e, w, segments);
-	messages_free(messages);
-	engine_free(e);
+	core_case_run(w, run->seed, &c);
+	put_case(run, name, &c);
 }
 
 static void
@@ -156,7 +74,8 @@ run_begin(struct run *run)
 	run->chart = report_chart(run->report, REPORT_STACKED, "Where a record's time goes", "", "ns a record");
 	run->memory_chart =
 	    report_chart(run->report, REPORT_BARS, "Memory of a card, without dedupe marks", "", "bytes a card");
-	report_note(run->report, "Times are CPU time of the one thread. One partition holds all cards. Round is timers, pools' sums and words. Memory latency is "
+	report_note(run->report, "Times are CPU time of the one thread. One partition holds all cards. Round is timers, "
+				 "pools' sums and words. Memory latency is "
 				 "that of one load that "
 				 "waits for the one before it, over a buffer as large as the partition.");
 }

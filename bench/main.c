@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     {"micro", bench_micro},
     {"core", bench_core},
+    {"fleet", bench_fleet},
     {"workload", bench_workload},
     {"report", bench_report},
 };

@@ -18,6 +18,7 @@
 static const struct weir_bench_words words[] = {
     {"micro", "[--only NAME]", "one part at a time: decoders, tables, pools, rules, encoding"},
     {"core", "[--workload NAME]", "decode, fold, pools and flushes on one thread: records/s/core"},
+    {"fleet", "[--cards N]", "what hardware a fleet takes, with the arithmetic"},
     {"workload", "NAME|FILE", "show what a workload file says, and its first records"},
     {"report", "FILE... --html FILE", "make one HTML page of results kept with --json"},
     {NULL, NULL, NULL},
