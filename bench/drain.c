@@ -212,6 +212,9 @@ drain_fleet(struct drain_run *run, uint64_t cards, struct weir_error *err)
 	struct workload w = run->plan->workload;
 	struct drain_base base;
 	workload_scale(&w, cards, 0);
+	/* Twice what a card uses on average, where that is more: a small fleet would be cut off whole, and then only count. */
+	uint64_t busy = w.volume_max / 2 * (w.records / w.cards + 1);
+	w.allowance = w.allowance != 0 && w.allowance < busy ? busy : w.allowance;
 	enum weir_class class = drain_load(run->site, &w, (uint32_t)run->plan->lanes.v[run->plan->lanes.n - 1], &base, err);
 	for (uint32_t i = 0; class == WEIR_OK && variant(run->plan, i, &w); i++)
 		class = drain_topic_all(run, &w, &base, err);

@@ -210,7 +210,7 @@ static enum weir_class
 check_exact(struct bench_site *site, const struct drain_topic *topic, const char *prefix, struct weir_error *err)
 {
 	uint64_t hash, records, cards;
-	if (bench_redis_usage(site, prefix, &hash, &records, &cards, err) != WEIR_OK)
+	if (bench_redis_usage(site, prefix, UINT64_MAX, &hash, &records, &cards, err) != WEIR_OK)
 		return WEIR_FATAL;
 	if (hash == topic->filled.hash && records == topic->filled.counted)
 		return WEIR_OK;

@@ -112,9 +112,9 @@ enum weir_class bench_redis_info(
     struct bench_site *site, const char *section, const char *name, double *value_out, struct weir_error *err);
 /* CPU seconds of the server's process so far. */
 enum weir_class bench_redis_cpu(struct bench_site *site, double *seconds_out, struct weir_error *err);
-/* Sum over all cards of bench_usage_hash: whatever the order of slots and partitions, the same usage is the same number. */
-enum weir_class bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t *hash_out, uint64_t *records_out,
-    uint64_t *cards_out, struct weir_error *err);
+/* Sum over cards 0 .. below - 1 of bench_usage_hash: whatever the order of slots and partitions, the same usage is the same number. */
+enum weir_class bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t below, uint64_t *hash_out,
+    uint64_t *records_out, uint64_t *cards_out, struct weir_error *err);
 uint64_t bench_usage_hash(uint64_t card, uint64_t up, uint64_t down, uint64_t records);
 /* CONFIG SET of a started Redis to none, everysec or always; waits until the file holds all there is. */
 enum weir_class bench_redis_aof(struct bench_site *site, const char *aof, struct weir_error *err);

@@ -132,9 +132,19 @@ struct messages {
 	struct bench_filled filled;
 };
 
-struct totals {
-	uint64_t up, down, records;
-};
+uint64_t
+bench_totals_hash(const struct bench_totals *totals, uint64_t cards, uint64_t *records_out)
+{
+	uint64_t hash = 0;
+	*records_out = 0;
+	for (uint64_t card = 0; card < cards; card++) {
+		const struct bench_totals *t = &totals[card];
+		if (t->records > 0)
+			hash += bench_usage_hash(card, t->up, t->down, t->records);
+		*records_out += t->records;
+	}
+	return hash;
+}
 
 static enum weir_class
 send_message(struct messages *m, struct pending *pending, struct weir_error *err)
@@ -163,18 +173,14 @@ take_record(struct messages *m, const struct workload_record *r, struct weir_err
 }
 
 static enum weir_class
-send_all(struct messages *m, uint64_t seed, uint32_t partitions, struct totals *totals, struct weir_error *err)
+send_all(struct messages *m, uint64_t seed, uint32_t partitions, struct bench_totals *totals, struct weir_error *err)
 {
 	struct workload_generator *g = workload_generator_new(m->workload, seed);
 	struct workload_record r;
 	enum weir_class class = WEIR_OK;
 	for (uint64_t i = 0; i < m->workload->records && class == WEIR_OK; i++) {
 		workload_next(g, &r);
-		if (!r.duplicate) {
-			struct totals *t = &totals[r.card];
-			*t = (struct totals){t->up + r.up, t->down + r.down, t->records + 1};
-			m->filled.counted++;
-		}
+		bench_totals_add(&totals[r.card], &r);
 		class = take_record(m, &r, err);
 	}
 	for (uint32_t p = 0; p < partitions && class == WEIR_OK; p++)
@@ -212,11 +218,9 @@ bench_fill_records(struct bench_site *site, const struct workload *workload, uin
 	m.pending = weir_calloc(partitions, sizeof(*m.pending));
 	for (uint32_t p = 0; p < partitions; p++)
 		m.pending[p].records = weir_calloc(w.batch, sizeof(struct workload_record));
-	struct totals *totals = weir_calloc(w.cards, sizeof(*totals));
+	struct bench_totals *totals = weir_calloc(w.cards, sizeof(*totals));
 	enum weir_class class = send_all(&m, seed, partitions, totals, err);
-	for (uint64_t card = 0; card < w.cards; card++)
-		if (totals[card].records > 0)
-			m.filled.hash += bench_usage_hash(card, totals[card].up, totals[card].down, totals[card].records);
+	m.filled.hash = bench_totals_hash(totals, w.cards, &m.filled.counted);
 	*filled_out = m.filled;
 	free(totals);
 	for (uint32_t p = 0; p < partitions; p++)

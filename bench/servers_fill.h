@@ -11,6 +11,22 @@
 /* Plans, pools and cards; every LIMIT_EVERY-th card gets a usage limit of its own, so that its terms exist. */
 enum weir_class bench_fill_cards(struct bench_site *site, const struct workload *workload, struct weir_error *err);
 
+/* What was sent of a card. */
+struct bench_totals {
+	uint64_t up, down, records;
+};
+static inline void
+bench_totals_add(struct bench_totals *totals, const struct workload_record *r)
+{
+	if (r->duplicate)
+		return;
+	totals->up += r->up;
+	totals->down += r->down;
+	totals->records++;
+}
+/* The hash that bench_redis_usage gives when Redis holds that, and the number of records. */
+uint64_t bench_totals_hash(const struct bench_totals *totals, uint64_t cards, uint64_t *records_out);
+
 /* What came out of filling: what the state must say once all of it is counted. */
 struct bench_filled {
 	uint64_t records, messages, bytes, hash; /* hash as bench_redis_usage gives it; duplicates not in it */

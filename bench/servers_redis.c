@@ -259,6 +259,7 @@ bench_usage_hash(uint64_t card, uint64_t up, uint64_t down, uint64_t records)
 }
 
 struct usage {
+	uint64_t below; /* cards from there on are not the workload's */
 	uint64_t hash, records, cards;
 };
 
@@ -279,10 +280,13 @@ page_usage(const uint8_t *page, size_t len, struct usage *usage)
 		memcpy(&down, page + at + 24, 8);
 		memcpy(&records, page + at + 40, 4);
 		(void)weir_iccid_format(iccid, text);
+		uint64_t card = strtoull(text + 4, NULL, 10);
+		if (card >= usage->below)
+			continue;
 		usage->records += records;
 		usage->cards++;
 		if (records > 0) /* whether a silent card is known yet is no result */
-			usage->hash += bench_usage_hash(strtoull(text + 4, NULL, 10), up, down, records);
+			usage->hash += bench_usage_hash(card, up, down, records);
 	}
 }
 
@@ -307,10 +311,10 @@ pages_usage(struct bench_site *site, const char *prefix, uint32_t partition, uin
 }
 
 enum weir_class
-bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t *hash_out, uint64_t *records_out,
+bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t below, uint64_t *hash_out, uint64_t *records_out,
     uint64_t *cards_out, struct weir_error *err)
 {
-	struct usage usage = {0};
+	struct usage usage = {.below = below};
 	for (uint32_t p = 0; p < site->opts.partitions; p++) {
 		char key[BENCH_NAME_MAX + 16];
 		(void)snprintf(key, sizeof(key), "%s:{%u}:h", prefix, p);
