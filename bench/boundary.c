@@ -10,6 +10,7 @@
 #include "bench/boundary.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,7 @@ put_rounds(struct pauses *run, const char *what, double *took_ms, uint32_t round
 		sum += took_ms[i];
 	qsort(took_ms, rounds, sizeof(*took_ms), by_size);
 	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		report_point(run->chart, what, quantiles[i], took_ms[(uint32_t)(quantiles[i] * (rounds - 1))]);
+		report_point(run->chart, what, quantiles[i], took_ms[(uint32_t)ceil(quantiles[i] * (rounds - 1))]);
 	(void)snprintf(name, sizeof(name), "%s.longest_round", what);
 	report_figure(run->report, name, "ms", took_ms[rounds - 1]);
 	(void)snprintf(name, sizeof(name), "%s.median_round", what);

@@ -16,7 +16,8 @@ core_case_bytes(const struct workload *w)
 	return w->cards * BYTES_A_CARD + w->records * BYTES_A_RECORD;
 }
 
-static void
+/* Not inlined: instructions are counted within it (bench/instructions.py). */
+static __attribute__((noinline)) void
 segment_run(struct engine *e, struct messages *messages, uint64_t records)
 {
 	for (uint64_t left = records, flushed = 0; left > 0;) {

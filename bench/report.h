@@ -78,7 +78,7 @@ enum weir_class report_html(const json_t *results, const char *path, struct weir
 /* Reads results, one JSON object a line; other lines are skipped. POISON with err: no such file, or none in it. */
 enum weir_class report_read(const char *path, json_t *results, struct weir_error *err);
 
-/* Three significant figures and a thousands' separator: "1,234", "0.056". */
+/* Three significant figures at least, whole numbers whole, and a thousands' separator: "1,234", "0.056". */
 void report_number(double value, char out[32]);
 
 #endif

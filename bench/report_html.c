@@ -7,6 +7,8 @@
 #include "bench/report.h"
 #include "bench/report_priv.h"
 
+enum { FIGURES_OPEN = 24 }; /* more are folded away */
+
 static const char head[] =
     "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>"
     "<title>weir bench</title><style>"
@@ -28,13 +30,15 @@ static const char head[] =
     "table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;min-width:50%}"
     "th,td{padding:4px 12px 4px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}"
     "th{color:var(--soft);font-weight:500}.n{text-align:right}tbody tr:last-child td{border-bottom:0}"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(480px,100%),1fr));gap:18px;margin-top:16px}"
-    "figure{margin:0;border:1px solid var(--line);border-radius:8px;padding:12px}figcaption{font-weight:600;font-size:14px}"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(480px,100%),1fr));gap:18px;margin-top:16px;"
+    "align-items:start}"
+    "figure{margin:0;max-width:700px;border:1px solid "
+    "var(--line);border-radius:8px;padding:12px}figcaption{font-weight:600;font-size:14px}"
     "svg{display:block;width:100%;height:auto;margin-top:6px}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}"
     "svg text.name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke-width:2;stroke-linejoin:round}"
     ".legend{font-size:12px;color:var(--soft);display:flex;flex-wrap:wrap;gap:2px 14px;margin-top:4px}"
     ".key{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}"
-    "@media print{section{break-inside:avoid}}";
+    "summary{cursor:pointer;font-weight:600;margin:22px 0 6px}@media print{section{break-inside:avoid}}";
 
 void
 report_html_text(FILE *out, const char *text)
@@ -98,7 +102,9 @@ put_figures(FILE *out, const json_t *figures)
 	size_t i;
 	if (json_array_size(figures) == 0)
 		return;
-	(void)fputs("<h3>Figures</h3><div class=scroll><table><thead><tr><th>figure<th class=n>median<th class=n>min<th "
+	(void)fprintf(
+	    out, "<details%s><summary>All figures</summary>", json_array_size(figures) <= FIGURES_OPEN ? " open" : "");
+	(void)fputs("<div class=scroll><table><thead><tr><th>figure<th class=n>median<th class=n>min<th "
 		    "class=n>max<th>unit<tbody>",
 	    out);
 	json_array_foreach(figures, i, figure)
@@ -114,7 +120,7 @@ put_figures(FILE *out, const json_t *figures)
 		(void)fputs("<td>", out);
 		report_html_text(out, report_text_of(figure, "unit"));
 	}
-	(void)fputs("</table></div>", out);
+	(void)fputs("</table></div></details>", out);
 }
 
 static void

@@ -14,7 +14,7 @@ report_number(double value, char out[32])
 {
 	char digits[48];
 	double size = fabs(value);
-	int decimals = size >= 100 || size == 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+	int decimals = size >= 100 || (size < 1e15 && size == floor(size)) ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
 	(void)snprintf(digits, sizeof(digits), "%.*f", decimals, value);
 	size_t len = strcspn(digits, "."), sign = digits[0] == '-', at = 0;
 	if (size >= 1e15) {
