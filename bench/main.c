@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/drain.h"
+#include "bench/latency.h"
 #include "config/base/check.h"
 #include "config/base/jemalloc_conf.h"
 #include "config/base/nearest.h"
@@ -19,6 +21,10 @@ static const struct {
     {"core", bench_core},
     {"fleet", bench_fleet},
     {"workload", bench_workload},
+    {"drain", bench_drain},
+    {"latency", bench_latency},
+    {"recover", bench_recover},
+    {"bare", bench_bare}, /* for drain: not told of */
     {"report", bench_report},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

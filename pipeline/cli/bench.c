@@ -20,6 +20,9 @@ static const struct weir_bench_words words[] = {
     {"core", "[--workload NAME]", "decode, fold, pools and flushes on one thread: records/s/core"},
     {"fleet", "[--cards N]", "what hardware a fleet takes, with the arithmetic"},
     {"workload", "NAME|FILE", "show what a workload file says, and its first records"},
+    {"drain", "[--start]", "a topic on Kafka into Redis, beside bare librdkafka consumers"},
+    {"latency", "[--start]", "open loop: record due to command, and to Redis"},
+    {"recover", "[--start]", "take-over, restart, Redis away, backlog: time to the first fresh record"},
     {"report", "FILE... --html FILE", "make one HTML page of results kept with --json"},
     {NULL, NULL, NULL},
 };
