@@ -3,10 +3,10 @@
  * consumers of the same topic, in turn, several rounds. The ratio of weir to the best bare drain of the same round is the
  * figure to quote; absolute rates belong to the machine.
  *
- * A fleet is loaded once for each number of cards, through the cards topic as an operator would; each drain works on a copy of
- * its keys (COPY within Redis), so that every one begins with the same state and counts all records anew. What Redis holds
- * afterwards is compared card by card with what was sent, by a hash over (card, up, down, records): a drain that is not
- * exact fails. That hash is the result's.
+ * A fleet is loaded once for each number of cards, through the cards topic as an operator would; each drain works on a copy
+ * of its keys (COPY within Redis), so that every one begins with the same state and counts all records anew. What Redis
+ * holds afterwards is compared card by card with what was sent, by a hash over (card, up, down, records): a drain that is
+ * not exact fails. That hash is the result's.
  */
 #include "bench/drain.h"
 
@@ -26,8 +26,8 @@ static const char *const AOFS[] = {"none", "everysec", "always", NULL};
 struct drain_opts {
 	struct bench_common common;
 	struct bench_place place;
-	const char *cards, *lanes, *formats, *batches, *identities, *skews, *bare, *aof;
-	uint64_t records, rounds, processes;
+	const char *cards, *lanes, *record_count, *formats, *batches, *identities, *skews, *bare, *aof;
+	uint64_t rounds, processes;
 };
 
 struct list {
@@ -81,8 +81,9 @@ plan_make(const struct drain_opts *o, struct drain_plan *plan, struct weir_error
 	const char *name = o->common.workload != NULL ? o->common.workload : "whole";
 	if (workload_load(name, w, err) != WEIR_OK)
 		return WEIR_POISON;
-	if (o->records != 0)
-		w->records = o->records;
+	uint32_t one;
+	if (o->record_count != NULL && bench_numbers("records", o->record_count, &w->records, 1, &one, err) != WEIR_OK)
+		return WEIR_POISON;
 	if (o->common.quick)
 		workload_scale(w, w->cards < 2000 ? w->cards : 2000, w->records < 40000 ? w->records : 40000);
 	plan->skews_ppm = (struct list){.v = {w->skew_ppm}, .n = 1};
@@ -91,14 +92,19 @@ plan_make(const struct drain_opts *o, struct drain_plan *plan, struct weir_error
 	if (numbers("cards", o->cards, w->cards, &plan->cards, err) != WEIR_OK ||
 	    numbers("lanes", o->common.quick && o->lanes == NULL ? "1" : o->lanes, 2, &plan->lanes, err) != WEIR_OK ||
 	    numbers("batch", o->batches, w->batch, &plan->batches, err) != WEIR_OK ||
-	    numbers("bare", o->bare != NULL ? o->bare : o->common.quick ? "1,2" : "1,2,4", 1, &plan->bare, err) != WEIR_OK ||
+	    numbers("bare",
+		o->bare != NULL   ? o->bare
+		: o->common.quick ? "1,2"
+				  : "1,2,4",
+		1, &plan->bare, err) != WEIR_OK ||
 	    choices("format", o->formats, FORMATS, w->format, &plan->formats, err) != WEIR_OK ||
 	    choices("identity", o->identities, IDENTITIES, w->identity, &plan->identities, err) != WEIR_OK ||
 	    choices("redis-aof", o->aof, AOFS, 0, &plan->aof, err) != WEIR_OK)
 		return WEIR_POISON;
 	if (o->aof != NULL && !o->place.start)
-		return weir_error_set(err, WEIR_POISON, "--redis-aof needs --start: it is no business of a benchmark to set "
-							"up somebody's Redis");
+		return weir_error_set(err, WEIR_POISON,
+		    "--redis-aof needs --start: it is no business of a benchmark to set "
+		    "up somebody's Redis");
 	for (uint32_t i = 0; i < plan->bare.n; i++)
 		if (plan->bare.v[i] > o->place.partitions)
 			plan->bare.v[i] = o->place.partitions;
@@ -131,8 +137,8 @@ one_weir(struct drain_run *run, const struct drain_topic *topic, uint64_t lanes,
 	bool several = run->plan->aof.n > 1 || aof != 0;
 	if (several && bench_redis_aof(run->site, AOFS[aof], err) != WEIR_OK)
 		return WEIR_FATAL;
-	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s", (unsigned)lanes, lanes > 1 ? "s" : "", aof != 0 ? ", aof " : "",
-	    aof != 0 ? AOFS[aof] : "");
+	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s", (unsigned)lanes, lanes > 1 ? "s" : "",
+	    aof != 0 ? ", aof " : "", aof != 0 ? AOFS[aof] : "");
 	enum weir_class class = drain_weir(run->site, topic, (uint32_t)run->opts->processes, (uint32_t)lanes, &result, err);
 	if (class != WEIR_OK)
 		return class;
@@ -212,7 +218,8 @@ drain_fleet(struct drain_run *run, uint64_t cards, struct weir_error *err)
 	struct workload w = run->plan->workload;
 	struct drain_base base;
 	workload_scale(&w, cards, 0);
-	/* Twice what a card uses on average, where that is more: a small fleet would be cut off whole, and then only count. */
+	/* Twice what a card uses on average, where that is more: a small fleet would be cut off whole, and then only count.
+	 */
 	uint64_t busy = w.volume_max / 2 * (w.records / w.cards + 1);
 	w.allowance = w.allowance != 0 && w.allowance < busy ? busy : w.allowance;
 	enum weir_class class = drain_load(run->site, &w, (uint32_t)run->plan->lanes.v[run->plan->lanes.n - 1], &base, err);
@@ -260,7 +267,8 @@ run_plan(const struct drain_opts *o, const struct drain_plan *plan)
 
 static const char TEXT[] =
     "Drains a preloaded topic into Redis by `weir run` processes, beside bare librdkafka consumers of the same topic, in\n"
-    "turn. Kafka and Redis are those of the settings, or started with --start; topics, group and keys are the run's own and\n"
+    "turn. Kafka and Redis are those of the settings, or started with --start; topics, group and keys are the run's own "
+    "and\n"
     "are deleted at the end. Lists (1,2,4) are crossed with each other. Every drain is checked card by card.\n";
 
 int
@@ -269,13 +277,21 @@ bench_drain(int argc, char **argv)
 	struct drain_opts o = {.common.seed = 1, .place.partitions = 4, .rounds = 0, .processes = 1};
 	const struct weir_option options[] = {BENCH_OPTIONS_PLACE(o.place), BENCH_OPTION_WORKLOAD(o.common),
 	    {.name = "cards", .placeholder = "LIST", .help = "cards of the fleet, such as 10k,1M", .text = &o.cards},
-	    {.name = "records", .placeholder = "N", .help = "in the topic", .number = &o.records, .min = 1},
+	    {.name = "records", .placeholder = "N", .help = "in the topic, such as 6M", .text = &o.record_count},
 	    {.name = "format", .placeholder = "LIST", .help = "json, packed", .text = &o.formats},
 	    {.name = "batch", .placeholder = "LIST", .help = "records a message", .text = &o.batches},
 	    {.name = "identity", .placeholder = "LIST", .help = "id, sequence", .text = &o.identities},
-	    {.name = "skew", .placeholder = "LIST", .help = "Zipf exponents over the cards, 0: all alike", .text = &o.skews},
+	    {.name = "skew",
+		.placeholder = "LIST",
+		.help = "Zipf exponents over the cards, 0: all alike",
+		.text = &o.skews},
 	    {.name = "lanes", .placeholder = "LIST", .help = "of each process, default 2", .text = &o.lanes},
-	    {.name = "processes", .placeholder = "N", .help = "of weir, default 1", .number = &o.processes, .min = 1, .max = 16},
+	    {.name = "processes",
+		.placeholder = "N",
+		.help = "of weir, default 1",
+		.number = &o.processes,
+		.min = 1,
+		.max = 16},
 	    {.name = "bare", .placeholder = "LIST", .help = "instances of the bare reader, default 1,2,4", .text = &o.bare},
 	    {.name = "rounds", .placeholder = "N", .help = "default 3", .number = &o.rounds, .min = 1, .max = 100},
 	    {.name = "redis-aof", .placeholder = "LIST", .help = "none, everysec, always; with --start", .text = &o.aof},

@@ -1,9 +1,9 @@
 /*
  * Inside `weir bench drain`: what one drain gives, and the two kinds of drain (drain_weir.c, drain_bare.c).
  *
- * A drain's time runs from its first record to its last: of a bare reader as it sees them, of weir from the first publication
- * that tells of records (which says how many were folded by then: they are left out) to the moment when Redis holds the
- * positions behind the last. CPU time is taken over the same span.
+ * A drain's time runs from its first record to its last: of a bare reader as it sees them, of weir from the first
+ * publication that tells of records (which says how many were folded by then: they are left out) to the moment when Redis
+ * holds the positions behind the last. CPU time is taken over the same span.
  */
 #ifndef WEIR_BENCH_DRAIN_H
 #define WEIR_BENCH_DRAIN_H

@@ -1,6 +1,7 @@
 /*
- * The bare drain: plain librdkafka consumers that look at lengths only, with the properties of weir's own (consumers/source).
- * A process of its own, so that it begins with a fresh heap as weir does, and its threads are told apart.
+ * The bare drain: plain librdkafka consumers that look at lengths only, with the properties of weir's own
+ * (consumers/source). A process of its own, so that it begins with a fresh heap as weir does, and its threads are told
+ * apart.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -134,6 +135,10 @@ bare_watch(const struct bare_opts *o, const _Atomic uint64_t *messages)
 	broker = process_ns((pid_t)o->broker) - broker;
 	if (atomic_load(messages) < o->messages)
 		return WEIR_EXIT_FAILED;
+	if (first > o->messages / 2) { /* over before it could be seen: all of it, within what may have been missed */
+		first = 0;
+		took += POLL_US;
+	}
 	struct bench_cpu cpu = bench_cpu_between(&before, &after);
 	(void)printf("{\"us\":%" PRId64 ",\"messages\":%" PRIu64 ",\"broker_ns\":%" PRIu64 ",\"rss\":%" PRIu64, took,
 	    o->messages - first, broker, bench_rss_bytes(getpid()));
@@ -154,8 +159,8 @@ bare_all(const struct weir_settings *settings, const struct bare_opts *o)
 	rd_kafka_destroy(probe);
 	struct bare *bare = weir_calloc(o->instances, sizeof(*bare));
 	for (uint32_t i = 0; i < o->instances; i++) {
-		bare[i] = (struct bare){
-		    .settings = settings, .opts = o, .number = i, .messages = &messages, .bytes = &bytes};
+		bare[i] =
+		    (struct bare){.settings = settings, .opts = o, .number = i, .messages = &messages, .bytes = &bytes};
 		WEIR_CHECK(pthread_create(&bare[i].thread, NULL, bare_run, &bare[i]) == 0);
 	}
 	int code = bare_watch(o, &messages);
@@ -181,8 +186,8 @@ bench_bare(int argc, char **argv)
 	struct weir_words words;
 	struct weir_settings *settings = NULL;
 	int code;
-	if (!bench_accept("bare", "Reads a topic with plain consumers; `weir bench drain` starts it.\n", options, argc, argv, 0,
-		0, &words, &code))
+	if (!bench_accept("bare", "Reads a topic with plain consumers; `weir bench drain` starts it.\n", options, argc,
+		argv, 0, 0, &words, &code))
 		return code;
 	code = weir_common_load(&common, "bench bare", &settings);
 	if (code == WEIR_EXIT_OK)
@@ -208,8 +213,8 @@ take_threads(const json_t *threads, struct bench_cpu *cpu)
 }
 
 static enum weir_class
-take_result(const struct bench_child *child, const struct drain_topic *topic, struct drain_result *result,
-    struct weir_error *err)
+take_result(
+    const struct bench_child *child, const struct drain_topic *topic, struct drain_result *result, struct weir_error *err)
 {
 	char line[4096];
 	bench_last_line(child->log, line, sizeof(line));
@@ -220,7 +225,8 @@ take_result(const struct bench_child *child, const struct drain_topic *topic, st
 	    .messages = (uint64_t)json_integer_value(json_object_get(told, "messages")),
 	    .broker_ns = (uint64_t)json_integer_value(json_object_get(told, "broker_ns")),
 	    .rss_bytes = (uint64_t)json_integer_value(json_object_get(told, "rss"))};
-	result->records = (uint64_t)((double)result->messages * (double)topic->filled.records / (double)topic->filled.messages);
+	result->records =
+	    (uint64_t)((double)result->messages * (double)topic->filled.records / (double)topic->filled.messages);
 	take_threads(json_object_get(told, "cpu_ns"), &result->cpu);
 	json_decref(told);
 	return WEIR_OK;
@@ -233,8 +239,7 @@ drain_bare(struct bench_site *site, const struct drain_topic *topic, uint32_t in
 	char numbers[4][24], log[BENCH_PATH_MAX];
 	const char *argv[2 * BENCH_SITE_SETS_MAX + 24] = {"/proc/self/exe", "bare"};
 	uint32_t n = 2;
-	const uint64_t values[4] = {
-	    site->opts.partitions, instances, topic->filled.messages, (uint64_t)site->kafka_pid};
+	const uint64_t values[4] = {site->opts.partitions, instances, topic->filled.messages, (uint64_t)site->kafka_pid};
 	const char *const names[4] = {"--partitions", "--instances", "--messages", "--broker"};
 	if (weir_common_path(site->opts.common) != NULL) {
 		argv[n++] = "--config";

@@ -11,6 +11,8 @@
 #include "bench/servers_options.h"
 #include "config/base/check.h"
 
+enum { SHORT_S = 2 };
+
 struct drain_set *
 drain_set_new(const struct workload *workload, const struct drain_base *base)
 {
@@ -147,8 +149,8 @@ label_of(const struct drain_set *set, char out[96])
 	const struct workload *w = &set->workload;
 	char cards[24];
 	bench_short(w->cards, cards);
-	(void)snprintf(out, 96, "%s.%s.b%u.%s.s%.2g", cards, w->format == WORKLOAD_PACKED ? "packed" : "json", (unsigned)w->batch,
-	    w->identity == WORKLOAD_BY_SEQUENCE ? "sequence" : "id", (double)w->skew_ppm / 1e6);
+	(void)snprintf(out, 96, "%s.%s.b%u.%s.s%.2g", cards, w->format == WORKLOAD_PACKED ? "packed" : "json",
+	    (unsigned)w->batch, w->identity == WORKLOAD_BY_SEQUENCE ? "sequence" : "id", (double)w->skew_ppm / 1e6);
 }
 
 /* "weir, 2 lanes" to "weir.2_lanes". */
@@ -200,8 +202,8 @@ tell_costs(struct report *report, const struct drain_set *set, const char *label
 {
 	char title[160], name[200];
 	(void)snprintf(title, sizeof(title), "%s: CPU, ns a record by role", label);
-	json_t *table = report_table(report, title,
-	    "drain|records/s|MB/s|to best bare|lanes|librdkafka|store|reader|other|process|broker|redis");
+	json_t *table = report_table(
+	    report, title, "drain|records/s|MB/s|to best bare|lanes|librdkafka|store|reader|other|process|broker|redis");
 	json_t *chart = report_chart(report, REPORT_STACKED, title, "drain", "ns a record");
 	for (uint32_t i = 0; i < set->count; i++) {
 		const struct drain_kind *kind = &set->kinds[i];
@@ -272,6 +274,16 @@ tell_ratios(struct drain_report *drains, const struct drain_set *set, const char
 	}
 }
 
+static bool
+is_short(const struct drain_set *set)
+{
+	for (uint32_t i = 0; i < set->count; i++)
+		for (uint32_t k = 0; k < set->kinds[i].count; k++)
+			if (set->kinds[i].rounds[k].seconds < SHORT_S)
+				return true;
+	return false;
+}
+
 void
 drain_report_set(struct drain_report *drains, struct drain_set *set, const struct bench_filled *filled)
 {
@@ -283,13 +295,16 @@ drain_report_set(struct drain_report *drains, struct drain_set *set, const struc
 	tell_memory(drains->report, set, label, filled);
 	report_hash_u64(drains->report, filled->hash);
 	report_hash_u64(drains->report, filled->counted);
-	drains->sets++;
+	drains->too_short |= is_short(set);
 }
 
 void
 drain_report_end(struct drain_report *drains)
 {
-	report_note(drains->report, "Every drain's counters in Redis were compared with what was sent, card by card: exact.");
+	if (drains->too_short)
+		report_note(drains->report, "Drains took less than %d s: more --records give figures to rely on.", SHORT_S);
+	report_note(
+	    drains->report, "Every drain's counters in Redis were compared with what was sent, card by card: exact.");
 	report_note(drains->report,
 	    "A label is cards.format.bN records a message.identity.sZipf exponent. Process is the sum of its roles; broker "
 	    "and Redis are beside it. Redis' bytes and weir's resident memory are as of the end of a drain.");

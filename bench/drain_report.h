@@ -24,13 +24,12 @@ struct drain_set {
 
 struct drain_set *drain_set_new(const struct workload *workload, const struct drain_base *base);
 void drain_set_free(struct drain_set *set);
-void drain_set_add(
-    struct drain_set *set, const char *what, bool bare, bool headline, const struct drain_result *result);
+void drain_set_add(struct drain_set *set, const char *what, bool bare, bool headline, const struct drain_result *result);
 void drain_set_round(struct drain_set *set);
 
 struct drain_report {
 	struct report *report;
-	uint32_t sets;
+	bool too_short;
 	json_t *ratios; /* table over all topics */
 };
 

@@ -102,8 +102,7 @@ measure_capacity(struct latency *l, struct weir_error *err)
 	l->capacity = (double)l->opts->capacity;
 	if (l->opts->capacity != 0)
 		return WEIR_OK;
-	if (raw_sink_open(
-		l->stand.site->settings, l->stand.topic, l->stand.site->opts.partitions, &sink, err) != WEIR_OK)
+	if (raw_sink_open(l->stand.site->settings, l->stand.topic, l->stand.site->opts.partitions, &sink, err) != WEIR_OK)
 		return WEIR_FATAL;
 	enum weir_class class = flood(l, sink, err);
 	raw_sink_close(sink);
@@ -206,8 +205,7 @@ pool_samples(struct stage *s, const struct commands *c)
 static enum weir_class
 stage_commands(struct latency *l, struct stage *s, struct weir_error *err)
 {
-	struct commands c = {
-	    .first = s->victims.first, .count = s->victims.count + s->victims.pools * s->victims.members};
+	struct commands c = {.first = s->victims.first, .count = s->victims.count + s->victims.pools * s->victims.members};
 	bench_sleep_us(COMMANDS_US);
 	enum weir_class class = commands_read(l->stand.site, &c, err);
 	for (uint64_t i = 0; class == WEIR_OK && i < s->victims.count; i++) {
@@ -318,8 +316,9 @@ tell_stage(struct latency *l, struct stage *s)
 	report_cell(l->cores, s->redis_s / took);
 	report_cell(l->cores, s->sent.cpu_s / took);
 	if (!s->sent.valid)
-		report_note(l->report, "INVALID at %.0f %%: the generator was up to %.0f ms late or did not reach its rate.",
-		    s->share * 100, (double)s->sent.late_us_max / 1e3);
+		report_note(l->report,
+		    "INVALID at %.0f %%: the generator was up to %.0f ms late or did not reach its rate.", s->share * 100,
+		    (double)s->sent.late_us_max / 1e3);
 }
 
 static enum weir_class
@@ -343,28 +342,35 @@ one_stage(struct latency *l, double share, struct weir_error *err)
 static enum weir_class
 all_stages(struct latency *l, struct weir_error *err)
 {
-	uint64_t percents[SHARES_MAX], records;
+	uint64_t percents[SHARES_MAX], records, hash;
 	uint32_t count;
 	if (bench_numbers("shares", l->opts->shares, percents, SHARES_MAX, &count, err) != WEIR_OK)
 		return WEIR_POISON;
-	if (stand_weir_start(&l->stand, &l->weir, err) != WEIR_OK || bench_weir_ready(&l->weir, READY_MS, err) != WEIR_OK ||
-	    measure_capacity(l, err) != WEIR_OK)
+	if (stand_weir_start(&l->stand, NULL, &l->weir, err) != WEIR_OK ||
+	    bench_weir_ready(&l->weir, READY_MS, err) != WEIR_OK || measure_capacity(l, err) != WEIR_OK)
 		return WEIR_FATAL;
 	report_figure(l->report, "capacity", "1/s", l->capacity);
 	for (uint32_t i = 0; i < count; i++)
 		if (one_stage(l, (double)percents[i] / 100, err) != WEIR_OK)
 			return WEIR_FATAL;
-	if (bench_weir_stop(&l->weir, err) != WEIR_OK || stand_check(&l->stand, &records, err) != WEIR_OK)
+	if (bench_weir_stop(&l->weir, err) != WEIR_OK || stand_check(&l->stand, &records, &hash, err) != WEIR_OK)
 		return WEIR_FATAL;
-	report_note(l->report, "Every record's usage was compared with what was sent, card by card: exact (%" PRIu64 " records).",
-	    records);
+	report_note(l->report,
+	    "Every record's usage was compared with what was sent, card by card: exact (%" PRIu64 " records).", records);
+	if (l->opts->capacity != 0) { /* else there are as many records as were taken in while the capacity was measured */
+		report_hash_u64(l->report, records);
+		report_hash_u64(l->report, hash);
+	} else {
+		report_note(l->report, "The hash needs --capacity: a measured one decides how many records there are.");
+	}
 	return WEIR_OK;
 }
 
 static void
 tables(struct latency *l)
 {
-	l->table = report_table(l->report, "latency from due, ms", "share|to|valid|records/s|samples|p50|p90|p99|p99.9|p99.99|max");
+	l->table = report_table(
+	    l->report, "latency from due, ms", "share|to|valid|records/s|samples|p50|p90|p99|p99.9|p99.99|max");
 	l->cores = report_table(l->report, "the generator, and cores used",
 	    "share|late at most, ms|unanswered at most|weir|broker|redis|generator");
 	l->chart_command = report_chart(l->report, REPORT_PERCENTILES, "due to command at the adapter", "quantile", "ms");
@@ -409,29 +415,68 @@ run_all(const struct latency_opts *o, const struct workload *w)
 }
 
 static const char TEXT[] =
-    "Sends records open loop at shares of the live capacity, and tells how long after they were due their commands were at\n"
-    "the adapter and their usage was visible in Redis. Kafka and Redis are those of the settings, or started with --start.\n"
+    "Sends records open loop at shares of the live capacity, and tells how long after they were due their commands were "
+    "at\n"
+    "the adapter and their usage was visible in Redis. Kafka and Redis are those of the settings, or started with "
+    "--start.\n"
     "Connections to Kafka must be plain text. A stage in which the generator fell behind is marked invalid.\n";
 
 int
 bench_latency(int argc, char **argv)
 {
-	struct latency_opts o = {.common.seed = 1, .place.partitions = 4, .lanes = 2, .flood_s = 12, .warmup_s = 3,
-	    .seconds = 20, .linger_us = 2000, .connections = 2, .card_every = 1000, .pool_every = 50000, .shares = "25,50,70,90"};
+	struct latency_opts o = {.common.seed = 1,
+	    .place.partitions = 4,
+	    .lanes = 2,
+	    .flood_s = 12,
+	    .warmup_s = 3,
+	    .seconds = 20,
+	    .linger_us = 2000,
+	    .connections = 2,
+	    .card_every = 1000,
+	    .pool_every = 50000,
+	    .shares = "25,50,70,90"};
 	struct workload w;
 	const struct weir_option options[] = {BENCH_OPTIONS_PLACE(o.place), BENCH_OPTION_WORKLOAD(o.common),
-	    {.name = "cards", .placeholder = "N", .help = "of the fleet, default its workload's", .number = &o.cards, .min = 1},
+	    {.name = "cards",
+		.placeholder = "N",
+		.help = "of the fleet, default its workload's",
+		.number = &o.cards,
+		.min = 1},
 	    {.name = "lanes", .placeholder = "N", .help = "default 2", .number = &o.lanes, .min = 1, .max = 64},
-	    {.name = "shares", .placeholder = "LIST", .help = "percent of the capacity, default 25,50,70,90", .text = &o.shares},
+	    {.name = "shares",
+		.placeholder = "LIST",
+		.help = "percent of the capacity, default 25,50,70,90",
+		.text = &o.shares},
 	    {.name = "capacity", .placeholder = "N", .help = "records/s; 0 = measured, the default", .number = &o.capacity},
-	    {.name = "flood", .placeholder = "S", .help = "seconds of that measurement, default 12", .number = &o.flood_s, .min = 3},
-	    {.name = "warmup", .placeholder = "S", .help = "seconds of each stage before, default 3", .number = &o.warmup_s},
+	    {.name = "flood",
+		.placeholder = "S",
+		.help = "seconds of that measurement, default 12",
+		.number = &o.flood_s,
+		.min = 3},
+	    {.name = "warmup",
+		.placeholder = "S",
+		.help = "seconds of each stage before, default 3",
+		.number = &o.warmup_s},
 	    {.name = "seconds", .placeholder = "S", .help = "of each stage, default 20", .number = &o.seconds, .min = 1},
-	    {.name = "card-every", .placeholder = "N", .help = "a record in N exhausts a card, default 1000", .number = &o.card_every},
-	    {.name = "pool-every", .placeholder = "N", .help = "a record in N exhausts a pool, default 50000", .number = &o.pool_every},
-	    {.name = "linger-us", .placeholder = "US", .help = "records sent together, default 2000", .number = &o.linger_us,
-		.min = 100, .max = 1000000},
-	    {.name = "connections", .placeholder = "N", .help = "to each broker, default 2", .number = &o.connections, .min = 1,
+	    {.name = "card-every",
+		.placeholder = "N",
+		.help = "a record in N exhausts a card, default 1000",
+		.number = &o.card_every},
+	    {.name = "pool-every",
+		.placeholder = "N",
+		.help = "a record in N exhausts a pool, default 50000",
+		.number = &o.pool_every},
+	    {.name = "linger-us",
+		.placeholder = "US",
+		.help = "records sent together, default 2000",
+		.number = &o.linger_us,
+		.min = 100,
+		.max = 1000000},
+	    {.name = "connections",
+		.placeholder = "N",
+		.help = "to each broker, default 2",
+		.number = &o.connections,
+		.min = 1,
 		.max = 64},
 	    BENCH_OPTIONS_COMMON(o.common), {0}};
 	struct weir_words words;

@@ -20,12 +20,14 @@ struct stand {
 enum weir_class stand_open(struct bench_site *site, const struct workload *workload, uint64_t seed, uint32_t lanes,
     struct stand *stand, struct weir_error *err);
 void stand_close(struct stand *stand);
-enum weir_class stand_weir_start(struct stand *stand, struct bench_weir *weir, struct weir_error *err);
+/* `instance`: of static membership; NULL = dynamic. */
+enum weir_class stand_weir_start(
+    struct stand *stand, const char *instance, struct bench_weir *weir, struct weir_error *err);
 /* Waits until all that lies in the topic is stored. */
 enum weir_class stand_settle(
     struct stand *stand, struct bench_weir *weirs, uint32_t count, uint32_t timeout_ms, struct weir_error *err);
 /* FATAL when Redis does not hold what was sent (cards of the workload only). */
-enum weir_class stand_check(struct stand *stand, uint64_t *records_out, struct weir_error *err);
+enum weir_class stand_check(struct stand *stand, uint64_t *records_out, uint64_t *hash_out, struct weir_error *err);
 
 int bench_latency(int argc, char **argv);
 int bench_recover(int argc, char **argv);

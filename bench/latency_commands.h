@@ -1,6 +1,6 @@
 /*
- * Commands as the audit topic tells of them (docs/formats.md): when each card's suspend was handed to its adapter. Read after
- * the load, so that the reading costs the measured system nothing. Main thread.
+ * Commands as the audit topic tells of them (docs/formats.md): when each card's suspend was handed to its adapter. Read
+ * after the load, so that the reading costs the measured system nothing. Main thread.
  */
 #ifndef WEIR_BENCH_LATENCY_COMMANDS_H
 #define WEIR_BENCH_LATENCY_COMMANDS_H

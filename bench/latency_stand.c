@@ -47,10 +47,10 @@ stand_close(struct stand *s)
 }
 
 enum weir_class
-stand_weir_start(struct stand *s, struct bench_weir *weir, struct weir_error *err)
+stand_weir_start(struct stand *s, const char *instance, struct bench_weir *weir, struct weir_error *err)
 {
 	const struct bench_weir_opts opts = {
-	    .records = s->topic, .prefix = s->prefix, .group = s->group, .lanes = s->lanes};
+	    .records = s->topic, .prefix = s->prefix, .group = s->group, .instance = instance, .lanes = s->lanes};
 	return bench_weir_start(s->site, &opts, weir, err);
 }
 
@@ -67,17 +67,18 @@ stand_settle(struct stand *s, struct bench_weir *weirs, uint32_t count, uint32_t
 }
 
 enum weir_class
-stand_check(struct stand *s, uint64_t *records_out, struct weir_error *err)
+stand_check(struct stand *s, uint64_t *records_out, uint64_t *hash_out, struct weir_error *err)
 {
-	uint64_t hash, records, cards, sent;
+	uint64_t records, cards, sent;
 	uint64_t wanted = bench_totals_hash(s->totals, s->workload.cards, &sent);
-	if (bench_redis_usage(s->site, s->prefix, s->workload.cards, &hash, &records, &cards, err) != WEIR_OK)
+	if (bench_redis_usage(s->site, s->prefix, s->workload.cards, hash_out, &records, &cards, err) != WEIR_OK)
 		return WEIR_FATAL;
 	*records_out = records;
-	if (hash == wanted && records == sent)
+	if (*hash_out == wanted && records == sent)
 		return WEIR_OK;
 	return weir_error_set(err, WEIR_FATAL,
-	    "NOT EXACT: Redis has %" PRIu64 " records of %" PRIu64 " that were sent; if a billing cycle ended during the run, "
+	    "NOT EXACT: Redis has %" PRIu64 " records of %" PRIu64
+	    " that were sent; if a billing cycle ended during the run, "
 	    "repeat it",
 	    records, sent);
 }

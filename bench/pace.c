@@ -1,11 +1,11 @@
 /*
  * Open loop: records are sent when they are due, however late the last ones were answered.
  *
- * A record's Kafka timestamp and its end are the time at which it was due, not the one at which it went out, so whatever holds
- * up the generator, and the batching itself (`linger_us`), counts against the latency that is measured from it.
+ * A record's Kafka timestamp and its end are the time at which it was due, not the one at which it went out, so whatever
+ * holds up the generator, and the batching itself (`linger_us`), counts against the latency that is measured from it.
  *
- * The generator shares the machine with what it measures, so it must cost next to nothing: it sleeps until a batch is due, and
- * raw_produce.h carries it. A part counts only when the generator kept up: `valid` says so.
+ * The generator shares the machine with what it measures, so it must cost next to nothing: it sleeps until a batch is due,
+ * and raw_produce.h carries it. A part counts only when the generator kept up: `valid` says so.
  */
 #include "bench/pace.h"
 
@@ -52,8 +52,7 @@ add_record(struct pace *p, struct workload_record *r, int64_t wall_us, struct we
 	p->out.len = 0;
 	workload_message(p->opts.workload, r, 1, &p->out);
 	workload_iccid_text(r->card, key);
-	return raw_produce_add(
-	    p->rp, key, ICCID_LEN, (const char *)p->out.data, p->out.len, wall_us / 1000, err);
+	return raw_produce_add(p->rp, key, ICCID_LEN, (const char *)p->out.data, p->out.len, wall_us / 1000, err);
 }
 
 static enum weir_class

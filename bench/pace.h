@@ -1,6 +1,6 @@
 /*
- * The open-loop load of `weir bench latency` and `recover`: records go out when they are due, however late the last ones were
- * answered; see pace.c. Owned by one thread.
+ * The open-loop load of `weir bench latency` and `recover`: records go out when they are due, however late the last ones
+ * were answered; see pace.c. Owned by one thread.
  */
 #ifndef WEIR_BENCH_PACE_H
 #define WEIR_BENCH_PACE_H
@@ -25,7 +25,7 @@ struct pace_opts {
 };
 
 struct pace_part {
-	uint64_t rate, records; /* a second; to send */
+	uint64_t rate, records;  /* a second; to send */
 	const atomic_bool *stop; /* ends it early; NULL = never */
 	/* One record in card_every exhausts the next victim's plan, one in pool_every the next victims' pool; 0 = none. */
 	uint64_t card_every, pool_every;

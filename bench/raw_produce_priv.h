@@ -33,12 +33,12 @@ struct connection {
 	char name[256];  /* host:port, for messages */
 	int32_t *partitions;
 	uint32_t partition_count;
-	struct request *open;          /* being filled */
-	struct request *first, **last; /* queue of those not written to the end */
-	struct request *spare;         /* the one used last is used next: its memory is still in the cache */
-	uint32_t *unanswered;          /* ring of records per request, by correlation id */
+	struct request *open;            /* being filled */
+	struct request *first, **last;   /* queue of those not written to the end */
+	struct request *spare;           /* the one used last is used next: its memory is still in the cache */
+	uint32_t *unanswered;            /* ring of records per request, by correlation id */
 	struct sent_batch *sent_batches; /* the same ring, partition_count each; NULL = nobody wants to know */
-	uint32_t sent, answered;       /* correlation ids: of the next request, of the next answer */
+	uint32_t sent, answered;         /* correlation ids: of the next request, of the next answer */
 	uint8_t *answer;
 	size_t answer_len, answer_cap;
 };

@@ -99,10 +99,10 @@ put_slow(struct raw_sink *sink, uint32_t partition, const char *key, size_t key_
     int64_t timestamp_ms, struct weir_error *err)
 {
 	for (;;) {
-		rd_kafka_resp_err_t code = rd_kafka_producev(sink->kafka, RD_KAFKA_V_TOPIC(sink->topic),
-		    RD_KAFKA_V_PARTITION((int32_t)partition), RD_KAFKA_V_KEY(key, key_len),
-		    RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len), RD_KAFKA_V_TIMESTAMP(timestamp_ms),
-		    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+		rd_kafka_resp_err_t code =
+		    rd_kafka_producev(sink->kafka, RD_KAFKA_V_TOPIC(sink->topic), RD_KAFKA_V_PARTITION((int32_t)partition),
+			RD_KAFKA_V_KEY(key, key_len), RD_KAFKA_V_VALUE((void *)(uintptr_t)value, value_len),
+			RD_KAFKA_V_TIMESTAMP(timestamp_ms), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
 		(void)rd_kafka_poll(sink->kafka, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 			return WEIR_OK;

@@ -1,15 +1,14 @@
 /*
  * `weir bench recover`: how long after an event fresh records count again, under an open-loop load that goes on throughout.
  *
- * Each scenario is an event at a time T (a process killed or stopped, a start, a restart of Redis) and the time from T until
- * in each partition the first record is visible in Redis that was due after T; the slowest partition is the figure. At the end
- * Redis is compared with what was sent, card by card. Scenarios:
- *   kill      two processes, one is killed: its partitions' take-over; contains kafka.session_timeout_ms
- *   handover  the same with SIGTERM
- *   restart   the only process is stopped and started at once: the whole state from Redis
- *   crash     the same after kill -9
- *   redis     Redis is killed and started again from its append-only file (everysec); with --start only
- *   backlog   nobody reads for a while, then one process catches up; contains the backlog
+ * Each scenario is an event at a time T (a process killed or stopped, a start, a restart of Redis) and the time from T
+ * until in each partition the first record is visible in Redis that was due after T; the slowest partition is the figure.
+ * At the end Redis is compared with what was sent, card by card. Scenarios: kill      two processes, one is killed: its
+ * partitions' take-over; contains kafka.session_timeout_ms handover  the same with SIGTERM restart   the only process is
+ * stopped and started at once: the whole state from Redis crash     the same after kill -9: contains
+ * kafka.session_timeout_ms static    the same with kafka.instance set: the broker knows the member again redis     Redis is
+ * killed and started again from its append-only file (everysec); with --start only backlog   nobody reads for a while, then
+ * one process catches up; contains the backlog
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -23,6 +22,7 @@
 
 enum { SCENARIOS_MAX = 8, READY_MS = 300000, FRESH_MS = 300000, STEADY_US = 2500000, POLL_US = 2000, LOOK_US = 20000 };
 enum { LINGER_US = 5000, GROUP_MOVES_MS = 60000 };
+#define INSTANCE "weir-bench"
 #define WITHOUT_END (UINT64_C(1) << 40)
 
 struct recover_opts {
@@ -132,7 +132,8 @@ wait_fresh(struct recover *r, int64_t after_us, struct fresh *fresh, struct weir
 			if (r->weirs[i].child.pid != 0)
 				class = bench_child_alive(&r->weirs[i].child, err);
 		if (class == WEIR_OK && bench_now_us() > until)
-			class = weir_error_set(err, WEIR_FATAL, "no fresh record in every partition within %d s", FRESH_MS / 1000);
+			class = weir_error_set(
+			    err, WEIR_FATAL, "no fresh record in every partition within %d s", FRESH_MS / 1000);
 		bench_sleep_us(LOOK_US);
 	}
 	*fresh = (struct fresh){.fastest_s = 1e9};
@@ -158,7 +159,7 @@ wait_steady(struct recover *r, struct weir_error *err)
 static enum weir_class
 start_one(struct recover *r, uint32_t i, struct weir_error *err)
 {
-	return stand_weir_start(&r->stand, &r->weirs[i], err);
+	return stand_weir_start(&r->stand, NULL, &r->weirs[i], err);
 }
 
 /* ---- scenarios ---- */
@@ -233,6 +234,21 @@ scenario_crash(struct recover *r, struct fresh *fresh, struct weir_error *err)
 }
 
 static enum weir_class
+scenario_static(struct recover *r, struct fresh *fresh, struct weir_error *err)
+{
+	if (bench_weir_stop(&r->weirs[0], err) != WEIR_OK ||
+	    stand_weir_start(&r->stand, INSTANCE, &r->weirs[0], err) != WEIR_OK || wait_steady(r, err) != WEIR_OK)
+		return WEIR_FATAL;
+	(void)bench_child_stop(&r->weirs[0].child, SIGKILL, 5000);
+	int64_t at_us = weir_clock_us();
+	if (stand_weir_start(&r->stand, INSTANCE, &r->weirs[0], err) != WEIR_OK ||
+	    wait_fresh(r, at_us, fresh, err) != WEIR_OK)
+		return WEIR_FATAL;
+	struct fresh back; /* a dynamic member again, for what comes next */
+	return bench_weir_stop(&r->weirs[0], err) == WEIR_OK ? start_again(r, &back, err) : WEIR_FATAL;
+}
+
+static enum weir_class
 scenario_redis(struct recover *r, struct fresh *fresh, struct weir_error *err)
 {
 	struct bench_site *site = r->stand.site;
@@ -266,6 +282,7 @@ static const struct scenario {
     {"handover", "one of two processes stopped", scenario_handover},
     {"restart", "the only process stopped and started", scenario_restart},
     {"crash", "the only process killed and started", scenario_crash},
+    {"static", "the same as a static member", scenario_static},
     {"redis", "Redis killed, started from its file", scenario_redis},
     {"backlog", "nobody read for a while", scenario_backlog},
 };
@@ -302,7 +319,7 @@ one_scenario(struct recover *r, const struct scenario *scenario, struct weir_err
 static enum weir_class
 all_scenarios(struct recover *r, const uint64_t *chosen, uint32_t count, struct weir_error *err)
 {
-	uint64_t records;
+	uint64_t records, hash;
 	if (start_one(r, 0, err) != WEIR_OK || bench_weir_ready(&r->weirs[0], READY_MS, err) != WEIR_OK ||
 	    load_start(r, err) != WEIR_OK)
 		return WEIR_FATAL;
@@ -310,10 +327,11 @@ all_scenarios(struct recover *r, const uint64_t *chosen, uint32_t count, struct 
 		if (one_scenario(r, &scenarios[chosen[i]], err) != WEIR_OK)
 			return WEIR_FATAL;
 	if (load_stop(r, err) != WEIR_OK || stand_settle(&r->stand, r->weirs, 1, FRESH_MS, err) != WEIR_OK ||
-	    bench_weir_stop(&r->weirs[0], err) != WEIR_OK || stand_check(&r->stand, &records, err) != WEIR_OK)
+	    bench_weir_stop(&r->weirs[0], err) != WEIR_OK || stand_check(&r->stand, &records, &hash, err) != WEIR_OK)
 		return WEIR_FATAL;
-	report_note(r->report, "Redis was compared with what was sent, card by card, after all of it: exact (%" PRIu64 " records).",
-	    records);
+	report_note(r->report,
+	    "Redis was compared with what was sent, card by card, after all of it: exact (%" PRIu64 " records).", records);
+	report_hash_u64(r->report, r->cards); /* the load goes on for as long as it takes: its records are no result */
 	return WEIR_OK;
 }
 
@@ -322,8 +340,7 @@ one_fleet(struct recover *r, struct bench_site *site, const struct workload *w, 
     struct weir_error *err)
 {
 	r->cards = w->cards;
-	enum weir_class class =
-	    stand_open(site, w, r->opts->common.seed, (uint32_t)r->opts->lanes, &r->stand, err);
+	enum weir_class class = stand_open(site, w, r->opts->common.seed, (uint32_t)r->opts->lanes, &r->stand, err);
 	if (class == WEIR_OK)
 		class = all_scenarios(r, chosen, count, err);
 	load_free(r);
@@ -360,12 +377,14 @@ all_fleets(struct recover *r, struct bench_site *site, const struct workload *wo
 	uint32_t count, fleets = 1;
 	if (choose(r->opts, chosen, &count, err) != WEIR_OK)
 		return WEIR_POISON;
-	if (r->opts->cards != NULL && bench_numbers("cards", r->opts->cards, cards, DRAIN_LIST_MAX, &fleets, err) != WEIR_OK)
+	if (r->opts->cards != NULL &&
+	    bench_numbers("cards", r->opts->cards, cards, DRAIN_LIST_MAX, &fleets, err) != WEIR_OK)
 		return WEIR_POISON;
 	for (uint32_t i = 0; i < fleets; i++) {
 		struct workload w = *workload;
 		workload_scale(&w, cards[i], 0);
-		if ((i > 0 && bench_site_renew(site, err) != WEIR_OK) || one_fleet(r, site, &w, chosen, count, err) != WEIR_OK)
+		if ((i > 0 && bench_site_renew(site, err) != WEIR_OK) ||
+		    one_fleet(r, site, &w, chosen, count, err) != WEIR_OK)
 			return WEIR_FATAL;
 	}
 	return WEIR_OK;
@@ -398,8 +417,10 @@ run_all(const struct recover_opts *o, const struct workload *w)
 }
 
 static const char TEXT[] =
-    "Kills, stops and starts weir and Redis under a load that goes on, and tells how long it takes until fresh records count\n"
-    "again in every partition. Scenarios: kill, handover, restart, crash, redis (with --start), backlog; all by default.\n"
+    "Kills, stops and starts weir and Redis under a load that goes on, and tells how long it takes until fresh records "
+    "count\n"
+    "again in every partition. Scenarios: kill, handover, restart, crash, static, redis (with --start), backlog; all by "
+    "default.\n"
     "Kafka and Redis are those of the settings, or started with --start. Connections to Kafka must be plain text.\n";
 
 int
@@ -411,8 +432,15 @@ bench_recover(int argc, char **argv)
 	const struct weir_option options[] = {BENCH_OPTIONS_PLACE(o.place), BENCH_OPTION_WORKLOAD(o.common),
 	    {.name = "scenarios", .placeholder = "LIST", .help = "such as kill,restart", .text = &o.scenarios},
 	    {.name = "cards", .placeholder = "LIST", .help = "of the fleet, such as 1M,10M", .text = &o.cards},
-	    {.name = "rate", .placeholder = "N", .help = "records/s of the load, default 20000", .number = &o.rate, .min = 100},
-	    {.name = "backlog", .placeholder = "S", .help = "seconds that nobody reads, default 20", .number = &o.backlog_s,
+	    {.name = "rate",
+		.placeholder = "N",
+		.help = "records/s of the load, default 20000",
+		.number = &o.rate,
+		.min = 100},
+	    {.name = "backlog",
+		.placeholder = "S",
+		.help = "seconds that nobody reads, default 20",
+		.number = &o.backlog_s,
 		.min = 1},
 	    {.name = "lanes", .placeholder = "N", .help = "default 2", .number = &o.lanes, .min = 1, .max = 64},
 	    {.name = "rounds", .placeholder = "N", .help = "default 3", .number = &o.rounds, .min = 1, .max = 100},

@@ -21,8 +21,7 @@ bench_site_path(const struct bench_site *site, const char *name, char out[BENCH_
 	(void)snprintf(out, BENCH_PATH_MAX, "%s/%.200s", site->folder, name);
 }
 
-static void __attribute__((format(printf, 2, 3)))
-add_set(struct bench_site *site, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) add_set(struct bench_site *site, const char *format, ...)
 {
 	va_list args;
 	char *text = NULL;

@@ -2,8 +2,8 @@
  * Where the benchmarks of the whole run: a Kafka and a Redis that the settings name, or ones started for the run, and in
  * them topics, a group and a key prefix of the run's own.
  *
- * Every name begins with `weir-bench-`, and all of it is deleted at the end; a Redis that already held weir's functions gets
- * them back as they were (`weir run` installs them for its own prefix). `weir run` processes are real ones: the same
+ * Every name begins with `weir-bench-`, and all of it is deleted at the end; a Redis that already held weir's functions
+ * gets them back as they were (`weir run` installs them for its own prefix). `weir run` processes are real ones: the same
  * settings file and --set values as were given here, with the run's names over them. Main thread only, unless said
  * otherwise; Redis Cluster is refused (keys are copied within one node).
  */
@@ -36,15 +36,15 @@ struct bench_site {
 	struct bench_site_opts opts;
 	char weir[BENCH_PATH_MAX], folder[64], name[48];
 	char *sets[BENCH_SITE_SETS_MAX]; /* given ones, then those of the run */
-	uint32_t set_count, given; /* the first `given` are the user's */
+	uint32_t set_count, given;       /* the first `given` are the user's */
 	uint32_t renewals;
 	struct weir_settings *settings; /* file and sets, as `weir run` sees them */
 	struct redisContext *redis;
 	rd_kafka_t *kafka; /* asks and administers, carries no records */
 	struct bench_child redis_child, kafka_child;
 	uint16_t redis_port, kafka_port; /* of the started ones */
-	pid_t kafka_pid;     /* 0 = not on this machine, or another user's: its CPU time is not known */
-	char *functions;     /* what Redis held before; NULL = nothing */
+	pid_t kafka_pid;                 /* 0 = not on this machine, or another user's: its CPU time is not known */
+	char *functions;                 /* what Redis held before; NULL = nothing */
 	bool topics_made;
 };
 
@@ -70,7 +70,8 @@ struct bench_weir {
 struct bench_weir_opts {
 	const char *records; /* topic */
 	const char *prefix, *group;
-	uint32_t lanes, session_ms; /* session_ms 0 = as the settings have it */
+	const char *instance; /* static membership; NULL = dynamic */
+	uint32_t lanes;
 };
 enum weir_class bench_weir_start(
     struct bench_site *site, const struct bench_weir_opts *opts, struct bench_weir *weir, struct weir_error *err);
@@ -112,7 +113,8 @@ enum weir_class bench_redis_info(
     struct bench_site *site, const char *section, const char *name, double *value_out, struct weir_error *err);
 /* CPU seconds of the server's process so far. */
 enum weir_class bench_redis_cpu(struct bench_site *site, double *seconds_out, struct weir_error *err);
-/* Sum over cards 0 .. below - 1 of bench_usage_hash: whatever the order of slots and partitions, the same usage is the same number. */
+/* Sum over cards 0 .. below - 1 of bench_usage_hash: whatever the order of slots and partitions, the same usage is the same
+ * number. */
 enum weir_class bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t below, uint64_t *hash_out,
     uint64_t *records_out, uint64_t *cards_out, struct weir_error *err);
 uint64_t bench_usage_hash(uint64_t card, uint64_t up, uint64_t down, uint64_t records);

@@ -150,7 +150,8 @@ read_stat(const char *path, char name[20], uint64_t *ns_out)
 	char text[1024];
 	unsigned long long user, system;
 	char *from, *to;
-	if (!read_small(path, text, sizeof(text)) || (from = strchr(text, '(')) == NULL || (to = strrchr(text, ')')) == NULL)
+	if (!read_small(path, text, sizeof(text)) || (from = strchr(text, '(')) == NULL ||
+	    (to = strrchr(text, ')')) == NULL)
 		return false;
 	(void)snprintf(name, 20, "%.*s", (int)(to - from - 1), from + 1);
 	if (sscanf(to + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
@@ -165,7 +166,8 @@ put_thread(struct bench_cpu *cpu, const char *name, uint64_t ns)
 	char plain[20];
 	uint32_t i = 0;
 	(void)snprintf(plain, sizeof(plain), "%s", name);
-	for (size_t len = strlen(plain); len > 1 && (isdigit((unsigned char)plain[len - 1]) || plain[len - 1] == '-'); len--)
+	for (size_t len = strlen(plain); len > 1 && (isdigit((unsigned char)plain[len - 1]) || plain[len - 1] == '-');
+	     len--)
 		plain[len - 1] = '\0';
 	while (i < cpu->count && strcmp(cpu->threads[i].name, plain) != 0)
 		i++;
@@ -273,7 +275,8 @@ listener_in(const char *table, uint16_t port)
 	unsigned long inode, found = 0;
 	FILE *file = fopen(table, "r");
 	while (file != NULL && found == 0 && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu", &at, &state, &inode) == 3 &&
+		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu", &at, &state, &inode) ==
+			3 &&
 		    at == port && state == 0x0a)
 			found = inode;
 	if (file != NULL)
@@ -324,7 +327,8 @@ bench_free_port(void)
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(at);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool good = fd >= 0 && bind(fd, (struct sockaddr *)&at, len) == 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0;
+	bool good =
+	    fd >= 0 && bind(fd, (struct sockaddr *)&at, len) == 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0;
 	if (fd >= 0)
 		(void)close(fd);
 	return good ? ntohs(at.sin_port) : 0;

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/bench.h"
 #include "bench/raw_sink.h"
 #include "config/base/check.h"
 
-enum { SPAN_MS = 1800000, LIMIT_EVERY = 20, ICCID_LEN = WEIR_ICCID_TEXT_MAX - 1 };
+enum { SPAN_MS = 1800000, YOUNG_US = 180000000, ZONE_S = 8 * 3600, LIMIT_EVERY = 20, ICCID_LEN = WEIR_ICCID_TEXT_MAX - 1 };
 #define LIMIT_BYTES UINT64_C(1000000000000) /* never met: a rule that is looked at */
 
 /* ---- reference data ---- */
@@ -80,14 +81,15 @@ put_victim_pool(struct fill *fill, const struct bench_victims *v, uint64_t k)
 	char json[256], key[32], iccid[WEIR_ICCID_TEXT_MAX];
 	(void)snprintf(key, sizeof(key), "victims-%" PRIu64, v->pool_number + k);
 	(void)snprintf(json, sizeof(json),
-	    "{\"type\":\"pool\",\"id\":\"%s\",\"carrier\":\"cm\",\"kind\":\"fixed\",\"plan\":\"victim-pool\",\"total\":%llu}",
+	    "{\"type\":\"pool\",\"id\":\"%s\",\"carrier\":\"cm\",\"kind\":\"fixed\",\"plan\":\"victim-pool\",\"total\":%"
+	    "llu}",
 	    key, BENCH_VICTIM_BYTES);
 	put_reference(fill, key, json);
 	for (uint64_t i = 0; i < v->members; i++) {
 		workload_iccid_text(v->pool_first + k * v->members + i, iccid);
 		(void)snprintf(json, sizeof(json),
-		    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"cm\",\"plan\":\"victim-pool\",\"pool\":\"%s\"}", iccid,
-		    key);
+		    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"cm\",\"plan\":\"victim-pool\",\"pool\":\"%s\"}",
+		    iccid, key);
 		put_reference(fill, iccid, json);
 	}
 }
@@ -190,6 +192,30 @@ send_all(struct messages *m, uint64_t seed, uint32_t partitions, struct bench_to
 	return class == WEIR_OK ? raw_sink_finish(m->sink, err) : class;
 }
 
+/* When the month of carrier cm began (UTC+8), which is its billing cycle (CYC-1); microseconds. */
+static int64_t
+month_began_us(int64_t now_us)
+{
+	time_t there = (time_t)(now_us / 1000000) + ZONE_S;
+	struct tm tm;
+	(void)gmtime_r(&there, &tm);
+	int64_t back_s = ((int64_t)(tm.tm_mday - 1) * 24 + tm.tm_hour) * 3600 + tm.tm_min * 60 + tm.tm_sec;
+	return (now_us / 1000000 - back_s) * 1000000;
+}
+
+/* How far back records may lie so that all belong to the cycle that is checked; waits where a month has just begun. */
+static uint64_t
+span_ms(void)
+{
+	int64_t now_us = weir_clock_us(), young_us = now_us - month_began_us(now_us);
+	if (young_us < YOUNG_US) {
+		bench_sleep_us(YOUNG_US - young_us);
+		young_us = YOUNG_US;
+	}
+	int64_t most_ms = (young_us - YOUNG_US / 2) / 1000; /* a record's end lies up to a minute before its arrival */
+	return most_ms < SPAN_MS ? (uint64_t)most_ms : SPAN_MS;
+}
+
 /*
  * The last record arrives now, and all of them within SPAN_MS before: they lie in hours whose marks are fresh, and none in
  * the future. Busy cards of a small fleet then send more often than the workload says.
@@ -198,7 +224,7 @@ static struct workload
 ends_now(const struct workload *workload)
 {
 	struct workload w = *workload;
-	uint64_t most_ms = (uint64_t)((unsigned __int128)SPAN_MS * w.cards / w.records);
+	uint64_t most_ms = (uint64_t)((unsigned __int128)span_ms() * w.cards / w.records);
 	w.interval_ms = w.interval_ms < most_ms ? w.interval_ms : most_ms < 1 ? 1 : most_ms;
 	unsigned __int128 step_ps = (unsigned __int128)w.interval_ms * 1000000000u / w.cards;
 	w.start_us = (uint64_t)weir_clock_us() - (uint64_t)(step_ps * w.records / 1000000u);

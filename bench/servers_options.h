@@ -1,4 +1,5 @@
-/* What the benchmarks of the whole take on the command line alike: where Kafka and Redis are, and lists of numbers or words. */
+/* What the benchmarks of the whole take on the command line alike: where Kafka and Redis are, and lists of numbers or
+ * words. */
 #ifndef WEIR_BENCH_SERVERS_OPTIONS_H
 #define WEIR_BENCH_SERVERS_OPTIONS_H
 
@@ -19,9 +20,13 @@ struct bench_place {
 	    {.name = "start",                                                                                              \
 		.help = "start a Redis and a Kafka for this run, instead of those that the settings name",                 \
 		.flag = &(place).start},                                                                                   \
-	    {.name = "kafka-home", .placeholder = "DIR", .help = "of the Kafka to start; else KAFKA_HOME",                 \
+	    {.name = "kafka-home",                                                                                         \
+		.placeholder = "DIR",                                                                                      \
+		.help = "of the Kafka to start; else KAFKA_HOME",                                                          \
 		.text = &(place).kafka_home},                                                                              \
-	    {.name = "weir", .placeholder = "PROGRAM", .help = "to measure; else WEIR_BIN, else the one beside this",      \
+	    {.name = "weir",                                                                                               \
+		.placeholder = "PROGRAM",                                                                                  \
+		.help = "to measure; else WEIR_BIN, else the one beside this",                                             \
 		.text = &(place).weir},                                                                                    \
 	{                                                                                                                  \
 		.name = "partitions", .placeholder = "N", .help = "of the run's topics, default 4",                        \

@@ -1,4 +1,5 @@
-/* What the benchmarks read of a Redis that `weir run` writes, and how a run's keys are copied and deleted; see servers.h. */
+/* What the benchmarks read of a Redis that `weir run` writes, and how a run's keys are copied and deleted; see servers.h.
+ */
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,7 +110,8 @@ bench_redis_reach(struct bench_site *site, const char *prefix, const char *topic
 		for (uint32_t i = 0; i < weir_count && class == WEIR_OK; i++)
 			class = bench_child_alive(&weirs[i].child, err);
 		if (class == WEIR_OK && bench_now_us() > until)
-			class = weir_error_set(err, WEIR_FATAL, "%s was not read to its end within %u s", topic, timeout_ms / 1000);
+			class = weir_error_set(
+			    err, WEIR_FATAL, "%s was not read to its end within %u s", topic, timeout_ms / 1000);
 		if (class != WEIR_OK)
 			break;
 		bench_sleep_us(POLL_US);
@@ -201,8 +203,7 @@ bench_redis_delete(struct bench_site *site, const char *prefix, struct weir_erro
 /* ---- figures ---- */
 
 enum weir_class
-bench_redis_info(
-    struct bench_site *site, const char *section, const char *name, double *value_out, struct weir_error *err)
+bench_redis_info(struct bench_site *site, const char *section, const char *name, double *value_out, struct weir_error *err)
 {
 	char wanted[64];
 	redisReply *reply = ask(site->redis, err, "INFO %s", section, NULL);
@@ -231,7 +232,8 @@ bench_redis_aof(struct bench_site *site, const char *aof, struct weir_error *err
 {
 	bool on = strcmp(aof, "none") != 0;
 	double busy = 1;
-	redisReply *reply = ask(site->redis, err, "CONFIG SET appendonly %s appendfsync %s", on ? "yes" : "no", on ? aof : "no");
+	redisReply *reply =
+	    ask(site->redis, err, "CONFIG SET appendonly %s appendfsync %s", on ? "yes" : "no", on ? aof : "no");
 	if (reply == NULL)
 		return WEIR_FATAL;
 	freeReplyObject(reply);
@@ -297,7 +299,8 @@ pages_usage(struct bench_site *site, const char *prefix, uint32_t partition, uin
 	for (uint64_t from = 0; from < pages; from += PAGES_A_TIME) {
 		uint64_t to = from + PAGES_A_TIME < pages ? from + PAGES_A_TIME : pages;
 		for (uint64_t page = from; page < to; page++)
-			(void)redisAppendCommand(site->redis, "GET %s:{%u}:c:%llu", prefix, partition, (unsigned long long)page);
+			(void)redisAppendCommand(
+			    site->redis, "GET %s:{%u}:c:%llu", prefix, partition, (unsigned long long)page);
 		for (uint64_t page = from; page < to; page++) {
 			redisReply *reply = answer(site->redis, err);
 			if (reply == NULL)
@@ -367,8 +370,9 @@ void
 bench_redis_functions_back(struct bench_site *site)
 {
 	struct weir_error err;
-	redisReply *reply = site->functions != NULL ? ask(site->redis, &err, "FUNCTION LOAD REPLACE %s", site->functions, NULL)
-						    : ask(site->redis, &err, "FUNCTION DELETE %s", "weir", NULL);
+	redisReply *reply = site->functions != NULL
+				? ask(site->redis, &err, "FUNCTION LOAD REPLACE %s", site->functions, NULL)
+				: ask(site->redis, &err, "FUNCTION DELETE %s", "weir", NULL);
 	if (reply != NULL)
 		freeReplyObject(reply);
 }

@@ -145,8 +145,8 @@ java(struct bench_site *site, const char *jars, const char *const *words, struct
 	(void)snprintf(log4j, sizeof(log4j), "-Dlog4j.configuration=file:%s/log4j.properties", site->folder);
 	(void)snprintf(all, sizeof(all), "%s/*", jars);
 	bench_site_path(site, "kafka.log", log);
-	const char *argv[24] = {"java", "-Xms256m", heap, "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true",
-	    log4j, "-cp", all};
+	const char *argv[24] = {"java", "-Xms256m", heap, "-XX:+UseSerialGC", "-XX:-UsePerfData",
+	    "-Djava.awt.headless=true", log4j, "-cp", all};
 	for (uint32_t n = 9; *words != NULL; words++)
 		argv[n++] = *words;
 	return bench_child_start(child, "kafka", log, (char *const *)(uintptr_t)argv, err);
@@ -157,7 +157,8 @@ kafka_format(struct bench_site *site, const char *jars, const char *properties, 
 {
 	struct bench_child format;
 	char last[300];
-	const char *const words[] = {"kafka.tools.StorageTool", "format", "-t", "d2Vpci1iZW5jaC1jbHVzdA", "-c", properties, NULL};
+	const char *const words[] = {
+	    "kafka.tools.StorageTool", "format", "-t", "d2Vpci1iZW5jaC1jbHVzdA", "-c", properties, NULL};
 	if (java(site, jars, words, &format, err) != WEIR_OK)
 		return WEIR_FATAL;
 	if (bench_child_wait(&format, KAFKA_UP_MS) == 0)

@@ -30,7 +30,8 @@ judge(rd_kafka_event_t *event, struct weir_error *err)
 		return weir_error_set(err, WEIR_FATAL, "Kafka: %s", rd_kafka_event_error_string(event));
 	const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
 	size_t count = 0;
-	const rd_kafka_topic_result_t **topics = result != NULL ? rd_kafka_CreateTopics_result_topics(result, &count) : NULL;
+	const rd_kafka_topic_result_t **topics =
+	    result != NULL ? rd_kafka_CreateTopics_result_topics(result, &count) : NULL;
 	for (size_t i = 0; i < count; i++)
 		if (rd_kafka_topic_result_error(topics[i]) != RD_KAFKA_RESP_ERR_NO_ERROR)
 			return weir_error_set(err, WEIR_FATAL, "cannot create topic %s: %s",
@@ -73,6 +74,21 @@ wait_told(struct bench_site *site, const struct bench_topic *topics, uint32_t co
 	return weir_error_set(err, WEIR_FATAL, "topics were created and the brokers do not tell of them");
 }
 
+/* A broker tells of a topic a moment before it leads its partitions. */
+static enum weir_class
+wait_led(struct bench_site *site, const struct bench_topic *topic, struct weir_error *err)
+{
+	int64_t low, high, until = bench_now_us() + (int64_t)ASK_MS * 1000;
+	for (uint32_t p = 0; p < topic->partitions; p++)
+		while (rd_kafka_query_watermark_offsets(site->kafka, topic->name, (int32_t)p, &low, &high, 5000) !=
+		       RD_KAFKA_RESP_ERR_NO_ERROR) {
+			if (bench_now_us() > until)
+				return weir_error_set(err, WEIR_FATAL, "%s [%u] gets no leader", topic->name, p);
+			bench_sleep_us(50000);
+		}
+	return WEIR_OK;
+}
+
 static rd_kafka_NewTopic_t *
 new_topic(const struct bench_topic *topic)
 {
@@ -104,7 +120,11 @@ bench_topics_create(struct bench_site *site, const struct bench_topic *topics, u
 	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_NewTopic_destroy_array(made, count);
-	return class == WEIR_OK ? wait_told(site, topics, count, err) : class;
+	if (class == WEIR_OK)
+		class = wait_told(site, topics, count, err);
+	for (uint32_t i = 0; i < count && class == WEIR_OK; i++)
+		class = wait_led(site, &topics[i], err);
+	return class;
 }
 
 void
@@ -143,8 +163,7 @@ bench_group_delete(struct bench_site *site, const char *group)
 }
 
 enum weir_class
-bench_topic_ends(
-    struct bench_site *site, const char *topic, uint32_t partitions, int64_t *ends_out, struct weir_error *err)
+bench_topic_ends(struct bench_site *site, const char *topic, uint32_t partitions, int64_t *ends_out, struct weir_error *err)
 {
 	for (uint32_t p = 0; p < partitions; p++) {
 		int64_t low;

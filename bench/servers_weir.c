@@ -20,17 +20,17 @@ fill_args(const struct bench_site *site, char (*extra)[BENCH_NAME_MAX * 2], uint
 	uint32_t n = 0;
 	const char *config = weir_common_path(site->opts.common);
 	argv[n++] = (char *)(uintptr_t)site->weir;
-	argv[n++] = (char *)(uintptr_t)"run";
+	argv[n++] = (char *)(uintptr_t) "run";
 	if (config != NULL) {
-		argv[n++] = (char *)(uintptr_t)"--config";
+		argv[n++] = (char *)(uintptr_t) "--config";
 		argv[n++] = (char *)(uintptr_t)config;
 	}
 	for (uint32_t i = 0; i < site->set_count; i++) {
-		argv[n++] = (char *)(uintptr_t)"--set";
+		argv[n++] = (char *)(uintptr_t) "--set";
 		argv[n++] = site->sets[i];
 	}
 	for (uint32_t i = 0; i < extra_count; i++) {
-		argv[n++] = (char *)(uintptr_t)"--set";
+		argv[n++] = (char *)(uintptr_t) "--set";
 		argv[n++] = extra[i];
 	}
 	argv[n] = NULL;
@@ -50,8 +50,8 @@ bench_weir_start(
 	(void)snprintf(extra[n++], sizeof(extra[0]), "kafka.group=%s", opts->group);
 	(void)snprintf(extra[n++], sizeof(extra[0]), "lane.count=%u", opts->lanes);
 	(void)snprintf(extra[n++], sizeof(extra[0]), "metrics.listen=127.0.0.1:%u", weir->metrics_port);
-	if (opts->session_ms != 0)
-		(void)snprintf(extra[n++], sizeof(extra[0]), "kafka.session_timeout_ms=%u", opts->session_ms);
+	if (opts->instance != NULL)
+		(void)snprintf(extra[n++], sizeof(extra[0]), "kafka.instance=%s", opts->instance);
 	(void)fill_args(site, extra, n, argv);
 	(void)snprintf(log, sizeof(log), "%s/weir-%u.log", site->folder, weir->metrics_port);
 	return bench_child_start(&weir->child, "weir run", log, argv, err);
@@ -85,7 +85,7 @@ scrape(uint16_t port)
 	size_t len = 0;
 	bool good = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
 		    send(fd, REQUEST, sizeof(REQUEST) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(REQUEST) - 1;
-	for (ssize_t n = 1; good && n > 0 && len < ANSWER_MAX - 1; len += n > 0 ? (size_t)n : 0)
+	for (ssize_t n = 1; good && n > 0 && len<ANSWER_MAX - 1; len += n> 0 ? (size_t)n : 0)
 		n = recv(fd, text + len, ANSWER_MAX - 1 - len, 0);
 	(void)close(fd);
 	if (len > 0)
@@ -125,5 +125,6 @@ bench_weir_ready(struct bench_weir *weir, uint32_t timeout_ms, struct weir_error
 			return WEIR_OK;
 		bench_sleep_us(10000);
 	}
-	return weir_error_set(err, WEIR_FATAL, "weir run was not ready within %u s; see %s", timeout_ms / 1000, weir->child.log);
+	return weir_error_set(
+	    err, WEIR_FATAL, "weir run was not ready within %u s; see %s", timeout_ms / 1000, weir->child.log);
 }
