@@ -57,8 +57,10 @@ sim-mutate: test-packages
 bench: test-packages
 	cmake --preset release -DWEIR_TESTS=ON
 	cmake --build --preset release -j $(JOBS)
-	build/bench/weir_bench_core
-	bench/drain.py
+	build/weir bench micro
+	build/weir bench core
+	build/weir bench core --boundary
+	build/weir bench fleet
 
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
 format: test-packages

@@ -18,7 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/records.h"
+#include "bench/bench.h"
+#include "bench/workload.h"
 #include "config/base/check.h"
 
 enum { ANSWER_MAX = 65536, EVENTS = 256 };
@@ -85,7 +86,7 @@ ask(struct load *load)
 	load->free = c->next_free;
 	c->due_us = due_us(load, load->next++);
 	c->len = 0;
-	bench_iccid(bench_random(&load->seed) % load->cards, c->card);
+	workload_iccid_text(bench_random(&load->seed) % load->cards, c->card);
 	int len = snprintf(text, sizeof(text),
 	    "GET /v1/cards/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", c->card, load->token);
 	if (write(c->fd, text, (size_t)len) != len) {

@@ -1,218 +1,187 @@
 /*
- * Core benchmark: the real fold on one thread, without Kafka and Redis. Prints configuration, seed, nanoseconds per record,
- * bytes per card and mark, the cost of encoding a flush, and a hash of the result, so that runs can be compared. Usage:
- * weir_bench_core [cards] [records] [id|seq] [hours]
+ * `weir bench core`: decode, fold, evaluation, pools and the encoding of flushes on one thread, without Kafka and Redis.
  *
- * The records are spread over that many hours (0: all in a few minutes of one), a card's in order: each hour of a card
- * costs a base (docs/rollups.md).
+ * Without --workload a matrix: fleets of several sizes, both formats, both identities, pools on and off. Each case is a
+ * partition of its own (engine.h). A run is cut into segments of equal length, each ending with a flush; min, median and
+ * max are over segments, without the first one, in which tables grow. --boundary is in boundary.c.
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include "aggregators/partition.h"
+#include "bench/boundary.h"
+#include "bench/core_case.h"
+#include "bench/machine.h"
+#include "bench/report.h"
 
-static int64_t
-now_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static uint64_t
-next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-#define NOW 1774847296000000ll
-#define BATCH 2048
-
-static struct weir_iccid
-iccid_of(uint64_t card)
-{
-	char text[32];
-	struct weir_iccid iccid;
-	(void)snprintf(text, sizeof(text), "8986%016" PRIu64, card);
-	WEIR_CHECK(weir_iccid_parse((const uint8_t *)text, 20, &iccid));
-	return iccid;
-}
-
-static struct weir_partition *
-make(uint64_t cards)
-{
-	struct weir_partition_opts opts = {.dedupe_horizon_h = 48,
-	    .dedupe_fresh_h = 1,
-	    .session_retention_h = 768,
-	    .future_skew_s = 300,
-	    .parked_max = 65536,
-	    .auto_register_carrier = "cm"};
-	struct weir_partition *p = weir_partition_new(&opts);
-	weir_partition_set_time(p, NOW, NOW);
-	WEIR_CHECK(weir_partition_load_finish(p));
-	struct weir_reference ref = {.type = WEIR_REF_CARD};
-	ref.card.has_carrier = true;
-	memcpy(ref.card.carrier, "cm", 3);
-	struct weir_cause cause = {0};
-	struct weir_error err;
-	for (uint64_t i = 0; i < cards; i++) {
-		ref.card.iccid = iccid_of(i);
-		WEIR_CHECK(weir_partition_apply(p, &ref, (struct weir_slice){0}, &cause, &err) == WEIR_OK);
-	}
-	return p;
-}
-
-struct sink {
-	uint8_t *scratch;
-	uint64_t bytes, calls;
+struct run {
+	struct report *report;
+	json_t *table, *chart, *memory_chart;
+	uint64_t seed;
 };
 
+/* Everything about a case: figures, its row of the table, its bars, its part of the hash. */
 static void
-on_page(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len)
+put_case(struct run *run, const char *name, struct core_case *c)
 {
-	(void)slab;
-	(void)page;
-	struct sink *sink = ctx;
-	memcpy(sink->scratch, data, len);
-	sink->bytes += len;
-	sink->calls++;
-}
-static void
-on_range(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
-{
-	(void)offset;
-	on_page(ctx, slab, page, data, len);
-}
-static void
-on_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
-{
-	(void)cycle;
-	(void)offset;
-	on_page(ctx, letter, page, data, len);
-}
-static uint8_t *
-on_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
-{
-	(void)hour;
-	(void)bucket;
-	struct sink *sink = ctx;
-	sink->bytes += len;
-	sink->calls++;
-	return sink->scratch;
-}
-static uint8_t *
-on_directory(void *ctx, uint32_t bucket, uint32_t len)
-{
-	return on_marks(ctx, 0, bucket, len);
-}
-static void
-on_name(void *ctx, struct weir_slice name)
-{
-	(void)ctx;
-	(void)name;
-}
-static void
-on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
-{
-	(void)ctx;
-	(void)field;
-	(void)json;
-}
-static void
-on_intent(void *ctx, const struct weir_doubt *intent)
-{
-	(void)ctx;
-	(void)intent;
-}
-
-static uint8_t *
-on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
-{
-	(void)kind;
-	(void)window;
-	return on_marks(ctx, 0, page, len);
+	const struct {
+		const char *name, *unit;
+		double value;
+	} ones[] = {{"records_per_s_core", "1/s", 1e9 / c->sum_ns}, {"memory_latency", "ns", c->latency_ns},
+	    {"bytes_per_card", "bytes", c->card_bytes}, {"mark_bytes_per_record", "bytes", c->mark_bytes},
+	    {"flush_bytes_per_record", "bytes", c->flush_bytes}, {"redis_bytes_per_card", "bytes", c->redis_card_bytes},
+	    {"redis_mark_bytes_per_record", "bytes", c->redis_mark_bytes}};
+	char figure[128];
+	report_cell_text(run->table, "%s", name);
+	for (uint32_t i = 0; i < CORE_PARTS; i++) {
+		(void)snprintf(figure, sizeof(figure), "%s.%s", name, core_part_names[i]);
+		report_samples(run->report, figure, "ns", c->samples[i], CORE_SEGMENTS);
+		report_cell(run->table, c->ns[i]);
+		report_bar(run->chart, core_part_names[i], name, c->ns[i]);
+	}
+	for (size_t i = 0; i < sizeof(ones) / sizeof(ones[0]); i++) {
+		(void)snprintf(figure, sizeof(figure), "%s.%s", name, ones[i].name);
+		report_figure(run->report, figure, ones[i].unit, ones[i].value);
+	}
+	report_cell(run->table, c->sum_ns);
+	report_cell(run->table, 1e9 / c->sum_ns);
+	report_cell(run->table, c->latency_ns);
+	report_cell(run->table, c->card_bytes);
+	report_cell(run->table, c->flush_bytes);
+	report_bar(run->memory_chart, "weir", name, c->card_bytes);
+	report_bar(run->memory_chart, "Redis", name, c->redis_card_bytes);
+	report_hash_u64(run->report, c->hash);
 }
 
 static void
-fill_batch(struct weir_record *batch, const struct weir_iccid *iccids, uint64_t cards, uint64_t *seed, uint64_t first,
-    int64_t at_us, bool by_seq, uint64_t *sequence)
+case_run(struct run *run, const char *name, const struct workload *w)
 {
-	memset(batch, 0, BATCH * sizeof(*batch));
-	for (int i = 0; i < BATCH; i++) {
-		uint64_t random = next_random(seed), card = random % cards;
-		struct weir_record *r = &batch[i];
-		r->iccid = iccids[card];
-		r->up = random >> 48;
-		r->down = random >> 40 & 0xffff;
-		r->end_us = at_us == NOW ? NOW - (int64_t)(random >> 32 & 0xff) * 1000000 : at_us;
-		r->arrived_us = at_us;
-		if (by_seq) {
-			r->session_hash = (card + 1) * 0x9e3779b97f4a7c15u;
-			r->seq = ++sequence[card];
-			r->flags = WEIR_RECORD_HAS_SEQ;
-		} else {
-			r->id_hash = (first + (uint64_t)i + 1) * 0x9e3779b97f4a7c15u;
+	struct core_case c;
+	uint64_t need = core_case_bytes(w), have = bench_memory_available();
+	if (need > have) {
+		report_note(run->report, "%s is left out: it may need %" PRIu64 " MiB, and %" PRIu64 " MiB are available.",
+		    name, need >> 20, have >> 20);
+		return;
+	}
+	core_case_run(w, run->seed, &c);
+	put_case(run, name, &c);
+}
+
+static void
+run_begin(struct run *run)
+{
+	run->table = report_table(run->report, "Nanoseconds a record",
+	    "case|decode|fold|round|encode|sum|records/s/core|memory latency|bytes a card|flush bytes a record");
+	run->chart = report_chart(run->report, REPORT_STACKED, "Where a record's time goes", "", "ns a record");
+	run->memory_chart =
+	    report_chart(run->report, REPORT_BARS, "Memory of a card, without dedupe marks", "", "bytes a card");
+	report_note(run->report, "Times are CPU time of the one thread. One partition holds all cards. Round is timers, "
+				 "pools' sums and words. Memory latency is "
+				 "that of one load that "
+				 "waits for the one before it, over a buffer as large as the partition.");
+}
+
+static void
+run_matrix(struct run *run, const struct workload *steady, const struct workload *pools, bool quick)
+{
+	static const struct {
+		const char *name;
+		uint64_t format, batch, identity;
+		bool pools;
+	} variants[] = {
+	    {"json.id", WORKLOAD_JSON, 1, WORKLOAD_BY_ID, false},
+	    {"packed.id", WORKLOAD_PACKED, 50, WORKLOAD_BY_ID, false},
+	    {"packed.sequence", WORKLOAD_PACKED, 50, WORKLOAD_BY_SEQUENCE, false},
+	    {"packed.id.pools", WORKLOAD_PACKED, 50, WORKLOAD_BY_ID, true},
+	};
+	static const uint64_t sizes[] = {100000, 1000000, 10000000}, quick_sizes[] = {2000, 10000};
+	uint32_t count = quick ? 2 : 3;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t cards = quick ? quick_sizes[i] : sizes[i];
+		for (size_t k = 0; k < sizeof(variants) / sizeof(variants[0]); k++) {
+			struct workload w = variants[k].pools ? *pools : *steady;
+			char name[64];
+			w.format = variants[k].format;
+			w.batch = variants[k].batch;
+			w.identity = variants[k].identity;
+			workload_scale(&w, cards, quick ? 70000 : 3500000);
+			(void)snprintf(name, sizeof(name), "%" PRIu64 "%s.%s", cards / (cards >= 1000000 ? 1000000 : 1000),
+			    cards >= 1000000 ? "m" : "k", variants[k].name);
+			case_run(run, name, &w);
 		}
 	}
 }
 
-int
-main(int argc, char **argv)
+struct asked {
+	struct bench_common common;
+	uint64_t cards, records, members;
+	bool boundary;
+};
+
+static int
+run_core(const struct asked *asked)
 {
-	uint64_t cards = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-	uint64_t records = argc > 2 ? strtoull(argv[2], NULL, 10) : 10000000;
-	bool by_seq = argc > 3 && strcmp(argv[3], "seq") == 0;
-	int64_t span_us = argc > 4 ? (int64_t)strtoull(argv[4], NULL, 10) * 3600 * 1000000 : 0;
-	uint64_t seed = 1, hash = 0;
-	int64_t fold_ns = 0, encode_ns = 0;
-	struct weir_partition *p = make(cards);
-	struct weir_iccid *iccids = weir_calloc(cards, sizeof(*iccids));
-	uint64_t *sequence = weir_calloc(cards, sizeof(*sequence));
-	for (uint64_t i = 0; i < cards; i++)
-		iccids[i] = iccid_of(i);
-	struct weir_record *batch = weir_calloc(BATCH, sizeof(*batch));
-	struct sink sink = {.scratch = weir_calloc(1, 64u << 20)};
-	const struct weir_writer writer = {
-	    &sink, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent, on_window};
-	weir_partition_encode(p, &writer, 12);
-	sink.bytes = sink.calls = 0;
-	uint64_t flushes = 0;
-	for (uint64_t done = 0; done < records; done += BATCH) {
-		int64_t at_us = NOW + (int64_t)((double)done / (double)records * (double)span_us);
-		fill_batch(batch, iccids, cards, &seed, done, at_us, by_seq, sequence);
-		weir_partition_set_time(p, at_us, at_us);
-		int64_t start = now_ns();
-		weir_partition_fold(p, batch, BATCH);
-		fold_ns += now_ns() - start;
-		if (done / BATCH % 512 != 511)
-			continue;
-		start = now_ns();
-		weir_partition_encode(p, &writer, 12);
-		encode_ns += now_ns() - start;
-		flushes++;
+	struct workload w, pools;
+	struct weir_error err;
+	const char *name = asked->common.workload != NULL ? asked->common.workload : "steady";
+	if (workload_load(name, &w, &err) != WEIR_OK || workload_load("hot_pool", &pools, &err) != WEIR_OK)
+		return bench_fail("core", WEIR_EXIT_SETTINGS, &err);
+	bool quick = asked->common.quick, one = asked->common.workload != NULL || asked->cards != 0 || asked->records != 0;
+	struct run run = {.report = report_new("core", &asked->common), .seed = asked->common.seed};
+	report_config_text(run.report, "workload", one ? w.name : "matrix");
+	run_begin(&run);
+	if (one) {
+		workload_scale(&w,
+		    asked->cards != 0 ? asked->cards
+		    : quick           ? 5000
+				      : 0,
+		    asked->records != 0 ? asked->records
+		    : quick             ? 70000
+					: 0);
+		report_config_number(run.report, "cards", w.cards);
+		report_config_number(run.report, "records", w.records);
+		case_run(&run, w.name, &w);
+	} else {
+		run_matrix(&run, &w, &pools, quick);
 	}
-	for (uint32_t i = 0; i < p->cards.used; i++) {
-		const struct weir_card_slot *card = weir_slab_at(&p->cards, i);
-		hash = (hash ^ card->up ^ card->down << 1 ^ card->records) * 0x100000001b3u;
-	}
-	printf("cards=%" PRIu64 " records=%" PRIu64 " identity=%s seed=1 hash=%016" PRIx64 "\n", cards, records,
-	    by_seq ? "seq" : "id", hash);
-	printf("fold_ns_per_record=%.1f encode_ns_per_record=%.1f flush_bytes_per_record=%.1f flushes=%" PRIu64 "\n",
-	    (double)fold_ns / (double)records, (double)encode_ns / (double)records, (double)sink.bytes / (double)records,
-	    flushes);
-	uint64_t marks = weir_marks_bytes(&p->marks);
-	printf("memory_bytes_per_card=%.1f marks_bytes_per_record=%.1f counted=%" PRIu64 "\n",
-	    (double)(weir_partition_bytes(p) - marks) / (double)cards, (double)marks / (double)records, p->stats.counted);
-	weir_partition_free(p);
-	free(iccids);
-	free(sequence);
-	free(batch);
-	free(sink.scratch);
-	return 0;
+	return report_finish(run.report, &asked->common);
+}
+
+int
+bench_core(int argc, char **argv)
+{
+	struct asked asked = {.common = {.seed = 1}};
+	const struct weir_option options[] = {BENCH_OPTIONS_COMMON(asked.common), BENCH_OPTION_WORKLOAD(asked.common),
+	    {.name = "cards",
+		.placeholder = "N",
+		.help = "cards, instead of the workload's",
+		.number = &asked.cards,
+		.min = 100,
+		.max = 200000000},
+	    {.name = "records",
+		.placeholder = "N",
+		.help = "records, instead of the workload's",
+		.number = &asked.records,
+		.min = 100,
+		.max = 1000000000},
+	    {.name = "boundary",
+		.help = "longest rounds when a cycle ends and when a pool is cut off",
+		.flag = &asked.boundary},
+	    {.name = "members",
+		.placeholder = "N",
+		.help = "of that pool, default a hundredth of the cards",
+		.number = &asked.members,
+		.min = 10,
+		.max = 10000000},
+	    {0}};
+	struct weir_words words;
+	int code;
+	if (!bench_accept("core",
+		"The real code of both stages on one thread, without Kafka and Redis: decode, fold, evaluate, pools, "
+		"encode\n"
+		"flushes. Without --workload, --cards or --records: fleets of 100 k, 1 M and 10 M cards (as memory allows) "
+		"in\n"
+		"both formats, by both identities, with and without pools. Needs some minutes and 5 GiB.\n",
+		options, argc, argv, 0, 0, &words, &code))
+		return code;
+	return asked.boundary ? bench_boundary(&asked.common, asked.cards, asked.members) : run_core(&asked);
 }

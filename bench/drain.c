@@ -1,372 +1,310 @@
 /*
- * Drain benchmark: a preloaded topic on a real broker into a real Redis, by weir and by a bare librdkafka consumer.
+ * `weir bench drain`: a preloaded topic on a real broker into a real Redis by `weir run` processes, beside bare librdkafka
+ * consumers of the same topic, in turn, several rounds. The ratio of weir to the best bare drain of the same round is the
+ * figure to quote; absolute rates belong to the machine.
  *
- * Subcommands over one settings file, so that a driver (drain.py) can interleave them:
- *   fill   cards and records (canonical JSON, one record per message), seeded;
- *   bare   consume the records topic with N plain consumer instances, touching nothing but lengths;
- *   weir   run the engine until every record is folded and flushed.
- *   pace   send records open loop at a rate, one in 2,000 exhausting its card (pace.c);
- *   serve  run the engine on them and print the latency from record to command, without that of a warm-up.
- * bare and weir print one JSON object: messages, seconds from the first message to the last, messages per second. The ratio
- * of the two in one run is the figure to quote: absolute rates belong to the machine.
+ * A fleet is loaded once for each number of cards, through the cards topic as an operator would; each drain works on a copy
+ * of its keys (COPY within Redis), so that every one begins with the same state and counts all records anew. What Redis
+ * holds afterwards is compared card by card with what was sent, by a hash over (card, up, down, records): a drain that is
+ * not exact fails. That hash is the result's.
  */
-#include <inttypes.h>
-#include <librdkafka/rdkafka.h>
-#include <pthread.h>
+#include "bench/drain.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "bench/pace.h"
-#include "bench/records.h"
+#include "bench/drain_report.h"
+#include "bench/servers_options.h"
 #include "config/base/check.h"
-#include "config/base/jemalloc_conf.h"
-#include "config/base/log.h"
-#include "consumers/source/source.h"
-#include "pipeline/stage/run.h"
 
-static rd_kafka_t *
-producer(const struct weir_settings *settings)
-{
-	char text[256];
-	struct weir_error err;
-	rd_kafka_conf_t *conf = weir_kafka_conf(settings, &err);
-	WEIR_CHECK(conf != NULL);
-	const char *const set[][2] = {{"linger.ms", "20"}, {"batch.num.messages", "10000"},
-	    {"queue.buffering.max.messages", "2000000"}, {"queue.buffering.max.kbytes", "2000000"},
-	    {"partitioner", "murmur2_random"}, {"batch.size", "1000000"}};
-	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
-		WEIR_CHECK(rd_kafka_conf_set(conf, set[i][0], set[i][1], text, sizeof(text)) == RD_KAFKA_CONF_OK);
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	WEIR_CHECK(rk != NULL);
-	return rk;
-}
+static const char *const FORMATS[] = {"json", "packed", NULL};
+static const char *const IDENTITIES[] = {"id", "sequence", NULL};
+static const char *const AOFS[] = {"none", "everysec", "always", NULL};
 
-static void
-produce(rd_kafka_t *rk, const char *topic, const char *key, const char *value, size_t len)
-{
-	while (rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key, strlen(key)),
-		   RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		   RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		(void)rd_kafka_poll(rk, 10);
-}
-
-static void
-fill_cards(rd_kafka_t *rk, const struct weir_settings *settings, uint64_t cards)
-{
-	char key[32], json[256];
-	for (uint64_t i = 0; i < cards; i++) {
-		bench_iccid(i, key);
-		int len = snprintf(
-		    json, sizeof(json), "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"cm\",\"plan\":\"bench\"}", key);
-		produce(rk, settings->topic_cards, key, json, (size_t)len);
-		if (i % 1000 == 0)
-			(void)rd_kafka_poll(rk, 0);
-	}
-}
-
-static void
-fill_plan(rd_kafka_t *rk, const struct weir_settings *settings, int32_t partitions)
-{
-	static const char PLAN[] =
-	    "{\"type\":\"plan\",\"id\":\"bench\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":1000000000000}";
-	for (int32_t p = 0; p < partitions; p++)
-		(void)rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(settings->topic_cards), RD_KAFKA_V_PARTITION(p),
-		    RD_KAFKA_V_VALUE((void *)(uintptr_t)PLAN, sizeof(PLAN) - 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		    RD_KAFKA_V_END);
-}
-
-static int
-do_fill(const struct weir_settings *settings, uint64_t cards, uint64_t records, uint64_t seed, bool by_sequence,
-    int32_t partitions)
-{
-	rd_kafka_t *rk = producer(settings);
-	if (records == 0) {
-		fill_plan(rk, settings, partitions);
-		(void)rd_kafka_flush(rk, 60000);
-		fill_cards(rk, settings, cards);
-	}
-	char key[32], json[512];
-	uint64_t *sequence = by_sequence ? weir_calloc(cards, sizeof(uint64_t)) : NULL;
-	time_t base = time(NULL);
-	for (uint64_t i = 0; i < records; i++) {
-		uint64_t random = bench_random(&seed);
-		uint64_t card = random % cards;
-		bench_iccid(card, key);
-		uint64_t n = by_sequence ? ++sequence[card] : i;
-		int len = bench_record(
-		    json, sizeof(json), key, n, bench_random(&seed), base - (time_t)(random >> 40) % 1800, by_sequence);
-		produce(rk, settings->inputs[0].topic, key, json, (size_t)len);
-		if (i % 1000 == 0)
-			(void)rd_kafka_poll(rk, 0);
-	}
-	(void)rd_kafka_flush(rk, 600000);
-	rd_kafka_destroy(rk);
-	free(sequence);
-	printf("{\"cards\":%" PRIu64 ",\"records\":%" PRIu64 "}\n", cards, records);
-	return 0;
-}
-
-/* ---- bare drain ---- */
-
-struct bare {
-	pthread_t thread;
-	const struct weir_settings *settings;
-	int32_t first, step, partitions;
-	_Atomic uint64_t *messages;
-	uint64_t target;
-	uint64_t bytes;
-	_Atomic int64_t *started;
+/* Everything is crossed with everything; a list of one is the rule. */
+struct drain_opts {
+	struct bench_common common;
+	struct bench_place place;
+	const char *cards, *lanes, *record_count, *formats, *batches, *identities, *skews, *bare, *aof;
+	uint64_t rounds, processes;
 };
 
-static void *
-bare_run(void *arg)
+struct list {
+	uint64_t v[DRAIN_LIST_MAX];
+	uint32_t n;
+};
+
+struct drain_plan {
+	struct workload workload;
+	struct list cards, lanes, formats, batches, identities, skews_ppm, bare, aof;
+};
+
+static const struct weir_error NO_ERROR = {0};
+
+/* "0,1.1" to millionths. */
+static enum weir_class
+skews_take(const char *text, struct list *out, struct weir_error *err)
 {
-	struct bare *bare = arg;
-	char text[256];
-	struct weir_error err;
-	rd_kafka_conf_t *conf = weir_kafka_conf(bare->settings, &err);
-	const char *const set[][2] = {{"group.id", "bare"}, {"enable.auto.commit", "false"},
-	    {"queued.min.messages", "10000000"}, {"queued.max.messages.kbytes", "262144"}, {"fetch.wait.max.ms", "5"},
-	    {"fetch.message.max.bytes", "4194304"}};
-	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
-		(void)rd_kafka_conf_set(conf, set[i][0], set[i][1], text, sizeof(text));
-	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-	WEIR_CHECK(rk != NULL);
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-	for (int32_t p = bare->first; p < bare->partitions; p += bare->step)
-		rd_kafka_topic_partition_list_add(list, bare->settings->inputs[0].topic, p)->offset =
-		    RD_KAFKA_OFFSET_BEGINNING;
-	(void)rd_kafka_poll_set_consumer(rk);
-	(void)rd_kafka_assign(rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
-	rd_kafka_message_t *batch[2048];
-	while (atomic_load(bare->messages) < bare->target) {
-		ssize_t n = rd_kafka_consume_batch_queue(queue, 20, batch, 2048);
-		uint64_t good = 0;
-		for (ssize_t i = 0; i < n; i++) {
-			good += batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-			bare->bytes += batch[i]->len;
-			rd_kafka_message_destroy(batch[i]);
-		}
-		int64_t none = 0;
-		if (good > 0)
-			(void)atomic_compare_exchange_strong(bare->started, &none, bench_now_us());
-		atomic_fetch_add(bare->messages, good);
+	for (out->n = 0; out->n < DRAIN_LIST_MAX;) {
+		char *end;
+		double s = strtod(text, &end);
+		if (end == text || s < 0 || s > 3 || (*end != ',' && *end != '\0'))
+			break;
+		out->v[out->n++] = (uint64_t)(s * 1e6 + 0.5);
+		if (*end == '\0')
+			return WEIR_OK;
+		text = end + 1;
 	}
-	rd_kafka_queue_destroy(queue);
-	(void)rd_kafka_consumer_close(rk);
-	rd_kafka_destroy(rk);
-	return NULL;
+	return weir_error_set(err, WEIR_POISON, "--skew: exponents from 0 to 3 such as 0,1.1 are right");
 }
 
-static void
-print_result(const char *what, uint64_t messages, int64_t us, double cpu)
+static enum weir_class
+numbers(const char *option, const char *text, uint64_t otherwise, struct list *out, struct weir_error *err)
 {
-	printf("{\"what\":\"%s\",\"messages\":%" PRIu64
-	       ",\"seconds\":%.3f,\"per_second\":%.0f,\"cpu_ns_per_message\":%.0f}\n",
-	    what, messages, (double)us / 1e6, (double)messages * 1e6 / (double)us, cpu * 1e9 / (double)messages);
+	*out = (struct list){.v = {otherwise}, .n = 1};
+	return text == NULL ? WEIR_OK : bench_numbers(option, text, out->v, DRAIN_LIST_MAX, &out->n, err);
 }
 
-static int
-do_bare(const struct weir_settings *settings, uint64_t records, uint32_t instances, int32_t partitions)
-{
-	_Atomic uint64_t messages = 0;
-	_Atomic int64_t started = 0;
-	struct bare *bare = weir_calloc(instances, sizeof(*bare));
-	double cpu = bench_cpu_seconds();
-	for (uint32_t i = 0; i < instances; i++) {
-		bare[i] = (struct bare){.settings = settings,
-		    .first = (int32_t)i,
-		    .step = (int32_t)instances,
-		    .partitions = partitions,
-		    .messages = &messages,
-		    .target = records,
-		    .started = &started};
-		(void)pthread_create(&bare[i].thread, NULL, bare_run, &bare[i]);
-	}
-	while (atomic_load(&messages) < records)
-		(void)usleep(1000);
-	int64_t ended = bench_now_us();
-	cpu = bench_cpu_seconds() - cpu;
-	for (uint32_t i = 0; i < instances; i++)
-		(void)pthread_join(bare[i].thread, NULL);
-	char name[32];
-	(void)snprintf(name, sizeof(name), "bare_%u", instances);
-	print_result(name, records, ended - atomic_load(&started), cpu);
-	free(bare);
-	return 0;
-}
-
-/* ---- weir ---- */
-
-static int
-do_weir(const struct weir_settings *settings, uint64_t records)
-{
-	struct weir_error err = {0};
-	struct weir_run *run = NULL;
-	struct weir_run_counters c;
-	if (weir_run_start(settings, &run, &err) != WEIR_OK) {
-		fprintf(stderr, "%s\n", err.text);
-		return 4;
-	}
-	int64_t started = 0;
-	double cpu = 0;
-	while (!weir_run_is_ready(run) && !weir_run_failed(run, &err))
-		(void)usleep(1000);
-	if (records == 0) {
-		weir_run_stop(run);
-		weir_run_free(run);
-		return 0;
-	}
-	uint64_t first = 0;
-	do {
-		(void)usleep(1000);
-		weir_run_counters_get(run, &c);
-		if (started == 0 && c.records > 0) {
-			started = bench_now_us();
-			first = c.records;
-			cpu = bench_cpu_seconds();
-		}
-	} while (c.records < records && !weir_run_failed(run, &err));
-	weir_run_stop(run); /* flushes all */
-	int64_t took = bench_now_us() - started;
-	cpu = bench_cpu_seconds() - cpu;
-	print_result("weir", records - first, took, cpu);
-	fprintf(stderr,
-	    "counted=%" PRIu64 " duplicates=%" PRIu64 " flushes=%" PRIu64 " flush_us=%" PRIu64 " flush_bytes=%" PRIu64
-	    " rss=%" PRIu64 " MB\n",
-	    c.counted, c.duplicates, c.flushes, c.flush_us_total, c.flush_bytes, c.memory_bytes >> 20);
-	weir_run_free(run);
-	return 0;
-}
-
-/* Waits until `records` more than before were folded; false when the engine failed (err). */
-static bool
-wait_folded(struct weir_run *run, const struct weir_run_counters *before, uint64_t records, struct weir_run_counters *c,
+static enum weir_class
+choices(const char *option, const char *text, const char *const *words, uint64_t otherwise, struct list *out,
     struct weir_error *err)
 {
-	for (;;) {
-		weir_run_counters_get(run, c);
-		if (c->records - before->records >= records)
-			return true;
-		if (weir_run_failed(run, err))
-			return false;
-		(void)usleep(5000);
-	}
+	*out = (struct list){.v = {otherwise}, .n = 1};
+	return text == NULL ? WEIR_OK : bench_choices(option, text, words, out->v, DRAIN_LIST_MAX, &out->n, err);
 }
+
+static enum weir_class
+plan_make(const struct drain_opts *o, struct drain_plan *plan, struct weir_error *err)
+{
+	struct workload *w = &plan->workload;
+	const char *name = o->common.workload != NULL ? o->common.workload : "whole";
+	if (workload_load(name, w, err) != WEIR_OK)
+		return WEIR_POISON;
+	uint32_t one;
+	if (o->record_count != NULL && bench_numbers("records", o->record_count, &w->records, 1, &one, err) != WEIR_OK)
+		return WEIR_POISON;
+	if (o->common.quick)
+		workload_scale(w, w->cards < 2000 ? w->cards : 2000, w->records < 40000 ? w->records : 40000);
+	plan->skews_ppm = (struct list){.v = {w->skew_ppm}, .n = 1};
+	if (o->skews != NULL && skews_take(o->skews, &plan->skews_ppm, err) != WEIR_OK)
+		return WEIR_POISON;
+	if (numbers("cards", o->cards, w->cards, &plan->cards, err) != WEIR_OK ||
+	    numbers("lanes", o->common.quick && o->lanes == NULL ? "1" : o->lanes, 2, &plan->lanes, err) != WEIR_OK ||
+	    numbers("batch", o->batches, w->batch, &plan->batches, err) != WEIR_OK ||
+	    numbers("bare",
+		o->bare != NULL   ? o->bare
+		: o->common.quick ? "1,2"
+				  : "1,2,4",
+		1, &plan->bare, err) != WEIR_OK ||
+	    choices("format", o->formats, FORMATS, w->format, &plan->formats, err) != WEIR_OK ||
+	    choices("identity", o->identities, IDENTITIES, w->identity, &plan->identities, err) != WEIR_OK ||
+	    choices("redis-aof", o->aof, AOFS, 0, &plan->aof, err) != WEIR_OK)
+		return WEIR_POISON;
+	if (o->aof != NULL && !o->place.start)
+		return weir_error_set(err, WEIR_POISON,
+		    "--redis-aof needs --start: it is no business of a benchmark to set "
+		    "up somebody's Redis");
+	for (uint32_t i = 0; i < plan->bare.n; i++)
+		if (plan->bare.v[i] > o->place.partitions)
+			plan->bare.v[i] = o->place.partitions;
+	return WEIR_OK;
+}
+
+/* ---- one topic ---- */
+
+struct drain_run {
+	const struct drain_opts *opts;
+	const struct drain_plan *plan;
+	struct bench_site *site;
+	struct drain_report *report;
+	uint32_t topics; /* made so far, for their names */
+};
 
 static void
-print_latency(const struct weir_run_counters *c, const struct weir_run_counters *warm, double cpu_s)
+progress(const struct drain_run *run, const char *what, const struct drain_result *r)
 {
-	uint64_t buckets[WEIR_LATENCY_BUCKETS], records = c->records - warm->records;
-	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS; i++)
-		buckets[i] = c->command_latency[i] - warm->command_latency[i];
-	printf("{\"what\":\"latency\",\"commands\":%" PRIu64 ",\"us_p50\":%" PRIu64 ",\"us_p90\":%" PRIu64
-	       ",\"us_p99\":%" PRIu64 ",\"us_p999\":%" PRIu64 ",\"cpu_ns_per_record\":%.0f}\n",
-	    c->commands_sent - warm->commands_sent, weir_latency_quantile(buckets, 0.5),
-	    weir_latency_quantile(buckets, 0.9), weir_latency_quantile(buckets, 0.99),
-	    weir_latency_quantile(buckets, 0.999), cpu_s * 1e9 / (double)records);
+	if (!run->opts->common.json)
+		(void)fprintf(stderr, "%-24s %8.0f records/s\n", what, (double)r->records / r->seconds);
 }
 
-/* Runs until `warmup` and then `records` were folded, then prints the latter's latency from Kafka timestamp to command. */
-static int
-do_serve(const struct weir_settings *settings, uint64_t warmup, uint64_t records)
+static enum weir_class
+one_weir(struct drain_run *run, const struct drain_topic *topic, uint64_t lanes, uint64_t aof, struct drain_set *set,
+    struct weir_error *err)
 {
-	struct weir_error err = {0};
-	struct weir_run *run = NULL;
-	struct weir_run_counters c, before, warm;
-	if (weir_run_start(settings, &run, &err) != WEIR_OK) {
-		fprintf(stderr, "%s\n", err.text);
-		return 4;
+	struct drain_result result;
+	char what[64];
+	bool several = run->plan->aof.n > 1 || aof != 0;
+	if (several && bench_redis_aof(run->site, AOFS[aof], err) != WEIR_OK)
+		return WEIR_FATAL;
+	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s", (unsigned)lanes, lanes > 1 ? "s" : "",
+	    aof != 0 ? ", aof " : "", aof != 0 ? AOFS[aof] : "");
+	enum weir_class class = drain_weir(run->site, topic, (uint32_t)run->opts->processes, (uint32_t)lanes, &result, err);
+	if (class != WEIR_OK)
+		return class;
+	progress(run, what, &result);
+	drain_set_add(set, what, false, aof == 0, &result);
+	return several && aof != 0 ? bench_redis_aof(run->site, "none", err) : WEIR_OK;
+}
+
+static enum weir_class
+one_round(struct drain_run *run, const struct drain_topic *topic, struct drain_set *set, struct weir_error *err)
+{
+	const struct drain_plan *plan = run->plan;
+	struct drain_result result;
+	char what[64];
+	for (uint32_t i = 0; i < plan->bare.n; i++) {
+		(void)snprintf(what, sizeof(what), "bare, %u", (unsigned)plan->bare.v[i]);
+		if (drain_bare(run->site, topic, (uint32_t)plan->bare.v[i], &result, err) != WEIR_OK)
+			return WEIR_FATAL;
+		progress(run, what, &result);
+		drain_set_add(set, what, true, false, &result);
 	}
-	while (!weir_run_is_ready(run) && !weir_run_failed(run, &err))
-		(void)usleep(1000);
-	weir_run_counters_get(run, &before);
-	fprintf(stderr, "ready\n");
-	bool good = wait_folded(run, &before, warmup, &warm, &err);
-	double cpu = bench_cpu_seconds();
-	good = good && wait_folded(run, &before, warmup + records, &c, &err);
-	cpu = bench_cpu_seconds() - cpu;
-	(void)usleep(300000); /* the last commands */
-	if (good) {
-		weir_run_counters_get(run, &c);
-		print_latency(&c, &warm, cpu);
-	} else
-		fprintf(stderr, "%s\n", err.text);
-	weir_run_stop(run);
-	weir_run_free(run);
-	return good ? 0 : 5;
+	for (uint32_t l = 0; l < plan->lanes.n; l++)
+		for (uint32_t a = 0; a < plan->aof.n; a++)
+			if (one_weir(run, topic, plan->lanes.v[l], plan->aof.v[a], set, err) != WEIR_OK)
+				return WEIR_FATAL;
+	drain_set_round(set);
+	return WEIR_OK;
 }
 
-static uint64_t
-option(int argc, char **argv, const char *name, uint64_t fallback)
+static enum weir_class
+fill_topic(struct drain_run *run, const struct workload *w, struct drain_topic *topic, struct weir_error *err)
 {
-	for (int i = 2; i + 1 < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return strtoull(argv[i + 1], NULL, 10);
-	return fallback;
+	uint32_t partitions = run->site->opts.partitions;
+	(void)snprintf(topic->name, sizeof(topic->name), "%.64s.records.%u", run->site->name, run->topics++);
+	const struct bench_topic made = {topic->name, partitions};
+	if (bench_topics_create(run->site, &made, 1, err) != WEIR_OK ||
+	    bench_fill_records(run->site, w, run->opts->common.seed, topic->name, &topic->filled, err) != WEIR_OK)
+		return WEIR_FATAL;
+	return bench_topic_ends(run->site, topic->name, partitions, topic->ends, err);
 }
 
-static const char *
-text_option(int argc, char **argv, const char *name)
+static enum weir_class
+drain_topic_all(struct drain_run *run, const struct workload *w, const struct drain_base *base, struct weir_error *err)
 {
-	for (int i = 2; i + 1 < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return argv[i + 1];
-	return NULL;
+	struct drain_topic topic = {.ends = weir_calloc(run->site->opts.partitions, sizeof(int64_t))};
+	struct drain_set *set = drain_set_new(w, base);
+	enum weir_class class = fill_topic(run, w, &topic, err);
+	for (uint64_t round = 0; round < run->opts->rounds && class == WEIR_OK; round++)
+		class = one_round(run, &topic, set, err);
+	const char *name = topic.name;
+	bench_topics_delete(run->site, &name, 1);
+	if (class == WEIR_OK)
+		drain_report_set(run->report, set, &topic.filled);
+	drain_set_free(set);
+	free(topic.ends);
+	return class;
+}
+
+/* ---- all of them ---- */
+
+/* Number `i` of the crossed lists but cards and lanes; false behind the last. */
+static bool
+variant(const struct drain_plan *plan, uint32_t i, struct workload *w)
+{
+	const struct list *lists[] = {&plan->batches, &plan->formats, &plan->identities, &plan->skews_ppm};
+	uint64_t *members[] = {&w->batch, &w->format, &w->identity, &w->skew_ppm};
+	for (size_t k = 0; k < 4; k++) {
+		*members[k] = lists[k]->v[i % lists[k]->n];
+		i /= lists[k]->n;
+	}
+	return i == 0;
+}
+
+static enum weir_class
+drain_fleet(struct drain_run *run, uint64_t cards, struct weir_error *err)
+{
+	struct workload w = run->plan->workload;
+	struct drain_base base;
+	workload_scale(&w, cards, 0);
+	/* Twice what a card uses on average, where that is more: a small fleet would be cut off whole, and then only count.
+	 */
+	uint64_t busy = w.volume_max / 2 * (w.records / w.cards + 1);
+	w.allowance = w.allowance != 0 && w.allowance < busy ? busy : w.allowance;
+	enum weir_class class = drain_load(run->site, &w, (uint32_t)run->plan->lanes.v[run->plan->lanes.n - 1], &base, err);
+	for (uint32_t i = 0; class == WEIR_OK && variant(run->plan, i, &w); i++)
+		class = drain_topic_all(run, &w, &base, err);
+	return class;
+}
+
+static enum weir_class
+drain_all(struct drain_run *run, struct weir_error *err)
+{
+	for (uint32_t i = 0; i < run->plan->cards.n; i++) {
+		if (i > 0 && bench_site_renew(run->site, err) != WEIR_OK)
+			return WEIR_FATAL;
+		if (drain_fleet(run, run->plan->cards.v[i], err) != WEIR_OK)
+			return WEIR_FATAL;
+	}
+	return WEIR_OK;
 }
 
 static int
-do_pace(int argc, char **argv, const struct weir_settings *settings)
+run_plan(const struct drain_opts *o, const struct drain_plan *plan)
 {
-	const struct pace_opts opts = {.cards = option(argc, argv, "--cards", 1000000),
-	    .rate = option(argc, argv, "--rate", 100000),
-	    .warmup_s = option(argc, argv, "--warmup", 5),
-	    .seconds = option(argc, argv, "--seconds", 10),
-	    .seed = option(argc, argv, "--seed", 7),
-	    .connections = (uint32_t)option(argc, argv, "--connections", 4),
-	    .linger_us = option(argc, argv, "--linger-us", 2000)};
-	return pace_run(settings, &opts);
+	struct bench_site site;
+	struct weir_error err = NO_ERROR;
+	struct report *report = report_new("drain", &o->common);
+	struct drain_report drains = {.report = report};
+	struct drain_run run = {.opts = o, .plan = plan, .site = &site, .report = &drains};
+	enum weir_class class = bench_place_open(&o->place, "none", &site, &err);
+	if (class == WEIR_OK) {
+		bench_place_report(&o->place, &site, report);
+		report_config_text(report, "workload", plan->workload.name);
+		report_config_number(report, "rounds", o->rounds);
+		report_config_number(report, "processes", o->processes);
+		class = drain_all(&run, &err);
+	}
+	bench_site_close(&site);
+	if (class == WEIR_OK) {
+		drain_report_end(&drains);
+		return report_finish(report, &o->common);
+	}
+	report_free(report);
+	return bench_fail("drain", class == WEIR_RETRY ? WEIR_EXIT_UNREACHABLE : WEIR_EXIT_FAILED, &err);
 }
+
+static const char TEXT[] =
+    "Drains a preloaded topic into Redis by `weir run` processes, beside bare librdkafka consumers of the same topic, in\n"
+    "turn. Kafka and Redis are those of the settings, or started with --start; topics, group and keys are the run's own "
+    "and\n"
+    "are deleted at the end. Lists (1,2,4) are crossed with each other. Every drain is checked card by card.\n";
 
 int
-main(int argc, char **argv)
+bench_drain(int argc, char **argv)
 {
-	struct weir_settings *settings = NULL;
-	struct weir_error err;
-	const char *config = text_option(argc, argv, "--config");
-	if (argc < 2 || config == NULL) {
-		fprintf(stderr,
-		    "usage: %s fill|bare|weir|pace|serve --config FILE [--cards N] [--records N] [--seed N] [--instances "
-		    "N] "
-		    "[--partitions N] [--by-sequence 1]\n"
-		    "pace: [--rate N] [--warmup S] [--seconds S] [--linger-us N] [--connections N]; serve: "
-		    "[--warmup-records N]\n",
-		    argv[0]);
-		return 2;
-	}
-	if (weir_settings_load(config, NULL, 0, &settings, &err) != WEIR_OK) {
-		fprintf(stderr, "%s\n", err.text);
-		return 3;
-	}
-	uint64_t cards = option(argc, argv, "--cards", 1000000), records = option(argc, argv, "--records", 0);
-	int32_t partitions = (int32_t)option(argc, argv, "--partitions", 4);
-	int code = 2;
-	if (strcmp(argv[1], "fill") == 0)
-		code = do_fill(settings, cards, records, option(argc, argv, "--seed", 1),
-		    option(argc, argv, "--by-sequence", 0) != 0, partitions);
-	else if (strcmp(argv[1], "bare") == 0)
-		code = do_bare(settings, records, (uint32_t)option(argc, argv, "--instances", 2), partitions);
-	else if (strcmp(argv[1], "weir") == 0)
-		code = do_weir(settings, records);
-	else if (strcmp(argv[1], "serve") == 0)
-		code = do_serve(settings, option(argc, argv, "--warmup-records", 0), records);
-	else if (strcmp(argv[1], "pace") == 0)
-		code = do_pace(argc, argv, settings);
-	weir_settings_free(settings);
-	return code;
+	struct drain_opts o = {.common.seed = 1, .place.partitions = 4, .rounds = 0, .processes = 1};
+	const struct weir_option options[] = {BENCH_OPTIONS_PLACE(o.place), BENCH_OPTION_WORKLOAD(o.common),
+	    {.name = "cards", .placeholder = "LIST", .help = "cards of the fleet, such as 10k,1M", .text = &o.cards},
+	    {.name = "records", .placeholder = "N", .help = "in the topic, such as 6M", .text = &o.record_count},
+	    {.name = "format", .placeholder = "LIST", .help = "json, packed", .text = &o.formats},
+	    {.name = "batch", .placeholder = "LIST", .help = "records a message", .text = &o.batches},
+	    {.name = "identity", .placeholder = "LIST", .help = "id, sequence", .text = &o.identities},
+	    {.name = "skew",
+		.placeholder = "LIST",
+		.help = "Zipf exponents over the cards, 0: all alike",
+		.text = &o.skews},
+	    {.name = "lanes", .placeholder = "LIST", .help = "of each process, default 2", .text = &o.lanes},
+	    {.name = "processes",
+		.placeholder = "N",
+		.help = "of weir, default 1",
+		.number = &o.processes,
+		.min = 1,
+		.max = 16},
+	    {.name = "bare", .placeholder = "LIST", .help = "instances of the bare reader, default 1,2,4", .text = &o.bare},
+	    {.name = "rounds", .placeholder = "N", .help = "default 3", .number = &o.rounds, .min = 1, .max = 100},
+	    {.name = "redis-aof", .placeholder = "LIST", .help = "none, everysec, always; with --start", .text = &o.aof},
+	    BENCH_OPTIONS_COMMON(o.common), {0}};
+	struct weir_words words;
+	struct weir_error err = NO_ERROR;
+	struct drain_plan plan;
+	int code;
+	if (!bench_accept("drain", TEXT, options, argc, argv, 0, 0, &words, &code))
+		return code;
+	if (o.rounds == 0)
+		o.rounds = o.common.quick ? 1 : 3;
+	if (plan_make(&o, &plan, &err) != WEIR_OK)
+		return bench_fail("drain", WEIR_EXIT_USAGE, &err);
+	return run_plan(&o, &plan);
 }

@@ -124,6 +124,8 @@ static void
 connection_ready(struct raw_produce *rp, struct connection *c)
 {
 	c->unanswered = weir_calloc(rp->opts.requests_max, sizeof(*c->unanswered));
+	if (rp->opts.on_written != NULL)
+		c->sent_batches = weir_calloc((size_t)rp->opts.requests_max * c->partition_count, sizeof(*c->sent_batches));
 	c->answer_cap = 4096 + strlen(rp->opts.topic) + 64 * (size_t)c->partition_count;
 	c->answer = weir_calloc(1, c->answer_cap);
 	c->open = raw_request_new(rp, c);
@@ -212,6 +214,7 @@ connection_free(struct connection *c)
 	requests_free(c->spare, c->partition_count);
 	free(c->answer);
 	free(c->unanswered);
+	free(c->sent_batches);
 	free(c->partitions);
 }
 

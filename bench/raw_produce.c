@@ -142,9 +142,35 @@ get32(const uint8_t *at)
 	return __builtin_bswap32(big);
 }
 
-/* The partitions' part of an answer: nothing but the error codes matters. */
+static uint32_t
+place_in(const struct connection *c, int32_t partition)
+{
+	uint32_t i = 0;
+	while (i < c->partition_count && c->partitions[i] != partition)
+		i++;
+	return i;
+}
+
+/* Tells of one partition of an answered request; `batches` are that request's. */
+static void
+tell_written(const struct raw_produce *rp, const struct connection *c, const struct sent_batch *batches, const uint8_t *at)
+{
+	int32_t partition = (int32_t)get32(at);
+	uint32_t i = place_in(c, partition);
+	if (i == c->partition_count || batches[i].records == 0)
+		return;
+	const struct raw_written written = {.partition = partition,
+	    .offset = (int64_t)((uint64_t)get32(at + 6) << 32 | get32(at + 10)),
+	    .records = batches[i].records,
+	    .first_ms = batches[i].first_ms,
+	    .last_ms = batches[i].last_ms};
+	rp->opts.on_written(rp->opts.ctx, &written);
+}
+
+/* The partitions' part of an answer: error codes, and where the records lie. `batches` NULL: nobody wants to know. */
 static enum weir_class
-check_partitions(const struct raw_produce *rp, struct connection *c, const uint8_t *at, size_t len, struct weir_error *err)
+check_partitions(const struct raw_produce *rp, struct connection *c, const struct sent_batch *batches, const uint8_t *at,
+    size_t len, struct weir_error *err)
 {
 	size_t topic = 4 + 2 + strlen(rp->opts.topic); /* number of topics, name */
 	if (len < topic + 4 || get32(at) != 1)
@@ -159,6 +185,8 @@ check_partitions(const struct raw_produce *rp, struct connection *c, const uint8
 		if (code != 0)
 			return weir_error_set(err, WEIR_FATAL, "broker %s refused records of %s partition %u: %s (%d)",
 			    c->name, rp->opts.topic, get32(at), rd_kafka_err2str((rd_kafka_resp_err_t)code), code);
+		if (batches != NULL)
+			tell_written(rp, c, batches, at);
 	}
 	return WEIR_OK;
 }
@@ -168,9 +196,11 @@ one_answer(struct raw_produce *rp, struct connection *c, const uint8_t *at, size
 {
 	if (len < 4 || c->answered == c->sent || get32(at) != c->answered)
 		return cut(c, "an answer to no request", err);
-	uint32_t records = c->unanswered[c->answered++ % rp->opts.requests_max];
-	rp->unanswered -= records;
-	return check_partitions(rp, c, at + 4, len - 4, err);
+	uint32_t number = c->answered++ % rp->opts.requests_max;
+	rp->unanswered -= c->unanswered[number];
+	const struct sent_batch *batches =
+	    c->sent_batches != NULL ? &c->sent_batches[(size_t)number * c->partition_count] : NULL;
+	return check_partitions(rp, c, batches, at + 4, len - 4, err);
 }
 
 /* Reads what has arrived and checks every answer that is complete. */
@@ -243,6 +273,18 @@ take_open(const struct raw_produce *rp, struct connection *c)
 	c->open->next = NULL;
 }
 
+static void
+note_sent(const struct raw_produce *rp, struct connection *c)
+{
+	if (c->sent_batches == NULL)
+		return;
+	struct sent_batch *batches = &c->sent_batches[(size_t)(c->sent % rp->opts.requests_max) * c->partition_count];
+	for (uint32_t i = 0; i < c->partition_count; i++) {
+		const struct raw_batch *b = &c->open->batches[i];
+		batches[i] = (struct sent_batch){b->records, b->base_ms, b->max_ms};
+	}
+}
+
 static enum weir_class
 send_open(struct raw_produce *rp, struct connection *c, struct weir_error *err)
 {
@@ -256,6 +298,7 @@ send_open(struct raw_produce *rp, struct connection *c, struct weir_error *err)
 		if (now_us() > until)
 			return cut(c, "answers nothing", err);
 	}
+	note_sent(rp, c);
 	c->unanswered[c->sent++ % rp->opts.requests_max] = c->open->records;
 	rp->unanswered += c->open->records;
 	*c->last = c->open;
@@ -274,11 +317,11 @@ raw_produce_send(struct raw_produce *rp, struct weir_error *err)
 	return WEIR_OK;
 }
 
-enum weir_class
-raw_produce_add(struct raw_produce *rp, const char *key, size_t key_len, const char *value, size_t value_len,
+static enum weir_class
+add_at(struct raw_produce *rp, uint32_t partition, const char *key, size_t key_len, const char *value, size_t value_len,
     int64_t timestamp_ms, struct weir_error *err)
 {
-	const struct place *place = &rp->places[(raw_murmur2(key, key_len) & INT32_MAX) % rp->partition_count];
+	const struct place *place = &rp->places[partition];
 	struct connection *c = &rp->connections[place->connection];
 	if (raw_batch_add(&c->open->batches[place->index], key, key_len, value, value_len, timestamp_ms))
 		return WEIR_OK;
@@ -287,6 +330,33 @@ raw_produce_add(struct raw_produce *rp, const char *key, size_t key_len, const c
 	if (raw_batch_add(&c->open->batches[place->index], key, key_len, value, value_len, timestamp_ms))
 		return WEIR_OK;
 	return weir_error_set(err, WEIR_FATAL, "a record of %zu bytes is larger than a batch", value_len);
+}
+
+enum weir_class
+raw_produce_add(struct raw_produce *rp, const char *key, size_t key_len, const char *value, size_t value_len,
+    int64_t timestamp_ms, struct weir_error *err)
+{
+	return add_at(rp, raw_produce_place(rp, key, key_len), key, key_len, value, value_len, timestamp_ms, err);
+}
+
+enum weir_class
+raw_produce_add_to(struct raw_produce *rp, uint32_t partition, const char *value, size_t value_len, int64_t timestamp_ms,
+    struct weir_error *err)
+{
+	WEIR_CHECK(partition < rp->partition_count);
+	return add_at(rp, partition, "", 0, value, value_len, timestamp_ms, err);
+}
+
+uint32_t
+raw_produce_partitions(const struct raw_produce *rp)
+{
+	return rp->partition_count;
+}
+
+uint32_t
+raw_produce_place(const struct raw_produce *rp, const char *key, size_t key_len)
+{
+	return (raw_murmur2(key, key_len) & INT32_MAX) % rp->partition_count;
 }
 
 enum weir_class

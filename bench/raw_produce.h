@@ -22,11 +22,21 @@
 
 struct raw_produce;
 
+/* One partition's batch was written to the log: what it held, and where it lies. */
+struct raw_written {
+	int32_t partition;
+	int64_t offset; /* of its first record */
+	uint32_t records;
+	int64_t first_ms, last_ms; /* timestamps of its first and of its newest record */
+};
+
 struct raw_produce_opts {
 	const char *topic;     /* borrowed */
 	uint32_t connections;  /* to each broker; its partitions are shared out over them */
 	uint32_t requests_max; /* unanswered requests per connection before sending waits */
 	size_t batch_bytes;    /* a batch is sent when this full; below the topic's max.message.bytes */
+	void (*on_written)(void *ctx, const struct raw_written *written); /* NULL = nobody wants to know */
+	void *ctx;
 };
 
 /* Finds the leaders through `rk` (any librdkafka client, not used afterwards) and connects. FATAL with err. */
@@ -36,6 +46,12 @@ void raw_produce_close(struct raw_produce *rp);
 /* Adds a record to its partition's batch; sends first when that is full. */
 enum weir_class raw_produce_add(struct raw_produce *rp, const char *key, size_t key_len, const char *value,
     size_t value_len, int64_t timestamp_ms, struct weir_error *err);
+/* The same to a partition that the caller names; without a key. */
+enum weir_class raw_produce_add_to(struct raw_produce *rp, uint32_t partition, const char *value, size_t value_len,
+    int64_t timestamp_ms, struct weir_error *err);
+/* Partitions of the topic, and the one of a key. */
+uint32_t raw_produce_partitions(const struct raw_produce *rp);
+uint32_t raw_produce_place(const struct raw_produce *rp, const char *key, size_t key_len);
 /* Sends what was added. */
 enum weir_class raw_produce_send(struct raw_produce *rp, struct weir_error *err);
 /* Reads the answers that are there and writes what is queued, for up to wait_us; asleep when there is nothing to do. */

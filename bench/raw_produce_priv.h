@@ -20,6 +20,12 @@ struct request {
 	uint32_t records;
 };
 
+/* What a request in flight holds of one partition; `records` 0 = nothing. */
+struct sent_batch {
+	uint32_t records;
+	int64_t first_ms, last_ms;
+};
+
 struct connection {
 	int fd;
 	int32_t broker;
@@ -27,11 +33,12 @@ struct connection {
 	char name[256];  /* host:port, for messages */
 	int32_t *partitions;
 	uint32_t partition_count;
-	struct request *open;          /* being filled */
-	struct request *first, **last; /* queue of those not written to the end */
-	struct request *spare;         /* the one used last is used next: its memory is still in the cache */
-	uint32_t *unanswered;          /* ring of records per request, by correlation id */
-	uint32_t sent, answered;       /* correlation ids: of the next request, of the next answer */
+	struct request *open;            /* being filled */
+	struct request *first, **last;   /* queue of those not written to the end */
+	struct request *spare;           /* the one used last is used next: its memory is still in the cache */
+	uint32_t *unanswered;            /* ring of records per request, by correlation id */
+	struct sent_batch *sent_batches; /* the same ring, partition_count each; NULL = nobody wants to know */
+	uint32_t sent, answered;         /* correlation ids: of the next request, of the next answer */
 	uint8_t *answer;
 	size_t answer_len, answer_cap;
 };

@@ -27,6 +27,7 @@ static const struct weir_command commands[] = {
     {"top", weir_cli_top, "[--once --json]", "watch the fleet live"},
     {"verify", weir_cli_verify, "[--partition N]", "count anew from Kafka and compare with Redis"},
     {"check", weir_cli_check, "[FILE] [--reference FILE]...", "check settings and reference data without running"},
+    {"bench", weir_cli_bench, "WHAT [options]", "measure this machine, plan hardware for a fleet"},
     {"carrier-sim", weir_cli_carrier_sim, "[options]", "pretend to be a carrier's API, for tests"},
     {"version", weir_cli_version, "", "print versions of weir and of the libraries in use"},
     {"help", weir_cli_help, "[COMMAND]", "this text, or a command's own help"},

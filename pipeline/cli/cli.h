@@ -8,6 +8,7 @@
 #define WEIR_PIPELINE_CLI_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config/base/error.h"
 
@@ -37,6 +38,13 @@ const struct weir_command *weir_cli_commands(void);
 /* Says "weir <command>: <err>" on stderr and returns `code`. */
 int weir_cli_fail(const char *command, enum weir_exit code, const struct weir_error *err);
 
+/* The subcommands of `weir bench`, ended by a row without a name; static. bench/main.c has their functions. */
+struct weir_bench_words {
+	const char *name, *arguments, *help;
+};
+const struct weir_bench_words *weir_cli_bench_words(void);
+void weir_cli_bench_help(FILE *out);
+
 /* The commands, a file each. */
 int weir_cli_run(int argc, char **argv);
 int weir_cli_serve(int argc, char **argv);
@@ -52,6 +60,7 @@ int weir_cli_request(int argc, char **argv);
 int weir_cli_verify(int argc, char **argv);
 int weir_cli_top(int argc, char **argv);
 int weir_cli_check(int argc, char **argv);
+int weir_cli_bench(int argc, char **argv);
 int weir_cli_carrier_sim(int argc, char **argv);
 int weir_cli_version(int argc, char **argv);
 int weir_cli_help(int argc, char **argv);

@@ -9,135 +9,9 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
-#include "pipeline/stage/intents.h"
+#include "pipeline/stage/body.h"
 #include "pipeline/stage/lane_priv.h"
 #include "pipeline/store/resp.h"
-
-struct flush_writer {
-	struct weir_buf *body;
-	const char *prefix;
-	uint32_t partition;
-	uint32_t commands;
-};
-
-static void
-write_page(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 3);
-	weir_resp_text(w->body, "SET");
-	weir_resp_key(w->body, w->prefix, w->partition, "%c:%u", slab, page);
-	weir_resp_bulk(w->body, data, len);
-	w->commands++;
-}
-
-static void
-write_setrange(struct flush_writer *w, uint32_t offset, const uint8_t *data, uint32_t len)
-{
-	weir_resp_i64(w->body, offset);
-	weir_resp_bulk(w->body, data, len);
-	w->commands++;
-}
-
-static void
-write_range(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 4);
-	weir_resp_text(w->body, "SETRANGE");
-	weir_resp_key(w->body, w->prefix, w->partition, "%c:%u", slab, page);
-	write_setrange(w, offset, data, len);
-}
-
-static void
-write_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 4);
-	weir_resp_text(w->body, "SETRANGE");
-	weir_resp_key(w->body, w->prefix, w->partition, "%c:%u:%u", letter, cycle, page);
-	write_setrange(w, offset, data, len);
-}
-
-static uint8_t *
-write_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 3);
-	weir_resp_text(w->body, "APPEND");
-	weir_resp_key(w->body, w->prefix, w->partition, "m:%lld:%u", (long long)hour, bucket);
-	w->commands++;
-	return weir_resp_reserve(w->body, len);
-}
-
-static uint8_t *
-write_directory(void *ctx, uint32_t bucket, uint32_t len)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 3);
-	weir_resp_text(w->body, "APPEND");
-	weir_resp_key(w->body, w->prefix, w->partition, "d:%u", bucket);
-	w->commands++;
-	return weir_resp_reserve(w->body, len);
-}
-
-static void
-write_name(void *ctx, struct weir_slice name)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 3);
-	weir_resp_text(w->body, "RPUSH");
-	weir_resp_key(w->body, w->prefix, w->partition, "n");
-	weir_resp_bulk(w->body, name.data, name.len);
-	w->commands++;
-}
-
-/* Kinds that the core needs when it loads; the rest (one field a card: tags) is for readers and lies apart. */
-static bool
-is_loaded(struct weir_slice field)
-{
-	static const char *const kinds[] = {"carrier:", "plan:", "alerts:", "pool:", "guard:", "children:", "feeds:"};
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (field.len >= strlen(kinds[i]) && memcmp(field.data, kinds[i], strlen(kinds[i])) == 0)
-			return true;
-	return false;
-}
-
-static void
-write_reference(void *ctx, struct weir_slice field, struct weir_slice json)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 4);
-	weir_resp_text(w->body, "HSET");
-	weir_resp_key(w->body, w->prefix, w->partition, is_loaded(field) ? "r" : "x");
-	weir_resp_bulk(w->body, field.data, field.len);
-	weir_resp_bulk(w->body, json.data, json.len);
-	w->commands++;
-}
-
-static void
-write_intent_done(void *ctx, const struct weir_doubt *intent)
-{
-	struct flush_writer *w = ctx;
-	char field[WEIR_INTENT_FIELD_MAX];
-	weir_intent_field(intent->iccid, intent->token, field);
-	weir_resp_command(w->body, 3);
-	weir_resp_text(w->body, "HDEL");
-	weir_resp_key(w->body, w->prefix, w->partition, "i");
-	weir_resp_text(w->body, field);
-	w->commands++;
-}
-
-static uint8_t *
-write_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
-{
-	struct flush_writer *w = ctx;
-	weir_resp_command(w->body, 3);
-	weir_resp_text(w->body, "APPEND");
-	weir_resp_key(w->body, w->prefix, w->partition, "%s:%d:%u", weir_window_letters(kind), window, page);
-	w->commands++;
-	return weir_resp_reserve(w->body, len);
-}
 
 /* For readers (weir_card, weir_pool): what each carrier does not enforce (SUS-4), and its current cycle. */
 static void
@@ -168,7 +42,7 @@ known_carriers(const struct weir_partition *p)
 
 /* The header: counts of slots, stream time, and the position that the rest of the transaction stands for. */
 static void
-write_header(const struct lane_partition *lp, struct flush_writer *w)
+write_header(const struct lane_partition *lp, struct weir_body *w)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	const struct weir_partition *p = lp->core;
@@ -183,45 +57,45 @@ write_header(const struct lane_partition *lp, struct flush_writer *w)
 	    {"lives", p->lives.used}, {"accounts", p->accounts.used}, {"pools", p->pools.used}, {"shares", p->shares.used},
 	    {WEIR_FLUSH_FIELD, lp->flush_number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
-	weir_resp_command(w->body, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
-	weir_resp_text(w->body, "HSET");
-	weir_resp_key(w->body, w->prefix, w->partition, "h");
+	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
+	weir_resp_text(w->bytes, "HSET");
+	weir_resp_key(w->bytes, w->prefix, w->partition, "h");
 	for (uint32_t i = 0; i < count; i++) {
-		weir_resp_text(w->body, fields[i].name);
-		weir_resp_i64(w->body, fields[i].value);
+		weir_resp_text(w->bytes, fields[i].name);
+		weir_resp_i64(w->bytes, fields[i].value);
 	}
 	char name[300];
 	for (uint32_t t = 0; t < shared->topic_count; t++) {
 		if (lp->position[t] < 0)
 			continue;
 		(void)snprintf(name, sizeof(name), "o:%s", shared->topics[t]);
-		weir_resp_text(w->body, name);
-		weir_resp_i64(w->body, lp->position[t]);
+		weir_resp_text(w->bytes, name);
+		weir_resp_i64(w->bytes, lp->position[t]);
 	}
-	write_carriers(p, w->body);
+	write_carriers(p, w->bytes);
 	w->commands++;
 }
 
 /* Marks beyond the horizon go in whole hours, 256 keys in one command; a day at most per flush. */
 static void
-purge_marks(struct lane_partition *lp, struct flush_writer *w)
+purge_marks(struct lane_partition *lp, struct weir_body *w)
 {
 	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
 	int64_t until = stream_hour - lp->lane->shared->settings->dedupe_horizon_h - 2;
 	if (lp->purge_hour < 0)
 		lp->purge_hour = until; /* a new partition has nothing older */
 	for (int n = 0; n < 24 && lp->purge_hour < until; n++, lp->purge_hour++) {
-		weir_resp_command(w->body, 1 + WEIR_SHARDS);
-		weir_resp_text(w->body, "UNLINK");
+		weir_resp_command(w->bytes, 1 + WEIR_SHARDS);
+		weir_resp_text(w->bytes, "UNLINK");
 		for (uint32_t b = 0; b < WEIR_SHARDS; b++)
-			weir_resp_key(w->body, w->prefix, w->partition, "m:%lld:%u", (long long)lp->purge_hour, b);
+			weir_resp_key(w->bytes, w->prefix, w->partition, "m:%lld:%u", (long long)lp->purge_hour, b);
 		w->commands++;
 	}
 }
 
 /* Past cycles older than those kept (CYC-3), when the oldest current cycle moves on. */
 static void
-purge_cycles(struct lane_partition *lp, struct flush_writer *w)
+purge_cycles(struct lane_partition *lp, struct weir_body *w)
 {
 	int32_t oldest = INT32_MAX;
 	for (uint32_t i = 0; i < lp->core->carrier_count; i++)
@@ -232,12 +106,12 @@ purge_cycles(struct lane_partition *lp, struct flush_writer *w)
 	if (oldest == INT32_MAX || until <= lp->purge_cycle || until < 0 || pages + pool_pages == 0)
 		return;
 	lp->purge_cycle = until;
-	weir_resp_command(w->body, 1 + pages + pool_pages);
-	weir_resp_text(w->body, "UNLINK");
+	weir_resp_command(w->bytes, 1 + pages + pool_pages);
+	weir_resp_text(w->bytes, "UNLINK");
 	for (uint32_t page = 0; page < pages; page++)
-		weir_resp_key(w->body, w->prefix, w->partition, "y:%d:%u", until, page);
+		weir_resp_key(w->bytes, w->prefix, w->partition, "y:%d:%u", until, page);
 	for (uint32_t page = 0; page < pool_pages; page++)
-		weir_resp_key(w->body, w->prefix, w->partition, "z:%d:%u", until, page);
+		weir_resp_key(w->bytes, w->prefix, w->partition, "z:%d:%u", until, page);
 	w->commands++;
 }
 
@@ -256,9 +130,8 @@ encode(struct lane_partition *lp)
 	memcpy(request->offsets_after, lp->position, sizeof(lp->position));
 	request->offsets_before[lp->lane->shared->topic_count] = lp->flush_number;
 	request->offsets_after[lp->lane->shared->topic_count] = ++lp->flush_number;
-	struct flush_writer w = {.body = &request->body, .prefix = settings->redis_prefix, .partition = lp->number};
-	const struct weir_writer writer = {&w, write_page, write_range, write_past, write_marks, write_directory,
-	    write_name, write_reference, write_intent_done, write_window};
+	struct weir_body w = {.bytes = &request->body, .prefix = settings->redis_prefix, .partition = lp->number};
+	const struct weir_writer writer = weir_body_writer(&w);
 	write_header(lp, &w);
 	weir_partition_encode(lp->core, &writer, settings->flush_sparse_slots);
 	purge_marks(lp, &w);

@@ -33,7 +33,7 @@ iccid=89860000000000000001
 
 expect 0 'exit codes\|Exit codes' "$weir" help
 expect 0 'usage: weir run' "$weir" help run
-for command in run serve demo load card pool usage commands audit request export top verify check version; do
+for command in run serve demo load card pool usage commands audit request export top verify check bench version; do
 	expect 0 "usage: weir $command" "$weir" "$command" --help
 done
 expect 0 'carrier-sim' "$weir" carrier-sim --help

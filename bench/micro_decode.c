@@ -1,27 +1,25 @@
 /*
- * Decoding alone: nanoseconds per record for each format, best of several rounds over a seeded pool of messages.
+ * Decoders alone, per format and size of message, over a seeded pool of messages.
  *
  * The pool is larger than the first cache but not the second, as messages come fresh from the network. The hash over the
  * decoded records proves that a faster build decodes the same.
- *
- *   weir_bench_decode [records per round, default 1000000] [seed, default 1] [one kind alone, by name]
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/micro.h"
 #include "config/base/timetext.h"
 #include "config/mapping/mapping.h"
 #include "consumers/decode/decode.h"
 
-#define POOL 1024
-#define ROUNDS 50
+enum { POOL = 1024 };
 
 struct pool {
 	struct weir_buf bytes;
 	size_t off[POOL + 1];
+	uint32_t messages;
 };
 
 static uint64_t
@@ -138,126 +136,117 @@ packed_write(struct weir_buf *buf, uint64_t *seed, uint32_t count)
 	}
 }
 
-enum kind { CANONICAL, SHUFFLED, ARRAYS, LINES, KORE, EMNIFY, PACKED, KIND_COUNT };
+enum shape { CANONICAL, SHUFFLED, ARRAY, LINES, KORE, EMNIFY, PACKED };
+
+struct kind {
+	const char *name;
+	enum shape shape;
+	uint32_t records;    /* a message */
+	const char *mapping; /* NULL: canonical */
+};
+
+static const struct kind kinds[] = {
+    {"decode.json", CANONICAL, 1, NULL},
+    {"decode.json.any_order", SHUFFLED, 1, NULL},
+    {"decode.json.array.10", ARRAY, 10, NULL},
+    {"decode.json.array.100", ARRAY, 100, NULL},
+    {"decode.json.lines.100", LINES, 100, NULL},
+    {"decode.feed.kore", KORE, 1,
+	"iccid: data.sim_iccid\nid: id\nsession: data.data_session_sid\nup: data.data_upload\n"
+	"down: data.data_download\nend: data.timestamp\nimei: data.imei\n"},
+    {"decode.feed.emnify", EMNIFY, 1,
+	"filter:\n  - {path: traffic_type.id, equals: [5]}\niccid: sim.iccid\nid: id\n"
+	"up: {path: volume.tx, unit: MB}\ndown: {path: volume.rx, unit: MB}\nend: end_timestamp\n"
+	"start: start_timestamp\nimei: endpoint.imei\n"},
+    {"decode.packed.1", PACKED, 1, NULL},
+    {"decode.packed.50", PACKED, 50, NULL},
+    {"decode.packed.1000", PACKED, 1000, NULL},
+};
 
 static void
-message_write(struct weir_buf *buf, enum kind kind, uint64_t *seed)
+message_write(struct weir_buf *buf, const struct kind *kind, uint64_t *seed)
 {
-	if (kind == PACKED) {
-		packed_write(buf, seed, 50);
-	} else if (kind == KORE) {
+	switch (kind->shape) {
+	case PACKED:
+		packed_write(buf, seed, kind->records);
+		return;
+	case KORE:
 		kore_write(buf, seed);
-	} else if (kind == EMNIFY) {
+		return;
+	case EMNIFY:
 		emnify_write(buf, seed);
-	} else if (kind == ARRAYS || kind == LINES) {
-		for (int i = 0; i < 50; i++) {
-			weir_buf_append(buf, kind == LINES ? "\n" : i ? "," : "[", 1);
+		return;
+	case CANONICAL:
+	case SHUFFLED:
+		canonical_write(buf, seed, kind->shape == SHUFFLED);
+		return;
+	case ARRAY:
+	case LINES:
+		for (uint32_t i = 0; i < kind->records; i++) {
+			weir_buf_append(buf, kind->shape == LINES ? "\n" : i ? "," : "[", 1);
 			canonical_write(buf, seed, false);
 		}
-		weir_buf_append(buf, kind == LINES ? "\n" : "]", 1);
-	} else {
-		canonical_write(buf, seed, kind == SHUFFLED);
+		weir_buf_append(buf, kind->shape == LINES ? "\n" : "]", 1);
 	}
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec ts;
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* Decodes whole passes over the pool until at least `records` are made; nanoseconds per record. */
+/* Decodes whole passes over the pool until at least `records` are made; nanoseconds a record. */
 static double
-round_run(struct weir_decoder *decoder, const struct pool *pool, uint32_t messages, uint64_t records, uint64_t *hash)
+round_run(struct weir_decoder *decoder, const struct pool *pool, uint64_t records, uint64_t *hash)
 {
-	static struct weir_records out;
-	uint64_t done = 0, began = now_ns();
-	while (done < records)
-		for (uint32_t i = 0; i < messages; i++) {
+	struct weir_records out = {0};
+	uint64_t made = 0, mixed = 0;
+	int64_t start = bench_thread_ns();
+	while (made < records) {
+		out.n = 0;
+		for (uint32_t i = 0; i < pool->messages; i++) {
 			struct weir_slice value = {pool->bytes.data + pool->off[i], pool->off[i + 1] - pool->off[i]};
-			out.n = 0;
-			done += weir_decode(decoder, (struct weir_slice){0}, value, i, &out);
-			for (uint32_t k = 0; k < out.n; k++)
-				*hash += out.v[k].id_hash ^ (uint64_t)out.v[k].end_us ^ out.v[k].up ^ out.v[k].reject;
+			made += weir_decode(decoder, (struct weir_slice){0}, value, i, &out);
 		}
-	return (double)(now_ns() - began) / (double)done;
-}
-
-static void
-kind_run(enum kind kind, const char *name, const struct weir_mapping *mapping, uint64_t records, uint64_t seed)
-{
-	static struct pool pool;
-	uint32_t messages = kind == ARRAYS || kind == LINES || kind == PACKED ? POOL / 16 : POOL;
-	pool.bytes.len = 0;
-	for (uint32_t i = 0; i < messages; i++) {
-		pool.off[i] = pool.bytes.len;
-		message_write(&pool.bytes, kind, &seed);
+		for (uint32_t i = 0; i < out.n; i++)
+			mixed = mixed * 31 + (out.v[i].id_hash ^ out.v[i].up ^ (uint64_t)out.v[i].end_us ^ out.v[i].reject);
 	}
-	pool.off[messages] = pool.bytes.len;
-	struct weir_decoder *decoder = weir_decoder_new(mapping, 1 << 24);
-	uint64_t hash = 0;
-	double best = 1e9;
-	for (int i = 0; i < ROUNDS; i++) {
-		hash = 0;
-		double ns = round_run(decoder, &pool, messages, records / ROUNDS, &hash);
-		best = ns < best ? ns : best;
-	}
-	const struct weir_decode_stats *stats = weir_decoder_stats(decoder);
-	uint64_t total = stats->fast_records + stats->full_records + stats->packed_records;
-	(void)printf("%-10s %7.1f ns/record  %6.1f M/s  %5.1f%% by shape  rejects %" PRIu64 "  hash %016" PRIx64 "\n", name,
-	    best, 1e3 / best, 100.0 * (double)stats->fast_records / (double)total, stats->rejects, hash);
-	weir_decoder_free(decoder);
+	*hash = mixed;
+	double ns = (double)(bench_thread_ns() - start) / (double)made;
+	weir_records_free(&out);
+	return ns;
 }
 
 static struct weir_mapping *
-mapping_of(const char *name, const char *yaml)
+mapping_of(const struct kind *kind)
 {
-	struct weir_mapping *mapping;
+	struct weir_mapping *mapping = NULL;
 	struct weir_error err = {0};
-	if (weir_mapping_parse(name, weir_slice_of(yaml), &mapping, &err) != WEIR_OK) {
-		(void)fprintf(stderr, "%s\n", err.text);
-		exit(1);
-	}
+	if (kind->mapping != NULL)
+		WEIR_CHECK(weir_mapping_parse(kind->name, weir_slice_of(kind->mapping), &mapping, &err) == WEIR_OK);
 	return mapping;
 }
 
-int
-main(int argc, char **argv)
+static void
+kind_run(struct micro *micro, const struct kind *kind)
 {
-	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-	struct weir_mapping *kore =
-	    mapping_of("kore", "iccid: data.sim_iccid\nid: id\nsession: data.data_session_sid\nup: data.data_upload\n"
-			       "down: data.data_download\nend: data.timestamp\nimei: data.imei\n");
-	struct weir_mapping *emnify =
-	    mapping_of("emnify", "filter:\n  - {path: traffic_type.id, equals: [5]}\niccid: sim.iccid\nid: id\n"
-				 "up: {path: volume.tx, unit: MB}\ndown: {path: volume.rx, unit: MB}\nend: end_timestamp\n"
-				 "start: start_timestamp\nimei: endpoint.imei\n");
-#ifdef __AVX2__
-	const char *march = "avx2";
-#else
-	const char *march = "plain";
-#endif
-	(void)printf("weir_bench_decode: records %" PRIu64 " a kind, seed %" PRIu64 ", %s, best of %d rounds\n", records,
-	    seed, march, ROUNDS);
-	const struct {
-		const char *name;
-		const struct weir_mapping *mapping;
-	} kinds[KIND_COUNT] = {
-	    [CANONICAL] = {"canonical", NULL},
-	    [SHUFFLED] = {"shuffled", NULL},
-	    [ARRAYS] = {"array50", NULL},
-	    [LINES] = {"lines50", NULL},
-	    [KORE] = {"kore", kore},
-	    [EMNIFY] = {"emnify", emnify},
-	    [PACKED] = {"packed50", NULL},
-	};
-	for (uint32_t i = 0; i < KIND_COUNT; i++)
-		if (argc <= 3 || strcmp(argv[3], kinds[i].name) == 0)
-			kind_run((enum kind)i, kinds[i].name, kinds[i].mapping, records, seed);
-	weir_mapping_free(kore);
-	weir_mapping_free(emnify);
-	return 0;
+	struct pool pool = {.messages = POOL / kind->records > 0 ? POOL / kind->records : 1};
+	uint64_t seed = micro->seed, hash = 0;
+	for (uint32_t i = 0; i < pool.messages; i++) {
+		pool.off[i] = pool.bytes.len;
+		message_write(&pool.bytes, kind, &seed);
+	}
+	pool.off[pool.messages] = pool.bytes.len;
+	struct weir_mapping *mapping = mapping_of(kind);
+	struct weir_decoder *decoder = weir_decoder_new(mapping, 1 << 24);
+	double ns[MICRO_ROUNDS];
+	for (uint32_t i = 0; i < MICRO_ROUNDS; i++)
+		ns[i] = round_run(decoder, &pool, micro->quick ? 4096 : 100000, &hash);
+	micro_put(micro, kind->name, ns, MICRO_ROUNDS, (double)pool.bytes.len / (pool.messages * kind->records), 0, hash);
+	weir_decoder_free(decoder);
+	weir_mapping_free(mapping);
+	weir_buf_free(&pool.bytes);
+}
+
+void
+micro_decode(struct micro *micro)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (micro_wanted(micro, kinds[i].name))
+			kind_run(micro, &kinds[i]);
 }
