@@ -4,10 +4,11 @@
 Prints each drain's JSON object and, as the last line, one object with medians and the ratio of weir to the best bare
 drain of the same run. Cards are loaded once; every weir drain starts from a copy of that Redis, so that each counts all
 records anew. With --latency RATE: open-loop load at that rate beside the engine instead, and the latency from a record being due to its command.
-Usage: bench/drain.py [--cards N] [--records N] [--rounds N] [--partitions N] [--lanes N] [--by-sequence]
+Usage: bench/drain.py [--cards N] [--records N] [--rounds N] [--partitions N] [--lanes N] [--by-sequence] [--source direct,librdkafka]
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -40,8 +41,8 @@ class SavedRedis(redis.Redis):
                 time.sleep(0.05)
 
 
-def run(command):
-    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode().strip().splitlines()
+def run(command, **env):
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True, env={**os.environ, **env}).stdout.decode().strip().splitlines()
     return json.loads(out[-1]) if out else {}
 
 
@@ -124,17 +125,21 @@ def main():
     parser.add_argument("--warmup", type=int, default=5, metavar="SECONDS", help="same traffic before that, not measured")
     parser.add_argument("--pace", default="", metavar="OPTIONS", help="more options of pace, such as '--linger-us 5000'")
     parser.add_argument("--by-sequence", action="store_true")
+    parser.add_argument("--source", default="direct,librdkafka", help="kafka.source of weir's drains, in turn: %(default)s")
+    parser.add_argument("--instances", default="1,2,4", help="of the bare drains, in turn: %(default)s")
+    parser.add_argument("--no-aof", action="store_true", help="leave out the drains into a Redis with appendonly yes")
     parser.add_argument("--bench", default=os.path.join(ROOT, "build", "bench", "weir_bench_drain"))
     args = parser.parse_args()
     broker = kafka.Kafka(heap_mb=1024).start()
     store = SavedRedis()
     directory = procs.directory("bench")
     config = os.path.join(directory, "bench.json")
-    results = []
+    results, sources = [], args.source.split(",")
     try:
         store.start()
         broker.create({"weir.records": args.partitions, "weir.cards": args.partitions, "weir.partials": args.partitions,
-                       "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1})
+                       "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1, "weir.pool.hourly": 1, "weir.pool.daily": 1,
+                       "weir.card.daily": 1})
         settings(config, broker.brokers, store.url, args.lanes)
         common = ["--config", config, "--partitions", str(args.partitions), "--cards", str(args.cards)]
         run([args.bench, "fill"] + common + ["--records", "0"])
@@ -147,15 +152,15 @@ def main():
             (["--by-sequence", "1"] if args.by_sequence else []))
         count = ["--records", str(args.records)]
         for _ in range(args.rounds):
-            for instances in (1, 2, 4):
-                results.append(run([args.bench, "bare"] + common + count + ["--instances", str(instances)]))
+            for instances in args.instances.split(","):
+                results.append(run([args.bench, "bare"] + common + count + ["--instances", instances]))
                 print(json.dumps(results[-1]), flush=True)
-            for appendonly in (False, True):
+            for source, appendonly in itertools.product(sources, (False,) if args.no_aof else (False, True)):
                 store.back(appendonly)
                 before = store.client().info("cpu")
-                result = run([args.bench, "weir"] + common + count)
+                result = run([args.bench, "weir"] + common + count, WEIR_KAFKA_SOURCE=source)
                 after = store.client().info("cpu")
-                result["what"] = "weir_aof" if appendonly else "weir"
+                result["what"] = "weir_" + source + ("_aof" if appendonly else "")
                 redis_s = sum(after[k] - before[k] for k in ("used_cpu_user", "used_cpu_sys"))
                 result["redis_cpu_ns_per_message"] = round(redis_s * 1e9 / args.records)
                 results.append(result)
@@ -168,9 +173,16 @@ def main():
     for what in sorted({r["what"] for r in results}):
         rate[what] = statistics.median(r["per_second"] for r in results if r["what"] == what)
     best = max(rate[k] for k in rate if k.startswith("bare"))
-    print(json.dumps({"cards": args.cards, "records": args.records, "lanes": args.lanes, "partitions": args.partitions,
-                      "identity": "sequence" if args.by_sequence else "id", "median_per_second": rate,
-                      "weir_to_bare": round(rate["weir"] / best, 3), "aof_to_weir": round(rate["weir_aof"] / rate["weir"], 3)}))
+    summary = {"cards": args.cards, "records": args.records, "lanes": args.lanes, "partitions": args.partitions,
+               "identity": "sequence" if args.by_sequence else "id", "median_per_second": rate}
+    for source in sources:
+        summary[source + "_to_bare"] = round(rate["weir_" + source] / best, 3)
+        if not args.no_aof:
+            summary[source + "_aof_to_none"] = round(rate["weir_%s_aof" % source] / rate["weir_" + source], 3)
+    if {"direct", "librdkafka"} <= set(sources):
+        summary["direct_to_librdkafka"] = round(rate["weir_direct"] / rate["weir_librdkafka"], 3)
+    print(json.dumps(summary))
+
 
 
 if __name__ == "__main__":
