@@ -4,6 +4,7 @@
  * Subcommands over one settings file, so that a driver (drain.py) can interleave them:
  *   fill   cards and records (canonical JSON, one record per message), seeded;
  *   bare   consume the records topic with N plain consumer instances, touching nothing but lengths;
+ *   source the same through weir's own source of records (kafka.source), as many lanes as instances;
  *   weir   run the engine until every record is folded and flushed.
  *   pace   send records open loop at a rate, one in 2,000 exhausting its card (pace.c);
  *   serve  run the engine on them and print the latency from record to command, without that of a warm-up.
@@ -12,10 +13,12 @@
  */
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -201,6 +204,123 @@ do_bare(const struct weir_settings *settings, uint64_t records, uint32_t instanc
 	return 0;
 }
 
+/* ---- weir's source alone ---- */
+
+struct lane {
+	pthread_t thread;
+	const struct weir_settings *settings;
+	uint32_t number;
+	int32_t partitions;
+	_Atomic uint64_t *messages;
+	uint64_t target, bytes;
+	_Atomic int64_t *started;
+	bool mine[64]; /* partitions */
+};
+
+static bool
+lane_assign(void *ctx, struct weir_start *starts, uint32_t count)
+{
+	struct lane *lane = ctx;
+	for (uint32_t i = 0; i < count; i++) {
+		starts[i].offsets[0] = WEIR_OFFSET_START;
+		lane->mine[starts[i].partition % 64] = true;
+	}
+	return true;
+}
+
+static void
+lane_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool lost)
+{
+	struct lane *lane = ctx;
+	(void)lost;
+	for (uint32_t i = 0; i < count; i++)
+		lane->mine[partitions[i] % 64] = false;
+}
+
+/* One batch of each partition; false when there was none. */
+static bool
+lane_round(struct lane *lane, struct weir_source *source)
+{
+	struct weir_error err;
+	uint64_t good = 0;
+	for (uint32_t p = 0; p < 64; p++) {
+		struct weir_batch batch;
+		if (!lane->mine[p] || weir_source_next(source, 0, p, 2048, &batch, &err) != WEIR_OK)
+			continue;
+		for (uint32_t i = 0; i < batch.count; i++)
+			lane->bytes += batch.messages[i].value.len;
+		good += batch.count;
+		weir_source_release(source, &batch);
+	}
+	int64_t none = 0;
+	if (good > 0)
+		(void)atomic_compare_exchange_strong(lane->started, &none, bench_now_us());
+	atomic_fetch_add(lane->messages, good);
+	return good > 0;
+}
+
+static void *
+lane_run(void *arg)
+{
+	struct lane *lane = arg;
+	struct weir_error err;
+	struct weir_source *source = NULL;
+	const char *topic = lane->settings->inputs[0].topic;
+	struct weir_source_opts opts = {.settings = lane->settings,
+	    .topics = &topic,
+	    .topic_count = 1,
+	    .lane = lane->number,
+	    .bell_fd = eventfd(0, EFD_NONBLOCK),
+	    .ctx = lane,
+	    .on_assign = lane_assign,
+	    .on_revoke = lane_revoke};
+	WEIR_CHECK(weir_source_open(&opts, &source, &err) == WEIR_OK);
+	for (int64_t polled_us = 0; atomic_load(lane->messages) < lane->target;) {
+		uint64_t rings;
+		if (bench_now_us() - polled_us > 5000) {
+			WEIR_CHECK(weir_source_poll(source, &err) == WEIR_OK);
+			polled_us = bench_now_us();
+		}
+		(void)weir_source_serve(source);
+		if (lane_round(lane, source))
+			continue;
+		(void)weir_source_serve(source);
+		struct pollfd fds[2] = {{opts.bell_fd, POLLIN, 0}, {weir_source_fd(source), POLLIN, 0}};
+		if (poll(fds, 2, 20) > 0 && fds[0].revents != 0)
+			(void)!read(opts.bell_fd, &rings, sizeof(rings));
+	}
+	weir_source_close(source);
+	(void)close(opts.bell_fd);
+	return NULL;
+}
+
+static int
+do_source(const struct weir_settings *settings, uint64_t records, uint32_t lanes, int32_t partitions)
+{
+	_Atomic uint64_t messages = 0;
+	_Atomic int64_t started = 0;
+	struct lane *lane = weir_calloc(lanes, sizeof(*lane));
+	double cpu = bench_cpu_seconds();
+	for (uint32_t i = 0; i < lanes; i++) {
+		lane[i] = (struct lane){.settings = settings,
+		    .number = i,
+		    .partitions = partitions,
+		    .messages = &messages,
+		    .target = records,
+		    .started = &started};
+		(void)pthread_create(&lane[i].thread, NULL, lane_run, &lane[i]);
+	}
+	while (atomic_load(&messages) < records)
+		(void)usleep(1000);
+	int64_t ended = bench_now_us();
+	cpu = bench_cpu_seconds() - cpu;
+	for (uint32_t i = 0; i < lanes; i++)
+		(void)pthread_join(lane[i].thread, NULL);
+	print_result("source", records, ended - atomic_load(&started), cpu);
+	free(lane);
+	return 0;
+}
+
 /* ---- weir ---- */
 
 static int
@@ -341,7 +461,8 @@ main(int argc, char **argv)
 	const char *config = text_option(argc, argv, "--config");
 	if (argc < 2 || config == NULL) {
 		fprintf(stderr,
-		    "usage: %s fill|bare|weir|pace|serve --config FILE [--cards N] [--records N] [--seed N] [--instances "
+		    "usage: %s fill|bare|source|weir|pace|serve --config FILE [--cards N] [--records N] [--seed N] "
+		    "[--instances "
 		    "N] "
 		    "[--partitions N] [--by-sequence 1]\n"
 		    "pace: [--rate N] [--warmup S] [--seconds S] [--linger-us N] [--connections N]; serve: "
@@ -361,6 +482,8 @@ main(int argc, char **argv)
 		    option(argc, argv, "--by-sequence", 0) != 0, partitions);
 	else if (strcmp(argv[1], "bare") == 0)
 		code = do_bare(settings, records, (uint32_t)option(argc, argv, "--instances", 2), partitions);
+	else if (strcmp(argv[1], "source") == 0)
+		code = do_source(settings, records, (uint32_t)option(argc, argv, "--instances", 2), partitions);
 	else if (strcmp(argv[1], "weir") == 0)
 		code = do_weir(settings, records);
 	else if (strcmp(argv[1], "serve") == 0)

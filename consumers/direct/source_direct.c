@@ -279,6 +279,8 @@ serve_parts(struct direct_source *s)
 			continue;
 		}
 		conn_open(&node->conn, s->now_us);
+		if (node->conn.state != CONN_READY)
+			direct_meta_want(s, 100000); /* it may be another's by now */
 		if (part->need != NEED_NOTHING && !part->checking)
 			direct_check_send(s, part);
 		if (part->retry_us > s->now_us)

@@ -67,7 +67,8 @@ def available():
 
 
 class Kafka:
-    def __init__(self, heap_mb=512):
+    def __init__(self, heap_mb=512, extra=()):
+        """extra: lines for the broker's properties; the last of two for one name counts."""
         self.dir = procs.directory("kafka")
         self.port = procs.free_port()
         controller = procs.free_port()
@@ -93,7 +94,7 @@ class Kafka:
                 "auto.create.topics.enable=false", "log.retention.ms=-1", "log.segment.bytes=268435456",
                 "message.max.bytes=20971520", "replica.fetch.max.bytes=20971520", "socket.request.max.bytes=104857600",
                 "num.network.threads=2", "num.io.threads=4", "background.threads=2",
-                "delete.topic.enable=true", "file.delete.delay.ms=100", "log.cleaner.enable=false", ""]))
+                "delete.topic.enable=true", "file.delete.delay.ms=100", "log.cleaner.enable=false"] + list(extra) + [""]))
         with open(os.path.join(self.dir, "log4j.properties"), "w") as f:
             f.write(_LOG4J)
         # an id that began with "-" would be read as an option
@@ -128,12 +129,12 @@ class Kafka:
         from confluent_kafka.admin import AdminClient
         return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
 
-    def create(self, topics):
-        """Creates topics, given as {name: partitions}."""
+    def create(self, topics, config=None):
+        """Creates topics, given as {name: partitions}, all with one configuration."""
         from confluent_kafka.admin import NewTopic
         admin = self.admin()  # lives until the answers are here
         made = admin.create_topics(
-            [NewTopic(name, partitions, 1) for name, partitions in topics.items()], operation_timeout=20)
+            [NewTopic(name, partitions, 1, config=config or {}) for name, partitions in topics.items()], operation_timeout=20)
         for name, future in made.items():
             future.result(30)
 
