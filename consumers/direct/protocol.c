@@ -331,6 +331,8 @@ protocol_fetched_next(struct protocol_fetch *f, struct protocol_fetched *out)
 	if (f->version >= 11)
 		out->preferred = wire_i32(&f->r);
 	out->records = wire_bytes(&f->r, flexible);
+	if (out->records.data == NULL)
+		out->records.data = f->r.at; /* none, and a place all the same */
 	wire_tags(&f->r, flexible);
 	if (--f->parts == 0)
 		wire_tags(&f->r, flexible); /* the topic's */

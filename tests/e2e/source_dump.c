@@ -23,6 +23,9 @@ struct dump {
 	const char *const *topics;
 	uint32_t topic_count, partitions;
 	int64_t start;
+	const char *until;
+	int64_t next[WEIR_TOPICS_MAX][PARTITIONS_MAX]; /* after the last one printed; 0: none */
+	int64_t came_us, gap_us;
 	bool mine[PARTITIONS_MAX];
 	bool ended[WEIR_TOPICS_MAX][PARTITIONS_MAX];
 };
@@ -33,7 +36,8 @@ on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	struct dump *dump = ctx;
 	for (uint32_t i = 0; i < count; i++) {
 		for (uint32_t t = 0; t < dump->topic_count; t++)
-			starts[i].offsets[t] = dump->start;
+			starts[i].offsets[t] =
+			    dump->next[t][starts[i].partition] > 0 ? dump->next[t][starts[i].partition] : dump->start;
 		dump->mine[starts[i].partition] = true;
 	}
 	return true;
@@ -65,6 +69,14 @@ print_bytes(struct weir_slice bytes)
 		printf("%02x", bytes.data[i]);
 }
 
+static int64_t
+now_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* One batch; false when there was none. Ends the program when the partition cannot go on. */
 static bool
 dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t partition)
@@ -86,7 +98,17 @@ dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t
 		print_bytes(m->value);
 		printf("\n");
 	}
-	dump->ended[topic][partition] |= batch.end;
+	if (batch.count > 0) {
+		int64_t now = now_us();
+		if (dump->came_us > 0 && now - dump->came_us > dump->gap_us)
+			dump->gap_us = now - dump->came_us;
+		dump->came_us = now;
+		dump->next[topic][partition] = batch.messages[batch.count - 1].offset + 1;
+		if (dump->until != NULL && weir_slice_equals(batch.messages[batch.count - 1].value, dump->until))
+			dump->ended[topic][partition] = true;
+	}
+	if (dump->until == NULL)
+		dump->ended[topic][partition] |= batch.end;
 	weir_source_release(source, &batch);
 	return true;
 }
@@ -112,7 +134,8 @@ main(int argc, char **argv)
 	struct dump dump = {.topics = (const char *const *)(argv + 4),
 	    .topic_count = (uint32_t)argc - 4,
 	    .partitions = (uint32_t)atoi(argv[2]),
-	    .start = atoll(argv[3])};
+	    .start = atoll(argv[3]),
+	    .until = getenv("WEIR_DUMP_UNTIL")};
 	struct weir_source_opts opts = {.settings = settings,
 	    .topics = dump.topics,
 	    .topic_count = dump.topic_count,
@@ -124,7 +147,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return 3;
 	}
-	time_t until = time(NULL) + TIMEOUT_S;
+	time_t until = time(NULL) + (dump.until != NULL ? 10 * TIMEOUT_S : TIMEOUT_S);
 	while (!is_done(&dump) && time(NULL) < until) {
 		bool any = false;
 		if (weir_source_poll(source, &err) != WEIR_OK)
@@ -140,6 +163,8 @@ main(int argc, char **argv)
 			(void)!read(opts.bell_fd, &rings, sizeof(rings));
 	}
 	bool done = is_done(&dump);
+	if (dump.until != NULL)
+		fprintf(stderr, "max_gap_ms=%" PRId64 "\n", dump.gap_us / 1000);
 	weir_source_close(source);
 	weir_settings_free(settings);
 	(void)close(opts.bell_fd);

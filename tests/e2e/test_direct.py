@@ -129,7 +129,7 @@ def test_larger_than_the_fetch(kafka, topic):
     for i in range(12):
         producer.produce(topic, value=os.urandom(1 + i * 700000), partition=i % PARTITIONS)
         producer.flush(30)
-    small = {"max.partition.fetch.bytes": "4096", "fetch.max.bytes": "65536"}
+    small = {"max.partition.fetch.bytes": "4096"}
     direct, _ = dump(kafka.brokers, "direct", [topic], properties=small)
     other, _ = dump(kafka.brokers, "librdkafka", [topic])
     assert len(direct) == 12 and direct == other

@@ -41,7 +41,7 @@ test_requests(void **state)
 			 "000174");
 	b.len = 0;
 	protocol_ask_metadata(&b, 12, 7, topics, 1);
-	assert_bytes(&b, "0000002700030"
+	assert_bytes(&b, "0000002600030"
 			 "00c"
 			 "00000007"
 			 "000477656972"
@@ -55,7 +55,7 @@ test_requests(void **state)
 			 "00");
 	b.len = 0;
 	protocol_ask_offset(&b, 1, 9, true, weir_slice_of("t"), 3, 5, -2);
-	assert_bytes(&b, "0000002b"
+	assert_bytes(&b, "00000029"
 			 "0002"
 			 "0001"
 			 "00000009"

@@ -67,8 +67,8 @@ def available():
 
 
 class Kafka:
-    def __init__(self, heap_mb=512, extra=()):
-        """extra: lines for the broker's properties; the last of two for one name counts."""
+    def __init__(self, heap_mb=512, extra=(), cluster=None):
+        """extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins."""
         self.dir = procs.directory("kafka")
         self.port = procs.free_port()
         controller = procs.free_port()
@@ -98,7 +98,7 @@ class Kafka:
         with open(os.path.join(self.dir, "log4j.properties"), "w") as f:
             f.write(_LOG4J)
         # an id that began with "-" would be read as an option
-        cluster = "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
+        cluster = cluster or "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
         self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, wait=True)
 
     def _java(self, main, *args, wait=False):
@@ -111,9 +111,15 @@ class Kafka:
             raise RuntimeError("%s failed:\n%s" % (main, procs.tail(self.log)))
         return child
 
-    def start(self):
+    def begin(self):
         self._child = self._java("kafka.Kafka", self._config)
+
+    def await_answer(self):
         procs.wait_for(self._answers, 60, lambda: "Kafka to answer:\n" + procs.tail(self.log))
+
+    def start(self):
+        self.begin()
+        self.await_answer()
         return self
 
     def _answers(self):
@@ -163,3 +169,43 @@ class Kafka:
         self._child = None
         if not os.environ.get("WEIR_E2E_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Cluster:
+    """Several nodes, each broker and controller, all on loopback."""
+
+    def __init__(self, nodes=3, heap_mb=256, extra=()):
+        ports = [procs.free_port() for _ in range(2 * nodes)]
+        voters = ",".join("%d@127.0.0.1:%d" % (i + 1, ports[2 * i]) for i in range(nodes))
+        cluster = "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
+        self.nodes = []
+        for i in range(nodes):
+            listener = "PLAINTEXT://127.0.0.1:%d" % ports[2 * i + 1]
+            node = Kafka(heap_mb, [
+                "node.id=%d" % (i + 1), "controller.quorum.voters=" + voters,
+                "listeners=%s,CONTROLLER://127.0.0.1:%d" % (listener, ports[2 * i]), "advertised.listeners=" + listener,
+                "offsets.topic.replication.factor=%d" % nodes, "transaction.state.log.replication.factor=%d" % nodes,
+                "default.replication.factor=%d" % nodes, "min.insync.replicas=1", "replica.lag.time.max.ms=3000",
+                "controller.quorum.election.timeout.ms=500", "controller.quorum.fetch.timeout.ms=1000",
+                "auto.leader.rebalance.enable=false", "num.replica.fetchers=1"] + list(extra), cluster)
+            node.port, node.brokers = ports[2 * i + 1], "127.0.0.1:%d" % ports[2 * i + 1]
+            self.nodes.append(node)
+        self.brokers = ",".join(n.brokers for n in self.nodes)
+
+    def start(self):
+        for node in self.nodes:  # none answers alone
+            node.begin()
+        for node in self.nodes:
+            node.await_answer()
+        return self
+
+    def create(self, topics):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+        made = admin.create_topics([NewTopic(t, p, len(self.nodes)) for t, p in topics.items()], operation_timeout=30)
+        for future in made.values():
+            future.result(60)
+
+    def stop(self):
+        for node in self.nodes:
+            node.stop()
