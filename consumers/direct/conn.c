@@ -329,8 +329,10 @@ read_some(struct conn *conn, int64_t now_us)
 	uint8_t *to = head ? conn->head + conn->head_got : conn->frame + conn->frame_got;
 	size_t want = head ? sizeof(conn->head) - conn->head_got : conn->frame_len - conn->frame_got;
 	ssize_t n = transport_read(conn, to, want);
-	if (n < 0)
-		conn_close(conn, "connection closed by the broker", now_us);
+	if (n < 0) /* brokers end what is idle for long: nothing to say about */
+		conn_close(conn,
+		    conn->state == CONN_READY && conn->request_count == 0 ? NULL : "connection closed by the broker",
+		    now_us);
 	if (n <= 0)
 		return false;
 	conn->progress_us = now_us;

@@ -179,12 +179,20 @@ find(struct direct_source *s, const struct protocol_fetched *fetched, int16_t ve
 	return NULL;
 }
 
+/* Was it asked for, as it is now? Once for each request, however often an answer names it. */
 static bool
-is_current(const struct direct_node *node, const struct direct_part *part)
+claim(struct direct_node *node, struct direct_part *part)
 {
-	for (uint32_t i = 0; i < node->flight_count; i++)
-		if (node->flights[i].topic == part->topic && node->flights[i].number == part->number)
-			return node->flights[i].generation == part->generation && part->assigned;
+	for (uint32_t i = 0; i < node->flight_count; i++) {
+		struct direct_flight *flight = &node->flights[i];
+		if (flight->topic != part->topic || flight->number != part->number)
+			continue;
+		flight->topic = UINT32_MAX;
+		if (flight->generation != part->generation || !part->assigned)
+			return false;
+		part->flying = false;
+		return true;
+	}
 	return false;
 }
 
@@ -283,7 +291,7 @@ static bool
 take_part(struct direct_source *s, struct direct_node *node, const struct protocol_fetched *fetched, int16_t version)
 {
 	struct direct_part *part = find(s, fetched, version);
-	if (part == NULL || !part->flying || !is_current(node, part))
+	if (part == NULL || !claim(node, part))
 		return false;
 	if (fetched->error != KAFKA_OK) {
 		take_error(s, part, fetched->error);
@@ -304,9 +312,10 @@ land(struct direct_source *s, struct direct_node *node)
 {
 	for (uint32_t i = 0; i < node->flight_count; i++) {
 		struct direct_part *part = direct_part(s, node->flights[i].topic, node->flights[i].number);
-		if (part != NULL)
+		if (part != NULL && part->generation == node->flights[i].generation)
 			part->flying = false;
 	}
+	node->flight_count = 0;
 	if (node->filling != NULL)
 		node->filling->filling = false;
 	node->filling = NULL;

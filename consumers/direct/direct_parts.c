@@ -37,7 +37,7 @@ direct_part_discard(struct direct_part *part)
 	for (uint32_t i = 0; i < part->segment_count; i++)
 		unref(&part->segments[i]);
 	part->segment_count = part->spent = 0;
-	part->in_batch = part->checking = false;
+	part->in_batch = part->checking = part->flying = false; /* what is under way is of the old generation */
 	part->plain.len = 0;
 	part->fetch_offset = part->position;
 	part->old = false;

@@ -86,7 +86,7 @@ def disturbed(cluster, topic, disturb):
         load.join(240)
         assert not load.lost
         for child, _, err in followers:
-            assert child.wait(120) == 0, open(err).read()[-2000:]
+            assert child.wait(60) == 0, open(err).read()[-2000:]
     finally:
         for child, _, _ in followers:
             if child.poll() is None:

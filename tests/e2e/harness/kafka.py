@@ -67,8 +67,9 @@ def available():
 
 
 class Kafka:
-    def __init__(self, heap_mb=512, extra=(), cluster=None):
-        """extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins."""
+    def __init__(self, heap_mb=512, extra=(), cluster=None, formats=()):
+        """extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins. formats:
+        more arguments of the tool that formats its directory."""
         self.dir = procs.directory("kafka")
         self.port = procs.free_port()
         controller = procs.free_port()
@@ -99,7 +100,7 @@ class Kafka:
             f.write(_LOG4J)
         # an id that began with "-" would be read as an option
         cluster = cluster or "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, wait=True)
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, *formats, wait=True)
 
     def _java(self, main, *args, wait=False):
         command = [
@@ -107,7 +108,7 @@ class Kafka:
             "-Djava.awt.headless=true", "-Dlog4j.configuration=file:" + os.path.join(self.dir, "log4j.properties"),
             "-cp", os.path.join(jars(), "*"), main] + list(args)
         child = procs.start(command, self.log)
-        if wait and child.wait(60):
+        if wait and child.wait(120):
             raise RuntimeError("%s failed:\n%s" % (main, procs.tail(self.log)))
         return child
 
@@ -115,7 +116,7 @@ class Kafka:
         self._child = self._java("kafka.Kafka", self._config)
 
     def await_answer(self):
-        procs.wait_for(self._answers, 60, lambda: "Kafka to answer:\n" + procs.tail(self.log))
+        procs.wait_for(self._answers, 180, lambda: "Kafka to answer:\n" + procs.tail(self.log))
 
     def start(self):
         self.begin()
