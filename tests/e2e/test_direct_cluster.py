@@ -1,6 +1,6 @@
 """The direct source on a cluster of three nodes whose leaders move and whose brokers are killed under load.
 
-WEIR_E2E_MOVES and WEIR_E2E_KILLS set how many; the load goes on until all are done.
+WEIR_E2E_MOVES and WEIR_E2E_BROKER_KILLS set how many; the load goes on until all are done.
 """
 
 import json
@@ -119,7 +119,7 @@ def test_leaders_move(cluster):
 def test_brokers_are_killed(cluster):
     """rule REC-3"""
     def disturb():
-        for i in range(number("WEIR_E2E_KILLS", 3)):
+        for i in range(number("WEIR_E2E_BROKER_KILLS", 3)):
             node = cluster.nodes[i % len(cluster.nodes)]
             time.sleep(2)
             node.kill()
