@@ -21,12 +21,13 @@
 static const char *const FORMATS[] = {"json", "packed", NULL};
 static const char *const IDENTITIES[] = {"id", "sequence", NULL};
 static const char *const AOFS[] = {"none", "everysec", "always", NULL};
+static const char *const SOURCES[] = {"auto", "direct", "librdkafka", NULL};
 
 /* Everything is crossed with everything; a list of one is the rule. */
 struct drain_opts {
 	struct bench_common common;
 	struct bench_place place;
-	const char *cards, *lanes, *record_count, *formats, *batches, *identities, *skews, *bare, *aof;
+	const char *cards, *lanes, *record_count, *formats, *batches, *identities, *skews, *bare, *aof, *sources;
 	uint64_t rounds, processes;
 };
 
@@ -37,7 +38,7 @@ struct list {
 
 struct drain_plan {
 	struct workload workload;
-	struct list cards, lanes, formats, batches, identities, skews_ppm, bare, aof;
+	struct list cards, lanes, formats, batches, identities, skews_ppm, bare, aof, sources;
 };
 
 static const struct weir_error NO_ERROR = {0};
@@ -99,7 +100,8 @@ plan_make(const struct drain_opts *o, struct drain_plan *plan, struct weir_error
 		1, &plan->bare, err) != WEIR_OK ||
 	    choices("format", o->formats, FORMATS, w->format, &plan->formats, err) != WEIR_OK ||
 	    choices("identity", o->identities, IDENTITIES, w->identity, &plan->identities, err) != WEIR_OK ||
-	    choices("redis-aof", o->aof, AOFS, 0, &plan->aof, err) != WEIR_OK)
+	    choices("redis-aof", o->aof, AOFS, 0, &plan->aof, err) != WEIR_OK ||
+	    choices("source", o->sources, SOURCES, 0, &plan->sources, err) != WEIR_OK)
 		return WEIR_POISON;
 	if (o->aof != NULL && !o->place.start)
 		return weir_error_set(err, WEIR_POISON,
@@ -128,18 +130,27 @@ progress(const struct drain_run *run, const char *what, const struct drain_resul
 		(void)fprintf(stderr, "%-24s %8.0f records/s\n", what, (double)r->records / r->seconds);
 }
 
+/* One way to run weir: lanes, source and append-only setting by their place in the plan's lists. */
+struct way {
+	uint32_t lanes, source, aof;
+};
+
 static enum weir_class
-one_weir(struct drain_run *run, const struct drain_topic *topic, uint64_t lanes, uint64_t aof, struct drain_set *set,
+one_weir(struct drain_run *run, const struct drain_topic *topic, struct way way, struct drain_set *set,
     struct weir_error *err)
 {
+	const struct drain_plan *plan = run->plan;
+	uint32_t lanes = (uint32_t)plan->lanes.v[way.lanes];
+	uint64_t source = plan->sources.v[way.source], aof = plan->aof.v[way.aof];
 	struct drain_result result;
 	char what[64];
-	bool several = run->plan->aof.n > 1 || aof != 0;
+	bool several = plan->aof.n > 1 || aof != 0;
 	if (several && bench_redis_aof(run->site, AOFS[aof], err) != WEIR_OK)
 		return WEIR_FATAL;
-	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s", (unsigned)lanes, lanes > 1 ? "s" : "",
-	    aof != 0 ? ", aof " : "", aof != 0 ? AOFS[aof] : "");
-	enum weir_class class = drain_weir(run->site, topic, (uint32_t)run->opts->processes, (uint32_t)lanes, &result, err);
+	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s%s%s", lanes, lanes > 1 ? "s" : "",
+	    source != 0 ? ", " : "", source != 0 ? SOURCES[source] : "", aof != 0 ? ", aof " : "", aof != 0 ? AOFS[aof] : "");
+	const struct drain_setup setup = {(uint32_t)run->opts->processes, lanes, SOURCES[source]};
+	enum weir_class class = drain_weir(run->site, topic, &setup, &result, err);
 	if (class != WEIR_OK)
 		return class;
 	progress(run, what, &result);
@@ -160,10 +171,12 @@ one_round(struct drain_run *run, const struct drain_topic *topic, struct drain_s
 		progress(run, what, &result);
 		drain_set_add(set, what, true, false, &result);
 	}
-	for (uint32_t l = 0; l < plan->lanes.n; l++)
-		for (uint32_t a = 0; a < plan->aof.n; a++)
-			if (one_weir(run, topic, plan->lanes.v[l], plan->aof.v[a], set, err) != WEIR_OK)
-				return WEIR_FATAL;
+	struct way way;
+	for (way.lanes = 0; way.lanes < plan->lanes.n; way.lanes++)
+		for (way.source = 0; way.source < plan->sources.n; way.source++)
+			for (way.aof = 0; way.aof < plan->aof.n; way.aof++)
+				if (one_weir(run, topic, way, set, err) != WEIR_OK)
+					return WEIR_FATAL;
 	drain_set_round(set);
 	return WEIR_OK;
 }
@@ -295,6 +308,10 @@ bench_drain(int argc, char **argv)
 	    {.name = "bare", .placeholder = "LIST", .help = "instances of the bare reader, default 1,2,4", .text = &o.bare},
 	    {.name = "rounds", .placeholder = "N", .help = "default 3", .number = &o.rounds, .min = 1, .max = 100},
 	    {.name = "redis-aof", .placeholder = "LIST", .help = "none, everysec, always; with --start", .text = &o.aof},
+	    {.name = "source",
+		.placeholder = "LIST",
+		.help = "kafka.source of weir: auto, direct, librdkafka",
+		.text = &o.sources},
 	    BENCH_OPTIONS_COMMON(o.common), {0}};
 	struct weir_words words;
 	struct weir_error err = NO_ERROR;

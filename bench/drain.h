@@ -38,8 +38,14 @@ struct drain_topic {
 enum weir_class drain_load(struct bench_site *site, const struct workload *workload, uint32_t lanes,
     struct drain_base *base_out, struct weir_error *err);
 
-/* Drains the topic with `processes` processes of `lanes` each; FATAL when what Redis holds afterwards is not exact. */
-enum weir_class drain_weir(struct bench_site *site, const struct drain_topic *topic, uint32_t processes, uint32_t lanes,
+/* How weir is run. */
+struct drain_setup {
+	uint32_t processes, lanes; /* lanes of each process */
+	const char *source;        /* kafka.source */
+};
+
+/* Drains the topic with `weir run` processes; FATAL when what Redis holds afterwards is not exact. */
+enum weir_class drain_weir(struct bench_site *site, const struct drain_topic *topic, const struct drain_setup *setup,
     struct drain_result *result_out, struct weir_error *err);
 
 /* Drains the topic with so many plain consumers in a process of its own. */

@@ -248,7 +248,7 @@ drain_copy(struct bench_site *site, const struct drain_topic *topic, struct grou
 }
 
 enum weir_class
-drain_weir(struct bench_site *site, const struct drain_topic *topic, uint32_t processes, uint32_t lanes,
+drain_weir(struct bench_site *site, const struct drain_topic *topic, const struct drain_setup *setup,
     struct drain_result *result, struct weir_error *err)
 {
 	char base[BENCH_NAME_MAX], prefix[BENCH_NAME_MAX], group[BENCH_NAME_MAX];
@@ -257,11 +257,15 @@ drain_weir(struct bench_site *site, const struct drain_topic *topic, uint32_t pr
 	name_of(site, BENCH_BASE, base);
 	name_of(site, BENCH_RUN, prefix);
 	name_of(site, ".drain", group);
-	const struct bench_weir_opts opts = {.records = topic->name, .prefix = prefix, .group = group, .lanes = lanes};
+	const struct bench_weir_opts opts = {.records = topic->name,
+	    .prefix = prefix,
+	    .group = group,
+	    .lanes = setup->lanes,
+	    .source = setup->source};
 	*result = (struct drain_result){0};
 	enum weir_class class = bench_redis_copy(site, base, prefix, err);
 	if (class == WEIR_OK)
-		class = drain_copy(site, topic, &g, processes, &opts, result, err);
+		class = drain_copy(site, topic, &g, setup->processes, &opts, result, err);
 	bench_group_delete(site, group);
 	if (bench_redis_delete(site, prefix, &later) != WEIR_OK && class == WEIR_OK) {
 		*err = later;

@@ -72,6 +72,7 @@ struct bench_weir_opts {
 	const char *prefix, *group;
 	const char *instance; /* static membership; NULL = dynamic */
 	uint32_t lanes;
+	const char *source; /* kafka.source; NULL = as the settings say */
 };
 enum weir_class bench_weir_start(
     struct bench_site *site, const struct bench_weir_opts *opts, struct bench_weir *weir, struct weir_error *err);

@@ -52,6 +52,8 @@ bench_weir_start(
 	(void)snprintf(extra[n++], sizeof(extra[0]), "metrics.listen=127.0.0.1:%u", weir->metrics_port);
 	if (opts->instance != NULL)
 		(void)snprintf(extra[n++], sizeof(extra[0]), "kafka.instance=%s", opts->instance);
+	if (opts->source != NULL)
+		(void)snprintf(extra[n++], sizeof(extra[0]), "kafka.source=%s", opts->source);
 	(void)fill_args(site, extra, n, argv);
 	(void)snprintf(log, sizeof(log), "%s/weir-%u.log", site->folder, weir->metrics_port);
 	return bench_child_start(&weir->child, "weir run", log, argv, err);

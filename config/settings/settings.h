@@ -57,6 +57,7 @@ struct weir_settings {
 	/* kafka */
 	char *kafka_brokers;  /* kafka.brokers, default localhost:9092 */
 	char *kafka_group;    /* kafka.group, default weir */
+	char *kafka_source;   /* kafka.source: auto, direct or librdkafka, default auto */
 	char *kafka_instance; /* kafka.instance: static membership id of this process, empty = dynamic */
 	char *topic_cards;    /* topics.cards, default weir.cards */
 	char *topic_dead;     /* topics.dead, default weir.dead */

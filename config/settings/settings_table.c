@@ -69,6 +69,13 @@ check_listen(const char *text)
 }
 
 static const char *
+check_source(const char *text)
+{
+	bool right = strcmp(text, "auto") == 0 || strcmp(text, "direct") == 0 || strcmp(text, "librdkafka") == 0;
+	return right ? NULL : "auto, direct or librdkafka is right";
+}
+
+static const char *
 check_adapter(const char *text)
 {
 	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "log or cisco is right";
@@ -113,6 +120,7 @@ static const struct weir_setting TABLE[] = {
 	TEXT("kafka.brokers", 1, 4096, "localhost:9092", kafka_brokers, NULL, "Bootstrap brokers, host:port with commas between."),
 	TEXT("kafka.group", 1, 255, "weir", kafka_group, NULL, "Consumer group."),
 	TEXT("kafka.instance", 0, 255, "", kafka_instance, NULL, "Static membership id of this process; empty = dynamic membership."),
+	TEXT("kafka.source", 1, 16, "auto", kafka_source, check_source, "What reads the records: auto, direct (weir's own connections) or librdkafka."),
 	U32("kafka.queue_kb", "KiB", 1024, 2097151, "262144", kafka_queue_kb, "Fetch queue of each lane."),
 	U32("kafka.session_timeout_ms", "ms", 1000, 3600000, "10000", kafka_session_ms, "How long a silent member keeps its partitions."),
 	TEXT("topics.cards", 1, 249, "weir.cards", topic_cards, check_topic, "Reference data and operator requests."),

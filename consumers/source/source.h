@@ -1,10 +1,11 @@
 /*
- * A source of records: Kafka, seen from a lane.
+ * A source of records: Kafka, seen from a lane. Two kinds stand behind these functions, and kafka.source chooses:
+ * librdkafka's consumer (source_rdkafka.c), and the direct one, which reads record batches where they were received
+ * (consumers/direct/).
  *
  * One source per lane, used by the lane's thread alone. It owns group membership and positions in the log; the lane owns
  * what the records mean. Batches are runs of messages of one topic and partition, slices into memory that stays valid until
- * the batch is released; nothing in the interface assumes one allocated object per message, so that a source which reads
- * record batches in place can stand beside the first one (source_rdkafka.c).
+ * the batch is released; nothing in the interface assumes one allocated object per message.
  *
  * A partition here is a number: partition p of every topic together (they are co-partitioned). Assignment comes through
  * weir_source_poll as callbacks: on_assign must fill where to start for each topic; on_revoke is called before the
@@ -65,6 +66,13 @@ void weir_source_close(struct weir_source *source);
 
 /* Serves group events; may call on_assign and on_revoke. Fatal errors are returned. */
 enum weir_class weir_source_poll(struct weir_source *source, struct weir_error *err);
+/*
+ * Lets the source do its own input and output, without waiting; each round, and once more before the lane sleeps. Returns
+ * after how many us it wants to be called again at the latest (INT64_MAX: whenever). Calls nothing back.
+ */
+int64_t weir_source_serve(struct weir_source *source);
+/* A descriptor that is readable when weir_source_serve has something to do; -1: the bell says so. */
+int weir_source_fd(struct weir_source *source);
 /*
  * Next batch of one topic and partition, at most max messages, without waiting. WEIR_RETRY: nothing there now. WEIR_FATAL:
  * the offset asked for is no longer in the log (err says which). On WEIR_OK the batch must be released before the next call

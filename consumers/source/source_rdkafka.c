@@ -22,20 +22,20 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
-
-#define SOURCE_MAGIC 0x57535243u
-#define BATCH_MAX 65536u
+#include "consumers/source/source_priv.h"
 
 struct owned {
 	bool assigned[WEIR_TOPICS_MAX];
+	bool unread[WEIR_TOPICS_MAX]; /* another source reads it */
 	bool dropped;
 	rd_kafka_queue_t *queue[WEIR_TOPICS_MAX];
 	int64_t position[WEIR_TOPICS_MAX]; /* next offset to deliver */
 };
 
-struct weir_source {
-	uint32_t magic;
+struct rdkafka_source {
+	struct weir_source base;
 	struct weir_source_opts opts;
+	bool reads; /* false: a member of the group that reads what it is handed only */
 	rd_kafka_t *rk;
 	struct owned *owned; /* by partition number */
 	uint32_t owned_cap;
@@ -85,7 +85,7 @@ on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 }
 
 static struct owned *
-owned_at(struct weir_source *s, uint32_t partition)
+owned_at(struct rdkafka_source *s, uint32_t partition)
 {
 	if (partition >= s->owned_cap) {
 		uint32_t cap = s->owned_cap == 0 ? 16 : s->owned_cap;
@@ -99,7 +99,7 @@ owned_at(struct weir_source *s, uint32_t partition)
 }
 
 static uint32_t
-topic_index(const struct weir_source *s, const char *topic)
+topic_index(const struct rdkafka_source *s, const char *topic)
 {
 	for (uint32_t i = 0; i < s->opts.topic_count; i++)
 		if (strcmp(s->opts.topics[i], topic) == 0)
@@ -108,7 +108,7 @@ topic_index(const struct weir_source *s, const char *topic)
 }
 
 static bool
-is_whole(const struct weir_source *s, const struct owned *owned)
+is_whole(const struct rdkafka_source *s, const struct owned *owned)
 {
 	for (uint32_t t = 0; t < s->opts.topic_count; t++)
 		if (!owned->assigned[t])
@@ -117,7 +117,7 @@ is_whole(const struct weir_source *s, const struct owned *owned)
 }
 
 static bool
-is_touched(const struct weir_source *s, const struct owned *owned)
+is_touched(const struct rdkafka_source *s, const struct owned *owned)
 {
 	for (uint32_t t = 0; t < s->opts.topic_count; t++)
 		if (owned->assigned[t])
@@ -126,7 +126,7 @@ is_touched(const struct weir_source *s, const struct owned *owned)
 }
 
 static void
-close_queues(struct weir_source *s, struct owned *owned)
+close_queues(struct rdkafka_source *s, struct owned *owned)
 {
 	for (uint32_t t = 0; t < s->opts.topic_count; t++)
 		if (owned->queue[t] != NULL) {
@@ -137,12 +137,12 @@ close_queues(struct weir_source *s, struct owned *owned)
 }
 
 static void
-open_queues(struct weir_source *s, uint32_t partition)
+open_queues(struct rdkafka_source *s, uint32_t partition)
 {
 	static const uint64_t ONE = 1;
 	struct owned *owned = owned_at(s, partition);
 	for (uint32_t t = 0; t < s->opts.topic_count; t++) {
-		if (owned->queue[t] != NULL)
+		if (owned->queue[t] != NULL || owned->unread[t])
 			continue;
 		owned->queue[t] = rd_kafka_queue_get_partition(s->rk, s->opts.topics[t], (int32_t)partition);
 		WEIR_CHECK(owned->queue[t] != NULL);
@@ -156,7 +156,7 @@ open_queues(struct weir_source *s, uint32_t partition)
  * stops that the assign posted before the question; asked twice, also their answers.
  */
 static void
-change_barrier(struct weir_source *s)
+change_barrier(struct rdkafka_source *s)
 {
 	for (int i = 0; i < 2; i++) {
 		rd_kafka_topic_partition_list_t *list = NULL;
@@ -167,7 +167,7 @@ change_barrier(struct weir_source *s)
 
 /* Gives librdkafka the whole assignment at our positions: what we have, less what was dropped. */
 static rd_kafka_resp_err_t
-assign_all(struct weir_source *s)
+assign_all(struct rdkafka_source *s)
 {
 	change_barrier(s);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
@@ -176,6 +176,8 @@ assign_all(struct weir_source *s)
 			continue;
 		open_queues(s, p);
 		for (uint32_t t = 0; t < s->opts.topic_count; t++) {
+			if (s->owned[p].unread[t])
+				continue;
 			int64_t at = s->owned[p].position[t];
 			rd_kafka_topic_partition_list_add(list, s->opts.topics[t], (int32_t)p)->offset =
 			    at == WEIR_OFFSET_START ? RD_KAFKA_OFFSET_BEGINNING : at;
@@ -187,19 +189,22 @@ assign_all(struct weir_source *s)
 }
 
 static void
-fail(struct weir_source *s, const char *what, const char *why)
+fail(struct rdkafka_source *s, const char *what, const char *why)
 {
 	s->failed = true;
 	(void)weir_error_set(&s->fatal, WEIR_FATAL, "%s: %s", what, why);
 }
 
 static void
-take_assignment(struct weir_source *s, const rd_kafka_topic_partition_list_t *list)
+take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t *list)
 {
 	for (int i = 0; i < list->cnt; i++) {
 		uint32_t topic = topic_index(s, list->elems[i].topic);
-		if (topic != UINT32_MAX)
-			owned_at(s, (uint32_t)list->elems[i].partition)->assigned[topic] = true;
+		if (topic == UINT32_MAX)
+			continue;
+		struct owned *owned = owned_at(s, (uint32_t)list->elems[i].partition);
+		owned->assigned[topic] = true;
+		owned->unread[topic] = !s->reads;
 	}
 	struct weir_start *starts = weir_calloc(s->owned_cap + 1, sizeof(*starts));
 	uint32_t count = 0;
@@ -224,7 +229,7 @@ take_assignment(struct weir_source *s, const rd_kafka_topic_partition_list_t *li
 }
 
 static void
-give_back(struct weir_source *s, bool lost)
+give_back(struct rdkafka_source *s, bool lost)
 {
 	uint32_t *partitions = weir_calloc(s->owned_cap + 1, sizeof(*partitions));
 	uint32_t count = 0;
@@ -242,7 +247,7 @@ give_back(struct weir_source *s, bool lost)
 static void
 on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
 {
-	struct weir_source *s = opaque;
+	struct rdkafka_source *s = opaque;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
 		take_assignment(s, list);
 	else
@@ -283,13 +288,17 @@ consumer_conf(const struct weir_source_opts *opts, struct weir_error *err)
 	return conf;
 }
 
+static const struct source_ops OPS;
+
 enum weir_class
-weir_source_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
+source_rdkafka_open(
+    const struct weir_source_opts *opts, bool reads, struct weir_source **source_out, struct weir_error *err)
 {
 	static const uint64_t ONE = 1;
 	char text[512];
-	struct weir_source *s = weir_calloc(1, sizeof(*s));
-	s->magic = SOURCE_MAGIC;
+	struct rdkafka_source *s = weir_calloc(1, sizeof(*s));
+	s->base.ops = &OPS;
+	s->reads = reads;
 	s->opts = *opts;
 	rd_kafka_conf_t *conf = consumer_conf(opts, err);
 	if (conf == NULL) {
@@ -307,25 +316,23 @@ weir_source_open(const struct weir_source_opts *opts, struct weir_source **sourc
 	rd_kafka_queue_t *events = rd_kafka_queue_get_consumer(s->rk);
 	rd_kafka_queue_io_event_enable(events, opts->bell_fd, &ONE, sizeof(ONE));
 	rd_kafka_queue_destroy(events);
-	s->raw = weir_calloc(BATCH_MAX, sizeof(*s->raw));
-	s->messages = weir_calloc(BATCH_MAX, sizeof(*s->messages));
+	s->raw = weir_calloc(SOURCE_BATCH_MAX, sizeof(*s->raw));
+	s->messages = weir_calloc(SOURCE_BATCH_MAX, sizeof(*s->messages));
 	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new((int)opts->topic_count);
 	for (uint32_t i = 0; i < opts->topic_count; i++)
 		(void)rd_kafka_topic_partition_list_add(topics, opts->topics[i], RD_KAFKA_PARTITION_UA);
 	rd_kafka_resp_err_t code = rd_kafka_subscribe(s->rk, topics);
 	rd_kafka_topic_partition_list_destroy(topics);
-	*source_out = s;
+	*source_out = &s->base;
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR
 		   ? WEIR_OK
 		   : weir_error_set(err, WEIR_FATAL, "subscribe: %s", rd_kafka_err2str(code));
 }
 
-void
-weir_source_close(struct weir_source *s)
+static void
+source_close(struct weir_source *source)
 {
-	if (s == NULL)
-		return;
-	WEIR_CHECK_MAGIC(s, SOURCE_MAGIC);
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	(void)rd_kafka_consumer_close(s->rk);
 	for (uint32_t p = 0; p < s->owned_cap; p++)
 		close_queues(s, &s->owned[p]);
@@ -333,13 +340,14 @@ weir_source_close(struct weir_source *s)
 	free(s->owned);
 	free(s->raw);
 	free(s->messages);
-	s->magic = 0;
+	s->base.magic = 0;
 	free(s);
 }
 
-enum weir_class
-weir_source_poll(struct weir_source *s, struct weir_error *err)
+static enum weir_class
+source_poll(struct weir_source *source, struct weir_error *err)
 {
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	for (int i = 0; i < 16; i++) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(s->rk, 0);
 		if (message == NULL)
@@ -361,10 +369,8 @@ static bool
 queue_error(const struct owned *owned, uint32_t topic, const rd_kafka_message_t *message, struct weir_error *err)
 {
 	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-		(void)weir_error_set(err, WEIR_FATAL,
-		    "%s [%d]: Kafka no longer holds offset %lld, where the stored state ends: counting on would not be "
-		    "exact",
-		    rd_kafka_topic_name(message->rkt), message->partition, (long long)owned->position[topic]);
+		(void)source_gone(
+		    err, rd_kafka_topic_name(message->rkt), (uint32_t)message->partition, owned->position[topic]);
 		return true;
 	}
 	weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%d]: %s", rd_kafka_topic_name(message->rkt), message->partition,
@@ -372,14 +378,26 @@ queue_error(const struct owned *owned, uint32_t topic, const rd_kafka_message_t 
 	return false;
 }
 
-enum weir_class
-weir_source_next(struct weir_source *s, uint32_t topic, uint32_t partition, uint32_t max, struct weir_batch *batch,
+static void
+source_release(struct weir_source *source, struct weir_batch *batch)
+{
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
+	ssize_t count = (ssize_t)batch->priv;
+	for (ssize_t i = 0; i < count; i++)
+		rd_kafka_message_destroy(s->raw[i]);
+	*batch = (struct weir_batch){0};
+}
+
+static enum weir_class
+source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint32_t max, struct weir_batch *batch,
     struct weir_error *err)
 {
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	if (partition >= s->owned_cap || s->owned[partition].queue[topic] == NULL)
 		return WEIR_RETRY;
 	struct owned *owned = &s->owned[partition];
-	ssize_t got = rd_kafka_consume_batch_queue(owned->queue[topic], 0, s->raw, max < BATCH_MAX ? max : BATCH_MAX);
+	ssize_t got =
+	    rd_kafka_consume_batch_queue(owned->queue[topic], 0, s->raw, max < SOURCE_BATCH_MAX ? max : SOURCE_BATCH_MAX);
 	if (got <= 0)
 		return WEIR_RETRY;
 	*batch = (struct weir_batch){.messages = s->messages, .priv = (void *)got};
@@ -409,22 +427,14 @@ weir_source_next(struct weir_source *s, uint32_t topic, uint32_t partition, uint
 		owned->position[topic] = raw->offset + 1;
 	}
 	if (class != WEIR_OK)
-		weir_source_release(s, batch);
+		source_release(source, batch);
 	return class;
 }
 
-void
-weir_source_release(struct weir_source *s, struct weir_batch *batch)
+static enum weir_class
+source_rewind(struct weir_source *source, const struct weir_start *start, struct weir_error *err)
 {
-	ssize_t count = (ssize_t)batch->priv;
-	for (ssize_t i = 0; i < count; i++)
-		rd_kafka_message_destroy(s->raw[i]);
-	*batch = (struct weir_batch){0};
-}
-
-enum weir_class
-weir_source_rewind(struct weir_source *s, const struct weir_start *start, struct weir_error *err)
-{
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	if (start->partition >= s->owned_cap || !is_whole(s, &s->owned[start->partition]))
 		return WEIR_OK; /* no longer ours */
 	struct owned *owned = &s->owned[start->partition];
@@ -436,18 +446,20 @@ weir_source_rewind(struct weir_source *s, const struct weir_start *start, struct
 						  : weir_error_set(err, WEIR_FATAL, "assign: %s", rd_kafka_err2str(code));
 }
 
-void
-weir_source_drop(struct weir_source *s, uint32_t partition)
+static void
+source_drop(struct weir_source *source, uint32_t partition)
 {
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	if (partition >= s->owned_cap || !is_whole(s, &s->owned[partition]) || s->owned[partition].dropped)
 		return;
 	s->owned[partition].dropped = true;
 	(void)assign_all(s);
 }
 
-void
-weir_source_commit(struct weir_source *s, const struct weir_start *start)
+static void
+source_commit(struct weir_source *source, const struct weir_start *start)
 {
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)s->opts.topic_count);
 	for (uint32_t t = 0; t < s->opts.topic_count; t++)
 		if (start->offsets[t] >= 0)
@@ -458,9 +470,10 @@ weir_source_commit(struct weir_source *s, const struct weir_start *start)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-int64_t
-weir_source_lag(struct weir_source *s, uint32_t topic, uint32_t partition, int64_t offset)
+static int64_t
+source_lag(struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset)
 {
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	int64_t low, high;
 	if (rd_kafka_get_watermark_offsets(s->rk, s->opts.topics[topic], (int32_t)partition, &low, &high) !=
 		RD_KAFKA_RESP_ERR_NO_ERROR ||
@@ -470,3 +483,25 @@ weir_source_lag(struct weir_source *s, uint32_t topic, uint32_t partition, int64
 		offset = low;
 	return high > offset ? high - offset : 0;
 }
+
+enum weir_class
+source_rdkafka_hand(struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset, struct weir_error *err)
+{
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
+	if (partition >= s->owned_cap || !is_whole(s, &s->owned[partition]))
+		return WEIR_OK; /* no longer ours */
+	s->owned[partition].unread[topic] = false;
+	s->owned[partition].position[topic] = offset;
+	rd_kafka_resp_err_t code = assign_all(s);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_OK
+						  : weir_error_set(err, WEIR_FATAL, "assign: %s", rd_kafka_err2str(code));
+}
+
+static const struct source_ops OPS = {.close = source_close,
+    .poll = source_poll,
+    .next = source_next,
+    .release = source_release,
+    .rewind = source_rewind,
+    .drop = source_drop,
+    .commit = source_commit,
+    .lag = source_lag};

@@ -350,6 +350,7 @@ run(void *arg)
 			}
 			polled_us = now_us;
 		}
+		(void)weir_source_serve(lane->source);
 		struct weir_store_counters store;
 		weir_store_counters_get(lane->store, &store);
 		lane->store_connected = store.connected;
@@ -363,7 +364,8 @@ run(void *arg)
 		}
 		if (!worked) {
 			polled_us = 0;
-			lane_wait(lane, next_due(lane, now_us) - now_us);
+			int64_t wait_us = next_due(lane, now_us) - now_us, source_us = weir_source_serve(lane->source);
+			lane_rest(lane, wait_us < source_us ? wait_us : source_us);
 		}
 	}
 	return NULL;
@@ -392,6 +394,7 @@ run_and_close(void *arg)
 	publish(lane);
 	weir_source_close(lane->source); /* gives all partitions back: the last flushes */
 	lane->source = NULL;
+	lane->source_fd = -1;
 	return NULL;
 }
 
@@ -425,7 +428,10 @@ open_parts(struct weir_lane *lane, const char *const *positions, struct weir_err
 	    .ctx = lane,
 	    .on_assign = lane_on_assign,
 	    .on_revoke = lane_on_revoke};
-	return weir_source_open(&source, &lane->source, err);
+	enum weir_class class = weir_source_open(&source, &lane->source, err);
+	if (class == WEIR_OK)
+		lane->source_fd = weir_source_fd(lane->source);
+	return class;
 }
 
 enum weir_class
@@ -434,6 +440,7 @@ weir_lane_start(const struct weir_lane_shared *shared, uint32_t number, struct w
 	struct weir_lane *lane = weir_calloc(1, sizeof(*lane));
 	lane->shared = shared;
 	lane->number = number;
+	lane->source_fd = -1;
 	lane->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	WEIR_CHECK(lane->bell_fd >= 0);
 	enum weir_class class = open_parts(lane, shared->positions, err);

@@ -67,6 +67,7 @@ struct weir_lane {
 	const struct weir_lane_shared *shared;
 	uint32_t number;
 	int bell_fd;
+	int source_fd; /* of the source's own input; -1: it rings the bell */
 	pthread_t thread;
 	_Atomic bool stop;   /* relaxed: the bell orders nothing, the loop only ends */
 	_Atomic bool failed; /* release after error is written, acquire before it is read */
@@ -99,6 +100,8 @@ void lane_on_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool 
 struct lane_partition *lane_find(struct weir_lane *lane, uint32_t number);
 /* Waits on the bell at most timeout_us, then takes all answers of the store. */
 void lane_wait(struct weir_lane *lane, int64_t timeout_us);
+/* The same between two rounds, when the source may also have something. */
+void lane_rest(struct weir_lane *lane, int64_t timeout_us);
 void lane_take_again(struct lane_partition *lp);
 void lane_stop_partition(struct lane_partition *lp, const char *why);
 

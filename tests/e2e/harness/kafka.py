@@ -67,7 +67,9 @@ def available():
 
 
 class Kafka:
-    def __init__(self, heap_mb=512):
+    def __init__(self, heap_mb=512, extra=(), cluster=None, formats=()):
+        """extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins. formats:
+        more arguments of the tool that formats its directory."""
         self.dir = procs.directory("kafka")
         self.port = procs.free_port()
         controller = procs.free_port()
@@ -93,12 +95,12 @@ class Kafka:
                 "auto.create.topics.enable=false", "log.retention.ms=-1", "log.segment.bytes=268435456",
                 "message.max.bytes=20971520", "replica.fetch.max.bytes=20971520", "socket.request.max.bytes=104857600",
                 "num.network.threads=2", "num.io.threads=4", "background.threads=2",
-                "delete.topic.enable=true", "file.delete.delay.ms=100", "log.cleaner.enable=false", ""]))
+                "delete.topic.enable=true", "file.delete.delay.ms=100", "log.cleaner.enable=false"] + list(extra) + [""]))
         with open(os.path.join(self.dir, "log4j.properties"), "w") as f:
             f.write(_LOG4J)
         # an id that began with "-" would be read as an option
-        cluster = "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, wait=True)
+        cluster = cluster or "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._config, *formats, wait=True)
 
     def _java(self, main, *args, wait=False):
         command = [
@@ -106,13 +108,19 @@ class Kafka:
             "-Djava.awt.headless=true", "-Dlog4j.configuration=file:" + os.path.join(self.dir, "log4j.properties"),
             "-cp", os.path.join(jars(), "*"), main] + list(args)
         child = procs.start(command, self.log)
-        if wait and child.wait(60):
+        if wait and child.wait(120):
             raise RuntimeError("%s failed:\n%s" % (main, procs.tail(self.log)))
         return child
 
-    def start(self):
+    def begin(self):
         self._child = self._java("kafka.Kafka", self._config)
-        procs.wait_for(self._answers, 60, lambda: "Kafka to answer:\n" + procs.tail(self.log))
+
+    def await_answer(self):
+        procs.wait_for(self._answers, 180, lambda: "Kafka to answer:\n" + procs.tail(self.log))
+
+    def start(self):
+        self.begin()
+        self.await_answer()
         return self
 
     def _answers(self):
@@ -128,12 +136,12 @@ class Kafka:
         from confluent_kafka.admin import AdminClient
         return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
 
-    def create(self, topics):
-        """Creates topics, given as {name: partitions}."""
+    def create(self, topics, config=None):
+        """Creates topics, given as {name: partitions}, all with one configuration."""
         from confluent_kafka.admin import NewTopic
         admin = self.admin()  # lives until the answers are here
         made = admin.create_topics(
-            [NewTopic(name, partitions, 1) for name, partitions in topics.items()], operation_timeout=20)
+            [NewTopic(name, partitions, 1, config=config or {}) for name, partitions in topics.items()], operation_timeout=20)
         for name, future in made.items():
             future.result(30)
 
@@ -162,3 +170,43 @@ class Kafka:
         self._child = None
         if not os.environ.get("WEIR_E2E_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Cluster:
+    """Several nodes, each broker and controller, all on loopback."""
+
+    def __init__(self, nodes=3, heap_mb=256, extra=()):
+        ports = [procs.free_port() for _ in range(2 * nodes)]
+        voters = ",".join("%d@127.0.0.1:%d" % (i + 1, ports[2 * i]) for i in range(nodes))
+        cluster = "w" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:21] + "A"
+        self.nodes = []
+        for i in range(nodes):
+            listener = "PLAINTEXT://127.0.0.1:%d" % ports[2 * i + 1]
+            node = Kafka(heap_mb, [
+                "node.id=%d" % (i + 1), "controller.quorum.voters=" + voters,
+                "listeners=%s,CONTROLLER://127.0.0.1:%d" % (listener, ports[2 * i]), "advertised.listeners=" + listener,
+                "offsets.topic.replication.factor=%d" % nodes, "transaction.state.log.replication.factor=%d" % nodes,
+                "default.replication.factor=%d" % nodes, "min.insync.replicas=1", "replica.lag.time.max.ms=3000",
+                "controller.quorum.election.timeout.ms=500", "controller.quorum.fetch.timeout.ms=1000",
+                "auto.leader.rebalance.enable=false", "num.replica.fetchers=1"] + list(extra), cluster)
+            node.port, node.brokers = ports[2 * i + 1], "127.0.0.1:%d" % ports[2 * i + 1]
+            self.nodes.append(node)
+        self.brokers = ",".join(n.brokers for n in self.nodes)
+
+    def start(self):
+        for node in self.nodes:  # none answers alone
+            node.begin()
+        for node in self.nodes:
+            node.await_answer()
+        return self
+
+    def create(self, topics):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+        made = admin.create_topics([NewTopic(t, p, len(self.nodes)) for t, p in topics.items()], operation_timeout=30)
+        for future in made.values():
+            future.result(60)
+
+    def stop(self):
+        for node in self.nodes:
+            node.stop()

@@ -1,0 +1,215 @@
+/*
+ * Brokers and leaders: Metadata asked over whichever connection is ready, at once when something moved and every few
+ * minutes when nothing seems to. A leader's epoch only grows: what a broker tells that has not heard the latest is not
+ * believed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/base/log.h"
+#include "consumers/direct/direct_priv.h"
+
+#define PERIOD_US 180000000ll
+#define RETRY_US 20000ll
+#define RETRY_MAX_US 500000ll
+
+struct direct_node *
+direct_node(struct direct_source *s, int32_t id)
+{
+	for (uint32_t i = 0; i < s->node_count; i++)
+		if (s->nodes[i]->id == id && id >= 0)
+			return s->nodes[i];
+	return NULL;
+}
+
+static struct direct_node *
+add_node(struct direct_source *s, int32_t id, const char *host, int32_t port)
+{
+	struct direct_node *node = weir_calloc(1, sizeof(*node));
+	node->id = id;
+	node->wait_ms = WAIT_MS_LEAST;
+	s->random += 0x9e3779b97f4a7c15u;
+	conn_init(&node->conn, &s->conn_opts, host, port, s->random);
+	s->nodes = weir_realloc(s->nodes, (s->node_count + 1) * sizeof(struct direct_node *));
+	s->nodes[s->node_count++] = node;
+	return node;
+}
+
+/* "host:port, [address]:port, host" */
+void
+direct_meta_open(struct direct_source *s)
+{
+	const char *own = security_property(s->opts.settings, "bootstrap.servers");
+	const char *at = own != NULL ? own : s->opts.settings->kafka_brokers;
+	while (*at != '\0') {
+		at += strspn(at, ", \t");
+		const char *scheme = strstr(at, "://");
+		size_t len = strcspn(at, ", \t");
+		if (scheme != NULL && scheme < at + len) {
+			len -= (size_t)(scheme + 3 - at);
+			at = scheme + 3;
+		}
+		char host[256];
+		int32_t port = 9092;
+		(void)snprintf(host, sizeof(host), "%.*s", (int)len, at);
+		at += len;
+		char *colon = strrchr(host, ':');
+		if (colon != NULL && strchr(colon, ']') == NULL) {
+			port = atoi(colon + 1);
+			*colon = '\0';
+		}
+		size_t size = strlen(host);
+		if (host[0] == '[' && size > 1 && host[size - 1] == ']') {
+			host[size - 1] = '\0';
+			memmove(host, host + 1, size - 1);
+		}
+		if (host[0] != '\0')
+			(void)add_node(s, -1, host, port);
+	}
+}
+
+void
+direct_meta_want(struct direct_source *s, int64_t in_us)
+{
+	int64_t pause = RETRY_US << (s->meta_tries < 5 ? s->meta_tries : 5);
+	if (pause > RETRY_MAX_US)
+		pause = RETRY_MAX_US;
+	int64_t due = s->now_us + conn_jitter(&s->random, in_us > pause ? in_us : pause);
+	if (due < s->meta_due_us)
+		s->meta_due_us = due;
+}
+
+static void
+ask(struct direct_source *s, struct direct_node *node)
+{
+	int16_t version = node->conn.versions.of[API_METADATA];
+	protocol_ask_metadata(&node->conn.out, version, conn_request(&node->conn, API_METADATA, version, 0, 0, s->now_us),
+	    s->opts.topics, s->opts.topic_count);
+	s->meta_node = node;
+	s->meta_due_us = INT64_MAX;
+	conn_push(&node->conn, s->now_us);
+}
+
+void
+direct_meta_serve(struct direct_source *s)
+{
+	if (s->meta_node != NULL || s->now_us < s->meta_due_us)
+		return;
+	struct direct_node *best = NULL;
+	for (uint32_t i = 0; i < s->node_count; i++) {
+		struct direct_node *node = s->nodes[(i + s->meta_tries) % s->node_count];
+		if (!conn_is_ready(&node->conn, s->now_us))
+			continue;
+		if (best == NULL || node->conn.request_count < best->conn.request_count)
+			best = node;
+	}
+	if (best != NULL) {
+		ask(s, best);
+		return;
+	}
+	for (uint32_t i = 0; i < s->node_count; i++)
+		conn_open(&s->nodes[i]->conn, s->now_us); /* whichever answers first */
+}
+
+/* ---- taking ---- */
+
+static void
+take_broker(struct direct_source *s, const struct protocol_broker *broker)
+{
+	char host[256], port[8];
+	(void)snprintf(host, sizeof(host), "%.*s", (int)broker->host.len, (const char *)broker->host.data);
+	(void)snprintf(port, sizeof(port), "%u", (unsigned)broker->port & 0xffff);
+	struct direct_node *node = direct_node(s, broker->id);
+	if (broker->id < 0)
+		return;
+	if (node == NULL)
+		(void)add_node(s, broker->id, host, broker->port);
+	else if (strcmp(node->conn.host, host) != 0 || strcmp(node->conn.port, port) != 0) {
+		conn_close(&node->conn, NULL, s->now_us);
+		(void)snprintf(node->conn.host, sizeof(node->conn.host), "%s", host);
+		(void)snprintf(node->conn.port, sizeof(node->conn.port), "%s", port);
+	}
+}
+
+static int
+topic_of(const struct direct_source *s, struct weir_slice name)
+{
+	for (uint32_t t = 0; t < s->opts.topic_count; t++)
+		if (weir_slice_equals(name, s->opts.topics[t]))
+			return (int)t;
+	return -1;
+}
+
+/* Another leader: what was received and not delivered is fetched again from it, once its log is known to agree. */
+static void
+take_leader(struct direct_part *part, const struct protocol_leader *leader)
+{
+	if (leader->epoch >= 0 && leader->epoch < part->epoch)
+		return;
+	bool moved = leader->leader != part->leader || leader->epoch != part->epoch;
+	bool first = part->leader < 0 && part->epoch < 0;
+	part->leader = leader->leader;
+	part->epoch = leader->epoch;
+	if (!moved || first || !part->assigned)
+		return;
+	direct_part_discard(part);
+	part->checking = false;
+	part->retry_us = 0;
+	if (part->need == NEED_NOTHING && part->read_epoch >= 0 && leader->epoch >= 0)
+		part->need = NEED_EPOCH_END;
+}
+
+/* False when something is missing that may come. */
+static bool
+take_topic(struct direct_source *s, struct protocol_metadata *m, const struct protocol_topic *topic)
+{
+	struct protocol_leader leader;
+	int t = topic_of(s, topic->name);
+	bool good = topic->error == KAFKA_OK;
+	if (t >= 0 && topic->error != s->topics[t].error) {
+		s->topics[t].error = topic->error;
+		if (!good)
+			weir_log(WEIR_LOG_WARN, "kafka_topic", "%s: Kafka's error %d", s->opts.topics[t], topic->error);
+	}
+	if (t >= 0 && good && m->version >= 10) {
+		s->topics[t].id = topic->id;
+		s->topics[t].known = true;
+	}
+	while (protocol_metadata_partition(m, &leader)) {
+		struct direct_part *part =
+		    t < 0 || leader.partition < 0 ? NULL : direct_part(s, (uint32_t)t, (uint32_t)leader.partition);
+		if (part == NULL || !part->assigned)
+			continue;
+		if (leader.leader < 0)
+			good = false;
+		else
+			take_leader(part, &leader);
+	}
+	return good;
+}
+
+bool
+direct_meta_take(struct direct_source *s, int16_t version, struct wire_reader r)
+{
+	struct protocol_metadata m;
+	struct protocol_broker broker;
+	struct protocol_topic topic;
+	bool good = true;
+	s->meta_node = NULL;
+	protocol_metadata_begin(&m, r, version);
+	while (protocol_metadata_broker(&m, &broker))
+		take_broker(s, &broker);
+	while (protocol_metadata_topic(&m, &topic))
+		good &= take_topic(s, &m, &topic);
+	if (m.r.bad)
+		return false;
+	/* A wish that came meanwhile stands (due is earlier). Tries count while answers help nobody. */
+	if (s->meta_due_us == INT64_MAX)
+		s->meta_due_us = s->now_us + PERIOD_US;
+	if (!good) {
+		s->meta_tries++;
+		direct_meta_want(s, 0);
+	} else
+		s->meta_tries = 0;
+	return true;
+}
