@@ -95,7 +95,7 @@ def test_smart_card_and_what_people_see(world):
     is_shown("card", parent, children=[one, two], children_used_bytes=2 * MB, status="in_use", tags=["smart", "north"])
     is_shown("card", one, parent=parent, pool="city-7", used_bytes=MB)
     is_shown("pool", "city-7", name="City 7", kind="accumulative", status="in_use", cards=1, effective_cards=1, plan="pool-plan",
-             total_bytes=2 * MB, used_bytes=MB, remaining_bytes=MB, batches=["B-1", "B-2"], reasons=[])
+             effective_total_bytes=2 * MB, used_bytes=MB, remaining_bytes=MB, batches=["B-1", "B-2"], reasons=[])
     words = shown("pool", "city-7")
     assert words["cycle_start"] < words["changed"] < words["cycle_end"], words
     # shipped: China Mobile enforces a usage limit on cards in pools only
