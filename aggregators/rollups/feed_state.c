@@ -228,9 +228,7 @@ weir_feeds_load_finish(struct weir_partition *p)
 	if (!pairs_are_slots(&f->hours.again.list, p->accounts.used) ||
 	    !pairs_are_slots(&f->days.again.list, p->cards.used))
 		return false;
-	int64_t hours_us = f->hours.now.walk.running ? f->hours.now.walk.to_us : f->hours.now.told_us;
-	int64_t days_us = f->days.now.walk.running ? f->days.now.walk.to_us : f->days.now.told_us;
-	p->told_edge_us = hours_us > days_us ? hours_us : days_us;
+	weir_feeds_edge(p);
 	/*
 	 * Sources may have told hours up to their clocks; by slots and pages alone nobody knows which, so what is not
 	 * fetched is not known of any that has begun.

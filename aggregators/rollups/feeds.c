@@ -96,6 +96,20 @@ weir_partition_watermark(struct weir_partition *p, int64_t at_us)
 	weir_feeds_begin(p, at_us);
 }
 
+/* Windows that end up to here are told, or are being told. */
+static int64_t
+edge(const struct weir_feed_source *source)
+{
+	return source->now.walk.running ? source->now.walk.to_us : source->now.told_us;
+}
+
+void
+weir_feeds_edge(struct weir_partition *p)
+{
+	int64_t hours_us = edge(&p->feeds->hours), days_us = edge(&p->feeds->days);
+	p->told_edge_us = hours_us > days_us ? hours_us : days_us;
+}
+
 void
 weir_feeds_begin(struct weir_partition *p, int64_t at_us)
 {
@@ -106,6 +120,7 @@ weir_feeds_begin(struct weir_partition *p, int64_t at_us)
 	f->hours.now.told_us = f->days.now.told_us = weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
 	f->hours.safe = f->hours.now;
 	f->days.safe = f->days.now;
+	weir_feeds_edge(p);
 }
 
 int64_t
@@ -118,13 +133,6 @@ int64_t
 weir_partition_complete_us(const struct weir_partition *p)
 {
 	return p->feeds->whole_us;
-}
-
-/* Windows that end up to here are told, or are being told. */
-static int64_t
-edge(const struct weir_feed_source *source)
-{
-	return source->now.walk.running ? source->now.walk.to_us : source->now.told_us;
 }
 
 void
@@ -159,8 +167,7 @@ weir_feeds_encode(struct weir_partition *p)
 		f->days.safe = f->days.now;
 		weir_feeds_seal(p);
 	}
-	int64_t hours_us = edge(&f->hours), days_us = edge(&f->days);
-	p->told_edge_us = hours_us > days_us ? hours_us : days_us;
+	weir_feeds_edge(p);
 	weir_feeds_remember(p);
 }
 

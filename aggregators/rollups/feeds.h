@@ -108,6 +108,8 @@ void weir_feeds_account_changed(struct weir_partition *p, uint32_t account, cons
  * there. Not by the watermark alone: it may already be the clock when a backlog of days was read at once.
  */
 void weir_feeds_begin(struct weir_partition *p, int64_t at_us);
+/* Puts in order up to where a record restates what was told (told_edge_us), after any change of it. */
+void weir_feeds_edge(struct weir_partition *p);
 /* Messages that wait for pages. */
 uint32_t weir_feeds_waiting(const struct weir_partition *p);
 void weir_feeds_unpark(struct weir_partition *p);

@@ -105,8 +105,8 @@ screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir
 	    c->suspends, c->resumes, c->commands_confirmed);
 	line(view, "  pools     %10" PRIu64 "  words %" PRIu64 "  members walked %" PRIu64 "  alerts %" PRIu64, c->pools,
 	    c->words_told, c->walked, c->alerts);
-	line(view, "  feeds     %10" PRIu64 "  rows of hours and days, %" PRIu64 " for late records",
-	    weir_run_feed_rows(c), c->rows_again);
+	line(view, "  feeds     %10" PRIu64 "  rows of hours and days, %" PRIu64 " for late records", weir_run_feed_rows(c),
+	    c->rows_again);
 	line(view, "  record in Kafka to command at the carrier: p50 %.1f ms, p99 %.1f ms",
 	    (double)weir_latency_quantile(c->command_latency, 0.5) / 1000.0,
 	    (double)weir_latency_quantile(c->command_latency, 0.99) / 1000.0);

@@ -104,6 +104,29 @@ test_telling_begins_with_the_first_record(void **state)
 	store_clear();
 }
 
+/*
+ * rule REC-6, rule ROL-3: an empty partition has the clock as its watermark; then come records of hours before the first
+ * walk. Each is told again at once, for no walk will come by.
+ */
+static void
+test_hours_before_the_first_walk_are_told(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(0);
+	weir_partition_set_time(p, NOW, 0);
+	apply(p, "{\"type\":\"plan\",\"id\":\"p\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
+	apply(p, "{\"type\":\"pool\",\"id\":\"city\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"plan\":\"p\"}");
+	apply(p, "{\"type\":\"card\",\"iccid\":\"" A "\",\"carrier\":\"cm\",\"plan\":\"p\",\"pool\":\"city\"}");
+	weir_partition_watermark(p, NOW);
+	struct weir_record r = record(A, 1, 5, 0, NOW - 60 * HOUR);
+	r.arrived_us = NOW - 30 * HOUR;
+	fold(p, r);
+	serve(p);
+	assert_int_equal(p->feeds->hours.again.list.n, 1);
+	weir_partition_free(p);
+	store_clear();
+}
+
 /* ---- what is kept ---- */
 
 static struct weir_partition *
@@ -191,6 +214,7 @@ main(void)
 	    cmocka_unit_test(test_hours_are_absolute),
 	    cmocka_unit_test(test_an_overthrown_owner_that_was_not),
 	    cmocka_unit_test(test_telling_begins_with_the_first_record),
+	    cmocka_unit_test(test_hours_before_the_first_walk_are_told),
 	    cmocka_unit_test(test_how_long_windows_are_kept),
 	    cmocka_unit_test(test_what_is_not_kept_is_deleted),
 	};
