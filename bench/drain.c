@@ -136,8 +136,8 @@ struct way {
 };
 
 static enum weir_class
-one_weir(struct drain_run *run, const struct drain_topic *topic, struct way way, struct drain_set *set,
-    struct weir_error *err)
+one_weir(
+    struct drain_run *run, const struct drain_topic *topic, struct way way, struct drain_set *set, struct weir_error *err)
 {
 	const struct drain_plan *plan = run->plan;
 	uint32_t lanes = (uint32_t)plan->lanes.v[way.lanes];
@@ -147,8 +147,8 @@ one_weir(struct drain_run *run, const struct drain_topic *topic, struct way way,
 	bool several = plan->aof.n > 1 || aof != 0;
 	if (several && bench_redis_aof(run->site, AOFS[aof], err) != WEIR_OK)
 		return WEIR_FATAL;
-	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s%s%s", lanes, lanes > 1 ? "s" : "",
-	    source != 0 ? ", " : "", source != 0 ? SOURCES[source] : "", aof != 0 ? ", aof " : "", aof != 0 ? AOFS[aof] : "");
+	(void)snprintf(what, sizeof(what), "weir, %u lane%s%s%s%s%s", lanes, lanes > 1 ? "s" : "", source != 0 ? ", " : "",
+	    source != 0 ? SOURCES[source] : "", aof != 0 ? ", aof " : "", aof != 0 ? AOFS[aof] : "");
 	const struct drain_setup setup = {(uint32_t)run->opts->processes, lanes, SOURCES[source]};
 	enum weir_class class = drain_weir(run->site, topic, &setup, &result, err);
 	if (class != WEIR_OK)
@@ -193,12 +193,29 @@ fill_topic(struct drain_run *run, const struct workload *w, struct drain_topic *
 	return bench_topic_ends(run->site, topic->name, partitions, topic->ends, err);
 }
 
+/* One bare drain and one of weir that count for nothing: a broker just started compiles its code under the first load. */
+static enum weir_class
+warm_up(struct drain_run *run, const struct drain_topic *topic, const struct drain_base *base, struct weir_error *err)
+{
+	const struct drain_plan *plan = run->plan;
+	struct drain_set *unused = drain_set_new(&plan->workload, base);
+	struct drain_result result;
+	enum weir_class class =
+	    drain_bare(run->site, topic, (uint32_t)plan->bare.v[plan->bare.n - 1], &result, err) == WEIR_OK
+		? one_weir(run, topic, (struct way){0}, unused, err)
+		: WEIR_FATAL;
+	drain_set_free(unused);
+	return class;
+}
+
 static enum weir_class
 drain_topic_all(struct drain_run *run, const struct workload *w, const struct drain_base *base, struct weir_error *err)
 {
 	struct drain_topic topic = {.ends = weir_calloc(run->site->opts.partitions, sizeof(int64_t))};
 	struct drain_set *set = drain_set_new(w, base);
 	enum weir_class class = fill_topic(run, w, &topic, err);
+	if (class == WEIR_OK && run->topics == 1 && run->site->opts.start && !run->opts->common.quick)
+		class = warm_up(run, &topic, base, err);
 	for (uint64_t round = 0; round < run->opts->rounds && class == WEIR_OK; round++)
 		class = one_round(run, &topic, set, err);
 	const char *name = topic.name;

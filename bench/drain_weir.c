@@ -257,11 +257,8 @@ drain_weir(struct bench_site *site, const struct drain_topic *topic, const struc
 	name_of(site, BENCH_BASE, base);
 	name_of(site, BENCH_RUN, prefix);
 	name_of(site, ".drain", group);
-	const struct bench_weir_opts opts = {.records = topic->name,
-	    .prefix = prefix,
-	    .group = group,
-	    .lanes = setup->lanes,
-	    .source = setup->source};
+	const struct bench_weir_opts opts = {
+	    .records = topic->name, .prefix = prefix, .group = group, .lanes = setup->lanes, .source = setup->source};
 	*result = (struct drain_result){0};
 	enum weir_class class = bench_redis_copy(site, base, prefix, err);
 	if (class == WEIR_OK)

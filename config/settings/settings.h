@@ -82,12 +82,13 @@ struct weir_settings {
 	char *redis_prefix;        /* redis.prefix, default weir */
 	uint32_t redis_timeout_ms; /* redis.timeout_ms, 10..60000, default 2000 */
 	/* lanes and flush */
-	uint32_t lane_count;          /* lane.count, 1..64, default 2 */
-	uint32_t lane_batch_records;  /* lane.batch_records: messages a poll, 64..65536, default 2048 */
-	uint32_t lane_parked_max;     /* lane.parked_max: records, default 65536 */
-	uint32_t message_max_bytes;   /* lane.message_max_bytes, default 16777216 */
-	uint32_t flush_interval_ms;   /* flush.interval_ms, 10..60000, default 1000 */
-	uint64_t flush_unflushed_max; /* flush.unflushed_max: bytes, default 268435456 */
+	uint32_t lane_count;               /* lane.count, 1..64, default 2 */
+	uint32_t lane_batch_records;       /* lane.batch_records: messages a poll, 64..65536, default 2048 */
+	uint32_t lane_parked_max;          /* lane.parked_max: records, default 65536 */
+	uint32_t message_max_bytes;        /* lane.message_max_bytes, default 16777216 */
+	uint32_t flush_behind_interval_ms; /* flush.behind_interval_ms, 10..60000, default 3000 */
+	uint32_t flush_interval_ms;        /* flush.interval_ms, 10..60000, default 1000 */
+	uint64_t flush_unflushed_max;      /* flush.unflushed_max: bytes, default 268435456 */
 	uint32_t
 	    flush_sparse_slots; /* flush.sparse_slots: below this many dirty slots a page goes by SETRANGE, default 12 */
 	/* rules */

@@ -162,6 +162,23 @@ send_flush(struct lane_partition *lp)
 	}
 }
 
+#define BEHIND_US 10000000ll /* older records than that are a backlog */
+
+/*
+ * A backlog is flushed less often: cards that come again meanwhile are written once, and what is shown is as old as the
+ * backlog in any case.
+ */
+static bool
+is_due(const struct lane_partition *lp, int64_t now_us)
+{
+	const struct weir_settings *settings = lp->lane->shared->settings;
+	if (now_us < lp->flush_due_us || lp->behind_us < BEHIND_US || lp->leaving)
+		return now_us >= lp->flush_due_us;
+	int64_t rest_us = ((int64_t)settings->flush_behind_interval_ms - (int64_t)settings->flush_interval_ms) * 1000;
+	return now_us >= lp->flush_due_us + rest_us ||
+	       weir_partition_unflushed(lp->core) + lp->audits.len >= settings->flush_unflushed_max / 4;
+}
+
 #define LOOK_US 5000000ll /* at rest a flush that changes nothing: that is how a Redis that lost writes is noticed */
 
 void
@@ -175,7 +192,7 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 		return;
 	}
 	bool look = now_us - lp->flushed_us >= LOOK_US || now_us < lp->flushed_us;
-	if ((!lp->changed && !look) || now_us < lp->flush_due_us || weir_partition_parked(lp->core) > 0 ||
+	if ((!lp->changed && !look) || !is_due(lp, now_us) || weir_partition_parked(lp->core) > 0 ||
 	    !weir_letterbox_closed_empty(lp->box))
 		return;
 	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;
@@ -196,7 +213,7 @@ lane_is_held(const struct lane_partition *lp, int64_t now_us)
 	uint32_t parked = weir_partition_parked(p);
 	if (parked >= settings->lane_parked_max)
 		return true;
-	if (parked > 0 && lp->flush == NULL && now_us >= lp->flush_due_us && lp->lane->store_connected)
+	if (parked > 0 && lp->flush == NULL && is_due(lp, now_us) && lp->lane->store_connected)
 		return true;
 	uint64_t waiting = lp->flush != NULL ? lp->flush->body.len : 0;
 	return waiting + weir_partition_unflushed(p) + lp->audits.len >= settings->flush_unflushed_max;

@@ -32,11 +32,11 @@ struct lane_partition {
 	bool at_end[WEIR_TOPICS_MAX];      /* reached the end once since it was taken */
 	bool cards_settled;                /* the card stage has caught up: its partials are settled ones */
 	bool pools_settled;                /* the pool stage has: it tells words */
-	bool leaving; /* given back after this flush: what is told from here on is told again by the next owner */
-	bool settled;                      /* reached the end of all topics; unknown states were offered */
-	bool guard_tripped;                /* as seen in the last round */
-	bool restart_offers;               /* offers on their way come from stored state */
-	int64_t flush_due_us;
+	bool leaving;         /* given back after this flush: what is told from here on is told again by the next owner */
+	bool settled;         /* reached the end of all topics; unknown states were offered */
+	bool guard_tripped;   /* as seen in the last round */
+	bool restart_offers;  /* offers on their way come from stored state */
+	int64_t flush_due_us; /* with all read; when behind, lane_flush_is_due */
 	struct weir_store_request *flush; /* encoded, waiting for letters or with the store */
 	bool flush_sent;
 	int64_t flush_number;   /* of the last flush encoded: tells two flushes at one position apart */
@@ -51,6 +51,7 @@ struct lane_partition {
 	uint32_t purge_page[WEIR_WINDOW_KINDS];
 	int64_t newest_us[WEIR_TOPICS_MAX]; /* newest Kafka timestamp read since it was taken, by topic; 0 = none */
 	int64_t looked_us;                  /* when the watermark was last looked at */
+	int64_t behind_us;                  /* how old what was being read was then; 0 = at the end of all inputs */
 	int64_t retake_us;
 	bool forgot;              /* being taken again because Redis lost writes */
 	struct weir_doubts known; /* what was known of cards' states before that */

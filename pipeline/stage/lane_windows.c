@@ -28,6 +28,7 @@ lane_watermark(struct lane_partition *lp, int64_t now_us)
 		if (!end && lp->newest_us[t] < least_us)
 			least_us = lp->newest_us[t];
 	}
+	lp->behind_us = now_us - least_us;
 	if (lp->at_end[shared->cards] && least_us > 0)
 		weir_partition_watermark(lp->core, least_us);
 }
