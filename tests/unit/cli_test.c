@@ -27,7 +27,7 @@ every_command_has_function_and_help(void **state)
 		for (const struct weir_command *other = weir_cli_commands(); other != command; other++)
 			assert_string_not_equal(command->name, other->name);
 	}
-	assert_int_equal(count, 17);
+	assert_int_equal(count, 18);
 }
 
 static void
