@@ -348,7 +348,10 @@ struct weir_command_report {
 	uint8_t pending;           /* states for which commands may be on their way, as a set */
 };
 void weir_partition_command(struct weir_partition *partition, const struct weir_command_report *report);
-/* Offers every card whose desired state is not its confirmed one; unknown_too also those that an intent made unknown. */
+/*
+ * Offers every card whose desired state is not its confirmed one, or that a command in motion may take out of it;
+ * unknown_too also those that an intent made unknown.
+ */
 void weir_partition_offer_all(struct weir_partition *partition, bool unknown_too);
 
 /* The enforcement slot of a card, or NULL. */

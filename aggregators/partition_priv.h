@@ -116,6 +116,15 @@ weir_command_in_motion(const struct weir_enforcement_slot *e)
 {
 	return e->command == 2 || e->command == 3 || (e->command == 1 && e->attempts > 0);
 }
+/*
+ * Has the dispatcher to know what is desired? Also of a card whose desired state is the one confirmed last: a command in
+ * motion may take it out of that, and the last that the dispatcher heard may be that nothing is wanted (LIFE-6, CMD-5).
+ */
+static inline bool
+weir_command_is_due(const struct weir_enforcement_slot *e)
+{
+	return e->desired != e->confirmed || weir_command_in_motion(e);
+}
 /* Gives the card's enforcement slot back when it holds nothing more to do or to know. */
 void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 /* Sets and clears reasons that are not derived, then evaluates. */

@@ -62,6 +62,16 @@ intent_done(struct weir_partition *p, const struct weir_command_report *report)
 		weir_doubts_push(&p->intents_done, &intent);
 }
 
+/*
+ * Held back (LIFE-6, CMD-5) after an attempt that may have been done: the dispatcher does nothing more of itself. What held
+ * it back may be over by the time its owner reads this, which then has to ask for it anew.
+ */
+static bool
+is_left_unknown(const struct weir_command_report *report)
+{
+	return report->state == QUEUED && report->next_us == 0 && report->attempts > 0;
+}
+
 void
 weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
 {
@@ -99,18 +109,20 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 		e->confirmed = WEIR_DESIRED_UNKNOWN;
 		(void)audit_command(p, report->slot, WEIR_AUDIT_FAILED, e, report);
 		break;
-	case QUEUED: /* for a retry; without one it was held back after an attempt that may have been done */
-		if (report->next_us == 0 && report->attempts > 0)
+	case QUEUED: /* for a retry; or left undone */
+		if (is_left_unknown(report))
 			e->confirmed = WEIR_DESIRED_UNKNOWN;
 		break;
 	default: /* idle: withdrawn before it was sent */
 		break;
 	}
-	bool ended = report->state == CONFIRMED || report->state == IDLE;
+	bool ended = report->state == CONFIRMED || report->state == IDLE || is_left_unknown(report);
 	/* LIFE-6: offered before the card ceased to take commands, and its owner had lost sight of it: withdrawn now. */
 	bool goes_on = report->state == SENT || (report->state == QUEUED && report->next_us != 0);
-	bool stray = goes_on && !weir_card_may_command(weir_card_at(p, report->slot));
-	if ((ended && e->desired != e->confirmed) || stray)
+	bool may_command = weir_card_may_command(weir_card_at(p, report->slot));
+	bool stray = goes_on && !may_command;
+	bool undone = ended && e->desired != e->confirmed && (may_command || !is_left_unknown(report));
+	if (undone || stray)
 		weir_u64_list_push(&p->offers, report->slot);
 	weir_partition_release_idle(p, report->slot);
 }
@@ -132,7 +144,7 @@ weir_partition_offer_all(struct weir_partition *p, bool unknown_too)
 {
 	for (uint32_t i = 0; i < p->enforcements.used; i++) {
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
-		if (e->card == 0 || e->desired == e->confirmed || e->command == FAILED)
+		if (e->card == 0 || !weir_command_is_due(e) || e->command == FAILED)
 			continue;
 		if (!weir_card_may_command(weir_card_at(p, e->card - 1)))
 			continue;

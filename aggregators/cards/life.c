@@ -173,7 +173,7 @@ static void
 offer_anew(struct weir_partition *p, uint32_t slot, bool ceases)
 {
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	if (e != NULL && (ceases || e->desired != e->confirmed))
+	if (e != NULL && (ceases || weir_command_is_due(e)))
 		weir_u64_list_push(&p->offers, slot);
 }
 

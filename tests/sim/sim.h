@@ -227,6 +227,7 @@ struct sim {
 	uint32_t told_count, told_cap;
 	struct sim_store store[SIM_PARTITIONS];
 	bool rolled_back[SIM_PARTITIONS]; /* and its owner has not noticed */
+	bool noticed[SIM_PARTITIONS];     /* and what its owner knew lies in no flush yet */
 	struct sim_store *snapshots[SIM_PARTITIONS][SIM_SNAPSHOTS];
 	struct sim_owner owners[SIM_OWNERS];
 	struct sim_outbox orphans[4]; /* messages of dead owners, still on their way */

@@ -112,9 +112,11 @@ sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process)
 			continue;
 		*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
 		/* Redis went back, and who knew what it forgot is gone. */
-		for (int k = 0; k < sim->cards && sim->rolled_back[partition]; k++)
+		bool lost = sim->rolled_back[partition] || sim->noticed[partition];
+		for (int k = 0; k < sim->cards && lost; k++)
 			if (sim->card[k].partition == partition)
 				sim_carrier_doubt(sim, k);
+		sim->noticed[partition] = false;
 		take(sim, owner, 0, NULL);
 		return;
 	}
@@ -137,6 +139,7 @@ sim_owner_take_again(struct sim *sim, struct sim_owner *owner)
 	let_go(sim, owner);
 	*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
 	take(sim, owner, epoch, &known);
+	sim->noticed[partition] = true;
 }
 
 /* The comparison inside the fence. */
@@ -157,7 +160,7 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		return;
 	}
 	request->result = SIM_STORE_DONE;
-	sim->rolled_back[owner->partition] = false;
+	sim->rolled_back[owner->partition] = sim->noticed[owner->partition] = false;
 	if (!before)
 		return; /* applied by an attempt whose answer was lost */
 	for (int i = 0; i < sim->cards; i++) {

@@ -144,6 +144,76 @@ test_deactivated_with_a_command_waiting(void **state)
 	weir_partition_free(p);
 }
 
+/* Confirmed as suspended, brought back by a command that the carrier accepted, to be suspended again meanwhile. */
+static struct weir_partition *
+crossed(uint32_t *slot_out)
+{
+	struct weir_partition *p = activated(NOW);
+	REQUEST(p, A, "suspend", "");
+	assert_non_null(weir_partition_find(p, iccid_of(A), slot_out));
+	struct weir_command_report done = {*slot_out, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", "", 0, 0};
+	weir_partition_command(p, &done);
+	REQUEST(p, A, "resume", "");
+	struct weir_command_report accepted = {
+	    *slot_out, 3, WEIR_DESIRED_ACTIVE, 1, NOW, NOW + S, "", "", 0, WEIR_DESIRED_ACTIVE};
+	weir_partition_command(p, &accepted);
+	REQUEST(p, A, "suspend", "");
+	assert_int_equal(enforcement(p, A)->desired, enforcement(p, A)->confirmed);
+	return p;
+}
+
+/* rule LIFE-6, rule CMD-1: back in use while a command is still on its way: what is desired is not what the carrier does.
+ */
+static void
+test_back_before_an_answer(void **state)
+{
+	(void)state;
+	uint32_t slot;
+	struct weir_partition *p = crossed(&slot);
+	REQUEST(p, A, "deactivate", "");
+	p->offers.n = 0;
+	CARD(p, A, ",\"status\":\"in_use\"");
+	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_SUSPENDED);
+	assert_int_equal(p->offers.n, 1);
+	weir_partition_free(p);
+}
+
+/* rule LIFE-6, rule CMD-1: the dispatcher gave up on a card that was deactivated, and is back in use when its owner hears.
+ */
+static void
+test_left_unknown(void **state)
+{
+	(void)state;
+	const struct weir_command_report left = {0, 1, WEIR_DESIRED_ACTIVE, 1, NOW, 0, "", "", 0, WEIR_DESIRED_ACTIVE};
+	uint32_t slot;
+	struct weir_partition *p = crossed(&slot);
+	assert_int_equal(slot, left.slot);
+	p->offers.n = 0;
+	weir_partition_command(p, &left);
+	assert_int_equal(enforcement(p, A)->confirmed, WEIR_DESIRED_UNKNOWN);
+	assert_int_equal(p->offers.n, 1);
+	REQUEST(p, A, "deactivate", "");
+	p->offers.n = 0;
+	weir_partition_command(p, &left); /* nothing may be sent */
+	assert_int_equal(p->offers.n, 0);
+	weir_partition_free(p);
+}
+
+/* rule CMD-5, rule CMD-1: the guard's release offers a card that a command in motion may take out of what is desired. */
+static void
+test_release_before_an_answer(void **state)
+{
+	(void)state;
+	uint32_t slot;
+	struct weir_partition *p = crossed(&slot);
+	p->guard.tripped = true;
+	p->offers.n = 0;
+	SEND(p, "{\"type\":\"guard\",\"action\":\"release\",\"id\":\"r1\",\"by\":\"somebody\"}");
+	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->offers.v[0], slot);
+	weir_partition_free(p);
+}
+
 /* rule LIFE-7: three calendar months after its deactivation a card is cancelled by itself; cancellation is final. */
 static void
 test_cancelled_by_itself(void **state)
@@ -252,6 +322,9 @@ main(void)
 	    cmocka_unit_test(test_plan_after_activation),
 	    cmocka_unit_test(test_deactivated),
 	    cmocka_unit_test(test_deactivated_with_a_command_waiting),
+	    cmocka_unit_test(test_back_before_an_answer),
+	    cmocka_unit_test(test_left_unknown),
+	    cmocka_unit_test(test_release_before_an_answer),
 	    cmocka_unit_test(test_cancelled_by_itself),
 	    cmocka_unit_test(test_cancel_months),
 	    cmocka_unit_test(test_who_may_be_cancelled),
