@@ -66,7 +66,7 @@ add_flight(struct direct_node *node, const struct direct_part *part)
 
 /* Those wanted of a topic, from another one on each time, so that none is always last when a response is full. */
 static uint32_t
-collect(struct direct_source *s, struct direct_node *node, uint32_t topic)
+collect_of(struct direct_source *s, struct direct_node *node, uint32_t topic)
 {
 	uint32_t from = node->flight_count;
 	for (uint32_t i = 0; i < s->part_cap; i++) {
@@ -75,6 +75,17 @@ collect(struct direct_source *s, struct direct_node *node, uint32_t topic)
 			add_flight(node, part);
 	}
 	return node->flight_count - from;
+}
+
+/* The flights of the next Fetch: how many of each topic; returns of how many topics. */
+static uint32_t
+collect(struct direct_source *s, struct direct_node *node, uint32_t counts_out[WEIR_TOPICS_MAX])
+{
+	uint32_t topics = 0;
+	node->flight_count = 0;
+	for (uint32_t t = s->opts.topic_count; t-- > 0;)
+		topics += (counts_out[t] = collect_of(s, node, t)) > 0;
+	return topics;
 }
 
 static void
@@ -129,17 +140,15 @@ void
 direct_fetch_send(struct direct_source *s, struct direct_node *node)
 {
 	uint32_t counts[WEIR_TOPICS_MAX];
-	uint32_t topics = 0;
 	if (node->fetching || !conn_is_ready(&node->conn, s->now_us) || node->retry_us > s->now_us)
 		return;
-	node->flight_count = 0;
-	for (uint32_t t = s->opts.topic_count; t-- > 0;)
-		topics += (counts[t] = collect(s, node, t)) > 0;
-	if (node->flight_count == 0)
+	uint32_t topics = collect(s, node, counts);
+	if (topics == 0)
 		return;
 	node->filling = free_response(node);
 	if (node->filling == NULL) {
 		free_idle(s, node);
+		topics = collect(s, node, counts); /* what was let go of is of another generation, at another offset */
 		node->filling = free_response(node);
 	}
 	if (node->filling == NULL)
