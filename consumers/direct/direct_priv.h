@@ -10,7 +10,7 @@
 
 #include "consumers/direct/conn.h"
 #include "consumers/direct/records.h"
-#include "consumers/source/source_priv.h"
+#include "consumers/source/source_kind.h"
 
 #define RESPONSES 2u /* of a connection */
 #define SEGMENTS 2u  /* of a partition: no more than one in each response */

@@ -10,7 +10,7 @@
 
 #include "config/base/log.h"
 #include "consumers/direct/security.h"
-#include "consumers/source/source_priv.h"
+#include "consumers/source/source_kind.h"
 
 #define SOURCE_MAGIC 0x57535243u
 

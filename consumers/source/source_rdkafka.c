@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
-#include "consumers/source/source_priv.h"
+#include "consumers/source/source_kind.h"
 
 struct owned {
 	bool assigned[WEIR_TOPICS_MAX];

@@ -56,9 +56,9 @@ def test_contents(deb, tree):
     for path in ["usr/bin/weir", UNITS + NAMES[0], UNITS + NAMES[1], "etc/weir/weir.yaml", "usr/share/man/man1/weir.1.gz", "usr/share/man/man5/weir.yaml.5.gz",
                  doc + "copyright", doc + "README.md", doc + "operations.md", doc + "metrics.md", doc + "examples/fleet.yaml",
                  doc + "examples/prometheus/weir.rules.yml", doc + "examples/grafana/weir.json",
-                 doc + "examples/kubernetes/weir.yaml"]:
+                 doc + "examples/kubernetes/weir.yaml", "usr/libexec/weir/weir-bench", "usr/share/weir/workloads/steady.conf"]:
         assert path in paths
-    assert all(p.startswith(("usr/bin/", UNITS, "etc/weir/", "usr/share/man/", doc)) for p in paths), paths
+    assert all(p.startswith(("usr/bin/", "usr/libexec/weir/", "usr/share/weir/", UNITS, "etc/weir/", "usr/share/man/", doc)) for p in paths), paths
     for line in right("dpkg-deb", "-c", deb).splitlines():
         mode, owner = line.split()[:2]
         assert owner == "root/root" and mode[5] == mode[8] == "-", line  # nobody else writes
