@@ -1,13 +1,19 @@
 #!/usr/bin/python3
-"""GET of a card at a fixed rate (open loop) while records flow: a private Kafka and Redis, the engine, `weir serve`.
+"""GET of a card at a fixed rate (open loop) while records flow: a private Kafka and Redis, `weir bench latency`, `weir serve`.
 
-Prints the record latency without and with the API's load, taken in turn --rounds times so that what else the machine does
-falls on both, and the API's percentiles; the last line is one JSON object with medians and the change in percent.
---records-per-s 0 measures the API alone. Usage: bench/api.py [--rate N] [--records-per-s N] [--seconds N] [--cards N]
-[--rounds N]
+Each round runs `weir bench latency` twice with one seed, so with the same records: alone, and with the API's load beside it.
+`weir serve` is up both times, on the key prefix of that very run (`weir-bench-…-run`), so the cards that are asked for are
+those that the engine counts and writes meanwhile: a fleet under a prefix of its own would lie still. The API's load begins
+when the run's first record lies in Kafka, and is measured over the same seconds as the records. Which of the two comes first
+changes from round to round, and a run with few cards before all rounds is not counted: the broker still compiles in it.
+
+Prints a line a run; the last line is one JSON object with medians over the rounds whose generator kept up, and by how many
+percent the record latency changed. --records-per-s 0 measures the API alone, beside 100 records/s that say when to begin.
+Usage: bench/api.py [--rate N] [--records-per-s N] [--seconds N] [--cards N] [--rounds N] [--connections N] [--build FOLDER]
 """
 
 import argparse
+import glob
 import json
 import os
 import shutil
@@ -17,65 +23,144 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
-sys.path.insert(0, os.path.join(ROOT, "bench"))
-import drain  # noqa: E402
 from harness import kafka, procs, redis  # noqa: E402
 from harness.api import READ, Serve  # noqa: E402
+from harness.weir import binary  # noqa: E402
+
+WARMUP_S = 5
+WARMUP_CARDS = 10000
+IDLE_RECORDS_PER_S = 100
+PARTITIONS = 4
 
 
-def api_load(args, serve, store, seconds):
-    pids = {"serve": serve.child.pid, "redis": store._child.pid}
-    before = {name: drain.cpu_s(pid) for name, pid in pids.items()}
-    done = subprocess.run([os.path.join(args.build, "bench", "weir_bench_api"), "--port", str(serve.port), "--token", READ, "--rate", str(args.rate),
-                           "--seconds", str(seconds), "--cards", str(args.cards), "--connections", str(args.connections)],
+def cpu_s(pid):
+    """CPU seconds of a process so far, all threads."""
+    with open("/proc/%d/stat" % pid) as f:
+        words = f.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def api_load(args, serve):
+    """Warm-up as long as the records' own, then the same seconds as theirs."""
+    before = cpu_s(serve.child.pid)
+    done = subprocess.run([os.path.join(args.build, "bench", "weir_bench_api"), "--port", str(serve.port), "--token", READ,
+                           "--rate", str(args.rate), "--seconds", str(args.seconds), "--warmup", str(WARMUP_S),
+                           "--cards", str(args.cards), "--connections", str(args.connections)],
                           stdout=subprocess.PIPE, timeout=600)
-    out = json.loads(done.stdout.decode().strip().splitlines()[-1])
-    asked = args.rate * (seconds + 2)  # with the load's own warm-up
-    return {**out, **{name + "_cpu_us_per_request": round((drain.cpu_s(pid) - before[name]) * 1e6 / asked, 1) for name, pid in pids.items()}}
+    if done.returncode:
+        raise SystemExit("the API's load failed: %s" % done.stdout.decode())
+    out = json.loads(done.stdout.decode().splitlines()[-1])
+    asked = args.rate * (args.seconds + WARMUP_S)
+    return {**out, "serve_cpu_us_per_request": round((cpu_s(serve.child.pid) - before) * 1e6 / asked, 1)}
 
 
-def with_records(args, common, seed, beside):
-    """
-    The engine under open-loop records; `beside` runs while they are measured. (record latency, what beside gave)
+class Run:
+    """One `weir bench latency`, and a `weir serve` on its cards."""
 
-    Each run has a seed of its own: it exhausts other cards, for one that is cut off already gives no command to measure.
-    """
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    count = ["--warmup-records", str(args.records_per_s * 5), "--records", str(args.records_per_s * args.seconds)]
-    engine = subprocess.Popen([args.bench, "serve"] + common + count, **pipes)
-    pace = None
+    def __init__(self, args, servers, seed):
+        from confluent_kafka import Consumer
+        self.args, self.seed, self.broker = args, seed, servers["broker"]
+        self.settings = {"kafka": {"brokers": self.broker.brokers}, "redis": {"url": servers["store"].url}, "log": {"level": "warn"}}
+        directory = procs.directory("bench")
+        self.log, self.config = os.path.join(directory, "latency"), os.path.join(directory, "bench.json")
+        with open(self.config, "w") as f:
+            json.dump(self.settings, f)
+        self.admin = self.broker.admin()
+        self.consumer = Consumer({"bootstrap.servers": self.broker.brokers, "group.id": "bench-reader", "log_level": 2})
+        self.child, self.serve, self.topic = None, None, None
+
+    def start(self):
+        args, settings, earlier = self.args, self.settings, self.topics()
+        self.child = procs.start([binary(), "bench", "latency", "--config", self.config, "--json", "--seed", str(self.seed), "--shares", "100",
+                                  "--capacity", str(args.records_per_s or IDLE_RECORDS_PER_S), "--cards", str(args.cards),
+                                  "--partitions", str(PARTITIONS), "--warmup", str(WARMUP_S), "--seconds", str(args.seconds)], self.log)
+        # the topic of records is made when the fleet lies under the run's prefix
+        self.topic = self.wait("the fleet to be loaded", lambda: self.topics() - earlier).pop()
+        name = self.topic[:-len(".records")]
+        self.serve = Serve({**settings, "redis": {**settings["redis"], "prefix": name + "-run"}, "topics": {"cards": name + ".cards"}},
+                           rate_per_s=1000000).start()
+        if self.flows():
+            raise SystemExit("records flowed before weir serve was up: this machine is too busy")
+
+    def topics(self):
+        return {t for t in self.admin.list_topics(timeout=10).topics if t.startswith("weir-bench-") and t.endswith(".records")}
+
+    def flows(self):
+        from confluent_kafka import KafkaException, TopicPartition
+        try:
+            return any(self.consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=10)[1] for p in range(PARTITIONS))
+        except KafkaException:  # a topic that is being made has no leader yet
+            return False
+
+    def wait(self, what, done):
+        def watched():
+            if self.child.poll() is not None:
+                raise SystemExit("weir bench latency ended early:\n" + procs.tail(self.log))
+            return done()
+        return procs.wait_for(watched, 600, what, 0.05)
+
+    def wait_records(self):
+        self.wait("records to flow", self.flows)
+
+    def result(self):
+        """Latencies in us by name (none when the generator fell behind), and the cores that were used."""
+        if self.child.wait(600):
+            raise SystemExit("weir bench latency failed:\n" + procs.tail(self.log))
+        out = json.loads(procs.tail(self.log, 1))
+        latency = {f["name"].partition(".")[2]: f["median"] for f in out["figures"] if f["name"].startswith("100.")}
+        cores = next(t for t in out["tables"] if "late at most, ms" in t["columns"])
+        return {"valid": bool(latency), "us": latency, **dict(zip(cores["columns"][1:], cores["rows"][0][1:]))}
+
+    def end(self):
+        self.consumer.close()
+        if self.serve is not None:
+            self.serve.end()
+        if self.child is not None and self.child.poll() is None:  # after a failure here: it cannot tidy up any more
+            procs.stop(self.child)
+            for left in glob.glob("/tmp/weir-bench-%d-*" % self.child.pid):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def one_run(args, servers, seed, with_api):
+    """What the records tell, and what the API's load tells (None without it)."""
+    run, load = Run(args, servers, seed), None
     try:
-        drain.wait_line(engine, b"ready")
-        pace = subprocess.Popen([args.bench, "pace"] + common + ["--rate", str(args.records_per_s), "--seed", str(seed), "--warmup", "5", "--seconds", str(args.seconds)], **pipes)
-        drain.wait_line(pace, b"warm")
-        given = beside()
-        sent = drain.result(pace, 120)
-        return {"sent": sent, "latency": drain.result(engine, 120)}, given
+        run.start()
+        if with_api:
+            run.wait_records()
+            load = api_load(args, run.serve)
+        out = {"records": run.result(), "api": load}
     finally:
-        for child in (pace, engine):
-            if child is not None and child.poll() is None:
-                child.kill()
-                child.wait()
+        run.end()
+    print(json.dumps({"seed": seed, **out}), flush=True)
+    return out
 
 
 def medians(rows):
     """Of each number that all rows have."""
-    return {k: statistics.median(r[k] for r in rows) for k in rows[0] if all(isinstance(r.get(k), (int, float)) for r in rows)}
+    return {k: statistics.median(r[k] for r in rows) for k in (rows[0] if rows else {})
+            if all(isinstance(r.get(k), (int, float)) for r in rows)}
 
 
-def in_turn(args, common, serve, store):
-    """Records alone, then with the API's load beside them, --rounds times."""
-    rounds = []
-    for i in range(args.rounds):
-        alone, _ = with_records(args, common, 100 + 2 * i, lambda: None)
-        beside, asked = with_records(args, common, 101 + 2 * i, lambda: api_load(args, serve, store, max(1, args.seconds - 4)))
-        rounds.append({"records_alone": alone, "records_beside": beside, "beside": asked})
-        print(json.dumps(rounds[-1]), flush=True)
-    out = {k: medians([r[k]["latency"] for r in rounds]) for k in ("records_alone", "records_beside")}
-    change = {k: round(100.0 * (out["records_beside"][k] / out["records_alone"][k] - 1), 1)
-              for k in out["records_alone"] if k.startswith("us_p") and out["records_alone"][k]}
-    return {**out, "beside": medians([r["beside"] for r in rounds]), "record_latency_change_percent": change,
-            "sent": [r[k]["sent"] for r in rounds for k in ("records_alone", "records_beside")]}
+def told(rows):
+    good = [r for r in rows if r["valid"]]
+    return {"valid": len(good), "us": medians([r["us"] for r in good]), "cores": medians([
+        {k: r[k] for k in ("weir", "broker", "redis", "generator")} for r in rows])}
+
+
+def measure(args, servers):
+    rounds = range(1, args.rounds + 1)
+    if not args.records_per_s:
+        return {"api": medians([one_run(args, servers, seed, True)["api"] for seed in rounds])}
+    one_run(argparse.Namespace(**{**vars(args), "cards": min(args.cards, WARMUP_CARDS)}), servers, 0, False)
+    runs = {False: [], True: []}
+    for seed in rounds:
+        for with_api in (False, True) if seed % 2 else (True, False):
+            runs[with_api].append(one_run(args, servers, seed, with_api))
+    alone, beside = (told([r["records"] for r in runs[with_api]]) for with_api in (False, True))
+    change = {k: round(100.0 * (beside["us"][k] / alone["us"][k] - 1), 1) for k in alone["us"] if k in beside["us"] and alone["us"][k]}
+    return {"records_alone": alone, "records_beside": beside, "api": medians([r["api"] for r in runs[True]]),
+            "record_latency_change_percent": change}
 
 
 def main():
@@ -88,30 +173,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
     args = parser.parse_args()
-    args.bench = os.path.join(args.build, "bench", "weir_bench_drain")
-    os.environ["WEIR_BIN"] = os.path.join(args.build, "weir")
-    broker, store, serve = kafka.Kafka(heap_mb=1024).start(), redis.Redis(), None
-    directory = procs.directory("bench")
-    config = os.path.join(directory, "bench.json")
+    os.environ["WEIR_BIN"] = os.path.join(os.path.abspath(args.build), "weir")
+    broker, store = kafka.Kafka(heap_mb=1024), redis.Redis()
     try:
+        broker.start()
         store.start()
-        broker.create({"weir.records": 4, "weir.cards": 4, "weir.partials": 4, "weir.dead": 1, "weir.audit": 1, "weir.alerts": 1,
-                       "weir.pool.hourly": 1, "weir.pool.daily": 1, "weir.card.daily": 1})
-        drain.settings(config, broker.brokers, store.url, 2)
-        common = ["--config", config, "--partitions", "4", "--cards", str(args.cards)]
-        drain.run([args.bench, "fill"] + common + ["--records", "0"])
-        subprocess.run([args.bench, "weir"] + common + ["--records", "0"], check=True)
-        serve = Serve({"kafka": {"brokers": broker.brokers}, "redis": {"url": store.url}, "log": {"level": "warn"}}, rate_per_s=1000000).start()
-        out = {"rate": args.rate, "cards": args.cards, "records_per_s": args.records_per_s, "alone": api_load(args, serve, store, min(args.seconds, 10))}
-        if args.records_per_s:
-            out.update(in_turn(args, common, serve, store))
-        print(json.dumps(out))
+        print(json.dumps({"rate": args.rate, "cards": args.cards, "records_per_s": args.records_per_s, "seconds": args.seconds,
+                          "rounds": args.rounds, **measure(args, {"broker": broker, "store": store})}))
     finally:
-        if serve is not None:
-            serve.end()
         store.stop()
         broker.stop()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
