@@ -10,6 +10,7 @@
 #include "config/base/timetext.h"
 
 #define DAY_US INT64_C(86400000000)
+#define EASTERNMOST_US (14 * INT64_C(3600000000)) /* that zones are ahead of UTC, at most */
 #define WINDOWS_MAX 366u
 
 /* ---- fields ---- */
@@ -153,6 +154,10 @@ is_given(const char *text)
 	return text != NULL && text[0] != '\0';
 }
 
+/*
+ * This month's days up to the one that has begun in the easternmost zone, or seven cycles. Cycles that are named after the
+ * month in which they end carry the next month's name while they last.
+ */
 static void
 default_range(const struct weir_csv *csv, int64_t now_us, int32_t *first, int32_t *last)
 {
@@ -162,9 +167,10 @@ default_range(const struct weir_csv *csv, int64_t now_us, int32_t *first, int32_
 	if (csv->span == WEIR_SPAN_CYCLE) {
 		(void)month_parse(text, last);
 		*first = *last - 6;
+		*last += 1;
 		return;
 	}
-	*last = (int32_t)(now_us / DAY_US);
+	*last = (int32_t)((now_us + EASTERNMOST_US) / DAY_US);
 	(void)snprintf(text + 7, sizeof(text) - 7, "-01");
 	(void)day_parse(text, first);
 }

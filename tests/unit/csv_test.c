@@ -73,6 +73,9 @@ columns_are_chosen_by_name(void **state)
 	weir_buf_free(&buf);
 }
 
+#define HOUR_US INT64_C(3600000000)
+#define NOON_US ((int64_t)TODAY * 24 * HOUR_US + 12 * HOUR_US)
+
 static void
 windows_are_days_or_months(void **state)
 {
@@ -88,13 +91,16 @@ windows_are_days_or_months(void **state)
 	    weir_csv_usage(&csv, "cycle", "2025-12", "2026-01", "records,up_bytes", NOW_S * S_US, &err), WEIR_READ_OK);
 	weir_csv_header(&csv, &buf);
 	assert_string_equal(text_of(&buf), "iccid,2025-12 records,2025-12 up_bytes,2026-01 records,2026-01 up_bytes\r\n");
-	/* this month's days so far; the last seven cycles */
-	assert_int_equal(weir_csv_usage(&csv, "day", "", "", "", NOW_S * S_US, &err), WEIR_READ_OK);
+	/* this month's days so far, east of UTC also tomorrow's; the last seven cycles, and the one of the next month's
+	 * name */
+	assert_int_equal(weir_csv_usage(&csv, "day", "", "", "", NOON_US - 3 * HOUR_US, &err), WEIR_READ_OK);
 	assert_int_equal(csv.first, TODAY - 29);
 	assert_int_equal(csv.windows, 30);
+	assert_int_equal(weir_csv_usage(&csv, "day", "", "", "", NOON_US, &err), WEIR_READ_OK);
+	assert_int_equal(csv.windows, 31);
 	assert_int_equal(weir_csv_usage(&csv, "cycle", NULL, NULL, NULL, NOW_S * S_US, &err), WEIR_READ_OK);
 	assert_int_equal(csv.first, CYCLE(2025, 9));
-	assert_int_equal(csv.windows, 7);
+	assert_int_equal(csv.windows, 8);
 	static const struct {
 		const char *span, *from, *to, *fields, *says;
 	} wrong[] = {{"hour", NULL, NULL, NULL, "usage: "}, {"day", "2026-02-30", NULL, NULL, "from: "},
