@@ -192,6 +192,12 @@ test_an_owner_tells_its_place_first(void **state)
 	weir_feeds_encode(p);
 	assert_int_equal(p->feeds->sealed_count, 0);
 	assert_false(weir_partition_feeds_due(p));
+	/* the next owner, in the same quarter of an hour */
+	p->feeds->placed = false;
+	assert_true(weir_partition_feeds_due(p));
+	weir_feeds_encode(p);
+	assert_int_equal(p->feeds->sealed_count, 1);
+	assert_true(is_sealed(p->feeds, 0, "WPB1"));
 	weir_partition_free(p);
 	store_clear();
 }
