@@ -138,7 +138,8 @@ weir_partition_partial(struct weir_partition *p, struct weir_slice value, int64_
 		memcpy(&window, value.data, sizeof(window));
 		return weir_feeds_window(p, &window, err);
 	}
-	if (value.len == sizeof(mark) && memcmp(value.data, "WPM1", sizeof(mark.magic)) == 0) {
+	if (value.len == sizeof(mark) &&
+	    (memcmp(value.data, "WPM1", sizeof(mark.magic)) == 0 || memcmp(value.data, "WPB1", sizeof(mark.magic)) == 0)) {
 		memcpy(&mark, value.data, sizeof(mark));
 		return weir_feeds_mark(p, &mark, err);
 	}

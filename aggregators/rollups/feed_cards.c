@@ -237,10 +237,11 @@ walk_on(struct weir_partition *p, struct weir_feed_walk *walk, const struct span
 }
 
 static void
-tell_mark(struct weir_partition *p)
+tell_mark(struct weir_partition *p, const char magic[4])
 {
 	struct weir_partial_mark mark = {
-	    .magic = "WPM1", .source = p->opts.number, .epoch = p->opts.epoch, .told_us = p->feeds->hours.now.told_us};
+	    .source = p->opts.number, .epoch = p->opts.epoch, .told_us = p->feeds->hours.now.told_us};
+	memcpy(mark.magic, magic, sizeof(mark.magic));
 	for (uint32_t to = 0; to < p->opts.partitions; to++)
 		seal(p->feeds, WEIR_TELL_PARTIALS, to, "", &mark, sizeof(mark));
 }
@@ -261,7 +262,7 @@ walk_hours(struct weir_partition *p)
 	if (place->walk.next < p->accounts.used || p->feeds->hours.again.list.n > 0)
 		return;
 	walk_end(place);
-	tell_mark(p);
+	tell_mark(p, "WPM1");
 }
 
 static void
@@ -331,10 +332,24 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle
 	return ready;
 }
 
+/*
+ * Before its first hour an owner says from where on it tells: where Redis went back that is before the mark of the owner
+ * before it, and hours that the pools' side has from that one will be told again, first with less.
+ */
+static void
+tell_place(struct weir_partition *p)
+{
+	if (p->feeds->placed || p->feeds->hours.now.told_us == 0)
+		return;
+	p->feeds->placed = true;
+	tell_mark(p, "WPB1");
+}
+
 void
 weir_feeds_seal(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds;
+	tell_place(p);
 	for (uint32_t i = 0; i < f->kept_count; i++)
 		seal_hour(p, f->kept[i].account, f->kept[i].hour, f->kept[i].day, &f->kept[i].usage);
 	f->kept_sealed = f->kept_count;

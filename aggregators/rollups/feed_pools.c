@@ -7,8 +7,9 @@
  * are behind for long, a walk by the clock emits what there is, marked as not complete, and the complete rows follow.
  * Afterwards a row is emitted again when its window changes.
  *
- * All but the clock's walk is a function of the log: a replay says the same again. What needs pages that are not in memory
- * waits in order; marks wait behind it, so that nothing is called complete before it is there.
+ * All but the clock's walk, and what comes too late to be counted, is a function of the log: a replay says the same again.
+ * What needs pages that are not in memory waits in order; marks wait behind it, so that nothing is called complete before
+ * it is there.
  */
 #include "aggregators/rollups/feeds.h"
 
@@ -29,6 +30,17 @@ weir_feeds_whole_us(const struct weir_partition *p)
 	for (uint32_t i = 0; i < p->opts.partitions; i++)
 		least_us = p->feeds->marks[i] < least_us ? p->feeds->marks[i] : least_us;
 	return least_us;
+}
+
+/* Rows of windows that end up to here are complete, and stay so when a source goes back. */
+static int64_t
+complete_us(const struct weir_partition *p)
+{
+	const struct weir_feeds *f = p->feeds;
+	int64_t whole_us = weir_feeds_whole_us(p), walked_us = f->whole_us;
+	if (f->walk.running && f->walk_whole)
+		walked_us = f->walk.to_us;
+	return whole_us > walked_us ? whole_us : walked_us;
 }
 
 /* Windows that end up to here have been emitted, or are being. */
@@ -131,7 +143,9 @@ take_message(struct weir_partition *p, const struct weir_feed_message *message)
 	int64_t *mark = &p->feeds->marks[message->source];
 	if (message->told_us == 0)
 		return take_window(p, message);
-	*mark = message->told_us > *mark ? message->told_us : *mark;
+	/* An owner that begins before it tells again what lies between: not whole until its own mark is back there. */
+	if (message->begins ? message->told_us < *mark : message->told_us > *mark)
+		*mark = message->told_us;
 	return true;
 }
 
@@ -212,7 +226,8 @@ weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, 
 		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
 	if (!weir_feeds_is_of_owner(p, mark->source, mark->epoch))
 		return WEIR_OK;
-	struct weir_feed_message message = {.told_us = mark->told_us, .source = mark->source};
+	struct weir_feed_message message = {
+	    .told_us = mark->told_us, .source = mark->source, .begins = memcmp(mark->magic, "WPB1", 4) == 0};
 	take_or_wait(p, &message);
 	return WEIR_OK;
 }
@@ -232,7 +247,7 @@ emit(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
 	    daily ? weir_carrier_day_by_number(carrier, number) : *weir_carrier_hour(carrier, weir_hour_instant(number));
 	if (entry != NULL)
 		row.usage = *entry;
-	row.complete = weir_feeds_whole_us(p) >= row.window.end_us;
+	row.complete = complete_us(p) >= row.window.end_us;
 	if (!row.complete)
 		note_early(f, row.window.start_us);
 	weir_feed_pool_row(p, pool_slot, &row, key, &f->json);

@@ -206,6 +206,7 @@ weir_partition_feeds_due(const struct weir_partition *p)
 {
 	const struct weir_feeds *f = p->feeds;
 	return f->kept_count > f->kept_sealed || is_behind(f, &f->hours) || is_behind(f, &f->days) ||
+	       (!f->placed && f->hours.now.told_us != 0) ||
 	       (f->sealed_count > 0 && f->given == f->sealed_count); /* that they were is to be written down */
 }
 
@@ -251,7 +252,7 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 {
 	int64_t told_us = p->feeds->hours.safe.told_us, whole_us = weir_feeds_whole_us(p);
 	if (kind == WEIR_WINDOW_SHARE_HOUR)
-		return whole_us;
+		return p->feeds->whole_us; /* not by the marks, which may go back: what was deleted is gone */
 	if (kind == WEIR_WINDOW_ACCOUNT_HOUR || kind == WEIR_WINDOW_ACCOUNT_DAY)
 		return told_us < p->stream_time_us ? told_us : p->stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */

@@ -53,6 +53,7 @@ struct weir_feed_kept {
 
 struct weir_feed_message { /* of weir.partials, waits for pages */
 	int64_t told_us;   /* a mark's; 0 = a window */
+	bool begins;       /* a mark: its owner's first word */
 	struct weir_partial_window window;
 	uint32_t source;
 	bool overthrown; /* who told it */
@@ -75,6 +76,7 @@ struct weir_feeds {
 	uint32_t sealed_count, sealed_cap, given;
 	struct weir_buf sealed_bytes;
 	bool stored; /* the flush that sealed them is */
+	bool placed; /* the owner has said from where on it tells hours */
 
 	/* pools' side */
 	int64_t *marks;   /* by source: its hours up to here are told; 0 = not known */

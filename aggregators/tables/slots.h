@@ -322,12 +322,12 @@ struct weir_partial_window {
 };
 _Static_assert(sizeof(struct weir_partial_window) == 112, "as documented");
 
-/* And how far a source has told its hours. */
+/* And how far a source has told its hours; or, the first that its owner says of them, from where on it tells them. */
 struct weir_partial_mark {
-	char magic[4]; /* "WPM1" */
+	char magic[4]; /* "WPM1"; an owner's first word "WPB1" */
 	uint32_t source;
 	uint64_t epoch;
-	int64_t told_us; /* all of its accounts' hours that end up to here were told before this */
+	int64_t told_us; /* hours that end up to here were told before this; "WPB1": later ones are told after it */
 };
 _Static_assert(sizeof(struct weir_partial_mark) == 24, "as documented");
 

@@ -200,8 +200,9 @@ read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
 		if (sim->options.trace && value.len == sizeof(struct weir_partial_mark)) {
 			struct weir_partial_mark mark;
 			memcpy(&mark, value.data, sizeof(mark));
-			SIM_TRACE(sim, "%u/%u partial %lld: mark from %u epoch %llu %lld", owner->process, owner->partition,
-			    (long long)offset, mark.source, (unsigned long long)mark.epoch, (long long)mark.told_us);
+			SIM_TRACE(sim, "%u/%u partial %lld: %.4s from %u epoch %llu %lld", owner->process, owner->partition,
+			    (long long)offset, mark.magic, mark.source, (unsigned long long)mark.epoch,
+			    (long long)mark.told_us);
 		}
 		if (weir_partition_partial(owner->core, value, message->arrived_us, &err) != WEIR_OK)
 			sim_fail(sim, "a partial is refused: %s", err.text);

@@ -21,13 +21,29 @@ tell_hour(struct weir_partition *p, uint64_t epoch, int32_t hour, uint64_t up, u
 }
 
 static void
-tell_mark(struct weir_partition *p, uint64_t epoch, int64_t told_us)
+tell_mark_of(struct weir_partition *p, const char *magic, uint32_t source, uint64_t epoch, int64_t told_us)
 {
-	struct weir_partial_mark mark = {.magic = "WPM1", .epoch = epoch, .told_us = told_us};
+	struct weir_partial_mark mark = {.source = source, .epoch = epoch, .told_us = told_us};
 	struct weir_error err = {0};
+	memcpy(mark.magic, magic, sizeof(mark.magic));
 	assert_int_equal(
 	    weir_partition_partial(p, (struct weir_slice){(const uint8_t *)&mark, sizeof(mark)}, NOW, &err), WEIR_OK);
 	serve(p);
+}
+
+static void
+tell_mark(struct weir_partition *p, uint64_t epoch, int64_t told_us)
+{
+	tell_mark_of(p, "WPM1", 0, epoch, told_us);
+}
+
+/* Rows of all that is whole, so far as there are pools. */
+static void
+walk(struct weir_partition *p)
+{
+	weir_partition_settled(p, true, true);
+	for (int i = 0; i < 100 && weir_feeds_tick(p, 1000); i++)
+		serve(p);
 }
 
 static uint64_t
@@ -81,6 +97,109 @@ test_an_overthrown_owner_that_was_not(void **state)
 	tell_mark(p, 9, NOW - HOUR);
 	assert_int_equal(weir_feeds_whole_us(p), NOW - HOUR);
 	weir_partition_free(p);
+}
+
+static struct weir_partition *
+of_two_sources(void)
+{
+	struct weir_partition_opts opts = {.dedupe_horizon_h = 48,
+	    .dedupe_fresh_h = 1,
+	    .session_retention_h = 768,
+	    .parked_max = 1000,
+	    .auto_register_carrier = "cm",
+	    .partitions = 2,
+	    .epoch = 1};
+	struct weir_partition *p = weir_partition_new(&opts);
+	weir_partition_set_time(p, NOW, NOW);
+	assert_true(weir_partition_load_finish(p));
+	return p;
+}
+
+/*
+ * rule ROL-2, rule REC-6: Redis of a source went back by days. Its next owner tells an hour again, first with less; before
+ * it has told the rest, another source that was behind comes up to the clock. The mark of the owner before does not count
+ * any more, so the hour is not yet too old.
+ */
+static void
+test_a_source_that_went_back(void **state)
+{
+	(void)state;
+	struct weir_partition *p = of_two_sources();
+	int32_t hour = HOUR_NOW - 150;
+	tell_hour(p, 5, hour, 100, 2);
+	tell_mark(p, 5, NOW - HOUR);
+	tell_mark_of(p, "WPB1", 0, 9, NOW - 160 * HOUR);
+	tell_hour(p, 9, hour, 60, 1);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 60);
+	tell_mark_of(p, "WPM1", 1, 1, NOW - HOUR);
+	assert_int_equal(weir_feeds_whole_us(p), NOW - 160 * HOUR);
+	walk(p);
+	tell_hour(p, 9, hour, 100, 2);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 100);
+	assert_int_equal(p->stats.windows_old, 0);
+	tell_mark(p, 9, NOW - HOUR);
+	walk(p);
+	assert_int_equal(weir_partition_complete_us(p), NOW - HOUR);
+	weir_partition_free(p);
+	store_clear();
+}
+
+/* rule ROL-2: what the shares told is deleted behind what was whole once: where a source goes back it would count twice. */
+static void
+test_what_is_deleted_does_not_come_back(void **state)
+{
+	(void)state;
+	struct weir_partition *p = of_two_sources();
+	int32_t hour = HOUR_NOW - 150;
+	tell_hour(p, 5, hour, 100, 2);
+	tell_mark(p, 5, NOW - HOUR);
+	tell_mark_of(p, "WPB1", 1, 1, NOW - 160 * HOUR); /* of a source that has told nothing: no mark */
+	assert_int_equal(weir_feeds_whole_us(p), 0);
+	tell_mark_of(p, "WPM1", 1, 1, NOW - HOUR);
+	walk(p);
+	int32_t from = weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR);
+	assert_int_equal(from, HOUR_NOW - 1 - 48 - 26);
+	tell_mark_of(p, "WPB1", 0, 9, NOW - 160 * HOUR);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR), from);
+	tell_hour(p, 9, hour, 60, 1);
+	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 100);
+	assert_int_equal(p->stats.windows_old, 1);
+	weir_partition_free(p);
+	store_clear();
+}
+
+static bool
+is_sealed(const struct weir_feeds *f, uint32_t at, const char *magic)
+{
+	return at < f->sealed_count &&
+	       memcmp(f->sealed_bytes.data + f->sealed[at].at + f->sealed[at].key_len, magic, 4) == 0;
+}
+
+/* rule ROL-2: the first that an owner tells of its hours is from where on it tells them, once. */
+static void
+test_an_owner_tells_its_place_first(void **state)
+{
+	(void)state;
+	struct weir_partition *p = make(NOW);
+	weir_feeds_encode(p);
+	assert_int_equal(p->feeds->sealed_count, 0); /* it has none yet */
+	weir_partition_watermark(p, NOW);
+	assert_true(weir_partition_feeds_due(p));
+	weir_feeds_encode(p);
+	assert_true(is_sealed(p->feeds, 0, "WPB1"));
+	assert_true(is_sealed(p->feeds, 1, "WPM1"));
+	p->feeds->given = p->feeds->sealed_count;
+	weir_feeds_encode(p);
+	assert_int_equal(p->feeds->sealed_count, 0);
+	assert_false(weir_partition_feeds_due(p));
+	/* the next owner, in the same quarter of an hour */
+	p->feeds->placed = false;
+	assert_true(weir_partition_feeds_due(p));
+	weir_feeds_encode(p);
+	assert_int_equal(p->feeds->sealed_count, 1);
+	assert_true(is_sealed(p->feeds, 0, "WPB1"));
+	weir_partition_free(p);
+	store_clear();
 }
 
 /*
@@ -140,6 +259,7 @@ with_windows(void)
 	weir_partition_set_time(p, NOW, NOW);
 	p->feeds->hours.safe.told_us = NOW - HOUR;
 	tell_mark(p, 1, NOW - HOUR);
+	walk(p);
 	return p;
 }
 
@@ -197,6 +317,7 @@ test_what_is_not_kept_is_deleted(void **state)
 	/* two hours later */
 	weir_partition_set_time(p, NOW + 2 * HOUR, NOW + 2 * HOUR);
 	tell_mark(p, 1, NOW + HOUR);
+	walk(p);
 	assert_true(lane_purge_windows(&lp, &body) > 0);
 	assert_true(has_text(&body, key));
 	(void)snprintf(key, sizeof(key), "weir:{4}:xh:%d:0", HOUR_NOW - 1 - 48 - 26);
@@ -213,6 +334,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hours_are_absolute),
 	    cmocka_unit_test(test_an_overthrown_owner_that_was_not),
+	    cmocka_unit_test(test_a_source_that_went_back),
+	    cmocka_unit_test(test_what_is_deleted_does_not_come_back),
+	    cmocka_unit_test(test_an_owner_tells_its_place_first),
 	    cmocka_unit_test(test_telling_begins_with_the_first_record),
 	    cmocka_unit_test(test_hours_before_the_first_walk_are_told),
 	    cmocka_unit_test(test_how_long_windows_are_kept),
