@@ -252,16 +252,14 @@ static const char *
 on_versions(struct conn *conn, int16_t version, struct wire_reader r, int64_t now_us)
 {
 	int16_t error;
-	/* A broker that does not know our version answers in version 0, with its list or without. */
-	int16_t of_answer = version;
-	if (wire_left(&r) >= 2 && (int16_t)wire_load16(r.at) == KAFKA_UNSUPPORTED_VERSION)
-		of_answer = 0;
-	if (!protocol_read_versions(&r, of_answer, &error, &conn->versions))
-		return "a list of versions that makes no sense";
-	if (error == KAFKA_UNSUPPORTED_VERSION && version != 0 && conn->versions.of[API_FETCH] < 0) {
+	/* What follows that error is of another version, in a form that differs from broker to broker: it is asked again.
+	 */
+	if (version != 0 && wire_left(&r) >= 2 && (int16_t)wire_load16(r.at) == KAFKA_UNSUPPORTED_VERSION) {
 		ask_versions(conn, 0, now_us);
 		return NULL;
 	}
+	if (!protocol_read_versions(&r, version, &error, &conn->versions))
+		return "a list of versions that makes no sense";
 	if (conn->versions.of[API_FETCH] < 0 || conn->versions.of[API_METADATA] < 0 ||
 	    conn->versions.of[API_LIST_OFFSETS] < 0)
 		return "the broker speaks no version of Fetch, Metadata or ListOffsets that is known here";
