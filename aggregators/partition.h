@@ -180,6 +180,7 @@ struct weir_doubts {
 #define WEIR_CARRIER_NUMBERS 255
 #define WEIR_PARTITION_MAGIC 0x57504152u
 #define WEIR_GUARD_SLICES 16
+#define WEIR_PARKED_WORDS 64 /* of 64 cards each */
 
 struct weir_partition {
 	uint32_t magic;
@@ -218,7 +219,9 @@ struct weir_partition {
 	struct weir_doubts doubts_early;  /* of cards not made yet, sorted: they were new when the owner died */
 
 	struct weir_records parked; /* waiting for wishes */
-	struct weir_wish *wishes;   /* to be fetched; taken by the owner */
+	/* Cards with parked ones, by the low bits of their slots; and with one of another device (SUS-5). */
+	uint64_t parked_cards[WEIR_PARKED_WORDS], parked_devices[WEIR_PARKED_WORDS];
+	struct weir_wish *wishes; /* to be fetched; taken by the owner */
 	uint32_t wish_count, wish_cap;
 	struct weir_u64_list offers; /* card slots whose desired or confirmed state changed */
 	struct weir_audit *audits;

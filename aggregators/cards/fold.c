@@ -8,6 +8,7 @@
  * record can simply be folded again.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "aggregators/partition_priv.h"
 #include "aggregators/rollups/feeds.h"
@@ -45,11 +46,44 @@ weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
 	p->wishes[p->wish_count++] = wish;
 }
 
-static void
-park(struct weir_partition *p, const struct weir_record *r)
+/* A card's bit among those of parked cards. Cards that share one wait for each other now and then. */
+static inline uint64_t
+parked_bit(uint32_t slot, uint32_t *word_out)
 {
+	*word_out = slot / 64 % WEIR_PARKED_WORDS;
+	return UINT64_C(1) << slot % 64;
+}
+
+/* In a device that the card is not bound to, or not yet. */
+static inline bool
+is_of_other_device(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+{
+	return r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) != r->imei14;
+}
+
+static void
+park(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+{
+	uint32_t word;
+	uint64_t bit = parked_bit(slot, &word);
+	p->parked_cards[word] |= bit;
+	if (is_of_other_device(p, slot, r))
+		p->parked_devices[word] |= bit;
 	*weir_records_add(&p->parked) = *r;
 	p->stats.parked++;
+}
+
+/*
+ * SUS-5 goes by which of a card's records is the newest so far: one of another device, overtaken by a newer one, would be
+ * taken for late; one that overtakes a newer one would not.
+ */
+static bool
+waits_by_device(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+{
+	uint32_t word;
+	uint64_t bit = parked_bit(slot, &word);
+	return (p->parked_devices[word] & bit) != 0 ||
+	       ((p->parked_cards[word] & bit) != 0 && is_of_other_device(p, slot, r));
 }
 
 struct weir_past_entry *
@@ -201,20 +235,21 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 /*
  * What a record does may depend on those before it: a total counts by them, a test quota is used up in their order and so
  * decides which of them are the pool's (LIFE-3, POOL-3), the first one activates (LIFE-2), the first IMEI is bound (SUS-5).
- * Such a record waits behind whatever is parked; all others may overtake.
+ * Such a record waits behind whatever is parked, one of a card that was seen in another device behind that card's; all
+ * others may overtake.
  */
 static bool
 must_not_overtake(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	return (r->flags & WEIR_RECORD_TOTALS) != 0 || weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE ||
-	       (r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) == 0);
+	       (r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) == 0) || waits_by_device(p, slot, r);
 }
 
 static void
 fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	if (__builtin_expect(p->parked.n > 0, 0) && must_not_overtake(p, slot, r)) {
-		park(p, r);
+		park(p, slot, r);
 		return;
 	}
 	struct weir_card_slot *card = weir_card_at(p, slot);
@@ -241,7 +276,7 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	bool bases = c.unchanged || weir_bases_ready(p, slot, c.account, r);
 	bool identity = r->id_hash == 0 || hour != NULL || bucket != NULL;
 	if (__builtin_expect((closed && past == NULL) || !bases || !identity, 0)) {
-		park(p, r);
+		park(p, slot, r);
 		return;
 	}
 
@@ -459,6 +494,8 @@ weir_partition_unpark(struct weir_partition *p)
 	weir_feeds_unpark(p);
 	struct weir_records parked = p->parked;
 	p->parked = (struct weir_records){0};
+	memset(p->parked_cards, 0, sizeof(p->parked_cards));
+	memset(p->parked_devices, 0, sizeof(p->parked_devices));
 	for (uint32_t i = 0; i < parked.n; i++) {
 		uint32_t slot;
 		if (weir_partition_find(p, parked.v[i].iccid, &slot) != NULL)

@@ -109,13 +109,16 @@ card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum we
 		weir_list_push(&core->cards, list, card, false);
 }
 
-/* Nothing to do: remembered for a while if we ever called for it, else dropped. */
+/*
+ * Nothing to do: remembered for a while if we ever called for it, else dropped. The intent goes: how this ended is told,
+ * and the owner's next flush deletes it; another command for the same state needs one of its own.
+ */
 static void
 card_rest(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us)
 {
 	if (weir_card_is_left_unknown(card))
 		weir_card_report(core, card, WEIR_COMMAND_QUEUED, card->target, now_us, 0, NULL);
-	card->target = 0;
+	card->target = card->intent = 0;
 	card->attempts = card->fails = card->polls = 0;
 	int64_t until_us = now_us + WEIR_DISPATCH_LINGER_US, cooled_us = card_cooled_at(core, card);
 	if (card->touched)

@@ -221,9 +221,10 @@ read_records(struct sim *sim, struct sim_owner *owner, uint32_t max)
 		batch[i].offset = offset;
 		batch[i].arrived_us = message->arrived_us;
 		batch[i].input = SIM_RECORDS;
-		SIM_TRACE(sim, "%u/%u record %lld: card %d end %lld up %llu down %llu", owner->process, owner->partition,
-		    (long long)offset, sim_card_of(sim, batch[i].iccid), (long long)batch[i].end_us,
-		    (unsigned long long)batch[i].up, (unsigned long long)batch[i].down);
+		SIM_TRACE(sim, "%u/%u record %lld: card %d end %lld up %llu down %llu imei %llu, %u parked", owner->process,
+		    owner->partition, (long long)offset, sim_card_of(sim, batch[i].iccid), (long long)batch[i].end_us,
+		    (unsigned long long)batch[i].up, (unsigned long long)batch[i].down, (unsigned long long)batch[i].imei14,
+		    owner->core->parked.n);
 	}
 	if (count == 0)
 		return;

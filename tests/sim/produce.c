@@ -198,8 +198,8 @@ sim_send_record(struct sim *sim, const struct model_record *record)
 	message->verdict = model_record(&sim->model, &told);
 	SIM_TRACE(sim,
 	    "produced record %u/%lld: card %d end %lld id %" PRIu64 " session %" PRIu64 "/%" PRIu64 "%s up %" PRIu64
-	    " down %" PRIu64 ": verdict %d",
+	    " down %" PRIu64 " imei %" PRIu64 ": verdict %d",
 	    partition, (long long)(sim->logs[SIM_RECORDS][partition].n - 1), record->card, (long long)record->end_us,
 	    record->id, record->session, record->seq, record->totals ? " totals" : "", record->up, record->down,
-	    message->verdict);
+	    record->imei, message->verdict);
 }

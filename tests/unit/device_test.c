@@ -72,6 +72,54 @@ test_late_records(void **state)
 	weir_partition_free(p);
 }
 
+/*
+ * rule SUS-5: which of a card's records is the newest is seen in their order, whichever of them wait for a look-up. Of two
+ * cards the first has a record of a new device wait, with a newer one behind it that says nothing of devices; the second
+ * has a newer one wait, and behind it an older one of a new device.
+ */
+static void
+test_order_behind_a_look_up(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("suspend");
+	CARD(p, B, ",\"carrier\":\"x\"");
+	fold(p, from(A, 1, FIRST, NOW - 30 * HOUR));
+	fold(p, from(B, 1, FIRST, NOW - 30 * HOUR));
+	serve(p);
+	uint64_t parked_before = p->stats.parked;
+	fold(p, from(A, 2, SECOND, NOW - 20 * HOUR));
+	fold(p, from(B, 2, FIRST, NOW - 20 * HOUR));
+	assert_int_equal(p->stats.parked, parked_before + 2);
+	fold(p, from(A, 3, 0, NOW));
+	fold(p, from(B, 0, SECOND, NOW - 21 * HOUR)); /* has no identity to be looked up */
+	serve(p);
+	assert_int_equal(card(p, A)->records, 3);
+	assert_int_equal(card(p, B)->records, 3);
+	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
+	assert_int_equal(card(p, B)->reasons, 0);
+	weir_partition_free(p);
+	store_clear();
+}
+
+/* rule SUS-5: nor may a newer one overtake the record that binds, and the other device's behind it. */
+static void
+test_binding_behind_a_look_up(void **state)
+{
+	(void)state;
+	struct weir_partition *p = locked("suspend");
+	CARD(p, B, ",\"carrier\":\"x\"");
+	fold(p, from(B, 1, 0, NOW - 20 * HOUR));
+	assert_int_equal(p->parked.n, 1);
+	fold(p, from(A, 1, FIRST, NOW - 3 * S));
+	fold(p, from(A, 2, SECOND, NOW - 2 * S));
+	fold(p, from(A, 3, 0, NOW));
+	serve(p);
+	assert_int_equal(bound(p, A), FIRST);
+	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
+	weir_partition_free(p);
+	store_clear();
+}
+
 /* rule SUS-5: a carrier that only tells: one alert a new device, no reason. */
 static void
 test_alert_only(void **state)
@@ -181,6 +229,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lock),
 	    cmocka_unit_test(test_late_records),
+	    cmocka_unit_test(test_order_behind_a_look_up),
+	    cmocka_unit_test(test_binding_behind_a_look_up),
 	    cmocka_unit_test(test_alert_only),
 	    cmocka_unit_test(test_shipped),
 	    cmocka_unit_test(test_rebinds_a_month),

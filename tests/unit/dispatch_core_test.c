@@ -160,6 +160,32 @@ test_core_withdraws_what_was_not_sent(void **state) /* rule CMD-1 */
 	weir_dispatch_core_free(fix.core);
 }
 
+/*
+ * rule CMD-1: what was withdrawn is over for its owner, whose next flush deletes the intent and stores an idle card. Wanted
+ * again while its entry is remembered, the command has an intent of its own: a crash would else find nothing of it.
+ */
+static void
+test_core_a_withdrawn_command_is_intended_anew(void **state)
+{
+	(void)state;
+	struct fixture fix;
+	fixture_begin(&fix, LIMITS);
+	offer(&fix, 1, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start(&fix);
+	assert_true(call.wants_intent);
+	uint64_t token = call.token;
+	finish(&fix, call, outcome(WEIR_OUTCOME_RETRY));
+	offer(&fix, 1, ACTIVE, ACTIVE);
+	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
+	offer(&fix, 1, SUSPENDED, ACTIVE);
+	wait_until_due(&fix);
+	call = start(&fix);
+	assert_int_equal(call.kind, WEIR_CALL_SET);
+	assert_int_equal(call.target, SUSPENDED);
+	assert_true(call.wants_intent && call.token != token);
+	weir_dispatch_core_free(fix.core);
+}
+
 /* rule LIFE-6: nothing may be sent any more: what waits is withdrawn, and an older state is not commanded instead. */
 static void
 test_core_nothing_desired_sends_nothing(void **state)
@@ -885,6 +911,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_core_sends_and_confirms),
 	    cmocka_unit_test(test_core_withdraws_what_was_not_sent),
+	    cmocka_unit_test(test_core_a_withdrawn_command_is_intended_anew),
 	    cmocka_unit_test(test_core_nothing_desired_sends_nothing),
 	    cmocka_unit_test(test_core_reverses_what_may_have_been_done),
 	    cmocka_unit_test(test_core_one_in_flight_then_the_newest_word),
