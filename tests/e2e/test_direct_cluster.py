@@ -103,7 +103,7 @@ def disturbed(cluster, topic, disturb):
 
 def test_leaders_move(cluster):
     """rule REC-3"""
-    moves = number("WEIR_E2E_MOVES", 20)
+    moves = number("WEIR_E2E_MOVES", 8)
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka", "Move.java")
 
     def disturb():
@@ -119,7 +119,7 @@ def test_leaders_move(cluster):
 def test_brokers_are_killed(cluster):
     """rule REC-3"""
     def disturb():
-        for i in range(number("WEIR_E2E_BROKER_KILLS", 3)):
+        for i in range(number("WEIR_E2E_BROKER_KILLS", 2)):
             node = cluster.nodes[i % len(cluster.nodes)]
             time.sleep(2)
             node.kill()
