@@ -178,7 +178,8 @@ weir_feeds_unpark(struct weir_partition *p)
 		(void)is_ready(p, WEIR_WINDOW_POOL_DAY, window->day, pool);
 	}
 	f->waiting_count -= done;
-	memmove(f->waiting, f->waiting + done, f->waiting_count * sizeof(*f->waiting));
+	if (done > 0)
+		memmove(f->waiting, f->waiting + done, f->waiting_count * sizeof(*f->waiting));
 }
 
 /*

@@ -161,7 +161,8 @@ weir_feeds_encode(struct weir_partition *p)
 		f->stored = false;
 		f->hours.sealing.n = f->days.sealing.n = 0;
 		f->kept_count -= f->kept_sealed;
-		memmove(f->kept, f->kept + f->kept_sealed, f->kept_count * sizeof(*f->kept));
+		if (f->kept_sealed > 0)
+			memmove(f->kept, f->kept + f->kept_sealed, f->kept_count * sizeof(*f->kept));
 		f->kept_sealed = 0;
 		f->hours.safe = f->hours.now;
 		f->days.safe = f->days.now;
