@@ -265,7 +265,7 @@ class Log:
                 if stop is not None and stop.is_set():
                     break
                 if rate and n / rate > time.monotonic() - began:
-                    time.sleep(n / rate - (time.monotonic() - began))
+                    time.sleep(max(0, n / rate - (time.monotonic() - began)))
         self.flush()
 
     def flush(self):
