@@ -207,6 +207,27 @@ encode_windows(struct weir_partition *p, const struct weir_writer *w)
 	}
 }
 
+#define COMMAND_BYTES 96u      /* of a command beside what it stores: verb, key, lengths */
+#define WINDOW_ENTRY_USUAL 12u /* of the WEIR_WINDOW_ENTRY_MAX that an entry may take */
+
+uint64_t
+weir_partition_encode_bytes(const struct weir_partition *p)
+{
+	uint64_t bytes = p->new_names.len + p->new_references.len + p->feeds->sealed_bytes.len + p->new_cards.n * 8u;
+	uint64_t commands = 1024 + p->new_name_count + p->new_reference_count + p->intents_done.n;
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		bytes += weir_partition_slab((struct weir_partition *)p, i)->dirty_count *
+			 (uint64_t)(WEIR_SLAB_PAGE_BYTES + COMMAND_BYTES);
+	bytes += p->marks.pending * WEIR_MARK_BYTES;
+	commands += p->marks.hour_count * (uint64_t)WEIR_SHARDS;
+	bytes += (p->past.dirty + p->pool_past.dirty) * (COMMAND_BYTES + sizeof(struct weir_past_slot));
+	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
+		bytes += p->windows[kind].dirty * WINDOW_ENTRY_USUAL;
+		commands += p->windows[kind].changed_count;
+	}
+	return bytes + commands * COMMAND_BYTES;
+}
+
 void
 weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uint32_t sparse_slots)
 {

@@ -12,6 +12,7 @@ weir_partition_new(const struct weir_partition_opts *opts)
 	struct weir_partition *p = weir_calloc(1, sizeof(*p));
 	p->magic = WEIR_PARTITION_MAGIC;
 	p->opts = *opts;
+	p->stream_hour_us = -WEIR_HOUR_US; /* of no stream time */
 	weir_slab_init(&p->cards, sizeof(struct weir_card_slot));
 	weir_slab_init(&p->terms, sizeof(struct weir_terms_slot));
 	weir_slab_init(&p->enforcements, sizeof(struct weir_enforcement_slot));
@@ -98,10 +99,7 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 		stream_us = now_us;
 	if (stream_us > p->stream_time_us)
 		p->stream_time_us = stream_us;
-	int64_t stream = p->stream_time_us != 0 ? p->stream_time_us : now_us;
-	p->too_late_us = stream - (int64_t)p->opts.dedupe_horizon_h * WEIR_HOUR_US;
-	p->future_us = stream + (int64_t)p->opts.future_skew_s * 1000000;
-	p->marks.fresh_from = stream / WEIR_HOUR_US - p->opts.dedupe_fresh_h;
+	weir_partition_limits(p, p->stream_time_us != 0 ? p->stream_time_us : now_us);
 }
 
 /*

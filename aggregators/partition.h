@@ -187,6 +187,7 @@ struct weir_partition {
 	struct weir_partition_opts opts;
 	int64_t now_us;         /* enforcement clock, set by the owner */
 	int64_t stream_time_us; /* highest Kafka timestamp, never above the clock */
+	int64_t stream_hour_us; /* start of its UTC hour; derived */
 	int64_t too_late_us;    /* records before this are too late (REC-3); derived */
 	int64_t future_us;      /* records after this are in the future (REC-7); derived */
 
@@ -401,6 +402,8 @@ struct weir_writer {
  * a page is written by ranges.
  */
 void weir_partition_encode(struct weir_partition *partition, const struct weir_writer *writer, uint32_t sparse_slots);
+/* About how many bytes that will be, rather more than fewer: what to have room for, so that nothing moves as it grows. */
+uint64_t weir_partition_encode_bytes(const struct weir_partition *partition);
 
 /* Loading (before any fold): in this order; false = the stored bytes are not valid. */
 void weir_partition_load_sizes(struct weir_partition *partition, const uint32_t slots[WEIR_SLABS], int64_t stream_time_us);

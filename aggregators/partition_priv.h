@@ -50,6 +50,19 @@ weir_card_is_activated(const struct weir_card_slot *card)
 	return (status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED) && (card->flags & WEIR_CARD_EXPIRED) == 0;
 }
 
+/* What is too late, in the future, or in an hour kept whole, by a stream time. A division only where an hour ends. */
+static inline void
+weir_partition_limits(struct weir_partition *p, int64_t stream_us)
+{
+	p->too_late_us = stream_us - (int64_t)p->opts.dedupe_horizon_h * WEIR_HOUR_US;
+	p->future_us = stream_us + (int64_t)p->opts.future_skew_s * 1000000;
+	if (__builtin_expect((uint64_t)(stream_us - p->stream_hour_us) >= (uint64_t)WEIR_HOUR_US, 0)) {
+		int64_t hour = stream_us / WEIR_HOUR_US;
+		p->stream_hour_us = hour * WEIR_HOUR_US;
+		p->marks.fresh_from = hour - p->opts.dedupe_fresh_h;
+	}
+}
+
 /* partition.c: all cards are to be evaluated anew, a bounded number a tick. */
 void weir_partition_scan_all(struct weir_partition *p);
 

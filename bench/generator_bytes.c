@@ -143,14 +143,14 @@ workload_decoded(const struct workload *w, const struct workload_record *r, stru
 	bool by_id = w->identity == WORKLOAD_BY_ID;
 	if (w->format == WORKLOAD_PACKED) {
 		out->id_hash = by_id ? weir_identity_hash_u64(out->iccid, id_number(r->n)) : 0;
-		out->session_hash = weir_identity_hash_u64(out->iccid, r->card + 1);
+		out->session_hash = by_id ? 0 : weir_identity_hash_u64(out->iccid, r->card + 1);
 		return;
 	}
 	id_text(r->n, id);
 	session_text(r->card, session);
 	out->start_us = r->end_us - LENGTH_US;
 	out->id_hash = by_id ? weir_identity_hash(out->iccid, (const uint8_t *)id, ID_LEN) : 0;
-	out->session_hash = weir_identity_hash(out->iccid, (const uint8_t *)session, SESSION_LEN);
+	out->session_hash = by_id ? 0 : weir_identity_hash(out->iccid, (const uint8_t *)session, SESSION_LEN);
 }
 
 /* ---- reference data ---- */

@@ -29,11 +29,13 @@ weir_partition_reject(struct weir_partition *p, const struct weir_record *record
 static inline void
 advance_stream(struct weir_partition *p, int64_t arrived_us)
 {
-	if (arrived_us > p->stream_time_us && p->stream_time_us < p->now_us) {
-		if (__builtin_expect(p->stream_time_us == 0, 0))
-			weir_feeds_begin(p, arrived_us < p->now_us ? arrived_us : p->now_us);
-		weir_partition_set_time(p, p->now_us, arrived_us);
-	}
+	if (arrived_us <= p->stream_time_us || p->stream_time_us >= p->now_us)
+		return;
+	int64_t to = arrived_us < p->now_us ? arrived_us : p->now_us;
+	if (__builtin_expect(p->stream_time_us == 0, 0))
+		weir_feeds_begin(p, to);
+	p->stream_time_us = to;
+	weir_partition_limits(p, to);
 }
 
 void
@@ -363,9 +365,11 @@ prefetch_identity(struct weir_partition *p, const struct weir_record *r)
 static inline void
 prefetch_session(struct weir_partition *p, const struct weir_record *r)
 {
+	if (__builtin_expect(r->id_hash != 0, 1))
+		return;
 	struct weir_shard *shard = weir_shards_of(&p->session_index, r->session_hash);
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, r->session_hash), slot;
-	if (r->id_hash == 0 && weir_index_candidate(shard, r->session_hash, &pos, &slot))
+	if (weir_index_candidate(shard, r->session_hash, &pos, &slot))
 		__builtin_prefetch(weir_slab_at(&p->sessions, slot), 1, 3);
 }
 

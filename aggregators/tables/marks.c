@@ -48,7 +48,7 @@ weir_marks_free(struct weir_marks *marks)
 }
 
 struct weir_marks_hour *
-weir_marks_hour_find(struct weir_marks *marks, int64_t hour)
+weir_marks_hour_find_slow(struct weir_marks *marks, int64_t hour)
 {
 	for (uint32_t i = marks->hour_count; i-- > 0;)
 		if (marks->hours[i]->hour == hour)

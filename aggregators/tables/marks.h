@@ -61,8 +61,15 @@ enum weir_mark_answer { WEIR_MARK_NEW, WEIR_MARK_SEEN, WEIR_MARK_ABSENT };
 void weir_marks_init(struct weir_marks *marks);
 void weir_marks_free(struct weir_marks *marks);
 
+struct weir_marks_hour *weir_marks_hour_find_slow(struct weir_marks *marks, int64_t hour);
 /* The hour's shards if it is held whole (created when fresh), else NULL. */
-struct weir_marks_hour *weir_marks_hour_find(struct weir_marks *marks, int64_t hour);
+static inline struct weir_marks_hour *
+weir_marks_hour_find(struct weir_marks *marks, int64_t hour)
+{
+	if (__builtin_expect(marks->hour_count > 0 && marks->hours[marks->hour_count - 1]->hour == hour, 1))
+		return marks->hours[marks->hour_count - 1];
+	return weir_marks_hour_find_slow(marks, hour);
+}
 /* The warm bucket; created empty and not loaded when missing (then *created_out). */
 struct weir_marks_bucket *weir_marks_bucket_get(struct weir_marks *marks, int64_t hour, uint32_t bucket, bool *created_out);
 /* The warm bucket or NULL. */

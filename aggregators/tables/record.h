@@ -46,7 +46,7 @@ enum {
 struct weir_record {
 	struct weir_iccid iccid;
 	uint64_t id_hash;      /* weir_identity_hash over ICCID and record id; 0 = no record id */
-	uint64_t session_hash; /* likewise over the session id; 0 = no session */
+	uint64_t session_hash; /* likewise over the session id; 0 = none, or none is needed (weir_record_needs_session) */
 	uint64_t seq;          /* sequence number in the session, with WEIR_RECORD_HAS_SEQ */
 	uint64_t up;           /* bytes, delta or total */
 	uint64_t down;         /* bytes, delta or total */
@@ -65,6 +65,13 @@ struct weir_record {
 	int64_t arrived_us; /* Kafka timestamp of its message, microseconds UTC: where latency is measured from */
 };
 _Static_assert(sizeof(struct weir_record) == 128, "two cache lines");
+
+/* A record id alone names a record of deltas (REC-3); its session is then nobody's concern, and is not hashed. */
+static inline bool
+weir_record_needs_session(const struct weir_record *rec)
+{
+	return rec->id_hash == 0 || (rec->flags & WEIR_RECORD_TOTALS) != 0;
+}
 
 /* A growing array of records; memory kept between polls, so that it stops allocating after warm-up. */
 struct weir_records {

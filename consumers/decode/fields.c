@@ -215,6 +215,8 @@ apply(const struct weir_plan *plan, const struct weir_values *values, const stru
 		return WEIR_REJECT_BAD_VOLUME;
 	if (!has_identity(rec))
 		return WEIR_REJECT_NO_IDENTITY;
+	if (!weir_record_needs_session(rec))
+		rec->session_hash = 0;
 	const struct weir_scalar *end = VALUE(END);
 	const struct weir_scalar *start = VALUE(START);
 	if (end == NULL || !apply_time(&map[WEIR_FIELD_END], end, &rec->end_us) ||

@@ -85,7 +85,7 @@ packed_check(const struct weir_job *job, const struct packed *packed, int64_t ba
 	uint64_t seed = weir_identity_seed(rec->iccid);
 	if (packed->id != 0)
 		rec->id_hash = weir_identity_hash_u64_seeded(seed, packed->id);
-	if (packed->session != 0)
+	if (packed->session != 0 && weir_record_needs_session(rec))
 		rec->session_hash = weir_identity_hash_u64_seeded(seed, packed->session);
 	if (__builtin_add_overflow(base_us, (int64_t)packed->end_ms * 1000, &end_us) || end_us < 0 ||
 	    end_us >= WEIR_TIME_LIMIT_US)

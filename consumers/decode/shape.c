@@ -461,7 +461,7 @@ done:
 	uint64_t seed = weir_identity_seed(rec->iccid);
 	if (id.data != NULL)
 		rec->id_hash = weir_identity_hash_seeded(seed, id.data, id.len);
-	if (session.data != NULL)
+	if (session.data != NULL && weir_record_needs_session(rec))
 		rec->session_hash = weir_identity_hash_seeded(seed, session.data, session.len);
 	*after_out = end - (window.end - at);
 	return OUTCOME_MADE;

@@ -489,6 +489,8 @@ weir_lane_free(struct weir_lane *lane)
 		free(lane->boxes[i]);
 	weir_records_free(&lane->records);
 	weir_buf_free(&lane->json);
+	for (uint32_t i = 0; i < LANE_BODIES; i++)
+		weir_buf_free(&lane->bodies[i]);
 	free(lane->boxes);
 	free(lane->partitions);
 	(void)close(lane->bell_fd);

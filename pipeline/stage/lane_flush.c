@@ -115,6 +115,46 @@ purge_cycles(struct lane_partition *lp, struct weir_body *w)
 	w->commands++;
 }
 
+/*
+ * Room for len bytes: the smallest kept that has it, else new memory of that size. Fresh memory each time would be page
+ * faults, and so would a body that grows by doubling.
+ */
+static struct weir_buf
+take_body(struct weir_lane *lane, size_t len)
+{
+	struct weir_buf *best = NULL;
+	for (uint32_t i = 0; i < LANE_BODIES; i++) {
+		struct weir_buf *body = &lane->bodies[i];
+		if (body->cap >= len && (best == NULL || body->cap < best->cap))
+			best = body;
+	}
+	struct weir_buf taken = {0};
+	if (best == NULL) {
+		weir_buf_reserve(&taken, len);
+		return taken;
+	}
+	taken = *best;
+	taken.len = 0;
+	*best = (struct weir_buf){0};
+	return taken;
+}
+
+void
+lane_keep_body(struct weir_lane *lane, struct weir_buf *body)
+{
+	struct weir_buf *least = &lane->bodies[0];
+	for (uint32_t i = 1; i < LANE_BODIES; i++)
+		if (lane->bodies[i].cap < least->cap)
+			least = &lane->bodies[i];
+	if (least->cap < body->cap) {
+		weir_buf_free(least);
+		*least = *body;
+	} else {
+		weir_buf_free(body);
+	}
+	*body = (struct weir_buf){0};
+}
+
 static void
 encode(struct lane_partition *lp)
 {
@@ -124,8 +164,7 @@ encode(struct lane_partition *lp)
 	request->partition = lp->number;
 	request->owner = lp;
 	request->epoch = lp->epoch;
-	request->body = lp->body; /* memory of the last one: a fresh 16 MB each time would be page faults */
-	lp->body = (struct weir_buf){0};
+	request->body = take_body(lp->lane, weir_partition_encode_bytes(lp->core) + lp->audits.len);
 	memcpy(request->offsets_before, lp->stored, sizeof(lp->stored));
 	memcpy(request->offsets_after, lp->position, sizeof(lp->position));
 	request->offsets_before[lp->lane->shared->topic_count] = lp->flush_number;

@@ -41,7 +41,6 @@ struct lane_partition {
 	bool flush_sent;
 	int64_t flush_number;   /* of the last flush encoded: tells two flushes at one position apart */
 	uint32_t fetching;      /* FETCH requests with the store */
-	struct weir_buf body;   /* spare memory for the next flush */
 	struct weir_buf audits; /* RESP of audit entries since the last encode */
 	uint32_t audit_commands;
 	struct weir_letterbox *box;
@@ -63,6 +62,8 @@ struct lane_partition {
 	bool drop_due; /* stopped, and still being fetched */
 	bool changed;  /* something to flush */
 };
+
+#define LANE_BODIES 2 /* flushes of a lane are staggered: few are under way at once */
 
 struct weir_lane {
 	const struct weir_lane_shared *shared;
@@ -87,7 +88,8 @@ struct weir_lane {
 	uint64_t messages;
 	uint64_t commands_sent, commands_confirmed, commands_failed;
 	uint64_t feed_rows[WEIR_RUN_FEED_COUNT];
-	struct weir_buf json; /* scratch */
+	struct weir_buf json;                /* scratch */
+	struct weir_buf bodies[LANE_BODIES]; /* memory of flushes that are over, for the next ones */
 	struct weir_lane_counters counters;
 };
 
@@ -107,6 +109,8 @@ void lane_take_again(struct lane_partition *lp);
 void lane_stop_partition(struct lane_partition *lp, const char *why);
 
 /* lane_flush.c */
+/* Keeps the memory of a flush that is over, or frees it. */
+void lane_keep_body(struct weir_lane *lane, struct weir_buf *body);
 void lane_flush_round(struct lane_partition *lp, int64_t now_us);
 void lane_fetch_wishes(struct lane_partition *lp);
 /* Takes what came back from the store; true when there was something. */

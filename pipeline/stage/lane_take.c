@@ -320,7 +320,6 @@ partition_free(struct lane_partition *lp)
 	}
 	weir_partition_free(lp->core);
 	weir_buf_free(&lp->audits);
-	weir_buf_free(&lp->body);
 	weir_doubts_free(&lp->known);
 	free(lp);
 }
@@ -394,10 +393,7 @@ answer_flush(struct lane_partition *lp, struct weir_store_request *request)
 {
 	lp->flush = NULL;
 	lp->flush_sent = false;
-	weir_buf_free(&lp->body);
-	WEIR_TAKE(lp->body.data, request->body.data);
-	lp->body.cap = request->body.cap;
-	request->body = (struct weir_buf){0};
+	lane_keep_body(lp->lane, &request->body);
 	if (lp->state != LANE_RUNNING)
 		return;
 	switch (request->result) {
