@@ -53,41 +53,52 @@ write_marks(uint8_t *out, const uint64_t *hashes, uint32_t n)
 	}
 }
 
-/* The hour's pending marks, sorted by bucket (counting sort), one append a bucket. */
+/* Sorts hashes by bucket where they lie: each goes to where its bucket's next one belongs, until one comes back. */
 static void
-encode_hour(struct weir_marks_hour *hour, const struct weir_writer *w, struct weir_u64_list *scratch)
+sort_by_bucket(uint64_t *hashes, uint32_t n, uint32_t start_out[WEIR_SHARDS + 1])
 {
-	uint32_t start[WEIR_SHARDS + 1] = {0};
-	uint32_t at[WEIR_SHARDS];
-	const struct weir_u64_list *pending = &hour->pending;
-	for (uint32_t i = 0; i < pending->n; i++)
-		start[(pending->v[i] & (WEIR_SHARDS - 1)) + 1]++;
+	uint32_t next[WEIR_SHARDS];
+	memset(start_out, 0, (WEIR_SHARDS + 1) * sizeof(*start_out));
+	for (uint32_t i = 0; i < n; i++)
+		start_out[(hashes[i] & (WEIR_SHARDS - 1)) + 1]++;
 	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
-		at[b] = start[b];
-		start[b + 1] += start[b];
+		next[b] = start_out[b];
+		start_out[b + 1] += start_out[b];
 	}
-	if (scratch->cap < pending->n) {
-		scratch->v = weir_realloc(scratch->v, pending->n * sizeof(uint64_t));
-		scratch->cap = pending->n;
+	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
+		while (next[b] < start_out[b + 1]) {
+			uint64_t hash = hashes[next[b]];
+			for (uint32_t to = hash & (WEIR_SHARDS - 1); to != b; to = hash & (WEIR_SHARDS - 1)) {
+				uint64_t *place = &hashes[next[to]++], displaced = *place;
+				*place = hash;
+				hash = displaced;
+			}
+			hashes[next[b]++] = hash;
+		}
 	}
-	for (uint32_t i = 0; i < pending->n; i++)
-		scratch->v[at[pending->v[i] & (WEIR_SHARDS - 1)]++] = pending->v[i];
+}
+
+/* The hour's pending marks, one append a bucket. */
+static void
+encode_hour(struct weir_marks_hour *hour, const struct weir_writer *w)
+{
+	uint32_t start[WEIR_SHARDS + 1];
+	struct weir_u64_list *pending = &hour->pending;
+	sort_by_bucket(pending->v, pending->n, start);
 	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
 		uint32_t n = start[b + 1] - start[b];
 		if (n > 0)
-			write_marks(w->marks(w->ctx, hour->hour, b, n * WEIR_MARK_BYTES), scratch->v + start[b], n);
+			write_marks(w->marks(w->ctx, hour->hour, b, n * WEIR_MARK_BYTES), pending->v + start[b], n);
 	}
-	hour->pending.n = 0;
+	pending->n = 0;
 }
 
 static void
 encode_marks(struct weir_marks *marks, const struct weir_writer *w)
 {
-	struct weir_u64_list scratch = {0};
 	for (uint32_t i = 0; i < marks->hour_count; i++)
 		if (marks->hours[i]->pending.n > 0)
-			encode_hour(marks->hours[i], w, &scratch);
-	free(scratch.v);
+			encode_hour(marks->hours[i], w);
 	for (uint32_t i = 0; i < marks->warm_cap; i++) {
 		struct weir_marks_bucket *bucket = marks->warm[i];
 		if (bucket == NULL || bucket->pending.n == 0)

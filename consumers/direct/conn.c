@@ -20,6 +20,8 @@
 #define BACKOFF_MAX_US 1000000ll
 #define SMALL_MAX (64u << 20)
 #define NONCE_BYTES 24
+#define WAKE_BYTES (256 << 10)
+#define TRICKLE_US 500000ll /* so long without a wake-up: less may have come than it takes */
 
 static uint64_t
 random_next(uint64_t *state)
@@ -56,6 +58,7 @@ forget(struct conn *conn)
 	conn->head_got = conn->frame_len = conn->frame_got = 0;
 	conn->frame = NULL;
 	conn->request_count = 0;
+	conn->wake_bytes = 0;
 	conn->sasl_step = 0;
 	conn->renew_us = INT64_MAX;
 	conn->state = CONN_CLOSED;
@@ -319,6 +322,20 @@ frame_begin(struct conn *conn)
 	return conn->frame == NULL ? "no memory for an answer" : NULL;
 }
 
+/*
+ * How much must have come before the lane is woken: not each of the hundred pieces in which a response of megabytes comes,
+ * but a good part of what is missing. Not through TLS, whose library sees the bytes before we do.
+ */
+static void
+wake_at(struct conn *conn, size_t missing)
+{
+	int bytes = missing > WAKE_BYTES ? WAKE_BYTES : missing > 0 ? (int)missing : 1;
+	if (bytes == conn->wake_bytes || conn->ssl != NULL)
+		return;
+	conn->wake_bytes = bytes;
+	(void)setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes)); /* without it: woken more often */
+}
+
 /* Takes what is there. False: nothing more now, or closed. */
 static bool
 read_some(struct conn *conn, int64_t now_us)
@@ -331,8 +348,11 @@ read_some(struct conn *conn, int64_t now_us)
 		conn_close(conn,
 		    conn->state == CONN_READY && conn->request_count == 0 ? NULL : "connection closed by the broker",
 		    now_us);
-	if (n <= 0)
+	if (n <= 0) {
+		if (n == 0)
+			wake_at(conn, head ? 0 : want);
 		return false;
+	}
 	conn->progress_us = now_us;
 	if (!head) {
 		conn->frame_got += (uint32_t)n;
@@ -458,6 +478,9 @@ conn_tick(struct conn *conn, int64_t now_us)
 	}
 	if (conn->state > CONN_CLOSED && conn->state < CONN_READY && now_us - conn->begun_us > timeout_us)
 		conn_close(conn, "no connection in time", now_us);
+	if (conn->wake_bytes > 1 && now_us - conn->progress_us > TRICKLE_US)
+		while (conn->state >= CONN_VERSIONS && read_some(conn, now_us))
+			;
 	if (conn->state == CONN_READY && conn->request_count > 0 && now_us - conn->progress_us > timeout_us)
 		conn_close(conn, "no answer in time", now_us);
 	if (conn->state == CONN_READY && conn->request_count == 0 && now_us >= conn->renew_us)

@@ -14,6 +14,7 @@
 #define PARTIALS_BATCH 4096u
 #define TICK_SLOTS 2048u
 #define IDLE_WAIT_US 100000ll
+#define HELD_WAIT_US 1000ll /* a flush that is due waits for look-ups or letters; both ring the bell */
 
 int64_t
 lane_now_us(void)
@@ -328,8 +329,12 @@ next_due(const struct weir_lane *lane, int64_t now_us)
 	int64_t due = now_us + IDLE_WAIT_US;
 	for (uint32_t i = 0; i < lane->partition_count; i++) {
 		const struct lane_partition *lp = lane->partitions[i];
-		if (lp->state == LANE_RUNNING && lp->changed && lp->flush == NULL && lp->flush_due_us < due)
-			due = lp->flush_due_us;
+		if (lp->state != LANE_RUNNING || !lp->changed || lp->flush != NULL)
+			continue;
+		int64_t flush_us = lane_flush_due_us(lp);
+		if (flush_us <= now_us)
+			flush_us = now_us + HELD_WAIT_US;
+		due = flush_us < due ? flush_us : due;
 	}
 	return due;
 }

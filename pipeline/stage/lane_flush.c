@@ -207,15 +207,20 @@ send_flush(struct lane_partition *lp)
  * A backlog is flushed less often: cards that come again meanwhile are written once, and what is shown is as old as the
  * backlog in any case.
  */
+int64_t
+lane_flush_due_us(const struct lane_partition *lp)
+{
+	const struct weir_settings *settings = lp->lane->shared->settings;
+	if (lp->behind_us < BEHIND_US || lp->leaving ||
+	    weir_partition_unflushed(lp->core) + lp->audits.len >= settings->flush_unflushed_max / 4)
+		return lp->flush_due_us;
+	return lp->flush_due_us + ((int64_t)settings->flush_behind_interval_ms - (int64_t)settings->flush_interval_ms) * 1000;
+}
+
 static bool
 is_due(const struct lane_partition *lp, int64_t now_us)
 {
-	const struct weir_settings *settings = lp->lane->shared->settings;
-	if (now_us < lp->flush_due_us || lp->behind_us < BEHIND_US || lp->leaving)
-		return now_us >= lp->flush_due_us;
-	int64_t rest_us = ((int64_t)settings->flush_behind_interval_ms - (int64_t)settings->flush_interval_ms) * 1000;
-	return now_us >= lp->flush_due_us + rest_us ||
-	       weir_partition_unflushed(lp->core) + lp->audits.len >= settings->flush_unflushed_max / 4;
+	return now_us >= lp->flush_due_us && now_us >= lane_flush_due_us(lp);
 }
 
 #define LOOK_US 5000000ll /* at rest a flush that changes nothing: that is how a Redis that lost writes is noticed */

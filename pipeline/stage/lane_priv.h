@@ -36,7 +36,7 @@ struct lane_partition {
 	bool settled;         /* reached the end of all topics; unknown states were offered */
 	bool guard_tripped;   /* as seen in the last round */
 	bool restart_offers;  /* offers on their way come from stored state */
-	int64_t flush_due_us; /* with all read; when behind, lane_flush_is_due */
+	int64_t flush_due_us; /* with all read; otherwise lane_flush_due_us */
 	struct weir_store_request *flush; /* encoded, waiting for letters or with the store */
 	bool flush_sent;
 	int64_t flush_number;   /* of the last flush encoded: tells two flushes at one position apart */
@@ -112,6 +112,8 @@ void lane_stop_partition(struct lane_partition *lp, const char *why);
 /* Keeps the memory of a flush that is over, or frees it. */
 void lane_keep_body(struct weir_lane *lane, struct weir_buf *body);
 void lane_flush_round(struct lane_partition *lp, int64_t now_us);
+/* When what has changed is to be flushed; it may still have to wait for look-ups and letters. */
+int64_t lane_flush_due_us(const struct lane_partition *lp);
 void lane_fetch_wishes(struct lane_partition *lp);
 /* Takes what came back from the store; true when there was something. */
 bool lane_store_answers(struct weir_lane *lane);

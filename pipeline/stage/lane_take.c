@@ -156,6 +156,21 @@ take_known(struct lane_partition *lp)
 	lp->forgot = false;
 }
 
+/*
+ * By the clock, so that flushes of all partitions, whoever owns them, take turns at Redis. Neighbours, which one lane often
+ * has, are as far apart as can be: the number's bits the other way round.
+ */
+static int64_t
+first_flush_us(const struct lane_partition *lp)
+{
+	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000, now_us = lane_now_us();
+	uint32_t turn = 0;
+	for (uint32_t bit = 0; bit < 8; bit++)
+		turn |= (lp->number >> bit & 1) << (7 - bit);
+	int64_t due_us = now_us - now_us % interval_us + interval_us * turn / 256;
+	return due_us > now_us ? due_us : due_us + interval_us;
+}
+
 /* The last call of a load, on the lane's thread again: indexes. */
 static bool
 finish_take(struct lane_partition *lp, const struct weir_store_request *request)
@@ -176,8 +191,7 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 	lp->purge_cycle = -1;
 	memset(lp->newest_us, 0, sizeof(lp->newest_us));
 	lane_purge_begin(lp);
-	lp->flush_due_us = lane_now_us() + (int64_t)lane->shared->settings->flush_interval_ms * 1000 *
-					       (1 + lp->number % 8) / 8; /* staggered */
+	lp->flush_due_us = first_flush_us(lp);
 	weir_partition_offer_all(lp->core, false);
 	lp->restart_offers = true;
 	weir_log(WEIR_LOG_INFO, "taken", "partition=%u epoch=%llu cards=%u took_us=%lld", lp->number,
