@@ -12,6 +12,7 @@
 #include "bench/servers_fill.h"
 
 #define DRAIN_LIST_MAX 8
+#define DRAIN_RECORD_BYTES 200u /* of memory held before a drain (memory.h), for each record of its topic */
 
 struct drain_result {
 	double seconds;

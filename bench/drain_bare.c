@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/drain.h"
+#include "bench/memory.h"
 #include "config/base/check.h"
 #include "consumers/source/source.h"
 
@@ -258,6 +259,8 @@ drain_bare(struct bench_site *site, const struct drain_topic *topic, uint32_t in
 	}
 	struct bench_child child;
 	bench_site_path(site, "bare.log", log);
+	struct bench_memory held = bench_memory_hold(topic->filled.records * DRAIN_RECORD_BYTES);
+	bench_memory_let_go(&held); /* it begins at once */
 	if (bench_child_start(&child, "bare reader", log, (char *const *)(uintptr_t)argv, err) != WEIR_OK)
 		return WEIR_FATAL;
 	int code = bench_child_wait(&child, BARE_MS + 30000);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bench/drain.h"
+#include "bench/memory.h"
 #include "config/base/check.h"
 
 enum { PROCESSES_MAX = 16, READY_MS = 300000, DRAIN_MS = 900000, BEGIN_US = 3000 };
@@ -183,12 +184,13 @@ wait_begin(struct group *g, uint64_t *folded_out, struct weir_error *err)
 
 static enum weir_class
 measure(struct bench_site *site, const struct drain_topic *topic, const char *prefix, struct group *g,
-    struct drain_result *result, struct weir_error *err)
+    struct bench_memory *held, struct drain_result *result, struct weir_error *err)
 {
 	double redis_before, redis_after;
 	uint64_t folded;
 	if (wait_begin(g, &folded, err) != WEIR_OK)
 		return WEIR_FATAL;
+	bench_memory_let_go(held);
 	int64_t begun = bench_now_us();
 	struct bench_cpu before = cpu_of(g);
 	uint64_t broker = drain_broker_ns(site);
@@ -233,11 +235,13 @@ drain_copy(struct bench_site *site, const struct drain_topic *topic, struct grou
     const struct bench_weir_opts *opts, struct drain_result *result, struct weir_error *err)
 {
 	double before = 0, after = 0;
+	struct bench_memory held = bench_memory_hold(topic->filled.records * DRAIN_RECORD_BYTES);
 	enum weir_class class = bench_redis_info(site, "memory", "used_memory", &before, err);
 	if (class == WEIR_OK)
 		class = start_all(site, g, processes, opts, err);
 	if (class == WEIR_OK)
-		class = measure(site, topic, opts->prefix, g, result, err);
+		class = measure(site, topic, opts->prefix, g, &held, result, err);
+	bench_memory_let_go(&held);
 	if (class == WEIR_OK)
 		class = stop_all(g, err);
 	kill_all(g);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "bench/bench.h"
+#include "bench/machine.h"
 #include "config/base/check.h"
 
 enum { LINE = 64, LOADS = 400000, PASSES = 3 };
@@ -53,4 +54,31 @@ bench_memory_latency_ns(uint64_t bytes, uint64_t seed)
 	}
 	free(lines);
 	return best;
+}
+
+struct bench_memory
+bench_memory_hold(uint64_t bytes)
+{
+	const uint64_t most = UINT64_C(2) << 30, page = 4096;
+	uint64_t spare = bench_memory_available() / 8;
+	bytes = bytes > most ? most : bytes;
+	bytes = bytes > spare ? spare : bytes;
+	struct bench_memory memory = {NULL, (size_t)(bytes / page * page)};
+	if (memory.bytes == 0)
+		return memory;
+	memory.at = mmap(NULL, memory.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory.at == MAP_FAILED)
+		return (struct bench_memory){0};
+	(void)madvise(memory.at, memory.bytes, MADV_HUGEPAGE);
+	for (uint64_t at = 0; at < memory.bytes; at += page)
+		((volatile uint8_t *)memory.at)[at] = 1;
+	return memory;
+}
+
+void
+bench_memory_let_go(struct bench_memory *memory)
+{
+	if (memory->at != NULL)
+		(void)munmap(memory->at, memory->bytes);
+	*memory = (struct bench_memory){0};
 }

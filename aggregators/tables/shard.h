@@ -59,7 +59,7 @@ static inline void
 weir_shard_prefetch(const struct weir_shard *shard, uint64_t hash)
 {
 	if (shard->cap != 0)
-		__builtin_prefetch(&shard->entries[weir_shard_home(shard, hash)], 1, 1);
+		__builtin_prefetch(&shard->entries[weir_shard_home(shard, hash)], 1, 3);
 }
 
 /* Places an entry known to be absent. */
