@@ -158,6 +158,7 @@ bench_site_open(const struct bench_site_opts *opts, struct bench_site *site, str
 {
 	*site = (struct bench_site){.opts = *opts};
 	(void)signal(SIGPIPE, SIG_IGN);
+	bench_catch_signals();
 	for (uint32_t i = 0; i < opts->common->sets.n; i++)
 		add_set(site, "%s", opts->common->sets.v[i]);
 	site->given = site->set_count;

@@ -21,6 +21,22 @@
 
 enum { POLL_US = 5000 };
 
+static volatile sig_atomic_t asked_to_stop;
+
+static void
+on_signal(int number)
+{
+	asked_to_stop = number;
+}
+
+void
+bench_catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* a second one ends at once */
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL);
+}
+
 void
 bench_sleep_us(int64_t us)
 {
@@ -75,6 +91,8 @@ bench_child_alive(struct bench_child *child, struct weir_error *err)
 {
 	int status;
 	char last[300];
+	if (asked_to_stop != 0)
+		return weir_error_set(err, WEIR_FATAL, "stopped by signal %d", (int)asked_to_stop);
 	if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) != child->pid)
 		return WEIR_OK;
 	int code = child->pid != 0 ? exit_code(status) : -1;
@@ -96,6 +114,8 @@ bench_child_wait(struct bench_child *child, uint32_t timeout_ms)
 		}
 		if (bench_now_us() > until)
 			return -1;
+		if (asked_to_stop != 0 && !child->stopping)
+			return -1;
 		bench_sleep_us(POLL_US);
 	}
 	return -1;
@@ -106,6 +126,7 @@ bench_child_stop(struct bench_child *child, int signal, uint32_t grace_ms)
 {
 	if (child->pid == 0)
 		return 0;
+	child->stopping = true;
 	(void)kill(child->pid, signal);
 	int code = bench_child_wait(child, grace_ms);
 	if (child->pid == 0)

@@ -18,14 +18,17 @@ struct bench_child {
 	pid_t pid; /* 0 = none */
 	char what[24];
 	char log[BENCH_PATH_MAX]; /* its stdout and stderr, appended */
+	bool stopping;            /* was told to end: its end is waited for, whatever we are told */
 };
 
 /* argv[0] is looked up in PATH unless it has a slash; argv ends with NULL. */
 enum weir_class bench_child_start(
     struct bench_child *child, const char *what, const char *log, char *const argv[], struct weir_error *err);
-/* FATAL with its last words when it has ended. */
+/* From now on SIGTERM and SIGINT make waits fail, so that what was started and made is cleaned up as after any failure. */
+void bench_catch_signals(void);
+/* FATAL with its last words when it has ended, or when we are told to stop. */
 enum weir_class bench_child_alive(struct bench_child *child, struct weir_error *err);
-/* Waits for its end; its exit code, or 128 + the signal's number; -1 after timeout_ms. */
+/* Waits for its end; its exit code, or 128 + the signal's number; -1 after timeout_ms, or when we are told to stop. */
 int bench_child_wait(struct bench_child *child, uint32_t timeout_ms);
 /* Signals and waits; kills it after grace_ms. Returns as bench_child_wait. A child that is none is left alone. */
 int bench_child_stop(struct bench_child *child, int signal, uint32_t grace_ms);

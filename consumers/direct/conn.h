@@ -68,7 +68,7 @@ struct conn {
 	uint8_t head[4]; /* a frame's length, as far as it has come */
 	uint8_t *frame;
 	uint32_t head_got, frame_len, frame_got;
-	int wake_bytes; /* as the socket was told; 0 = not yet */
+	int wake_bytes;        /* as the socket was told; 0 = not yet */
 	struct weir_buf small; /* responses that the owner does not take in place */
 	struct conn_request requests[CONN_REQUESTS_MAX];
 	uint32_t request_first, request_count;
