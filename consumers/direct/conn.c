@@ -21,7 +21,7 @@
 #define SMALL_MAX (64u << 20)
 #define NONCE_BYTES 24
 #define WAKE_BYTES (256 << 10)
-#define TRICKLE_US 500000ll /* so long without a wake-up: less may have come than it takes */
+#define TRICKLE_US 100000ll /* so long without a wake-up: less may have come than it takes */
 
 static uint64_t
 random_next(uint64_t *state)

@@ -21,7 +21,7 @@ struct world {
 	struct security security;
 	struct conn_opts opts;
 	struct conn conn;
-	uint32_t closed;
+	uint32_t closed, responses;
 };
 
 static uint8_t *
@@ -172,6 +172,60 @@ test_lies(void **state)
 	}
 }
 
+/* What a connection to a broker that does its work is given. */
+static uint8_t *
+much_room(void *ctx, struct conn *conn, const struct conn_request *request, uint32_t len)
+{
+	static uint8_t bytes[1 << 20];
+	(void)ctx, (void)conn, (void)request;
+	return len <= sizeof(bytes) ? bytes : NULL;
+}
+
+static bool
+count_response(void *ctx, struct conn *conn, const struct conn_request *request, struct wire_reader r)
+{
+	(void)conn, (void)request, (void)r;
+	((struct world *)ctx)->responses++;
+	return true;
+}
+
+/* A large response that comes in little pieces, all of them together later than the time-out: it is answered, not lost. */
+static void
+test_trickle(void **state)
+{
+	(void)state;
+	enum { LEN = 200000, PIECES = 12, PIECE_MS = 60 };
+	/* correlation 1, no error, 3 interfaces: Fetch 4-11, Metadata 0-5, ListOffsets 0-3; flexible, as version 3 is */
+	static const uint8_t VERSIONS[] = {0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 4, 0, 1, 0, 4, 0, 11, 0, 0, 3, 0, 0, 0, 5, 0, 0,
+	    2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0};
+	static uint8_t frame[4 + LEN] = {LEN >> 24, LEN >> 16 & 255, LEN >> 8 & 255, LEN & 255, 0, 0, 0, 2};
+	struct world w = {0};
+	int port, fd = listener(&port);
+	assert_int_equal(listen(fd, 1), 0);
+	world_open(&w, "127.0.0.1", port);
+	w.opts.room = much_room;
+	w.opts.response = count_response;
+	conn_open(&w.conn, now_us());
+	drive(&w, CONN_VERSIONS, 1000);
+	int peer = accept(fd, NULL, NULL);
+	assert_int_equal(send(peer, VERSIONS, sizeof(VERSIONS), 0), sizeof(VERSIONS));
+	drive(&w, CONN_READY, 1000);
+	assert_int_equal(w.conn.state, CONN_READY);
+	assert_int_equal(conn_request(&w.conn, API_FETCH, 11, 0, 0, now_us()), 2);
+	for (int i = 0; i < PIECES; i++) {
+		size_t from = sizeof(frame) * (size_t)i / PIECES, to = sizeof(frame) * (size_t)(i + 1) / PIECES;
+		assert_int_equal(send(peer, frame + from, to - from, 0), to - from);
+		drive(&w, CONN_CLOSED, PIECE_MS);
+	}
+	drive(&w, CONN_CLOSED, PIECE_MS);
+	assert_int_equal(w.conn.state, CONN_READY);
+	assert_int_equal(w.responses, 1);
+	assert_int_equal(w.closed, 0);
+	world_close(&w);
+	(void)close(peer);
+	(void)close(fd);
+}
+
 static void
 test_no_such_host(void **state)
 {
@@ -281,8 +335,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_refused), cmocka_unit_test(test_says_nothing),
-	    cmocka_unit_test(test_lies), cmocka_unit_test(test_no_such_host), cmocka_unit_test(test_tls_host),
-	    cmocka_unit_test(test_what_librdkafka_must_do)};
+	    cmocka_unit_test(test_lies), cmocka_unit_test(test_trickle), cmocka_unit_test(test_no_such_host),
+	    cmocka_unit_test(test_tls_host), cmocka_unit_test(test_what_librdkafka_must_do)};
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
