@@ -60,11 +60,13 @@ export async function newPage(browser, base, {size = "desktop", scheme = "light"
 	return page;
 }
 
-/* Until what was asked for is there: no bones, nothing under way. */
-export const settled = (page) => page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".bone, .spin"));
+/* Until what was asked for is there: behind hashchange, which comes after the click that caused it, no bones, nothing under way. */
+export async function settled(page) {
+	await page.evaluate(() => new Promise((done) => setTimeout(done)));
+	await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".bone, .spin"));
+}
 
 export async function show(page, base, hash) {
 	await page.goto(base + hash);
-	await page.evaluate(() => new Promise((done) => setTimeout(done))); // behind hashchange, when the document is the same one
 	await settled(page);
 }
