@@ -129,7 +129,9 @@ ago_parse(const char *text, int64_t now_us, int64_t *us_out)
 	size_t len = strlen(text);
 	unsigned days;
 	int used = 0;
-	if (len > 1 && text[len - 1] == 'd' && sscanf(text, "%4ud%n", &days, &used) == 1 && (size_t)used == len) {
+	if (len == 0 || text[0] < '0' || text[0] > '9') /* scanf takes a sign for part of an unsigned number */
+		return false;
+	if (text[len - 1] == 'd' && sscanf(text, "%4ud%n", &days, &used) == 1 && (size_t)used == len) {
 		*us_out = now_us - (int64_t)days * DAY_US;
 		return true;
 	}
