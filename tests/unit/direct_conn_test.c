@@ -230,6 +230,9 @@ static void
 test_no_such_host(void **state)
 {
 	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip(); /* it does not see the threads that the C library makes for getaddrinfo_a, and crashes */
+#endif
 	struct world w = {0};
 	world_open(&w, "no-such-host.invalid", 9092);
 	w.opts.timeout_ms = 20000;
