@@ -43,7 +43,7 @@ asan tsan: test-packages
 	cmake --build --preset $(PRESET) -j $(JOBS)
 	ctest --preset $(PRESET) -LE '$(LEFT_OUT)' $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
 
-# Every fuzz target for FUZZ_SECONDS.
+# All fuzz targets, FUZZ_SECONDS between them.
 fuzz: test-packages
 	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
