@@ -43,7 +43,7 @@ refers_to(const struct direct_part *part, const struct direct_node *node)
 	return false;
 }
 
-/* Lets go of what partitions that are held back keep of both responses: they would hold back all others too. */
+/* Lets go of what partitions that are held back keep of all responses: they would hold back all others too. */
 static void
 free_idle(struct direct_source *s, struct direct_node *node)
 {
@@ -152,7 +152,7 @@ direct_fetch_send(struct direct_source *s, struct direct_node *node)
 		node->filling = free_response(node);
 	}
 	if (node->filling == NULL)
-		return; /* both are being walked */
+		return; /* all are being walked */
 	node->filling->filling = true;
 	node->fetching = true;
 	node->turn++;

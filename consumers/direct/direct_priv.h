@@ -12,8 +12,8 @@
 #include "consumers/direct/records.h"
 #include "consumers/source/source_kind.h"
 
-#define RESPONSES 2u /* of a connection */
-#define SEGMENTS 2u  /* of a partition: no more than one in each response */
+#define RESPONSES 3u /* of a connection: one is walked, one waits, one is being received */
+#define SEGMENTS 3u  /* of a partition: no more than one in each response */
 #define PART_BYTES (1u << 20)
 #define PART_BYTES_MAX (1u << 30)
 #define FETCH_BYTES (4u << 20)
