@@ -137,11 +137,13 @@ turn(struct sim *sim)
 }
 
 #define QUIET_US (3 * SIM_SECOND)
+#define STOOD_MAX 10000 /* turns, in which the clock waits before an event that came closer than rest takes */
 
 void
 sim_quiesce(struct sim *sim, bool carriers_too)
 {
 	int64_t quiet_from_us = sim->now_us;
+	int stood = 0;
 	for (int i = 0; i < 20000; i++) {
 		sim->steps++;
 		int64_t due_us;
@@ -151,6 +153,8 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 			quiet_from_us = sim->now_us;
 		if (idle && at_rest && sim->now_us - quiet_from_us >= QUIET_US)
 			return;
+		if (++stood >= STOOD_MAX && sim->clock_cap_us != 0 && sim->now_us > sim->clock_cap_us)
+			sim->clock_cap_us = 0; /* all has been read: what is left, flushes and commands, takes time */
 		int64_t by_us = sim_between(&sim->rng, 1000, 300000);
 		if (idle && !at_rest && sim->now_us - quiet_from_us >= QUIET_US && due_us > sim->now_us + by_us)
 			by_us = due_us - sim->now_us; /* nothing happens before */
