@@ -147,7 +147,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return 3;
 	}
-	time_t until = time(NULL) + (dump.until != NULL ? 10 * TIMEOUT_S : TIMEOUT_S);
+	time_t until =
+	    time(NULL) + (dump.until != NULL ? 60 * TIMEOUT_S : TIMEOUT_S); /* hundreds of moves and kills take long */
 	while (!is_done(&dump) && time(NULL) < until) {
 		bool any = false;
 		if (weir_source_poll(source, &err) != WEIR_OK)
