@@ -286,7 +286,7 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 		return;
 	uint64_t up = r->up, down = r->down;
 	bool session = (r->flags & WEIR_RECORD_START) != 0;
-	bool by_session = r->session_hash != 0 && (r->id_hash == 0 || (r->flags & WEIR_RECORD_TOTALS) != 0);
+	bool by_session = r->session_hash != 0 && weir_record_needs_session(r);
 	if (by_session && !session_says_count(p, slot, cycle, r, &up, &down, &session))
 		return;
 	p->stats.counted++;

@@ -369,6 +369,13 @@ read_some(struct conn *conn, int64_t now_us)
 	return why == NULL;
 }
 
+static void
+read_all(struct conn *conn, int64_t now_us)
+{
+	while (conn->state >= CONN_VERSIONS && read_some(conn, now_us))
+		;
+}
+
 /* ---- opening ---- */
 
 static void
@@ -457,8 +464,7 @@ conn_io(struct conn *conn, uint32_t events, int64_t now_us)
 		return;
 	if (events & EPOLLOUT)
 		conn_push(conn, now_us);
-	while (conn->state >= CONN_VERSIONS && read_some(conn, now_us))
-		;
+	read_all(conn, now_us);
 	if (conn->state >= CONN_VERSIONS)
 		watch(conn, conn->out.len > 0 || conn->ssl_wants_out);
 }
@@ -479,8 +485,7 @@ conn_tick(struct conn *conn, int64_t now_us)
 	if (conn->state > CONN_CLOSED && conn->state < CONN_READY && now_us - conn->begun_us > timeout_us)
 		conn_close(conn, "no connection in time", now_us);
 	if (conn->wake_bytes > 1 && now_us - conn->progress_us > TRICKLE_US)
-		while (conn->state >= CONN_VERSIONS && read_some(conn, now_us))
-			;
+		read_all(conn, now_us);
 	if (conn->state == CONN_READY && conn->request_count > 0 && now_us - conn->progress_us > timeout_us)
 		conn_close(conn, "no answer in time", now_us);
 	if (conn->state == CONN_READY && conn->request_count == 0 && now_us >= conn->renew_us)

@@ -72,6 +72,7 @@ describe("weir's own answers", () => {
 		await page.getByRole("link", {name: "Forward pool"}).click();
 		await settled(page);
 		await page.locator("h1", {hasText: "Forward pool"}).waitFor(); // its id until its name is here
+		assert.equal(await page.locator("h1").innerText(), "Forward pool");
 		const facts = await page.locator("dl.facts").innerText();
 		for (const value of ["pool/one", "Accumulative", "In use", "China Mobile", "20, 20 effective", "B-1, B-2", "in Asia/Shanghai"]) assert.ok(facts.includes(value), value + " not in " + facts);
 		assert.equal(await page.locator(".members tbody tr").count(), 20);

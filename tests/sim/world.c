@@ -143,7 +143,6 @@ void
 sim_quiesce(struct sim *sim, bool carriers_too)
 {
 	int64_t quiet_from_us = sim->now_us;
-	int stood = 0;
 	for (int i = 0; i < 20000; i++) {
 		sim->steps++;
 		int64_t due_us;
@@ -153,7 +152,7 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 			quiet_from_us = sim->now_us;
 		if (idle && at_rest && sim->now_us - quiet_from_us >= QUIET_US)
 			return;
-		if (++stood >= STOOD_MAX && sim->clock_cap_us != 0 && sim->now_us > sim->clock_cap_us)
+		if (i >= STOOD_MAX && sim->clock_cap_us != 0 && sim->now_us > sim->clock_cap_us)
 			sim->clock_cap_us = 0; /* all has been read: what is left, flushes and commands, takes time */
 		int64_t by_us = sim_between(&sim->rng, 1000, 300000);
 		if (idle && !at_rest && sim->now_us - quiet_from_us >= QUIET_US && due_us > sim->now_us + by_us)
