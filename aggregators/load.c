@@ -60,6 +60,7 @@ weir_partition_load_page(struct weir_partition *p, uint32_t slab, uint32_t page,
 static bool
 index_cards(struct weir_partition *p)
 {
+	weir_shards_reserve(&p->card_index, p->cards.used);
 	for (uint32_t slot = 0; slot < p->cards.used; slot++) {
 		if (weir_slab_is_filler(&p->cards, slot))
 			continue;

@@ -400,6 +400,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 {
 	uint64_t hash[BLOCK];
 	uint32_t slot[BLOCK];
+	p->marks.stream_us = p->stream_time_us;
 	for (uint32_t i = 0; i < count; i++) {
 		hash[i] = weir_iccid_hash(records[i].iccid);
 		weir_shard_prefetch(weir_shards_of(&p->card_index, hash[i]), hash[i]);
@@ -428,9 +429,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 		const char *account = account_of(p, slot[i]);
 		if (account == NULL)
 			continue;
-		__builtin_prefetch(account + 64, 1, 3); /* its first line, the pool's id, is not looked at */
-		__builtin_prefetch(account + 128, 0, 3);
-		__builtin_prefetch(account + 192, 1, 3);
+		__builtin_prefetch(account + offsetof(struct weir_account_slot, up), 1, 3);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.

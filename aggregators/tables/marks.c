@@ -47,6 +47,45 @@ weir_marks_free(struct weir_marks *marks)
 	*marks = (struct weir_marks){0};
 }
 
+/* What the newest hour before this one held, a shard; 0 = there is none, or the hour is a late one. */
+static uint32_t
+expected_of(const struct weir_marks *marks, int64_t hour)
+{
+	const struct weir_marks_hour *newest = NULL;
+	for (uint32_t i = 0; i < marks->hour_count; i++) {
+		if (marks->hours[i]->hour > hour)
+			return 0;
+		if (newest == NULL || marks->hours[i]->hour > newest->hour)
+			newest = marks->hours[i];
+	}
+	uint32_t used = 0;
+	for (uint32_t i = 0; newest != NULL && i < WEIR_SHARDS; i++)
+		used += newest->shards.shard[i].used;
+	return weir_shards_share(used);
+}
+
+/* An hour that begins with a burst is not believed far: how many times its marks so far it may ask room for. */
+static uint64_t
+believed(int64_t passed_us)
+{
+	return passed_us < WEIR_HOUR_US / 16 ? 4 : 16;
+}
+
+void
+weir_marks_make_room(const struct weir_marks *marks, const struct weir_marks_hour *hour, struct weir_shard *shard)
+{
+	uint64_t used = shard->used < 8 ? 8 : shard->used, wanted = used + used / 2;
+	int64_t passed_us = marks->stream_us - hour->hour * WEIR_HOUR_US;
+	if (shard->used == 0 && hour->expected > wanted) {
+		wanted = hour->expected;
+	} else if (passed_us > 0 && passed_us < WEIR_HOUR_US) {
+		uint64_t foreseen = used * (WEIR_HOUR_US / 1000000) / (uint64_t)(passed_us / 1000000 + 1) * 9 / 8;
+		uint64_t least = used + used / 4, most = used * believed(passed_us);
+		wanted = foreseen < least ? least : foreseen > most ? most : foreseen;
+	}
+	weir_shard_reserve(shard, (uint32_t)wanted);
+}
+
 struct weir_marks_hour *
 weir_marks_hour_find_slow(struct weir_marks *marks, int64_t hour)
 {
@@ -57,6 +96,7 @@ weir_marks_hour_find_slow(struct weir_marks *marks, int64_t hour)
 		return NULL;
 	struct weir_marks_hour *fresh = weir_calloc(1, sizeof(*fresh));
 	fresh->hour = hour;
+	fresh->expected = expected_of(marks, hour);
 	marks->hours = weir_realloc(marks->hours, (marks->hour_count + 1) * sizeof(*marks->hours));
 	marks->hours[marks->hour_count++] = fresh;
 	return fresh;
@@ -124,6 +164,7 @@ weir_marks_load(struct weir_marks *marks, int64_t hour, uint32_t bucket, const u
 	struct weir_marks_hour *held = weir_marks_hour_find(marks, hour);
 	if (held == NULL || len % WEIR_MARK_BYTES != 0 || bucket >= WEIR_SHARDS)
 		return false;
+	weir_shard_reserve(&held->shards.shard[bucket], (uint32_t)(len / WEIR_MARK_BYTES));
 	for (size_t at = 0; at < len; at += WEIR_MARK_BYTES)
 		(void)weir_shard_add(&held->shards.shard[bucket], mark_read(data + at, bucket));
 	return true;
@@ -134,6 +175,7 @@ weir_marks_bucket_load(struct weir_marks_bucket *bucket, const uint8_t *data, si
 {
 	if (len % WEIR_MARK_BYTES != 0)
 		return false;
+	weir_shard_reserve(&bucket->set, (uint32_t)(len / WEIR_MARK_BYTES));
 	for (size_t at = 0; at < len; at += WEIR_MARK_BYTES)
 		(void)weir_shard_add(&bucket->set, mark_read(data + at, bucket->bucket));
 	bucket->loaded = true;

@@ -1,10 +1,12 @@
 /*
  * Dedupe marks (REC-3): which record ids were counted, per UTC hour of the record's end time.
  *
- * Fresh hours are whole in memory: 256 shards of 64-bit hashes. An older hour's mark lives in Redis in one of 256 strings;
- * a late record brings that string in ("warm bucket"), is answered from it, and leaves it there until a flush finds the
- * cache over its bound. New marks wait in `pending` lists until a flush appends them. See docs/ARCHITECTURE.md for the
- * probability of a wrong "duplicate".
+ * Fresh hours are whole in memory: 256 shards of 64-bit hashes. A shard that grows step by step clears and copies thrice
+ * what it ends with, and all shards of an hour grow at about the same time; so an hour begins as large as the one before
+ * ended, and the first one grows to what its course so far tells. An older hour's mark lives in Redis in one of 256
+ * strings; a late record brings that string in ("warm bucket"), is answered from it, and leaves it there until a flush
+ * finds the cache over its bound. New marks wait in `pending` lists until a flush appends them. See docs/ARCHITECTURE.md
+ * for the probability of a wrong "duplicate".
  *
  * One owner (the partition's lane). Never asked for I/O here: a missing bucket is an answer (WEIR_MARK_ABSENT), not a wait.
  */
@@ -34,6 +36,7 @@ weir_u64_list_push(struct weir_u64_list *list, uint64_t value)
 
 struct weir_marks_hour {
 	int64_t hour;
+	uint32_t expected; /* marks a shard, by the hour before it; 0 = nothing tells */
 	struct weir_shards shards;
 	struct weir_u64_list pending;
 };
@@ -53,6 +56,7 @@ struct weir_marks {
 	uint32_t warm_cap;
 	uint32_t warm_count;
 	int64_t fresh_from; /* hours from here on are kept whole */
+	int64_t stream_us;  /* about now: how far the newest hour has got */
 	uint64_t pending;   /* marks not yet in a flush */
 };
 
@@ -79,10 +83,16 @@ struct weir_marks_bucket *weir_marks_bucket_find(const struct weir_marks *marks,
 bool weir_marks_load(struct weir_marks *marks, int64_t hour, uint32_t bucket, const uint8_t *data, size_t len);
 bool weir_marks_bucket_load(struct weir_marks_bucket *bucket, const uint8_t *data, size_t len);
 
+/* Takes the memory that the shard will need by the hour's end, as far as can be told. */
+void weir_marks_make_room(const struct weir_marks *marks, const struct weir_marks_hour *hour, struct weir_shard *shard);
+
 static inline bool
 weir_marks_hour_add(struct weir_marks *marks, struct weir_marks_hour *hour, uint64_t hash)
 {
-	if (!weir_shard_add(weir_shards_of(&hour->shards, hash), hash))
+	struct weir_shard *shard = weir_shards_of(&hour->shards, hash);
+	if (__builtin_expect(weir_shard_is_full(shard), 0))
+		weir_marks_make_room(marks, hour, shard);
+	if (!weir_shard_put(shard, hash))
 		return false;
 	weir_u64_list_push(&hour->pending, hash);
 	marks->pending++;

@@ -3,17 +3,40 @@
 
 #include <stdlib.h>
 
-void
-weir_shard_grow(struct weir_shard *shard)
+/* Moves the entries into cap places, rounded up to whole cache lines. */
+static void
+rebuild(struct weir_shard *shard, uint32_t cap)
 {
-	struct weir_shard bigger = {.cap = shard->cap == 0 ? 16 : shard->cap + shard->cap / 2};
-	bigger.cap = (bigger.cap + 7) & ~7u; /* whole cache lines */
+	struct weir_shard bigger = {.cap = (cap + 7) & ~7u};
 	bigger.entries = weir_calloc(bigger.cap, sizeof(uint64_t));
 	for (uint32_t i = 0; i < shard->cap; i++)
 		if (shard->entries[i] != 0)
 			weir_shard_place(&bigger, shard->entries[i]);
 	free(shard->entries);
 	*shard = bigger;
+}
+
+void
+weir_shard_grow(struct weir_shard *shard)
+{
+	rebuild(shard, shard->cap == 0 ? 16 : shard->cap + shard->cap / 2);
+}
+
+void
+weir_shard_reserve(struct weir_shard *shard, uint32_t entries)
+{
+	WEIR_CHECK(entries <= UINT32_MAX / 4);
+	uint32_t cap = (entries + 2) / 3 * 4; /* what weir_shard_add finds enough */
+	if (cap > shard->cap)
+		rebuild(shard, cap);
+}
+
+void
+weir_shards_reserve(struct weir_shards *shards, uint32_t entries)
+{
+	uint32_t each = weir_shards_share(entries);
+	for (uint32_t i = 0; i < WEIR_SHARDS; i++)
+		weir_shard_reserve(&shards->shard[i], each);
 }
 
 void

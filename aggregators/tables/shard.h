@@ -31,11 +31,22 @@ struct weir_shards {
 };
 
 void weir_shard_grow(struct weir_shard *shard);
+/* Makes room for that many entries at once: what is known beforehand need not grow step by step. */
+void weir_shard_reserve(struct weir_shard *shard, uint32_t entries);
+/* Likewise for entries that a group's shards will share. */
+void weir_shards_reserve(struct weir_shards *shards, uint32_t entries);
 void weir_shard_free(struct weir_shard *shard);
 void weir_shards_free(struct weir_shards *shards);
 uint64_t weir_shards_bytes(const struct weir_shards *shards);
 /* Removes the entry at position pos, shifting back what follows. */
 void weir_shard_remove_at(struct weir_shard *shard, uint32_t pos);
+
+/* What one shard of a group gets of so many entries, with an eighth more for those that get more than others. */
+static inline uint32_t
+weir_shards_share(uint32_t entries)
+{
+	return entries / WEIR_SHARDS + entries / WEIR_SHARDS / 8;
+}
 
 static inline uint32_t
 weir_shard_home(const struct weir_shard *shard, uint64_t entry)
@@ -73,20 +84,24 @@ weir_shard_place(struct weir_shard *shard, uint64_t entry)
 	shard->used++;
 }
 
+static inline bool
+weir_shard_is_full(const struct weir_shard *shard)
+{
+	return shard->used >= shard->cap / 4 * 3;
+}
+
 static inline void
 weir_shard_insert(struct weir_shard *shard, uint64_t entry)
 {
-	if (shard->used + 1 > shard->cap / 4 * 3)
+	if (__builtin_expect(weir_shard_is_full(shard), 0))
 		weir_shard_grow(shard);
 	weir_shard_place(shard, entry);
 }
 
-/* As a set of whole entries: true when `entry` (not 0) was new and is now in. */
+/* As a set of whole entries: true when `entry` (not 0) was new and is now in. The shard is not full. */
 static inline bool
-weir_shard_add(struct weir_shard *shard, uint64_t entry)
+weir_shard_put(struct weir_shard *shard, uint64_t entry)
 {
-	if (shard->used + 1 > shard->cap / 4 * 3)
-		weir_shard_grow(shard);
 	uint32_t pos = weir_shard_home(shard, entry);
 	while (shard->entries[pos] != 0) {
 		if (shard->entries[pos] == entry)
@@ -96,6 +111,15 @@ weir_shard_add(struct weir_shard *shard, uint64_t entry)
 	shard->entries[pos] = entry;
 	shard->used++;
 	return true;
+}
+
+/* Likewise; grows a shard that is full. */
+static inline bool
+weir_shard_add(struct weir_shard *shard, uint64_t entry)
+{
+	if (__builtin_expect(weir_shard_is_full(shard), 0))
+		weir_shard_grow(shard);
+	return weir_shard_put(shard, entry);
 }
 
 static inline uint64_t

@@ -169,43 +169,47 @@ struct weir_session_gaps {
 };
 _Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
 
-/* A pool as one partition of the card stage sees it: slab `a` (docs/pools.md). */
+/*
+ * A pool as one partition of the card stage sees it: slab `a` (docs/pools.md). The second line is what counting a record
+ * takes, so that a pooled record costs one line more than any other.
+ */
 struct weir_account_slot {
-	char pool[WEIR_ID_MAX];          /* id, zero-padded; empty = free */
-	uint32_t first;                  /* member, card slot + 1 */
-	uint32_t members;                /* cards in the pool */
-	uint32_t active;                 /* activated ones (POOL-2) */
-	uint32_t walk;                   /* next member of a walk in progress, card slot + 1 */
-	uint64_t up, down;               /* bytes attributed (POOL-3) in `cycle` */
+	char pool[WEIR_ID_MAX]; /* id, zero-padded; empty = free */
+	uint64_t up, down;      /* bytes attributed (POOL-3) in `cycle` */
+	uint64_t told_used;     /* as last told, of `told_cycle` */
+	uint64_t slack;         /* bytes of usage that may go untold */
+	int64_t crossed_us;     /* arrival of the newest record counted and not told; for the latency of a cut-off */
+	uint32_t records, sessions;
+	int32_t hour;   /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
+	uint16_t cycle; /* 0 = nothing counted yet */
+	uint16_t told_cycle;
+	uint8_t carrier;  /* of the definition, number + 1; 0 = not known */
+	uint8_t kind;     /* enum weir_plan_kind */
+	uint8_t flags;    /* WEIR_ACCOUNT_… */
+	uint8_t zone;     /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
+	uint16_t plan;    /* of the definition, plan number + 1; 0 = none or not known */
+	uint16_t reasons; /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint32_t first;   /* member, card slot + 1 */
+	uint32_t members; /* cards in the pool */
+	uint32_t active;  /* activated ones (POOL-2) */
+	uint32_t walk;    /* next member of a walk in progress, card slot + 1 */
 	uint64_t before_up, before_down; /* in the cycle before it */
-	uint32_t records, before_records;
-	uint16_t cycle;     /* 0 = nothing counted yet */
-	uint16_t plan;      /* of the definition, plan number + 1; 0 = none or not known */
-	uint8_t carrier;    /* of the definition, number + 1; 0 = not known */
-	uint8_t kind;       /* enum weir_plan_kind */
-	uint8_t flags;      /* WEIR_ACCOUNT_… */
-	uint8_t zone;       /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
-	uint64_t told_used; /* as last told, of `told_cycle` */
+	uint32_t before_records, before_sessions;
 	uint64_t told_before;
 	uint32_t told_members;
 	uint32_t told_active;
-	uint16_t told_cycle;
-	uint16_t reasons;       /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint32_t word_active;   /* activated members here that the word's total counts */
 	uint16_t reasons_cycle; /* cycle for which the first two hold */
-	uint16_t pad2;
-	uint32_t word_active; /* activated members here that the word's total counts */
+	uint16_t pad;
 	uint64_t word_epoch, word_version;
-	uint64_t slack;     /* bytes of usage that may go untold */
 	uint64_t cut_limit; /* for the audit of its members: what was met, and the pool's usage then */
 	uint64_t cut_used;
-	int64_t crossed_us; /* arrival of the newest record counted and not told; for the latency of a cut-off */
-	int64_t cut_us;     /* arrival of the record that made the pool's word */
-	uint32_t sessions, before_sessions;
-	int32_t hour; /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
-	uint32_t pad3;
-	uint64_t spare[2];
+	int64_t cut_us; /* arrival of the record that made the pool's word */
+	uint64_t spare[3];
 };
 _Static_assert(sizeof(struct weir_account_slot) == 256, "four cache lines");
+_Static_assert(
+    offsetof(struct weir_account_slot, up) == 64 && offsetof(struct weir_account_slot, first) == 128, "a line to count in");
 
 enum {
 	WEIR_ACCOUNT_WALK = 1,    /* members are to be looked at: from the start after a load */

@@ -50,7 +50,7 @@ enum weir_slab_kind {
 };
 _Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of them");
 #define WEIR_PAGE_BYTES 8192
-#define WEIR_STORE_FORMAT 2 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
+#define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
 /*
  * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
  * topic does).

@@ -42,6 +42,95 @@ test_set_remembers_each_once(void **state)
 	weir_shards_free(&shards);
 }
 
+/* Room that was taken for n entries holds n without growing, and what was in before stays. */
+static void
+test_room_is_taken_at_once(void **state)
+{
+	(void)state;
+	for (uint32_t n = 1; n < 3000; n = n * 3 / 2 + 1) {
+		struct weir_shard shard = {0};
+		uint64_t seed = n;
+		for (uint32_t i = 0; i < n; i++) {
+			if (i == n / 3)
+				weir_shard_reserve(&shard, n);
+			uint32_t cap = shard.cap;
+			assert_true(weir_shard_add(&shard, next(&seed)));
+			if (i >= n / 3)
+				assert_int_equal(shard.cap, cap);
+		}
+		weir_shard_reserve(&shard, n / 2); /* has more */
+		seed = n;
+		for (uint32_t i = 0; i < n; i++)
+			assert_false(weir_shard_add(&shard, next(&seed)));
+		assert_int_equal(shard.used, n);
+		weir_shard_free(&shard);
+	}
+}
+
+static uint64_t
+places_of(const struct weir_marks_hour *hour)
+{
+	uint64_t places = 0;
+	for (uint32_t i = 0; i < WEIR_SHARDS; i++)
+		places += hour->shards.shard[i].cap;
+	return places;
+}
+
+/* Marks of one hour that come evenly; how often a shard grew. */
+static uint64_t
+fill_hour(struct weir_marks *marks, int64_t number, uint32_t count)
+{
+	uint64_t seed = (uint64_t)number, grown = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		marks->stream_us = number * WEIR_HOUR_US + WEIR_HOUR_US / count * i;
+		struct weir_marks_hour *hour = weir_marks_hour_find(marks, number);
+		uint64_t h = next(&seed);
+		uint32_t before = weir_shards_of(&hour->shards, h)->cap;
+		assert_true(weir_marks_hour_add(marks, hour, h));
+		grown += weir_shards_of(&hour->shards, h)->cap != before;
+	}
+	return grown;
+}
+
+/* Growing by half each time, a shard of 1,563 marks would take 12 steps, and an hour like the one before as many again. */
+static void
+test_an_hour_begins_as_large_as_the_last_one(void **state)
+{
+	(void)state;
+	enum { N = 200000 };
+	struct weir_marks marks;
+	weir_marks_init(&marks);
+	marks.fresh_from = 100;
+	assert_in_range(fill_hour(&marks, 100, N), WEIR_SHARDS, 7 * WEIR_SHARDS);
+	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), N * 4 / 3, 2 * N);
+	assert_in_range(fill_hour(&marks, 101, N), WEIR_SHARDS, WEIR_SHARDS + 8);
+	assert_in_range(places_of(weir_marks_hour_find(&marks, 101)), N * 4 / 3, 2 * N);
+	/* A few of an hour before those two take no more than they need. */
+	assert_non_null(weir_marks_hour_find(&marks, 100));
+	marks.fresh_from = 99;
+	uint64_t late = next(&(uint64_t){5}) | 1;
+	assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 99), late));
+	assert_in_range(places_of(weir_marks_hour_find(&marks, 99)), 1, 64);
+	weir_marks_free(&marks);
+}
+
+/* A burst at an hour's begin is not taken for its measure. */
+static void
+test_a_burst_takes_little(void **state)
+{
+	(void)state;
+	struct weir_marks marks;
+	weir_marks_init(&marks);
+	marks.fresh_from = 100;
+	uint64_t seed = 11;
+	for (int i = 0; i < 100000; i++) {
+		marks.stream_us = 100 * WEIR_HOUR_US + i;
+		assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 100), next(&seed)));
+	}
+	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), 100000, 100000 * 4 * 4 / 3 + 100000);
+	weir_marks_free(&marks);
+}
+
 /* Entries whose homes collide and wrap around the end, removed in every order: the rest must stay findable. */
 static void
 test_removal_keeps_the_rest(void **state)
@@ -127,6 +216,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_set_remembers_each_once),
+	    cmocka_unit_test(test_room_is_taken_at_once),
+	    cmocka_unit_test(test_an_hour_begins_as_large_as_the_last_one),
+	    cmocka_unit_test(test_a_burst_takes_little),
 	    cmocka_unit_test(test_removal_keeps_the_rest),
 	    cmocka_unit_test(test_stored_marks_come_back),
 	    cmocka_unit_test(test_warm_buckets_are_dropped_only_when_clean),

@@ -105,7 +105,7 @@ answer(struct client *client, const char *command, uint32_t argc)
 			weir_buf_printf(&out, "$-1\r\n");
 	} else {
 		if (!odd && strcmp(command, "HMGET") == 0)
-			weir_buf_printf(&out, "*13\r\n$1\r\n2\r\n$16\r\n%lld\r\n", (long long)epoch);
+			weir_buf_printf(&out, "*13\r\n$1\r\n3\r\n$16\r\n%lld\r\n", (long long)epoch);
 		weir_buf_append(&out, reply.data, reply.len);
 	}
 	bool hang_up = out.len > 0 && out.data[out.len - 1] == CLOSE[0];
@@ -406,18 +406,18 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "*1\r\n-WRONGTYPE Operation\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "does not roll back"},
     {"EXEC", "*2\r\n+OK\r\n+OK\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 2 answers"},
     {"EXEC", "*0\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 0 answers"},
-    {"HMGET", "*13\r\n$1\r\n2\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*13\r\n$1\r\n3\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "epoch"},
-    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n" ZEROS "$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n" ZEROS "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "terms"},
-    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$2\r\n-1\r\n$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$2\r\n-1\r\n$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "shares"},
     {"HMGET", "*13\r\n$1\r\n1\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "development version"},
-    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*13\r\n$1\r\n4\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "a newer weir's"},
     {"HMGET",
-	"*13\r\n$1\r\n2\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$20\r\n99999999999999999999\r\n$-1\r\n",
+	"*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$20\r\n99999999999999999999\r\n$-1\r\n",
 	WEIR_STORE_FAILED, WEIR_POISON, "weir.records"},
     /* no RESP, or not what this command answers: reconnect and ask again */
     {"WATCH", "HTTP/1.1 400 Bad Request\r\n\r\n", WEIR_STORE_DONE, 0, NULL},
@@ -434,8 +434,8 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "?", WEIR_STORE_DONE, 0, NULL},
     /* half answers, silence, hanging up */
     {"WATCH", "", WEIR_STORE_DONE, 0, NULL},
-    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r", WEIR_STORE_DONE, 0, NULL},
-    {"HMGET", "*13\r\n$1\r\n2\r\n$1\r" CLOSE, WEIR_STORE_DONE, 0, NULL},
+    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r", WEIR_STORE_DONE, 0, NULL},
+    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r" CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"WATCH", CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"SET", CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"SET", "+QUE" CLOSE, WEIR_STORE_DONE, 0, NULL},
