@@ -266,8 +266,12 @@ drain_bare(struct bench_site *site, const struct drain_topic *topic, uint32_t in
 	int code = bench_child_wait(&child, BARE_MS + 30000);
 	if (code == 0)
 		return take_result(&child, topic, result, err);
-	(void)bench_child_stop(&child, SIGKILL, 1000);
 	char last[300];
 	bench_last_line(log, last, sizeof(last));
-	return weir_error_set(err, WEIR_FATAL, "the bare reader ended with %d: %s", code, last);
+	if (code > 0)
+		(void)weir_error_set(err, WEIR_FATAL, "the bare reader ended with %d: %s", code, last);
+	else if (bench_child_alive(&child, err) == WEIR_OK) /* nobody asked us to stop */
+		(void)weir_error_set(err, WEIR_FATAL, "the bare reader did not end in time: %s", last);
+	(void)bench_child_stop(&child, SIGKILL, 1000);
+	return WEIR_FATAL;
 }

@@ -142,7 +142,7 @@ static const struct weir_setting TABLE[] = {
 	U32("lane.parked_max", "records", 1, 16777216, "65536", lane_parked_max, "Most late records that wait for their hour's marks."),
 	U32("lane.message_max_bytes", "bytes", 1024, 1073741824, "16777216", message_max_bytes, "Larger messages go to the dead-letter topic."),
 	U32("flush.interval_ms", "ms", 10, 60000, "1000", flush_interval_ms, "Time between two flushes to Redis."),
-	U32("flush.behind_interval_ms", "ms", 10, 60000, "3000", flush_behind_interval_ms, "The same while records older than 10 s are read: a backlog."),
+	U32("flush.behind_interval_ms", "ms", 10, 60000, "3000", flush_behind_interval_ms, "The same while records older than 10 s are read: a backlog; below flush.interval_ms it means that."),
 	U64("flush.unflushed_max", "bytes", 1048576, UINT64_C(1099511627776), "268435456", flush_unflushed_max, "Unflushed data of a lane above which it stops reading."),
 	U32("flush.sparse_slots", "slots", 0, 128, "12", flush_sparse_slots, "A page with fewer dirty slots is written slot by slot."),
 	U32("dedupe.horizon_h", "h", 1, 600, "48", dedupe_horizon_h, "Older records go to the dead-letter topic as too_late (REC-3)."),

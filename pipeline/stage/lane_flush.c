@@ -214,8 +214,8 @@ lane_flush_due_us(const struct lane_partition *lp)
 	if (lp->behind_us < BEHIND_US || lp->leaving ||
 	    weir_partition_unflushed(lp->core) + lp->audits.len >= settings->flush_unflushed_max / 4)
 		return lp->flush_due_us;
-	return lp->flush_due_us +
-	       ((int64_t)settings->flush_behind_interval_ms - (int64_t)settings->flush_interval_ms) * 1000;
+	int64_t longer_ms = (int64_t)settings->flush_behind_interval_ms - (int64_t)settings->flush_interval_ms;
+	return lp->flush_due_us + (longer_ms > 0 ? longer_ms : 0) * 1000;
 }
 
 static bool

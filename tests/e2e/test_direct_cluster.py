@@ -85,8 +85,13 @@ def disturbed(cluster, topic, disturb):
         load.ended.set()
         load.join(240)
         assert not load.lost
-        for child, _, err in followers:
-            assert child.wait(60) == 0, open(err).read()[-2000:]
+        for source, (child, out, err) in zip(("direct", "librdkafka"), followers):
+            try:
+                assert child.wait(60) == 0, source + ": " + procs.tail(err)
+            except subprocess.TimeoutExpired:
+                with open(out) as f:
+                    pytest.fail("%s is not at its end: %d of %d messages\n%s" % (
+                        source, len(f.readlines()), load.sent + PARTITIONS, procs.tail(err)))
     finally:
         for child, _, _ in followers:
             if child.poll() is None:

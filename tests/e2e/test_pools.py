@@ -264,3 +264,50 @@ def test_latency_of_a_cut_off(world):
     print("%d pools: record -> command of a member p50 %.1f ms, p99 %.1f ms, max %.1f ms; decision p50 %.1f ms" % (
         count, sent[len(sent) // 2], sent[len(sent) * 99 // 100], sent[-1], decided[len(decided) // 2]))
     assert sent[len(sent) * 99 // 100] < 1000
+
+
+def test_overshoot_of_hot_pools(world):
+    """rule POOL-7, rule CMD-4: pools that are used by many members at once, up to and over their total; printed and bounded.
+
+    What a pool has over its total is told twice: when its cut-off was decided, and with all that its members used until their
+    own commands were sent.
+    """
+    sizes = [number("WEIR_E2E_HOT_MEMBERS", 1000)] + [100] * 8
+    rate, each = 1500, 8000  # records a second over all pools, bytes
+    w = world(settings={"carriers": {"default": {"adapter": "log"}}})
+    pools = Pools(w)
+    for i, size in enumerate(sizes):
+        pools.pool("hot%d" % i, size, kind="fixed", total=size * 100 * each)
+    members = [(name, c) for name, cards in pools.members.items() for c in cards]
+    w.weir("a").start()
+    w.weir("b").start(ready_s=90)
+    for _, iccid in members:  # 97 of a member's 100 records are used: 3 are left for each on average
+        pools.use(iccid, 97 * each)
+    w.records.flush()
+    w.wait_done()
+    began, used = time.monotonic(), []
+    while len(used) < 5 * len(members):  # each pool ends somewhere on the way
+        for _ in range(int((time.monotonic() - began) * rate) - len(used)):
+            name, iccid = pools.rng.choice(members)
+            used.append((time.time() * 1e6, name, iccid))
+            pools.use(iccid, each)
+        time.sleep(0.002)
+    pools.settled()
+    decided, sent = {}, {}
+    for _, value, _ in w.read_topic("audit"):
+        entry = json.loads(value)
+        if entry.get("action") == "suspend" and entry["event"] == "decided" and "pool" in entry:
+            decided.setdefault(entry["pool"], entry)
+        elif entry.get("action") == "suspend" and entry["event"] == "sent" and "iccid" in entry:
+            sent.setdefault(entry["iccid"], entry["sent_us"])
+    assert sorted(decided) == sorted(pools.members) and set(sent) == {c for _, c in members}
+    shares = []
+    for i, name in enumerate(pools.members):
+        total, until_sent = sizes[i] * 100 * each, sizes[i] * 97 * each
+        for at_us, of, iccid in used:
+            until_sent += each if of == name and at_us <= sent[iccid] else 0
+        shares.append((100 * decided[name]["overshoot"] / total, 100 * (until_sent - total) / total))
+    print("%d hot pools, %d records/s: over their total when decided %.4f %% at most, with all until each member's command "
+          "%.4f %% at most" % (len(sizes), rate, max(s[0] for s in shares), max(s[1] for s in shares)))
+    print("by pool: " + ", ".join("%.4f / %.4f" % s for s in shares))
+    assert max(s[0] for s in shares) < 1

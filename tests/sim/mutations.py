@@ -79,7 +79,7 @@ MUTATIONS = [
      "carrier->suspends.first != WEIR_NONE ? carrier->suspends.first : carrier->resumes.first;",
      "carrier->resumes.first != WEIR_NONE ? carrier->resumes.first : carrier->suspends.first;"),
     ("a card that comes back is not offered", "aggregators/cards/life.c",
-     "	if (e != NULL && (ceases || e->desired != e->confirmed))", "	if (e != NULL && ceases)"),
+     "	if (e != NULL && (ceases || weir_command_is_due(e)))", "	if (e != NULL && ceases)"),
     ("an intent of a new card is dropped", "aggregators/cards/doubts.c",
      "		weir_doubts_push(&p->doubts_early, doubt);\n", ""),
     ("an intent says nothing after a crash", "aggregators/load.c", "	weir_doubts_loaded(p);\n", ""),
