@@ -64,24 +64,18 @@ expected_of(const struct weir_marks *marks, int64_t hour)
 	return weir_shards_share(used);
 }
 
-/* An hour that begins with a burst is not believed far: how many times its marks so far it may ask room for. */
-static uint64_t
-believed(int64_t passed_us)
-{
-	return passed_us < WEIR_HOUR_US / 16 ? 4 : 16;
-}
+#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time tells nothing of an hour: a burst, or a backlog of a minute */
 
 void
 weir_marks_make_room(const struct weir_marks *marks, const struct weir_marks_hour *hour, struct weir_shard *shard)
 {
 	uint64_t used = shard->used < 8 ? 8 : shard->used, wanted = used + used / 2;
-	int64_t passed_us = marks->stream_us - hour->hour * WEIR_HOUR_US;
+	int64_t watched_us = marks->stream_us - hour->begun_us, all_us = (hour->hour + 1) * WEIR_HOUR_US - hour->begun_us;
 	if (shard->used == 0 && hour->expected > wanted) {
 		wanted = hour->expected;
-	} else if (passed_us > 0 && passed_us < WEIR_HOUR_US) {
-		uint64_t foreseen = used * (WEIR_HOUR_US / 1000000) / (uint64_t)(passed_us / 1000000 + 1) * 9 / 8;
-		uint64_t least = used + used / 4, most = used * believed(passed_us);
-		wanted = foreseen < least ? least : foreseen > most ? most : foreseen;
+	} else if (watched_us >= WATCHED_US && watched_us < all_us) {
+		uint64_t foreseen = used * (uint64_t)(all_us / 1000000) / (uint64_t)(watched_us / 1000000) * 9 / 8;
+		wanted = foreseen > wanted ? foreseen : wanted;
 	}
 	weir_shard_reserve(shard, (uint32_t)wanted);
 }
@@ -97,6 +91,7 @@ weir_marks_hour_find_slow(struct weir_marks *marks, int64_t hour)
 	struct weir_marks_hour *fresh = weir_calloc(1, sizeof(*fresh));
 	fresh->hour = hour;
 	fresh->expected = expected_of(marks, hour);
+	fresh->begun_us = hour * WEIR_HOUR_US > marks->stream_us ? hour * WEIR_HOUR_US : marks->stream_us;
 	marks->hours = weir_realloc(marks->hours, (marks->hour_count + 1) * sizeof(*marks->hours));
 	marks->hours[marks->hour_count++] = fresh;
 	return fresh;

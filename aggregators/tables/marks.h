@@ -36,6 +36,7 @@ weir_u64_list_push(struct weir_u64_list *list, uint64_t value)
 
 struct weir_marks_hour {
 	int64_t hour;
+	int64_t begun_us;  /* stream time of its first mark */
 	uint32_t expected; /* marks a shard, by the hour before it; 0 = nothing tells */
 	struct weir_shards shards;
 	struct weir_u64_list pending;

@@ -273,16 +273,17 @@ def test_overshoot_of_hot_pools(world):
     own commands were sent.
     """
     sizes = [number("WEIR_E2E_HOT_MEMBERS", 1000)] + [100] * 8
-    rate, each = 1500, 8000  # records a second over all pools, bytes
+    # As in the hot-pool workload of `weir bench` 4 MB are each member's share; a member uses 6.6 kB/s of it, four times as much.
+    rate, each, share = 1500, 8000, 4000000  # records a second over all pools, bytes of one, bytes
     w = world(settings={"carriers": {"default": {"adapter": "log"}}})
     pools = Pools(w)
     for i, size in enumerate(sizes):
-        pools.pool("hot%d" % i, size, kind="fixed", total=size * 100 * each)
+        pools.pool("hot%d" % i, size, kind="fixed", total=size * share)
     members = [(name, c) for name, cards in pools.members.items() for c in cards]
     w.weir("a").start()
     w.weir("b").start(ready_s=90)
-    for _, iccid in members:  # 97 of a member's 100 records are used: 3 are left for each on average
-        pools.use(iccid, 97 * each)
+    for _, iccid in members:  # three records are left for each on average
+        pools.use(iccid, share - 3 * each)
     w.records.flush()
     w.wait_done()
     began, used = time.monotonic(), []
@@ -292,22 +293,27 @@ def test_overshoot_of_hot_pools(world):
             used.append((time.time() * 1e6, name, iccid))
             pools.use(iccid, each)
         time.sleep(0.002)
-    pools.settled()
+    w.records.flush()
+    w.wait_done()
     decided, sent = {}, {}
-    for _, value, _ in w.read_topic("audit"):
-        entry = json.loads(value)
-        if entry.get("action") == "suspend" and entry["event"] == "decided" and "pool" in entry:
-            decided.setdefault(entry["pool"], entry)
-        elif entry.get("action") == "suspend" and entry["event"] == "sent" and "iccid" in entry:
-            sent.setdefault(entry["iccid"], entry["sent_us"])
-    assert sorted(decided) == sorted(pools.members) and set(sent) == {c for _, c in members}
+
+    def all_sent():
+        for _, value, _ in w.read_topic("audit"):
+            entry = json.loads(value)
+            if entry.get("action") == "suspend" and entry["event"] == "decided" and "pool" in entry:
+                decided.setdefault(entry["pool"], entry)
+            elif entry.get("action") == "suspend" and entry["event"] == "sent" and "iccid" in entry:
+                sent.setdefault(entry["iccid"], entry["sent_us"])
+        return set(sent) == {c for _, c in members}
+    procs.wait_for(all_sent, 60, lambda: "%d of %d commands" % (len(sent), len(members)), 0.5)
+    assert sorted(decided) == sorted(pools.members)
     shares = []
     for i, name in enumerate(pools.members):
-        total, until_sent = sizes[i] * 100 * each, sizes[i] * 97 * each
+        total, until_sent = sizes[i] * share, sizes[i] * (share - 3 * each)
         for at_us, of, iccid in used:
             until_sent += each if of == name and at_us <= sent[iccid] else 0
         shares.append((100 * decided[name]["overshoot"] / total, 100 * (until_sent - total) / total))
     print("%d hot pools, %d records/s: over their total when decided %.4f %% at most, with all until each member's command "
           "%.4f %% at most" % (len(sizes), rate, max(s[0] for s in shares), max(s[1] for s in shares)))
     print("by pool: " + ", ".join("%.4f / %.4f" % s for s in shares))
-    assert max(s[0] for s in shares) < 1
+    assert max(s[0] for s in shares) < 0.5
