@@ -377,11 +377,11 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
  * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
  * function that does nothing but prefetch for one without effect and drops the call.
  */
-static inline const char *
+static inline const struct weir_account_slot *
 account_of(const struct weir_partition *p, uint32_t slot)
 {
 	uint32_t account = slot == NO_SLOT || p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
-	return account == 0 ? NULL : (const char *)weir_account_at(p, account - 1);
+	return account == 0 ? NULL : weir_account_at(p, account - 1);
 }
 
 /* Where a base will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
@@ -426,10 +426,9 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			__builtin_prefetch(&bases->counts[slot[i] % WEIR_WINDOW_SLOTS], 1, 3);
 		}
 		prefetch_session(p, &records[i]);
-		const char *account = account_of(p, slot[i]);
-		if (account == NULL)
-			continue;
-		__builtin_prefetch(account + offsetof(struct weir_account_slot, up), 1, 3);
+		const struct weir_account_slot *account = account_of(p, slot[i]);
+		if (account != NULL)
+			__builtin_prefetch(&account->up, 1, 3);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.

@@ -27,6 +27,17 @@ workload_of(const char *more)
 	return w;
 }
 
+/* The next thousand of the records that are left; returns how many are left then. */
+static uint64_t
+take_some(struct engine *e, struct messages *messages, uint64_t left)
+{
+	struct engine_batch batch;
+	left -= messages_next(messages, left < 1000 ? left : 1000);
+	for (uint32_t i = 0; messages_batch(messages, i, &batch); i++)
+		engine_round(e, &batch);
+	return left;
+}
+
 /* Runs it all with flushes between, so that old hours' marks and windows come back out of the store. */
 static struct engine *
 run(const struct workload *w, uint64_t seed)
@@ -34,10 +45,7 @@ run(const struct workload *w, uint64_t seed)
 	struct engine *e = engine_new(w);
 	struct messages *messages = messages_new(w, seed);
 	for (uint64_t left = w->records; left > 0;) {
-		struct engine_batch batch;
-		left -= messages_next(messages, left < 1000 ? left : 1000);
-		for (uint32_t i = 0; messages_batch(messages, i, &batch); i++)
-			engine_round(e, &batch);
+		left = take_some(e, messages, left);
 		engine_flush(e);
 	}
 	messages_free(messages);
@@ -77,10 +85,7 @@ test_a_flush_is_as_long_as_foretold(void **state)
 	struct engine *e = engine_new(&w);
 	struct messages *messages = messages_new(&w, 1);
 	for (uint64_t left = w.records; left > 0;) {
-		struct engine_batch batch;
-		left -= messages_next(messages, left < 1000 ? left : 1000);
-		for (uint32_t i = 0; messages_batch(messages, i, &batch); i++)
-			engine_round(e, &batch);
+		left = take_some(e, messages, left);
 		uint64_t foretold = weir_partition_encode_bytes(e->core);
 		engine_flush(e);
 		assert_in_range(e->body.len, foretold / 5, foretold);
