@@ -1,5 +1,5 @@
 /*
- * One partition as a lane runs it (pipeline/stage/lane.c), on one thread, without Kafka and Redis: messages are decoded in
+ * One partition as a lane runs it (pipeline/engine/lane.c), on one thread, without Kafka and Redis: messages are decoded in
  * the lane's batches, folded, ticked, pools' partials and words come back at once, flushes are encoded as Redis commands
  * and are in the store when that is done. What each part took is kept apart. Commands are taken and forgotten.
  */
@@ -10,7 +10,7 @@
 #include "bench/store.h"
 #include "bench/workload.h"
 #include "consumers/decode/decode.h"
-#include "pipeline/stage/body.h"
+#include "pipeline/engine/body.h"
 
 enum { ENGINE_BATCH = 2048, ENGINE_TICK_SLOTS = 2048, ENGINE_SPARSE_SLOTS = 12 }; /* as the settings' defaults */
 

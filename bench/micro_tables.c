@@ -1,6 +1,6 @@
 /*
  * Tables alone: dedupe marks, and cards by ICCID, as the fold meets them: a block of 64 items whose places are prefetched
- * first (aggregators/cards/fold.c), at random over the whole table; and one by one, where each waits for memory.
+ * first (aggregators/fold/fold.c), at random over the whole table; and one by one, where each waits for memory.
  */
 #include <inttypes.h>
 #include <stdio.h>

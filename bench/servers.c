@@ -13,7 +13,7 @@
 
 #include "config/base/check.h"
 #include "consumers/source/source.h"
-#include "pipeline/cli/kafka.h"
+#include "pipeline/kafka/admin.h"
 
 void
 bench_site_path(const struct bench_site *site, const char *name, char out[BENCH_PATH_MAX])

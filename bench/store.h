@@ -11,7 +11,7 @@
 struct bench_store;
 struct bench_store *bench_store_new(void);
 void bench_store_free(struct bench_store *store);
-/* Applies the commands of a body (pipeline/stage/body.h) in order. */
+/* Applies the commands of a body (pipeline/engine/body.h) in order. */
 void bench_store_apply(struct bench_store *store, struct weir_slice body);
 /* len bytes of the key's value from `from` on (0: all of it); what is not there is empty. */
 struct weir_slice bench_store_get(const struct bench_store *store, const char *key, uint32_t from, uint32_t len);

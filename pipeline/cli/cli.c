@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "config/base/nearest.h"
-#include "pipeline/carriers/simulator.h"
+#include "pipeline/demo/carrier_simulator.h"
 
 #define COMMANDS_MAX 32
 

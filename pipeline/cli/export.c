@@ -12,7 +12,7 @@
 
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
-#include "pipeline/read/csv.h"
+#include "pipeline/query/csv.h"
 
 #define PAGE 1000u
 

@@ -14,7 +14,7 @@
 #include "config/reference/reference.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/common.h"
-#include "pipeline/cli/kafka.h"
+#include "pipeline/kafka/admin.h"
 
 #define METADATA_MS 10000
 

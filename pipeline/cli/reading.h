@@ -7,8 +7,8 @@
 
 #include "config/base/slice.h"
 #include "pipeline/cli/common.h"
-#include "pipeline/read/print.h"
-#include "pipeline/read/read.h"
+#include "pipeline/query/print.h"
+#include "pipeline/query/read.h"
 
 struct weir_reading {
 	const char *command; /* for mistakes */

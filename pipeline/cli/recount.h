@@ -15,7 +15,7 @@
 
 #include "aggregators/tables/record.h"
 #include "config/settings/settings.h"
-#include "pipeline/read/read.h"
+#include "pipeline/query/read.h"
 
 struct weir_recount;
 

@@ -14,8 +14,8 @@
 #include "config/base/nearest.h"
 #include "pipeline/cli/amounts.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/kafka.h"
 #include "pipeline/cli/reading.h"
+#include "pipeline/kafka/admin.h"
 
 #define DELIVERY_MS 10000
 #define LOOK_MS 100

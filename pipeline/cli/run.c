@@ -10,8 +10,8 @@
 #include "config/base/log.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/common.h"
-#include "pipeline/metrics/notify.h"
-#include "pipeline/metrics/server.h"
+#include "pipeline/http/metrics/notify.h"
+#include "pipeline/http/metrics/server.h"
 
 #define POLL_MS 100
 #define STATUS_US 10000000

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "config/base/log.h"
-#include "pipeline/api/api.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/common.h"
-#include "pipeline/metrics/server.h"
+#include "pipeline/http/api/api.h"
+#include "pipeline/http/metrics/server.h"
 
 #define POLL_MS 1000
 

@@ -15,8 +15,8 @@
 
 #include "config/base/log.h"
 #include "pipeline/cli/common.h"
-#include "pipeline/cli/kafka.h"
 #include "pipeline/demo/feeds.h"
+#include "pipeline/kafka/admin.h"
 #include "pipeline/store/store.h"
 
 #define REDIS_TRIES 200

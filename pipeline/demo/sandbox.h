@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "config/settings/settings.h"
-#include "pipeline/carriers/simulator.h"
+#include "pipeline/demo/carrier_simulator.h"
 
 #define WEIR_DEMO_PARTITIONS 8
 

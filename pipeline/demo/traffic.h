@@ -12,7 +12,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "pipeline/demo/fleet.h"
-#include "pipeline/stage/run.h"
+#include "pipeline/engine/run.h"
 
 struct weir_demo_traffic;
 

@@ -7,7 +7,7 @@
 #define WEIR_PIPELINE_DEMO_VERIFY_H
 
 #include "config/base/error.h"
-#include "pipeline/carriers/simulator.h"
+#include "pipeline/demo/carrier_simulator.h"
 #include "pipeline/demo/fleet.h"
 
 struct weir_settings;

@@ -14,8 +14,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "pipeline/store/redis_url.h"
-#include "pipeline/store/resp.h"
+#include "pipeline/redis/resp.h"
+#include "pipeline/redis/url.h"
 #include "pipeline/store/store.h"
 
 #define WEIR_STORE_RING 256

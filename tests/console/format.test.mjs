@@ -1,9 +1,9 @@
-/* Numbers and times as people read them: pipeline/console/format.js needs no browser. */
+/* Numbers and times as people read them: pipeline/http/console/format.js needs no browser. */
 import assert from "node:assert/strict";
 import {test} from "node:test";
 
 process.env.TZ = "Europe/Berlin";
-const f = await import("../../pipeline/console/format.js");
+const f = await import("../../pipeline/http/console/format.js");
 const MIB = 1048576, GIB = 1024 * MIB;
 
 test("amounts have three digits that count, in the carrier's MB", () => {

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "pipeline/metrics/metrics.h"
+#include "pipeline/http/metrics/metrics.h"
 
 int
 main(void)

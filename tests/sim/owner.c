@@ -1,5 +1,5 @@
 /*
- * What a lane does with a partition, in the lane's order (pipeline/stage/lane.c, lane_effects.c, lane_flush.c): reference
+ * What a lane does with a partition, in the lane's order (pipeline/engine/lane.c, lane_effects.c, lane_flush.c): reference
  * data first, then partials, then records; background work; what is to be told; effects; the flush, when nothing is parked
  * and when every message posted before it is in Kafka.
  *

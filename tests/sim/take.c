@@ -1,4 +1,5 @@
-/* Taking partitions, losing them, and the fence, as pipeline/stage/lane_take.c and pipeline/store/store_flush.c have it. */
+/* Taking partitions, losing them, and the fence, as pipeline/engine/lane_take.c and pipeline/store/store_flush.c have it.
+ */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pipeline/api/requests_priv.h"
+#include "pipeline/http/api/requests_priv.h"
 
 /* ---- decoding ---- */
 

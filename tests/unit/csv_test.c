@@ -1,7 +1,7 @@
 /* Cards as CSV: columns, windows of usage, quoting, and what is refused. The rows' usage is read_lists_test's. */
 #include "read_fixture.h"
 
-#include "pipeline/read/csv.h"
+#include "pipeline/query/csv.h"
 
 static const char *
 text_of(struct weir_buf *buf)

@@ -15,7 +15,7 @@
 
 #include "config/base/check.h"
 #include "config/settings/settings.h"
-#include "pipeline/carriers/simulator.h"
+#include "pipeline/demo/carrier_simulator.h"
 #include "pipeline/dispatch/dispatch.h"
 
 #define CARDS_MAX 256u

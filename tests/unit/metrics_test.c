@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "config/base/file.h"
-#include "pipeline/metrics/health.h"
-#include "pipeline/metrics/metrics_priv.h"
-#include "pipeline/metrics/notify.h"
+#include "pipeline/http/metrics/health.h"
+#include "pipeline/http/metrics/metrics_priv.h"
+#include "pipeline/http/metrics/notify.h"
 
 static char *
 written(const struct weir_metrics_figures *figures)

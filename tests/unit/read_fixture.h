@@ -5,8 +5,8 @@
 #ifndef WEIR_TESTS_READ_FIXTURE_H
 #define WEIR_TESTS_READ_FIXTURE_H
 
-#include "pipeline/read/print.h"
-#include "pipeline/read/read_priv.h"
+#include "pipeline/query/print.h"
+#include "pipeline/query/read_priv.h"
 #include "store_lane.h"
 
 #define CYCLE(year, month) (((year)-1970) * 12 + (month)-1)

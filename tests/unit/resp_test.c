@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "pipeline/store/resp.h"
+#include "pipeline/redis/resp.h"
 
 static void
 assert_written(struct weir_buf *buf, const char *expected)

@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pipeline/store/resp.h"
+#include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 
 #define EPOCH INT64_C(4102444800000000) /* beyond any clock, so that a taking raises it by one */

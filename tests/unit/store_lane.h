@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-#include "pipeline/store/resp.h"
+#include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 #include "private_redis.h"
 

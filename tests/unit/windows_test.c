@@ -5,7 +5,7 @@
 #include "partition_fixture.h"
 
 #include "aggregators/rollups/feeds.h"
-#include "pipeline/stage/lane_priv.h"
+#include "pipeline/engine/lane_priv.h"
 
 #define HOUR_NOW ((int32_t)(NOW / HOUR))
 

@@ -1,0 +1,276 @@
+/*
+ * The thread that carries bulk requests out: finds the cards, sends to each, and counts those that were taken.
+ *
+ * One thread a process; any process may carry on what another left (bulk_priv.h). Sending is paced (api.bulk_rate_per_s):
+ * weir.cards goes before records in each round of a lane, so that a flood of it would hold records up. Kafka or Redis away:
+ * it says so in `why` and tries again until it is stopped.
+ */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config/base/log.h"
+#include "pipeline/http/api/bulk_priv.h"
+
+#define PAUSE_MS 500
+#define LEASE_MS "15000"
+#define RENEW_US 4000000
+
+static bool
+done(struct redisReply *reply)
+{
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return reply != NULL;
+}
+
+/* Waits, less when rung. True: go on; false: stop. */
+static bool
+bulks_pause(struct weir_api_bulks *bulks, int64_t ms)
+{
+	struct timespec until;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
+	until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+	until.tv_nsec = (long)(ns % 1000000000);
+	(void)pthread_mutex_lock(&bulks->lock);
+	while (!bulks->rung && !bulks->stopping)
+		if (pthread_cond_timedwait(&bulks->bell, &bulks->lock, &until) != 0)
+			break;
+	bulks->rung = false;
+	bool stopping = bulks->stopping;
+	(void)pthread_mutex_unlock(&bulks->lock);
+	return !stopping;
+}
+
+static void
+bulk_free(struct weir_bulk *bulk)
+{
+	free(bulk->entries.v);
+	json_decref(bulk->message);
+	json_decref(bulk->target);
+	free(bulk);
+}
+
+/* ---- the lease ---- */
+
+static bool
+lease_take(struct weir_api_bulks *bulks, const char *id)
+{
+	char name[64];
+	struct weir_error err = {0};
+	(void)snprintf(name, sizeof(name), "w:%s", id);
+	struct redisReply *reply =
+	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
+	bool ours = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+	(void)done(reply);
+	return ours;
+}
+
+bool
+weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
+{
+	char name[64];
+	struct weir_error err = {0};
+	if (weir_api_steady_us() - bulk->renewed_us < RENEW_US)
+		return true;
+	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
+	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
+	bool lost = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
+	(void)done(reply);
+	if (lost)
+		return false;
+	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
+	bulk->renewed_us = weir_api_steady_us();
+	return true;
+}
+
+static void
+lease_drop(struct weir_api_bulks *bulks, const struct weir_bulk *bulk)
+{
+	char name[64];
+	struct weir_error err = {0};
+	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
+	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "DEL", NULL));
+}
+
+/* ---- taking one up ---- */
+
+static void
+field_take(struct weir_bulk *bulk, const char *name, const char *text)
+{
+	if (strcmp(name, "state") == 0)
+		(void)snprintf(bulk->state, sizeof(bulk->state), "%s", text);
+	else if (strcmp(name, "message") == 0)
+		bulk->message = json_loads(text, 0, NULL);
+	else if (strcmp(name, "target") == 0)
+		bulk->target = json_loads(text, 0, NULL);
+	else if (strcmp(name, "sent") == 0)
+		bulk->sent = (uint32_t)strtoul(text, NULL, 10);
+	else if (strcmp(name, "skipped") == 0)
+		bulk->skipped = (uint32_t)strtoul(text, NULL, 10);
+}
+
+static bool
+entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
+{
+	char name[64];
+	struct weir_error err = {0};
+	(void)snprintf(name, sizeof(name), "l:%s", bulk->id);
+	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
+	size_t size = sizeof(struct weir_bulk_entry);
+	bool right = reply != NULL && reply->type == REDIS_REPLY_STRING && (size_t)reply->len % size == 0;
+	if (right) {
+		bulk->entries.n = bulk->entries.cap = (uint32_t)((size_t)reply->len / size);
+		bulk->entries.v = weir_calloc(bulk->entries.n + 1u, size);
+		memcpy(bulk->entries.v, reply->str, (size_t)reply->len);
+	}
+	(void)done(reply);
+	return right && bulk->sent <= bulk->entries.n;
+}
+
+/* NULL: it cannot be had now, or is no longer remembered. */
+static struct weir_bulk *
+bulk_load(struct weir_api_bulks *bulks, const char *id)
+{
+	char name[64];
+	struct weir_error err = {0};
+	struct weir_bulk *bulk = weir_calloc(1, sizeof(*bulk));
+	memcpy(bulk->id, id, sizeof(bulk->id));
+	bulk->renewed_us = weir_api_steady_us();
+	(void)snprintf(name, sizeof(name), "b:%s", id);
+	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
+	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+	for (size_t i = 0; asked && i + 1 < reply->elements; i += 2)
+		field_take(bulk, reply->element[i]->str, reply->element[i + 1]->str);
+	(void)done(reply);
+	bool collects = strcmp(bulk->state, "collecting") == 0;
+	bool right = asked && json_is_object(bulk->message) && json_is_object(bulk->target) &&
+		     (collects || entries_load(bulks, bulk));
+	if (right)
+		return bulk;
+	if (asked) /* expired: no work any more */
+		(void)done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", id, NULL));
+	bulk_free(bulk);
+	return NULL;
+}
+
+static bool
+in_hand(const struct weir_api_bulks *bulks, const char *id)
+{
+	for (const struct weir_bulk *bulk = bulks->list; bulk != NULL; bulk = bulk->next)
+		if (strcmp(bulk->id, id) == 0)
+			return true;
+	return false;
+}
+
+static void
+bulks_look(struct weir_api_bulks *bulks)
+{
+	struct weir_error err = {0};
+	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SMEMBERS", NULL);
+	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+		const char *id = reply->element[i]->str;
+		struct weir_bulk *bulk = NULL;
+		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && lease_take(bulks, id))
+			bulk = bulk_load(bulks, id);
+		if (bulk != NULL) {
+			bulk->next = bulks->list;
+			bulks->list = bulk;
+		}
+	}
+	(void)done(reply);
+}
+
+static bool
+is_over(const struct weir_bulk *bulk)
+{
+	return strcmp(bulk->state, "done") == 0 || strcmp(bulk->state, "failed") == 0;
+}
+
+/* As far as it goes now. True: nothing is left to do. */
+static bool
+bulk_go_on(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
+{
+	struct weir_error err = {0};
+	if (strcmp(bulk->state, "collecting") == 0 && !weir_bulk_collect(bulks, bulk))
+		return false;
+	if (strcmp(bulk->state, "sending") == 0 && !weir_bulk_send(bulks, bulk))
+		return false;
+	if (strcmp(bulk->state, "waiting") == 0 && !weir_bulk_count_taken(bulks, bulk))
+		return false;
+	if (!is_over(bulk))
+		return false;
+	weir_log(WEIR_LOG_INFO, "api_bulk_over", "id=%s state=%s cards=%u skipped=%u", bulk->id, bulk->state,
+	    bulk->entries.n, bulk->skipped);
+	if (!done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", bulk->id, NULL)))
+		return false;
+	lease_drop(bulks, bulk);
+	return true;
+}
+
+static void *
+bulks_thread(void *arg)
+{
+	struct weir_api_bulks *bulks = arg;
+	do {
+		bulks_look(bulks);
+		for (struct weir_bulk **at = &bulks->list; *at != NULL;) {
+			struct weir_bulk *bulk = *at;
+			if (weir_bulk_lease_keep(bulks, bulk) && !bulk_go_on(bulks, bulk)) {
+				at = &bulk->next;
+				continue;
+			}
+			*at = bulk->next;
+			bulk_free(bulk);
+		}
+	} while (bulks_pause(bulks, PAUSE_MS));
+	return NULL;
+}
+
+struct weir_api_bulks *
+weir_api_bulks_start(struct weir_api *api)
+{
+	struct weir_api_bulks *bulks = weir_calloc(1, sizeof(*bulks));
+	bulks->api = api;
+	bulks->hand = weir_api_hand_new(api);
+	weir_api_id_new(bulks->owner);
+	(void)pthread_mutex_init(&bulks->lock, NULL);
+	(void)pthread_cond_init(&bulks->bell, NULL);
+	WEIR_CHECK(pthread_create(&bulks->thread, NULL, bulks_thread, bulks) == 0);
+	return bulks;
+}
+
+void
+weir_api_bulks_wake(struct weir_api_bulks *bulks)
+{
+	(void)pthread_mutex_lock(&bulks->lock);
+	bulks->rung = true;
+	(void)pthread_cond_signal(&bulks->bell);
+	(void)pthread_mutex_unlock(&bulks->lock);
+}
+
+void
+weir_api_bulks_stop(struct weir_api_bulks *bulks)
+{
+	if (bulks == NULL)
+		return;
+	(void)pthread_mutex_lock(&bulks->lock);
+	bulks->stopping = true;
+	(void)pthread_cond_signal(&bulks->bell);
+	(void)pthread_mutex_unlock(&bulks->lock);
+	(void)pthread_join(bulks->thread, NULL);
+	while (bulks->list != NULL) {
+		struct weir_bulk *bulk = bulks->list;
+		bulks->list = bulk->next;
+		lease_drop(bulks, bulk); /* another process goes on */
+		bulk_free(bulk);
+	}
+	weir_api_hand_free(bulks->hand);
+	(void)pthread_cond_destroy(&bulks->bell);
+	(void)pthread_mutex_destroy(&bulks->lock);
+	free(bulks);
+}

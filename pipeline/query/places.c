@@ -1,0 +1,198 @@
+/*
+ * Where a pool's and an account's slot is. Redis has no directory of them (a partition has some hundred pools, and weir
+ * keeps its index in memory), so a reader makes its own: hashes of ids, read page by page, and only the new pages when a
+ * header says that there are more slots. A slot is its pool's for good, but Redis may forget, so each use reads the slot
+ * and looks at the id: one that differs makes the index begin anew. 12 bytes a pool and partition.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/query/read_priv.h"
+
+#include <xxhash.h>
+
+#define PLACE_BYTES 256u
+#define PAGES_A_ROUND 64u
+_Static_assert(sizeof(struct weir_pool_slot) == PLACE_BYTES && sizeof(struct weir_account_slot) == PLACE_BYTES, "256 each");
+_Static_assert(offsetof(struct weir_pool_slot, id) == 0 && offsetof(struct weir_account_slot, pool) == 0, "id first");
+
+static uint64_t
+hash_of(const char *id, size_t len)
+{
+	uint64_t hash = XXH3_64bits(id, len);
+	return hash == 0 ? 1 : hash;
+}
+
+void
+places_free(struct places *places)
+{
+	free(places->hashes);
+	free(places->slots);
+	*places = (struct places){0};
+}
+
+static void
+places_put(struct places *places, uint64_t hash, uint32_t slot)
+{
+	uint32_t at = (uint32_t)hash & (places->cap - 1);
+	while (places->hashes[at] != 0)
+		at = (at + 1) & (places->cap - 1);
+	places->hashes[at] = hash;
+	places->slots[at] = slot;
+	places->used++;
+}
+
+static void
+places_add(struct places *places, uint64_t hash, uint32_t slot)
+{
+	if (places->used * 2 >= places->cap) {
+		struct places grown = {.cap = places->cap == 0 ? 64 : places->cap * 2, .scanned = places->scanned};
+		grown.hashes = weir_calloc(grown.cap, sizeof(*grown.hashes));
+		grown.slots = weir_calloc(grown.cap, sizeof(*grown.slots));
+		for (uint32_t i = 0; i < places->cap; i++)
+			if (places->hashes[i] != 0)
+				places_put(&grown, places->hashes[i], places->slots[i]);
+		places_free(places);
+		*places = grown;
+	}
+	places_put(places, hash, slot);
+}
+
+/* The slot at the n-th place of that hash; false when there are no more. */
+static bool
+places_get(const struct places *places, uint64_t hash, uint32_t n, uint32_t *slot_out)
+{
+	if (places->cap == 0)
+		return false;
+	for (uint32_t at = (uint32_t)hash & (places->cap - 1); places->hashes[at] != 0; at = (at + 1) & (places->cap - 1)) {
+		if (places->hashes[at] == hash && n-- == 0) {
+			*slot_out = places->slots[at];
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct places *
+places_of(struct weir_reader *reader, uint32_t partition, char letter)
+{
+	return letter == 'q' ? &reader->parts[partition].pools : &reader->parts[partition].accounts;
+}
+
+static uint32_t
+slots_of(const struct weir_reader *reader, uint32_t partition, char letter)
+{
+	return reader->parts[partition].slots[letter == 'q' ? WEIR_SLAB_POOLS : WEIR_SLAB_ACCOUNTS];
+}
+
+static void
+take_page(struct places *places, struct weir_slice page, uint32_t first, uint32_t from, uint32_t to)
+{
+	char id[PLACE_BYTES];
+	for (uint32_t slot = from > first ? from : first; slot < to && slot < first + slots_a_page(PLACE_BYTES); slot++) {
+		if (!slot_of_page(page, slot, PLACE_BYTES, id))
+			continue;
+		size_t len = strnlen(id, WEIR_ID_MAX);
+		if (len > 0 && len < WEIR_ID_MAX)
+			places_add(places, hash_of(id, len), slot);
+	}
+}
+
+/* Reads the slots that are new since the last time. */
+static enum weir_read
+places_scan(struct weir_reader *reader, uint32_t partition, char letter, struct weir_error *err)
+{
+	struct places *places = places_of(reader, partition, letter);
+	const uint32_t a_page = slots_a_page(PLACE_BYTES), slots = slots_of(reader, partition, letter);
+	if (slots < places->scanned)
+		places_free(places); /* Redis forgot */
+	while (places->scanned < slots) {
+		uint32_t first = places->scanned / a_page, last = (slots - 1) / a_page;
+		if (last - first >= PAGES_A_ROUND)
+			last = first + PAGES_A_ROUND - 1;
+		ask_clear(reader);
+		for (uint32_t page = first; page <= last; page++)
+			(void)ask_get(reader, partition, "%c:%u", letter, page);
+		enum weir_read answer = ask_send(reader, err);
+		if (answer != WEIR_READ_OK)
+			return answer;
+		for (uint32_t page = first; page <= last; page++)
+			take_page(places, ask_bytes(reader, page - first), page * a_page, places->scanned, slots);
+		places->scanned = (last + 1) * a_page < slots ? (last + 1) * a_page : slots;
+	}
+	return WEIR_READ_OK;
+}
+
+static bool
+is_its_own(const struct place_want *want)
+{
+	char id[WEIR_ID_MAX];
+	memcpy(id, want->out, sizeof(id));
+	return strnlen(id, sizeof(id)) < sizeof(id) && strcmp(id, want->id) == 0;
+}
+
+/* One look at the n-th candidates of all wants that are not found; *more_out: there was one to look at. */
+static enum weir_read
+look(struct weir_reader *reader, struct place_want *wants, uint32_t count, uint32_t n, bool *more_out,
+    struct weir_error *err)
+{
+	struct slot_want *slots = arena_take(&reader->arena, count, sizeof(*slots));
+	uint32_t asked = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct place_want *want = &wants[i];
+		const struct places *places = places_of(reader, want->partition, want->letter);
+		if (!want->found && places_get(places, hash_of(want->id, strlen(want->id)), n, &want->slot))
+			slots[asked++] =
+			    (struct slot_want){want->partition, want->letter, want->slot, PLACE_BYTES, want->out};
+	}
+	*more_out = asked > 0;
+	enum weir_read answer = asked > 0 ? slots_fetch(reader, slots, asked, err) : WEIR_READ_OK;
+	for (uint32_t i = 0, k = 0; i < count && k < asked && answer == WEIR_READ_OK; i++) {
+		if (slots[k].out != wants[i].out)
+			continue;
+		wants[i].found = is_its_own(&wants[i]);
+		k++;
+	}
+	return answer;
+}
+
+static enum weir_read
+look_all(struct weir_reader *reader, struct place_want *wants, uint32_t count, struct weir_error *err)
+{
+	bool more = true;
+	for (uint32_t n = 0; more; n++) {
+		enum weir_read answer = look(reader, wants, count, n, &more, err);
+		if (answer != WEIR_READ_OK)
+			return answer;
+	}
+	return WEIR_READ_OK;
+}
+
+/*
+ * The index may be behind: the headers, at most a second old, say by how much. A place that led to another id means that
+ * Redis forgot: that index is made anew, once.
+ */
+enum weir_read
+places_find(struct weir_reader *reader, struct place_want *wants, uint32_t count, struct weir_error *err)
+{
+	enum weir_read answer = WEIR_READ_OK;
+	for (int round = 0; round < 2 && answer == WEIR_READ_OK; round++) {
+		bool again = false;
+		for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++)
+			if (!wants[i].found)
+				answer = places_scan(reader, wants[i].partition, wants[i].letter, err);
+		if (answer == WEIR_READ_OK)
+			answer = look_all(reader, wants, count, err);
+		for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++) {
+			struct places *places = places_of(reader, wants[i].partition, wants[i].letter);
+			uint32_t slot;
+			if (wants[i].found || !places_get(places, hash_of(wants[i].id, strlen(wants[i].id)), 0, &slot))
+				continue;
+			places_free(places);
+			again = true;
+		}
+		if (!again)
+			break;
+	}
+	return answer;
+}

@@ -1,0 +1,378 @@
+/*
+ * Inside of the reader: questions to Redis in pipelines (ask.c), what is known of each partition (part.c), slots by number
+ * (fetch.c), indexes of pools and accounts (places.c), windows out of bases (bases.c), and cursors (cursor.c).
+ */
+#ifndef WEIR_PIPELINE_READ_PRIV_H
+#define WEIR_PIPELINE_READ_PRIV_H
+
+#include <hiredis/hiredis.h>
+
+#include "config/base/slice.h"
+#include "config/base/timetext.h"
+#include "pipeline/query/read.h"
+#include "pipeline/redis/resp.h"
+#include "pipeline/store/store.h"
+
+/* What the core's windows brought with them: how long hours are kept, accounts' sessions and calendar. */
+#if __has_include("aggregators/tables/windows.h")
+#define READ_CARD_HOURS(settings) ((int64_t)(settings)->card_hours_days * 24)
+#define READ_POOL_HOURS(settings) ((int64_t)(settings)->pool_hours_days * 24)
+#define ACCOUNT_SESSIONS(account) ((account)->sessions)
+#define ACCOUNT_BEFORE_SESSIONS(account) ((account)->before_sessions)
+#define ACCOUNT_CARRIER(account) ((account)->zone != 0 ? (account)->zone : (account)->carrier)
+#else
+#define READ_CARD_HOURS(settings) ((void)(settings), INT64_C(7) * 24)
+#define READ_POOL_HOURS(settings) ((void)(settings), INT64_C(62) * 24)
+#define ACCOUNT_SESSIONS(account) ((void)(account), 0)
+#define ACCOUNT_BEFORE_SESSIONS(account) ((void)(account), 0)
+#define ACCOUNT_CARRIER(account) ((account)->carrier)
+#endif
+
+#define READ_NODES 16
+#define READ_PARTITIONS_MAX 65536u
+#define READ_MAGIC 0x72656164u
+
+/* ---- memory of one answer (reader.c): given out in pieces, taken back as a whole by the next question ---- */
+
+struct arena_block {
+	struct arena_block *next;
+	size_t cap, used;
+};
+struct arena {
+	struct arena_block *first;
+};
+/* Zeroed, aligned for any type. */
+void *arena_take(struct arena *arena, size_t count, size_t size);
+const char *arena_text(struct arena *arena, const void *text, size_t len); /* copied and terminated; len 0 is "" */
+void arena_reset(struct arena *arena);
+
+/* ---- pipelines (ask.c) ---- */
+
+#define ASK_ANY UINT32_MAX /* for no partition's key: the node of redis.url */
+
+struct ask {
+	uint32_t partition;
+	size_t at, len;    /* of the command in asks.bytes */
+	redisReply *reply; /* owned */
+};
+struct asks {
+	struct weir_buf bytes;
+	struct ask *v;
+	uint32_t n, cap;
+};
+struct link {
+	redisContext *redis; /* NULL = closed */
+	char node[280];      /* host:port that MOVED named; "" = redis.url */
+};
+
+/* Forgets the commands and answers before. */
+void ask_clear(struct weir_reader *reader);
+/* Begins a command of argc arguments for a partition's node; the caller appends them. Returns its number. */
+uint32_t ask_begin(struct weir_reader *reader, uint32_t partition, uint32_t argc, struct weir_buf **out);
+/* The commonest ones. */
+uint32_t ask_get(struct weir_reader *reader, uint32_t partition, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+uint32_t ask_range(struct weir_reader *reader, uint32_t partition, uint32_t from, uint32_t len, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+uint32_t ask_field(struct weir_reader *reader, uint32_t partition, const char *hash, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Sends all since ask_clear and reads every answer; error answers end it. */
+enum weir_read ask_send(struct weir_reader *reader, struct weir_error *err);
+/*
+ * The same, each partition's commands in one transaction: they see one flush or the next, never parts of both. Commands of
+ * a partition must lie side by side.
+ */
+enum weir_read ask_send_together(struct weir_reader *reader, struct weir_error *err);
+const redisReply *ask_reply(const struct weir_reader *reader, uint32_t number);
+/* A string's bytes; empty when there is none. */
+struct weir_slice ask_bytes(const struct weir_reader *reader, uint32_t number);
+void ask_close(struct weir_reader *reader);
+
+/* ---- partitions (part.c) ---- */
+
+struct part_carrier {
+	char id[WEIR_ID_MAX];
+	bool defined; /* ref holds */
+	struct weir_ref_carrier ref;
+	const struct weir_zone *zone; /* the reader's; NULL = not known */
+	int64_t fetched_us;
+};
+struct part_plan {
+	char id[WEIR_ID_MAX];
+	bool defined;
+	struct weir_ref_plan ref;
+	int64_t fetched_us;
+};
+struct part_position {
+	char topic[250];
+	int64_t offset;
+};
+struct part_ability { /* of the header's k:<carrier> (SUS-4) */
+	char carrier[WEIR_ID_MAX];
+	uint16_t single, pooled;
+};
+/* id -> slot of pools or accounts, by hash; each use checks the slot. */
+struct places {
+	uint64_t *hashes; /* 0 = empty place */
+	uint32_t *slots;
+	uint32_t cap, used;
+	uint32_t scanned; /* slots looked at */
+};
+struct part {
+	int64_t header_us; /* steady clock when fetched; 0 = never */
+	bool exists;
+	uint64_t epoch, flush;
+	int64_t stream_time_us;
+	uint32_t slots[WEIR_SLAB_COUNT];
+	char owner[96];
+	struct part_ability *abilities;
+	uint32_t ability_count;
+	struct part_position *positions;
+	uint32_t position_count;
+	int64_t names_us;
+	struct part_carrier *carriers;
+	uint32_t carrier_count;
+	struct part_plan *plans;
+	uint32_t plan_count;
+	struct places pools, accounts;
+};
+/* Headers and names no older than they may be; `want` NULL = every partition, else those with a true. */
+enum weir_read parts_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err);
+enum weir_read part_refresh(struct weir_reader *reader, uint32_t partition, struct weir_error *err);
+/*
+ * Puts the definition of a carrier or plan (by number + 1; 0 = none) on the list when it is stale; the list is asked for
+ * with the commands of the next ask_send, and taken after it. Drop it when that failed.
+ */
+struct definition_want {
+	uint32_t partition, number;
+	bool plan;
+	uint32_t ask;
+};
+void part_want_carrier(struct weir_reader *reader, uint32_t partition, uint32_t carrier);
+void part_want_plan(struct weir_reader *reader, uint32_t partition, uint32_t plan);
+void part_definitions_ask(struct weir_reader *reader);
+void part_definitions_take(struct weir_reader *reader);
+void part_definitions_drop(struct weir_reader *reader);
+/* NULL for 0 and numbers that are not known. */
+const struct part_carrier *part_carrier(const struct weir_reader *reader, uint32_t partition, uint32_t carrier);
+const struct part_plan *part_plan(const struct weir_reader *reader, uint32_t partition, uint32_t plan);
+/* Reasons that the carrier does not enforce on cards outside or inside pools. */
+uint16_t part_unsupported(const struct part *part, const char *carrier, bool pooled);
+void parts_free(struct weir_reader *reader);
+
+/* ---- slots (fetch.c) ---- */
+
+static inline uint32_t
+slots_a_page(uint32_t slot_bytes)
+{
+	return WEIR_PAGE_BYTES / slot_bytes;
+}
+/* A slot that is wanted: its bytes go to `out`; what is not stored reads as zeros. */
+struct slot_want {
+	uint32_t partition;
+	char letter;
+	uint32_t slot;
+	uint32_t size;
+	void *out;
+};
+enum weir_read slots_fetch(struct weir_reader *reader, struct slot_want *wants, uint32_t count, struct weir_error *err);
+/* A slot out of a stored page; false and zeros when the page is too short. */
+bool slot_of_page(struct weir_slice page, uint32_t slot, uint32_t size, void *out);
+
+/* ---- places (places.c) ---- */
+
+/*
+ * Finds `id` among the pools (letter q) or accounts (a) of a partition; *found_out false: there is none. The slot is read
+ * and checked. 256 bytes into out.
+ */
+struct place_want {
+	uint32_t partition;
+	char letter;
+	const char *id;
+	bool found;
+	uint32_t slot;
+	void *out;
+};
+enum weir_read places_find(struct weir_reader *reader, struct place_want *wants, uint32_t count, struct weir_error *err);
+void places_free(struct places *places);
+
+/* ---- cards (cards.c, card_view.c) ---- */
+
+/* A card's slots as they were read together. */
+struct card_raw {
+	bool found;
+	bool is_fresh; /* card and life were read just now */
+	struct weir_iccid iccid;
+	uint32_t partition, slot;
+	struct weir_card_slot card;
+	struct weir_life_slot life;
+	struct weir_terms_slot terms;       /* zeros: none */
+	struct weir_enforcement_slot e;     /* zeros: none */
+	char pool[WEIR_ID_MAX];             /* "" = none */
+	const char *tags, *remark, *family; /* stored JSON; "" = none */
+};
+/* Finds where the cards lie: sets found, partition, slot, and the card's and its life's slot. */
+enum weir_read cards_locate(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err);
+/* Reads the rest of cards whose partition, slot and iccid are set; found becomes false where another card lies now. */
+enum weir_read cards_load(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err);
+/* Begins a question about one card, whose ICCID is set: locates and loads it. MISSING when there is none. */
+enum weir_read card_find(struct weir_reader *reader, struct card_raw *card, struct weir_error *err);
+void card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct weir_card_view *view);
+/* The cycle that is the card's current one: by the clock, or ahead of it when the card is. */
+struct weir_window card_cycle_now(
+    const struct weir_reader *reader, const struct part_carrier *carrier, uint16_t slot_cycle);
+/* Status as shown (LIFE-1, SUS-4). */
+const char *card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced);
+uint32_t card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced);
+enum weir_read children_load(
+    struct weir_reader *reader, const struct card_raw *parent, struct weir_card_view *view, struct weir_error *err);
+
+/* ---- pools (pools.c) ---- */
+
+struct account_raw {
+	uint32_t partition, index; /* slot's number */
+	struct weir_account_slot slot;
+};
+struct pool_raw {
+	bool found; /* has a slot; false: cards name it, its partition does not know it yet */
+	char id[WEIR_ID_MAX];
+	uint32_t partition, slot;
+	struct weir_pool_slot pool;
+	struct account_raw *accounts;
+	uint32_t account_count;
+	const char *json; /* its definition; "" = none */
+};
+/* Begins a question about one pool. MISSING when there is none. */
+enum weir_read pool_find(struct weir_reader *reader, const char *id, struct pool_raw *raw, struct weir_error *err);
+/* Accounts and definitions of pools whose id, partition and slot are read. */
+enum weir_read pools_load(struct weir_reader *reader, struct pool_raw *pools, uint32_t count, struct weir_error *err);
+void pool_view_make(struct weir_reader *reader, const struct pool_raw *raw, struct weir_pool_view *view);
+const struct part_carrier *pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw);
+/* What the account has of a cycle: its current one, the one before, or nothing. */
+struct weir_volume account_volume(const struct weir_account_slot *account, int32_t cycle);
+
+/* ---- bases (bases.c): pure ---- */
+
+/* Last entry of each slot of a page of bases; false when the bytes are no such list. found: a bit a slot. */
+#define BASES_A_PAGE 128u /* slots whose entries lie in one string */
+struct bases_page {
+	struct weir_volume at[BASES_A_PAGE];
+	bool found[BASES_A_PAGE];
+};
+bool bases_read(struct weir_slice bytes, struct bases_page *page_out);
+/* slot: of the whole slab. */
+bool bases_find(struct weir_slice bytes, uint32_t slot, bool *found_out, struct weir_volume *volume_out);
+/*
+ * A row of points in time, oldest first: where counters stood when the window began. Volumes of found points: up to the
+ * next found point of the same cycle, else up to the cycle's total (total_of(ctx, cycle)).
+ */
+struct base_point {
+	int32_t cycle;
+	bool found;
+	struct weir_volume at;
+	struct weir_volume volume; /* out */
+};
+typedef struct weir_volume (*cycle_total_fn)(void *ctx, int32_t cycle);
+void bases_to_volumes(struct base_point *points, uint32_t count, cycle_total_fn total_of, void *ctx);
+void volume_add(struct weir_volume *sum, const struct weir_volume *more);
+
+/* ---- windows (windows.c) ---- */
+
+#define READ_TAIL_MAX 96u /* the rest of a day, and of a cycle */
+
+/* Windows to be told, and further ones whose bases end the last of them. */
+struct span_plan {
+	enum weir_span span;
+	struct weir_usage_row *rows;
+	uint32_t count;
+	struct tail_window { /* after the rows, oldest first */
+		bool day;
+		int32_t number, cycle;
+	} * tail;
+	uint32_t tail_count;
+};
+enum weir_read windows_plan(struct weir_reader *reader, const struct part_carrier *carrier, enum weir_span span,
+    int64_t from_us, int64_t to_us, bool of_pool, struct span_plan *plan_out, struct weir_error *err);
+
+/* The cycle to which a local day belongs; the carrier's zone is known. */
+int32_t windows_cycle_of_day(const struct part_carrier *carrier, int32_t day);
+/* The oldest cycle of which days, or cycles, are kept now. */
+int32_t windows_oldest_cycle(const struct weir_reader *reader, const struct part_carrier *carrier, enum weir_span span);
+
+/* ---- cursors (cursor.c) ---- */
+
+struct cursor {
+	uint32_t partition;
+	uint64_t a, b, c; /* the list's own */
+};
+void cursor_write(const struct cursor *cursor, uint64_t query, char out[WEIR_CURSOR_MAX]);
+/* "" is the beginning: zeros. */
+enum weir_read cursor_read(const char *text, uint64_t query, struct cursor *cursor_out, struct weir_error *err);
+/* Of bytes that say what is asked for. */
+uint64_t cursor_query(struct weir_slice bytes);
+
+/* ---- lists (search.c, members.c, tagged.c) ---- */
+
+/* A page in the making: matching cards' places, then their slots. */
+struct search {
+	struct weir_reader *reader;
+	const struct weir_card_query *query;
+	struct cursor at;
+	uint32_t max;
+	struct card_raw *cards; /* in the arena, max of them */
+	uint32_t count;
+	uint64_t looked_at;
+	bool done;
+};
+/* Does the card match by its slots (all but tag and pool)? */
+bool search_matches(
+    const struct search *search, uint32_t partition, const struct weir_card_slot *card, const struct weir_life_slot *life);
+void search_push(struct search *search, uint32_t partition, uint32_t slot, struct weir_iccid iccid);
+/* Names that a slot's numbers need are fetched when they are newer than ours. Forgets answers. */
+enum weir_read search_names(
+    struct weir_reader *reader, uint32_t partition, uint32_t carrier, uint32_t plan, struct weir_error *err);
+enum weir_read search_members(struct search *search, const struct pool_raw *pool, struct weir_error *err);
+enum weir_read search_tagged(struct search *search, struct weir_error *err);
+
+/* ---- the reader ---- */
+
+struct zone_entry {
+	char name[64];
+	struct weir_zone *zone; /* NULL: no such zone */
+};
+
+struct fleet; /* fleet.c */
+
+struct weir_reader {
+	uint32_t magic;
+	struct weir_reader_opts opts;
+	const char *prefix;
+	struct link links[READ_NODES];
+	uint32_t link_count;
+	struct asks asks;
+	struct arena arena;
+	uint32_t partitions;
+	int64_t partitions_us; /* steady */
+	uint8_t *node_of;      /* partition -> link */
+	uint8_t any_link;      /* of the number of partitions */
+	struct part *parts;
+	struct definition_want *wants;
+	uint32_t want_count, want_cap;
+	struct zone_entry *zones;
+	uint32_t zone_count;
+	struct fleet *fleet;
+};
+
+int64_t read_steady_us(void);
+int64_t read_now_us(const struct weir_reader *reader);
+/* Begins a question: forgets the last answer, knows the number of partitions. */
+enum weir_read read_begin(struct weir_reader *reader, struct weir_error *err);
+enum weir_read read_fail(struct weir_error *err, enum weir_read how, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+const struct weir_zone *read_zone(struct weir_reader *reader, const char *name);
+void fleet_free(struct fleet *fleet);
+void partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_partition_view *view);
+/* Zero-padded id of a stored field as text in the arena; "" when it is not terminated. */
+const char *read_id(struct weir_reader *reader, const char id[WEIR_ID_MAX]);
+
+#endif
