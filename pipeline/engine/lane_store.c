@@ -70,7 +70,7 @@ sink_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice 
 static bool
 sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
-	return weir_marks_load(&core_of(ctx)->marks, hour, bucket, bytes.data, bytes.len);
+	return weir_marks_load(&core_of(ctx)->tables.marks, hour, bucket, bytes.data, bytes.len);
 }
 
 static bool
@@ -100,8 +100,8 @@ static void
 write_carriers(const struct weir_partition *p, struct weir_buf *out)
 {
 	char name[80], words[96];
-	for (uint32_t i = 0; i < p->carrier_count; i++) {
-		const struct weir_carrier_entry *carrier = &p->carriers[i];
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
+		const struct weir_carrier_entry *carrier = &p->registry.carriers[i];
 		if (!carrier->known)
 			continue;
 		(void)snprintf(name, sizeof(name), "k:%s", carrier->ref.id);
@@ -117,8 +117,8 @@ static uint32_t
 known_carriers(const struct weir_partition *p)
 {
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < p->carrier_count; i++)
-		count += p->carriers[i].known;
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++)
+		count += p->registry.carriers[i].known;
 	return count;
 }
 
@@ -135,10 +135,10 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 	const struct {
 		const char *name;
 		int64_t value;
-	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->stream_time_us}, {"cards", p->cards.used},
-	    {"terms", p->terms.used}, {"enforcements", p->enforcements.used}, {"sessions", p->sessions.used},
-	    {"lives", p->lives.used}, {"accounts", p->accounts.used}, {"pools", p->pools.used}, {"shares", p->shares.used},
-	    {WEIR_FLUSH_FIELD, flush->number}};
+	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->clock.stream_time_us},
+	    {"cards", p->tables.cards.used}, {"terms", p->tables.terms.used}, {"enforcements", p->tables.enforcements.used},
+	    {"sessions", p->tables.sessions.used}, {"lives", p->tables.lives.used}, {"accounts", p->tables.accounts.used},
+	    {"pools", p->tables.pools.used}, {"shares", p->tables.shares.used}, {WEIR_FLUSH_FIELD, flush->number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
 	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
 	weir_resp_text(w->bytes, "HSET");

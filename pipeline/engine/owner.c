@@ -110,7 +110,7 @@ catch_up(struct owner *o)
 	for (uint32_t t = 0; t < rules->cards; t++)
 		cards = cards && o->at_end[t];
 	/* What is parked is not counted yet: a pool's usage would fall back for as long as it waits. */
-	cards = cards && o->core->parked.n == 0;
+	cards = cards && o->core->parked.records.n == 0;
 	if (cards != o->cards_caught_up || pools != o->pools_caught_up) {
 		o->cards_caught_up = cards;
 		o->pools_caught_up = pools;
@@ -122,20 +122,6 @@ catch_up(struct owner *o)
 	o->resumed = true;
 	weir_partition_offer_all(o->core, true);
 	owner_effects(o, 0, NULL);
-}
-
-static bool
-has_changed(const struct owner *o)
-{
-	struct weir_partition *p = o->core;
-	for (uint32_t i = 0; i < WEIR_SLABS; i++)
-		if (weir_partition_slab(p, i)->dirty_count > 0)
-			return true;
-	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
-		if (p->windows[i].dirty > 0)
-			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
-	       weir_partition_feeds_due(p);
 }
 
 /* The source is told in a round, never within an answer: those come also while the group's callbacks are under way. */
@@ -169,7 +155,7 @@ run_round(struct owner *o)
 	if (weir_partition_tick(o->core, o->rules->tick_slots))
 		worked = true;
 	owner_publish(o);
-	o->changed |= has_changed(o);
+	o->changed |= weir_partition_has_changed(o->core);
 	owner_flush_round(o);
 	return worked;
 }

@@ -136,17 +136,13 @@ keep_history(struct owner *o, const struct weir_audit *a, const char *subject, s
 }
 
 void
-owner_give_audits(struct owner *o)
+owner_audit(struct owner *o, const struct weir_audit *a)
 {
-	for (uint32_t i = 0; i < o->core->audit_count; i++) {
-		const struct weir_audit *a = &o->core->audits[i];
-		char subject[WEIR_ID_MAX];
-		owner_audit_subject(a, subject);
-		audit_json(o, a, &o->json);
-		struct weir_slice json = {o->json.data, o->json.len};
-		keep_history(o, a, subject, json);
-		o->io->audit(o->ctx, a, subject, json);
-	}
-	o->changed |= o->core->audit_count > 0;
-	o->core->audit_count = 0;
+	char subject[WEIR_ID_MAX];
+	owner_audit_subject(a, subject);
+	audit_json(o, a, &o->json);
+	struct weir_slice json = {o->json.data, o->json.len};
+	keep_history(o, a, subject, json);
+	o->io->audit(o->ctx, a, subject, json);
+	o->changed = true;
 }

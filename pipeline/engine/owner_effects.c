@@ -6,6 +6,13 @@
 
 #include "pipeline/engine/owner_priv.h"
 
+/* Whose effects are given out, and the batch that they may be of. */
+struct drain {
+	struct owner *owner;
+	uint32_t input;
+	const struct weir_batch *batch; /* NULL = none */
+};
+
 /* ---- commands ---- */
 
 /*
@@ -16,7 +23,7 @@ static void
 fill_command(const struct owner *o, uint32_t slot, struct weir_command_offer *command)
 {
 	const struct weir_partition *p = o->core;
-	const struct weir_card_slot *card = weir_slab_at(&p->cards, slot);
+	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	*command = (struct weir_command_offer){.iccid = card->iccid,
 	    .partition = o->number,
@@ -39,24 +46,13 @@ fill_command(const struct owner *o, uint32_t slot, struct weir_command_offer *co
 }
 
 /* What the queue does not take stays in the list, in order, and is enqueued in the next round. */
-static void
-give_commands(struct owner *o)
+static bool
+on_command(void *ctx, uint32_t card_slot)
 {
-	struct weir_u64_list *slots = &o->core->offers;
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < slots->n; i++) {
-		struct weir_command_offer command;
-		bool waits = kept > 0;
-		if (!waits) {
-			fill_command(o, (uint32_t)slots->v[i], &command);
-			waits = !o->io->enqueue(o->ctx, &command);
-		}
-		if (waits)
-			slots->v[kept++] = slots->v[i];
-	}
-	slots->n = kept;
-	if (kept == 0)
-		o->resumed = false;
+	struct owner *o = ((struct drain *)ctx)->owner;
+	struct weir_command_offer command;
+	fill_command(o, card_slot, &command);
+	return o->io->enqueue(o->ctx, &command);
 }
 
 /* ---- dead letters ---- */
@@ -87,42 +83,56 @@ find_bytes(const struct weir_record *r, const struct weir_batch *batch, struct w
 }
 
 static void
-give_rejects(struct owner *o, uint32_t input, const struct weir_batch *batch)
+on_dead_letter(void *ctx, const struct weir_record *r)
 {
-	struct weir_records *rejects = &o->core->rejects;
-	for (uint32_t i = 0; i < rejects->n; i++) {
-		const struct weir_record *r = &rejects->v[i];
-		WEIR_CHECK(r->input < o->rules->cards);
-		struct weir_letter letter = {.reject = (enum weir_reject)r->reject,
-		    .text = weir_reject_text((enum weir_reject)r->reject),
-		    .topic = o->rules->topics[r->input],
-		    .partition = o->number,
-		    .offset = r->offset,
-		    .element = r->element};
-		if (batch != NULL && r->input == input && r->message < batch->count &&
-		    batch->messages[r->message].offset == r->offset)
-			find_bytes(r, batch, &letter);
-		o->io->dead_letter(o->ctx, &letter);
-	}
-	rejects->n = 0;
+	const struct drain *drain = ctx;
+	const struct weir_batch *batch = drain->batch;
+	struct owner *o = drain->owner;
+	WEIR_CHECK(r->input < o->rules->cards);
+	struct weir_letter letter = {.reject = (enum weir_reject)r->reject,
+	    .text = weir_reject_text((enum weir_reject)r->reject),
+	    .topic = o->rules->topics[r->input],
+	    .partition = o->number,
+	    .offset = r->offset,
+	    .element = r->element};
+	if (batch != NULL && r->input == drain->input && r->message < batch->count &&
+	    batch->messages[r->message].offset == r->offset)
+		find_bytes(r, batch, &letter);
+	o->io->dead_letter(o->ctx, &letter);
 }
 
-/* ---- messages ---- */
+/* ---- the rest ---- */
 
 static void
-give_messages(struct owner *o)
+on_audit(void *ctx, const struct weir_audit *audit)
 {
-	struct weir_partition *p = o->core;
-	for (uint32_t i = 0; i < p->tell_count; i++) {
-		const struct weir_tell *message = &p->tells[i];
-		const uint8_t *key = p->tell_bytes.data + message->at;
-		struct weir_slice id = {key, message->key_len}, value = {key + message->key_len, message->value_len};
-		WEIR_CHECK((size_t)message->at + message->key_len + message->value_len <= p->tell_bytes.len);
-		o->io->publish(o->ctx, (enum weir_tell_topic)message->topic, message->partition, id, value);
-	}
-	o->changed |= p->tell_count > 0 && !o->leaving;
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
+	owner_audit(((struct drain *)ctx)->owner, audit);
+}
+
+static void
+on_message(void *ctx, const struct weir_tell *message, struct weir_slice key, struct weir_slice value)
+{
+	struct owner *o = ((struct drain *)ctx)->owner;
+	o->io->publish(o->ctx, (enum weir_tell_topic)message->topic, message->partition, key, value);
+	o->changed |= !o->leaving;
+}
+
+static uint32_t
+on_fetch(void *ctx, const struct weir_wish *requests, uint32_t count)
+{
+	return owner_fetch(((struct drain *)ctx)->owner, requests, count);
+}
+
+void
+owner_effects(struct owner *o, uint32_t input, const struct weir_batch *batch)
+{
+	WEIR_CHECK(o->state == OWNER_RUNNING);
+	struct drain drain = {o, input, batch};
+	const struct weir_effects_handler to = {&drain, on_dead_letter, on_command, on_audit, on_message, on_fetch};
+	bool commands = o->core->effects.pending_commands.n > 0;
+	weir_effects_drain(&o->core->effects, &to);
+	if (commands && o->core->effects.pending_commands.n == 0)
+		o->resumed = false;
 }
 
 void
@@ -132,30 +142,14 @@ owner_publish(struct owner *o)
 	owner_effects(o, 0, NULL);
 }
 
-void
-owner_effects(struct owner *o, uint32_t input, const struct weir_batch *batch)
-{
-	WEIR_CHECK(o->state == OWNER_RUNNING);
-	if (o->core->rejects.n > 0)
-		give_rejects(o, input, batch);
-	if (o->core->offers.n > 0)
-		give_commands(o);
-	if (o->core->audit_count > 0)
-		owner_give_audits(o);
-	if (o->core->tell_count > 0)
-		give_messages(o);
-	if (o->core->wish_count > 0)
-		owner_fetch(o);
-}
-
 /* ---- results of commands ---- */
 
 static bool
 is_of(const struct owner *o, const struct weir_command_result *result)
 {
-	if (result->slot >= o->core->cards.used || weir_slab_is_filler(&o->core->cards, result->slot))
+	if (result->slot >= o->core->tables.cards.used || weir_slab_is_filler(&o->core->tables.cards, result->slot))
 		return false;
-	const struct weir_card_slot *card = weir_slab_at(&o->core->cards, result->slot);
+	const struct weir_card_slot *card = weir_slab_at(&o->core->tables.cards, result->slot);
 	return weir_iccid_equal(card->iccid, result->iccid);
 }
 

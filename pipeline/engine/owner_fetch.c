@@ -4,22 +4,22 @@
  */
 #include "pipeline/engine/owner_priv.h"
 
-void
-owner_fetch(struct owner *o)
+uint32_t
+owner_fetch(struct owner *o, const struct weir_wish *requests, uint32_t count)
 {
-	struct weir_partition *p = o->core;
+	uint32_t taken = 0;
 	/* What is encoded is in memory no more: a fetch must not overtake the flush that brings it to the store. */
 	if (o->flush.phase == OWNER_FLUSH_ENCODED)
-		return;
-	while (p->wish_count > 0 && o->fetching < o->rules->fetching_max) {
-		uint32_t count = p->wish_count < o->rules->fetch_max ? p->wish_count : o->rules->fetch_max;
-		if (!o->io->store_fetch(o->ctx, p->wishes, count))
-			return;
+		return 0;
+	while (taken < count && o->fetching < o->rules->fetching_max) {
+		uint32_t more = count - taken < o->rules->fetch_max ? count - taken : o->rules->fetch_max;
+		if (!o->io->store_fetch(o->ctx, requests + taken, more))
+			break;
 		o->requests++;
 		o->fetching++;
-		p->wish_count -= count;
-		memmove(p->wishes, p->wishes + count, p->wish_count * sizeof(*p->wishes));
+		taken += more;
 	}
+	return taken;
 }
 
 static void
@@ -45,8 +45,8 @@ owner_fetched(struct owner *o, struct owner_now now, const struct owner_answer *
 		owner_stop(o, answer->error);
 	if (o->state != OWNER_RUNNING)
 		return;
-	owner_fetch(o);
-	if (o->fetching > 0 || o->core->wish_count > 0)
+	owner_effects(o, 0, NULL);
+	if (o->fetching > 0 || o->core->effects.fetch_requests.n > 0)
 		return;
 	weir_partition_set_time(o->core, now.wall_us, 0);
 	weir_partition_unpark(o->core);

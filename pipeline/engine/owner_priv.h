@@ -36,7 +36,8 @@ int64_t owner_flush_due_us(const struct owner *o);
 bool owner_is_paused(const struct owner *o);
 
 /* owner_fetch.c */
-void owner_fetch(struct owner *o);
+/* As many of the first as there is room for; returns how many. */
+uint32_t owner_fetch(struct owner *o, const struct weir_wish *requests, uint32_t count);
 
 /* owner_purge.c */
 void owner_purge_begin(struct owner *o);
@@ -51,6 +52,6 @@ void owner_reject(
     struct owner *o, uint32_t topic, const struct weir_message *message, enum weir_reject reject, const char *text);
 
 /* owner_audit.c */
-void owner_give_audits(struct owner *o);
+void owner_audit(struct owner *o, const struct weir_audit *audit);
 
 #endif

@@ -16,7 +16,7 @@
 void
 owner_purge_begin(struct owner *o)
 {
-	int64_t stream_hour = o->core->stream_time_us / WEIR_HOUR_US;
+	int64_t stream_hour = o->core->clock.stream_time_us / WEIR_HOUR_US;
 	o->purge_hour = stream_hour == 0 ? -1 : stream_hour - o->rules->core.dedupe_horizon_h - 2;
 	o->purge_cycle = -1;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
@@ -30,7 +30,7 @@ owner_purge_begin(struct owner *o)
 static void
 purge_marks(struct owner *o)
 {
-	int64_t until = o->core->stream_time_us / WEIR_HOUR_US - o->rules->core.dedupe_horizon_h - 2;
+	int64_t until = o->core->clock.stream_time_us / WEIR_HOUR_US - o->rules->core.dedupe_horizon_h - 2;
 	if (o->purge_hour < 0)
 		o->purge_hour = until; /* a new partition has nothing older */
 	for (int n = 0; n < HOURS_A_FLUSH && o->purge_hour < until; n++)
@@ -43,12 +43,12 @@ purge_cycles(struct owner *o)
 {
 	const struct weir_partition *p = o->core;
 	int32_t oldest = INT32_MAX;
-	for (uint32_t i = 0; i < p->carrier_count; i++)
-		if (p->carriers[i].known && p->carriers[i].current.number < oldest)
-			oldest = p->carriers[i].current.number;
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++)
+		if (p->registry.carriers[i].known && p->registry.carriers[i].current.number < oldest)
+			oldest = p->registry.carriers[i].current.number;
 	int32_t until = oldest - (int32_t)o->rules->cycles_kept - 2;
-	uint32_t pages = (p->cards.used + SLOTS_A_PAGE - 1) / SLOTS_A_PAGE,
-		 pool_pages = (p->pools.used + SLOTS_A_PAGE - 1) / SLOTS_A_PAGE;
+	uint32_t pages = (p->tables.cards.used + SLOTS_A_PAGE - 1) / SLOTS_A_PAGE,
+		 pool_pages = (p->tables.pools.used + SLOTS_A_PAGE - 1) / SLOTS_A_PAGE;
 	if (oldest == INT32_MAX || until <= o->purge_cycle || until < 0 || pages + pool_pages == 0)
 		return;
 	o->purge_cycle = until;

@@ -39,7 +39,7 @@ apply_message(struct owner *o, const struct weir_message *message)
 	struct weir_reference reference = {.type = WEIR_REF_CARD}; /* the parser sets it before it finds fault */
 	struct weir_error err;
 	struct weir_cause cause = {topic, message->offset, message->timestamp_us, message->timestamp_us, 0};
-	weir_partition_set_time(o->core, o->core->now_us, 0);
+	weir_partition_set_time(o->core, o->core->clock.now_us, 0);
 	enum weir_class class = weir_reference_parse(message->value, &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(o->core, &reference, message->value, &cause, &err);

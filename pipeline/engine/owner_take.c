@@ -118,7 +118,7 @@ owner_taken(struct owner *o, struct owner_now now, const struct owner_answer *an
 	weir_partition_offer_all(o->core, false);
 	o->resumed = true;
 	owner_note(o, OWNER_NOTE_TAKEN, "epoch=%llu cards=%u took_us=%lld", (unsigned long long)o->epoch,
-	    o->core->cards.used, (long long)answer->took_us);
+	    o->core->tables.cards.used, (long long)answer->took_us);
 }
 
 /* Everything here is dropped and loaded anew; the log goes back to what is stored. */
