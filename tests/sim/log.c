@@ -112,10 +112,30 @@ sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox)
 	struct sim_tell tell = outbox->v[0];
 	outbox->n--;
 	memmove(outbox->v, outbox->v + 1, outbox->n * sizeof(*outbox->v));
+	bool late = sim->faults && sim_chance(&sim->rng, 300);
+	outbox->late_closed += late && outbox->closed > 0;
+	outbox->late_open += late && outbox->closed == 0;
 	outbox->closed -= outbox->closed > 0;
 	sim_tell_deliver(sim, &tell);
 	tell_free(&tell);
 	return true;
+}
+
+void
+sim_outbox_acknowledge(struct sim_outbox *outbox)
+{
+	outbox->late_closed = outbox->late_open = 0;
+}
+
+/* Its oldest message is refused for good: the broker takes it from nobody. */
+void
+sim_outbox_refuse(struct sim_outbox *outbox)
+{
+	tell_free(&outbox->v[0]);
+	outbox->n--;
+	memmove(outbox->v, outbox->v + 1, outbox->n * sizeof(*outbox->v));
+	outbox->closed -= outbox->closed > 0;
+	outbox->refused = true;
 }
 
 void
