@@ -147,7 +147,7 @@ void
 sim_fault(struct sim *sim)
 {
 	uint32_t partition = (uint32_t)sim_below(&sim->rng, sim->partitions);
-	switch (sim_below(&sim->rng, 14)) {
+	switch (sim_below(&sim->rng, 16)) {
 	case 0:
 	case 1:
 	case 2:
@@ -159,22 +159,24 @@ sim_fault(struct sim *sim)
 		rebalance(sim, partition);
 		break;
 	case 6:
+	case 7:
+	case 8:
 		roll_back(sim, partition);
 		break;
-	case 7:
+	case 9:
 		sim_snapshot(sim, partition);
 		break;
-	case 8:
-	case 9:
+	case 10:
+	case 11:
 		redis_away(sim, partition);
 		break;
-	case 10:
+	case 12:
 		intrude(sim, partition);
 		break;
-	case 11:
+	case 13:
 		refuse(sim, partition);
 		break;
-	case 12:
+	case 14:
 		restart_stopped(sim, partition);
 		break;
 	default:

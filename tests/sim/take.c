@@ -270,11 +270,12 @@ decide_flush(struct sim *sim, struct sim_owner *owner, struct sim_request *reque
 		sim_snapshot(sim, owner->partition);
 }
 
+/* A refusal for good (WRONGTYPE, NOPERM) is rare, and changes nothing. */
 static void
 carry_out(struct sim *sim, struct sim_owner *owner, struct sim_request *request)
 {
 	request->done = true;
-	if (request->kind == WEIR_STORE_TAKE && sim->faults && sim_chance(&sim->rng, 15)) {
+	if (sim->faults && sim_chance(&sim->rng, request->kind == WEIR_STORE_TAKE ? 15 : 2)) {
 		request->result = WEIR_STORE_FAILED;
 	} else if (request->kind == WEIR_STORE_TAKE) {
 		decide_take(sim, owner, request);
