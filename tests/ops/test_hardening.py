@@ -1,4 +1,4 @@
-"""The binaries are hardened (cmake/hardening.cmake), and this test would see each property that is missing.
+"""The binaries are hardened (CMakeLists.txt), and this test would see each property that is missing.
 
 Read with readelf: what the compiler and the linker were asked for is not asked again, only what came out. That indirect jumps have
 marked targets is read from the first bytes of all functions: Debian 12's start files have no mark, so the linker sets none for the whole.
