@@ -64,7 +64,7 @@ class Table:
     def rooms_in(self, number, names):
         out = set()
         for name in names:
-            found = [room for room in self.circle if room == name or room.startswith(name + "/")]
+            found = [room for room in self.circle if room == name or name.endswith("/") and (room + "/").startswith(name)]
             if not found:
                 raise Mistake("rooms.txt:%d: no room is called %s" % (number, name))
             out.update(found)
@@ -421,7 +421,8 @@ def test_reading():
 
 
 def test_rules():
-    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low")
+    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low\ntop 1 high/\nflat 1 high")
+    assert (table.uses["top"], table.uses["flat"]) == ({"high", "high/in"}, {"high"}), table.uses
     assert [table.room(p) for p in ("low/a.c", "high/in/a.c", "high/inner.c", "highest/a.c")] == [
         "low", "high/in", "high", None]
     down = made(low__a="a", high__b="b > a")
