@@ -18,6 +18,7 @@
 #include "aggregators/partition.h"
 #include "bench/report.h"
 #include "bench/workload.h"
+#include "config/base/exit.h"
 
 #define BATCH 2048
 #define TICK_SLOTS 2048
