@@ -1,18 +1,19 @@
 /*
  * What all subcommands of `weir bench` share: their common options, seeded randomness, clocks, folders.
  *
- * A subcommand is a function of a row in main.c and a row of words in pipeline/cli/bench.c. It parses its options with
- * bench_accept, makes a struct report (report.h), fills it, and ends with report_finish, whose return value is its exit
- * code. Main thread only, unless told otherwise. docs/benchmark.md is the design.
+ * A subcommand is a function of a row in main.c and a row of words.c. It parses its options with bench_accept, makes a
+ * struct report (report.h), fills it, and ends with report_finish, whose return value is its exit code. Main thread only,
+ * unless told otherwise. docs/benchmark.md is the design.
  */
 #ifndef WEIR_BENCH_H
 #define WEIR_BENCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
-#include "pipeline/cli/cli.h"
-#include "pipeline/cli/options.h"
+#include "config/base/exit.h"
+#include "config/base/options.h"
 
 struct bench_common {
 	uint64_t seed;
@@ -37,6 +38,13 @@ struct bench_common {
 		.name = "workload", .placeholder = "NAME|FILE", .help = "what the fleet sends, default steady",            \
 		.text = &(common).workload                                                                                 \
 	}
+
+/* What help says of the subcommands; the table is ended by a row without a name. Static. */
+struct bench_words {
+	const char *name, *arguments, *help;
+};
+const struct bench_words *bench_words(void);
+void bench_help(FILE *out);
 
 /* The subcommands; argv[0] is their name; they return an enum weir_exit. */
 int bench_micro(int argc, char **argv);

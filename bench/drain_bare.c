@@ -15,6 +15,7 @@
 #include "bench/drain.h"
 #include "bench/memory.h"
 #include "config/base/check.h"
+#include "config/base/exit.h"
 #include "consumers/source/source.h"
 
 enum { BARE_MS = 600000, POLL_US = 1000, BATCH = 2048 };
@@ -176,9 +177,9 @@ bare_all(const struct weir_settings *settings, const struct bare_opts *o)
 int
 bench_bare(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct bare_opts o = {.instances = 1};
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "topic", .placeholder = "NAME", .help = "to read", .text = &o.topic},
 	    {.name = "partitions", .placeholder = "N", .help = "of it", .number = &o.partitions, .min = 1, .max = 4096},
 	    {.name = "instances", .placeholder = "N", .help = "consumers", .number = &o.instances, .min = 1, .max = 64},
@@ -190,7 +191,7 @@ bench_bare(int argc, char **argv)
 	if (!bench_accept("bare", "Reads a topic with plain consumers; `weir bench drain` starts it.\n", options, argc,
 		argv, 0, 0, &words, &code))
 		return code;
-	code = weir_common_load(&common, "bench bare", &settings);
+	code = weir_settings_options_load(&common, "bench bare", &settings);
 	if (code == WEIR_EXIT_OK)
 		code = bare_all(settings, &o);
 	weir_settings_free(settings);
@@ -242,9 +243,9 @@ drain_bare(struct bench_site *site, const struct drain_topic *topic, uint32_t in
 	uint32_t n = 2;
 	const uint64_t values[4] = {site->opts.partitions, instances, topic->filled.messages, (uint64_t)site->kafka_pid};
 	const char *const names[4] = {"--partitions", "--instances", "--messages", "--broker"};
-	if (weir_common_path(site->opts.common) != NULL) {
+	if (weir_settings_options_path(site->opts.common) != NULL) {
 		argv[n++] = "--config";
-		argv[n++] = weir_common_path(site->opts.common);
+		argv[n++] = weir_settings_options_path(site->opts.common);
 	}
 	for (uint32_t i = 0; i < site->set_count; i++) {
 		argv[n++] = "--set";

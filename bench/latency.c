@@ -19,6 +19,8 @@
 #include "bench/raw_sink.h"
 #include "bench/servers_options.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 
 enum { SHARES_MAX = 8, READY_MS = 300000, SETTLE_MS = 300000, COMMANDS_US = 500000, MEMBERS = 50, POLL_US = 2000 };
 static const double QUANTILES[] = {0.5, 0.9, 0.99, 0.999, 0.9999, 1};
@@ -62,7 +64,7 @@ put_now(struct latency *l, struct raw_sink *sink, struct weir_buf *out, struct w
 {
 	struct workload_record r;
 	char key[WEIR_ICCID_TEXT_MAX];
-	int64_t now_us = weir_clock_us();
+	int64_t now_us = weir_wall_now().us;
 	workload_next(l->stand.generator, &r);
 	r.end_us = now_us / 1000 * 1000;
 	bench_totals_add(&l->stand.totals[r.card], &r);

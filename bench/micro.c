@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/machine.h"
+#include "config/base/exit.h"
 
 bool
 micro_wanted(const struct micro *micro, const char *name)

@@ -15,6 +15,7 @@
 #include "bench/bench.h"
 #include "bench/raw_sink.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum {
 	REQUESTS_MAX = 250,       /* unanswered; half a second at 2 ms each */
@@ -134,7 +135,7 @@ pace_send(struct pace *p, const struct pace_part *part, struct pace_sent *sent, 
 	p->late_us_max = 0;
 	p->unanswered_max = 0;
 	p->start_us = bench_now_us();
-	p->to_wall_us = weir_clock_us() - p->start_us;
+	p->to_wall_us = weir_wall_now().us - p->start_us;
 	double cpu = bench_cpu_seconds();
 	if (send_part(p, err) != WEIR_OK)
 		return WEIR_FATAL;

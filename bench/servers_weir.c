@@ -18,7 +18,7 @@ static uint32_t
 fill_args(const struct bench_site *site, char (*extra)[BENCH_NAME_MAX * 2], uint32_t extra_count, char **argv)
 {
 	uint32_t n = 0;
-	const char *config = weir_common_path(site->opts.common);
+	const char *config = weir_settings_options_path(site->opts.common);
 	argv[n++] = (char *)(uintptr_t)site->weir;
 	argv[n++] = (char *)(uintptr_t) "run";
 	if (config != NULL) {

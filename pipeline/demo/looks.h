@@ -7,6 +7,7 @@
 #define WEIR_PIPELINE_DEMO_LOOKS_H
 
 #include "config/settings/settings.h"
+#include "pipeline/http/api/api.h"
 #include "pipeline/http/metrics/server.h"
 
 #define WEIR_DEMO_LINES 3

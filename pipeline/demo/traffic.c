@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "pipeline/cli/common.h"
+#include "config/base/clock.h"
 #include "pipeline/demo/traffic_priv.h"
 
 #define STEP_US 2000        /* of the pace */
@@ -176,18 +176,18 @@ static void *
 traffic_main(void *ctx)
 {
 	struct weir_demo_traffic *t = ctx;
-	int64_t last_us = weir_clock_steady_us(), operator_us = last_us, due_us = 0;
+	int64_t last_us = weir_steady_now().us, operator_us = last_us, due_us = 0;
 	/* acquire: pairs with the stop's release; only the flag itself matters. */
 	while (!atomic_load_explicit(&t->stopping, memory_order_acquire)) {
-		int64_t at_us = weir_clock_steady_us();
+		int64_t at_us = weir_steady_now().us;
 		int64_t gone_us = at_us - last_us;
 		last_us = at_us;
 		if (!is_unread_full(t)) {
 			due_us += gone_us < BEHIND_MAX_US ? gone_us : BEHIND_MAX_US;
-			step(t, (uint64_t)due_us * t->opts.rate / 1000000, weir_clock_us());
+			step(t, (uint64_t)due_us * t->opts.rate / 1000000, weir_wall_now().us);
 		}
 		for (; at_us - operator_us >= OPERATOR_US; operator_us += OPERATOR_US)
-			weir_demo_operator_act(t, weir_clock_us());
+			weir_demo_operator_act(t, weir_wall_now().us);
 		(void)rd_kafka_poll(t->opts.kafka, 0);
 		sleep_us(STEP_US);
 	}

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pipeline/cli/amounts.h"
+#include "config/base/amounts.h"
 
 #define EVENTS 40
 #define LINE_US 1000000
