@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
+#include "consumers/kinds.h"
 #include "pipeline/engine/lane_priv.h"
 
 #define CARDS_BATCH 1024u
@@ -425,7 +426,8 @@ open_parts(struct weir_lane *lane, const char *const *positions, struct weir_err
 	lane->store = weir_store_start(&store, err);
 	if (lane->store == NULL)
 		return WEIR_FATAL;
-	struct weir_source_opts source = {.settings = shared->settings,
+	struct weir_source_opts source = {.kinds = weir_source_kinds,
+	    .settings = shared->settings,
 	    .topics = shared->topics,
 	    .topic_count = shared->topic_count,
 	    .lane = lane->number,
