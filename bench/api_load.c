@@ -36,7 +36,8 @@ struct connection {
 struct load {
 	const char *token;
 	uint16_t port;
-	uint64_t rate, cards, total, warm, next, done, wrong, seed;
+	uint64_t rate, cards, total, warm, next, done, wrong;
+	struct weir_random random;
 	int64_t start_us;
 	int epoll;
 	struct connection *connections, *free;
@@ -86,7 +87,7 @@ ask(struct load *load)
 	load->free = c->next_free;
 	c->due_us = due_us(load, load->next++);
 	c->len = 0;
-	workload_iccid_text(bench_random(&load->seed) % load->cards, c->card);
+	workload_iccid_text(weir_random_next(&load->random) % load->cards, c->card);
 	int len = snprintf(text, sizeof(text),
 	    "GET /v1/cards/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", c->card, load->token);
 	if (write(c->fd, text, (size_t)len) != len) {
@@ -174,7 +175,7 @@ main(int argc, char **argv)
 	struct load load = {.port = (uint16_t)option(argc, argv, "--port", 8470),
 	    .rate = option(argc, argv, "--rate", 2000),
 	    .cards = option(argc, argv, "--cards", 1000000),
-	    .seed = option(argc, argv, "--seed", 11)};
+	    .random = {option(argc, argv, "--seed", 11)}};
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--token") == 0)
 			load.token = argv[i + 1];

@@ -14,6 +14,7 @@
 
 #include "config/base/exit.h"
 #include "config/base/options.h"
+#include "config/base/random.h"
 
 struct bench_common {
 	uint64_t seed;
@@ -73,16 +74,6 @@ int64_t bench_thread_ns(void);
 double bench_cpu_seconds(void);
 /* Resident memory of this process in bytes, now. */
 uint64_t bench_resident_bytes(void);
-
-/* splitmix64: the next of a stream that any number begins. Any thread that owns *state. */
-static inline uint64_t
-bench_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* A hash of results, to be chained: begin with 0. */
 uint64_t bench_hash(uint64_t hash, const void *data, size_t len);

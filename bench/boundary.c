@@ -28,7 +28,8 @@
 
 struct traffic {
 	struct weir_record *batch;
-	uint64_t cards, seed, count;
+	uint64_t cards, count;
+	struct weir_random random;
 	uint32_t bytes;
 };
 
@@ -105,7 +106,7 @@ fill_batch(struct traffic *t, int64_t at_us)
 {
 	memset(t->batch, 0, BATCH * sizeof(*t->batch));
 	for (int i = 0; i < BATCH; i++) {
-		uint64_t random = bench_random(&t->seed);
+		uint64_t random = weir_random_next(&t->random);
 		struct weir_record *r = &t->batch[i];
 		r->iccid = workload_iccid(random % (t->cards / 100) * 100 + 2);
 		r->down = t->bytes;
@@ -236,7 +237,10 @@ bench_boundary(const struct bench_common *common, uint64_t cards, uint64_t membe
 		return bench_fail("core", WEIR_EXIT_USAGE, &err);
 	}
 	struct pauses run = {.report = report_new("core.boundary", common),
-	    .t = {.batch = weir_calloc(BATCH, sizeof(*run.t.batch)), .cards = cards, .seed = common->seed, .bytes = 1000}};
+	    .t = {.batch = weir_calloc(BATCH, sizeof(*run.t.batch)),
+		.cards = cards,
+		.random = {common->seed},
+		.bytes = 1000}};
 	report_config_number(run.report, "cards", cards);
 	report_config_number(run.report, "members", members);
 	report_config_number(run.report, "suspended", cards / 100);

@@ -19,12 +19,12 @@ struct line {
 };
 
 static void
-link_lines(struct line *lines, uint64_t count, uint64_t seed)
+link_lines(struct line *lines, uint64_t count, struct weir_random random)
 {
 	for (uint64_t i = 0; i < count; i++)
 		lines[i].next = &lines[i];
 	for (uint64_t i = count - 1; i > 0; i--) {
-		uint64_t other = bench_random(&seed) % i;
+		uint64_t other = weir_random_next(&random) % i;
 		struct line *kept = lines[i].next;
 		lines[i].next = lines[other].next;
 		lines[other].next = kept;
@@ -40,7 +40,7 @@ bench_memory_latency_ns(uint64_t bytes, uint64_t seed)
 	struct line *lines = aligned_alloc(huge, mapped);
 	WEIR_CHECK(lines != NULL);
 	(void)madvise(lines, mapped, MADV_HUGEPAGE);
-	link_lines(lines, count, seed);
+	link_lines(lines, count, (struct weir_random){seed});
 	double best = 1e9;
 	const struct line *at = lines;
 	for (int pass = 0; pass < PASSES; pass++) {

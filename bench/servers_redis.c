@@ -253,11 +253,10 @@ bench_redis_aof(struct bench_site *site, const char *aof, struct weir_error *err
 uint64_t
 bench_usage_hash(uint64_t card, uint64_t up, uint64_t down, uint64_t records)
 {
-	uint64_t state = card;
-	uint64_t a = bench_random(&state) ^ up;
-	uint64_t b = bench_random(&a) ^ down;
-	uint64_t c = bench_random(&b) ^ records;
-	return bench_random(&c);
+	uint64_t hash = weir_random_mix(card + WEIR_RANDOM_STEP) ^ up;
+	hash = weir_random_mix(hash + WEIR_RANDOM_STEP) ^ down;
+	hash = weir_random_mix(hash + WEIR_RANDOM_STEP) ^ records;
+	return weir_random_mix(hash + WEIR_RANDOM_STEP);
 }
 
 struct usage {

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "config/base/check.h"
+#include "config/base/random.h"
 
 static int64_t
 sim_now_us(void)
@@ -19,10 +20,7 @@ sim_now_us(void)
 static double
 sim_draw(const struct sim_world *world, uint64_t number, uint32_t which)
 {
-	uint64_t z = world->opts.seed + (number * 8 + which) * 0x9e3779b97f4a7c15u;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
+	return weir_random_unit(weir_random_mix(world->opts.seed + (number * 8 + which) * WEIR_RANDOM_STEP));
 }
 
 void

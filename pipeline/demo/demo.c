@@ -31,7 +31,7 @@ struct demo {
 	struct weir_demo_traffic *traffic;
 	struct weir_run *run;
 	struct weir_demo_looks looks;
-	struct weir_demo_rng rng;
+	struct weir_random rng;
 	struct weir_demo_view view;
 	struct weir_demo_totals sent;
 	struct weir_run_counters counted;

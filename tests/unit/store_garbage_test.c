@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config/base/random.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 
@@ -610,15 +611,13 @@ random_answers_never_crash_it(void **state)
 	static const char ALPHABET[] = "*$:+-0123456789\r\n\r\n\r\n*$1aO";
 	settings.redis_timeout_ms = 20;
 	struct weir_store *store = start_store();
-	uint64_t seed = 20261121;
+	struct weir_random random = {20261121};
 	for (int i = 0; i < 300; i++) {
 		char bytes[24];
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		size_t len = 1 + (seed >> 40) % sizeof(bytes);
-		const char *command = COMMANDS[(seed >> 33) % 5];
+		size_t len = 1 + weir_random_below(&random, sizeof(bytes));
+		const char *command = COMMANDS[weir_random_below(&random, 5)];
 		for (size_t j = 0; j < len; j++) {
-			seed = seed * 6364136223846793005u + 1442695040888963407u;
-			bytes[j] = ALPHABET[(seed >> 33) % (sizeof(ALPHABET) - 1)];
+			bytes[j] = ALPHABET[weir_random_below(&random, sizeof(ALPHABET) - 1)];
 		}
 		struct weir_store_request request = request_of(WEIR_STORE_FLUSH);
 		misbehave(command, bytes, len, 1);
