@@ -21,6 +21,7 @@
 #include "bench/bench.h"
 #include "bench/workload.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { ANSWER_MAX = 65536, EVENTS = 256 };
 
@@ -125,7 +126,7 @@ take(struct load *load, struct connection *c)
 		return;
 	load->wrong += !right;
 	if (load->done++ >= load->warm)
-		load->took_us[load->took_count++] = (uint32_t)(bench_now_us() - c->due_us);
+		load->took_us[load->took_count++] = (uint32_t)(weir_steady_now().us - c->due_us);
 	c->next_free = load->free;
 	load->free = c;
 }
@@ -134,9 +135,9 @@ static void
 run(struct load *load)
 {
 	struct epoll_event events[EVENTS];
-	load->start_us = bench_now_us();
+	load->start_us = weir_steady_now().us;
 	while (load->done < load->total) {
-		int64_t now_us = bench_now_us();
+		int64_t now_us = weir_steady_now().us;
 		while (load->next < load->total && load->free != NULL && due_us(load, load->next) <= now_us)
 			ask(load);
 		int64_t wait_us =

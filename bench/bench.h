@@ -62,14 +62,6 @@ bool bench_accept(const char *what, const char *text, const struct weir_option *
 /* Says "weir bench <what>: <err>" on stderr and returns `code`. */
 int bench_fail(const char *what, enum weir_exit code, const struct weir_error *err);
 
-/* Of a clock that never jumps. Any thread. */
-int64_t bench_now_ns(void);
-int64_t bench_now_us(void);
-/*
- * User and system time of this thread: what single-threaded figures are measured by, so that other work on the machine
- * shows in them through caches and memory alone. Takes a system call.
- */
-int64_t bench_thread_ns(void);
 /* User and system time of this process. Any thread. */
 double bench_cpu_seconds(void);
 /* Resident memory of this process in bytes, now. */

@@ -18,6 +18,7 @@
 #include "aggregators/partition.h"
 #include "bench/report.h"
 #include "bench/workload.h"
+#include "config/base/clock.h"
 #include "config/base/exit.h"
 
 #define BATCH 2048
@@ -163,12 +164,12 @@ run_rounds(struct pauses *run, const char *what, int64_t at_us, uint64_t changed
 	uint32_t rounds = 0;
 	for (bool more = true; more && rounds < ROUNDS_MAX; at_us += 1000) {
 		fill_batch(&run->t, at_us);
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		weir_partition_set_time(p, at_us, 0);
 		weir_partition_fold(p, run->t.batch, BATCH);
 		more = weir_partition_tick(p, TICK_SLOTS);
 		weir_partition_tell(p);
-		took_ms[rounds++] = (double)(bench_thread_ns() - start) / 1e6;
+		took_ms[rounds++] = (double)(weir_clock_thread_ns() - start) / 1e6;
 		forget_effects(p);
 	}
 	put_rounds(run, what, took_ms, rounds, changes(p) - changed_before);

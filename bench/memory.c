@@ -10,6 +10,7 @@
 #include "bench/bench.h"
 #include "bench/machine.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { LINE = 64, LOADS = 400000, PASSES = 3 };
 
@@ -44,12 +45,12 @@ bench_memory_latency_ns(uint64_t bytes, uint64_t seed)
 	double best = 1e9;
 	const struct line *at = lines;
 	for (int pass = 0; pass < PASSES; pass++) {
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		for (int i = 0; i < LOADS; i++) {
 			at = at->next;
 			__asm__ volatile("" : "+r"(at)); /* the load is wanted */
 		}
-		double ns = (double)(bench_thread_ns() - start) / LOADS;
+		double ns = (double)(weir_clock_thread_ns() - start) / LOADS;
 		best = ns < best ? ns : best;
 	}
 	free(lines);

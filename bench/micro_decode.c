@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/micro.h"
+#include "config/base/clock.h"
 #include "config/base/timetext.h"
 #include "config/mapping/mapping.h"
 #include "consumers/decode/decode.h"
@@ -189,7 +190,7 @@ round_run(struct weir_decoder *decoder, const struct pool *pool, uint64_t record
 {
 	struct weir_records out = {0};
 	uint64_t made = 0, mixed = 0;
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	while (made < records) {
 		out.n = 0;
 		for (uint32_t i = 0; i < pool->messages; i++) {
@@ -200,7 +201,7 @@ round_run(struct weir_decoder *decoder, const struct pool *pool, uint64_t record
 			mixed = mixed * 31 + (out.v[i].id_hash ^ out.v[i].up ^ (uint64_t)out.v[i].end_us ^ out.v[i].reject);
 	}
 	*hash = mixed;
-	double ns = (double)(bench_thread_ns() - start) / (double)made;
+	double ns = (double)(weir_clock_thread_ns() - start) / (double)made;
 	weir_records_free(&out);
 	return ns;
 }

@@ -12,6 +12,7 @@
 #include "bench/memory.h"
 #include "bench/micro.h"
 #include "bench/workload.h"
+#include "config/base/clock.h"
 
 enum { BLOCK = 64, SHARED_BYTES_A_CARD = 90, BYTES_A_MARK = 24 };
 
@@ -105,13 +106,13 @@ cards_measure(struct micro *micro, struct cards *cards)
 	for (uint32_t round = 0; round < MICRO_ROUNDS; round++) {
 		for (uint32_t i = 0; i < items; i++)
 			iccids[i] = workload_iccid(weir_random_next(&random) % cards->count);
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		for (uint32_t i = 0; i < items; i += BLOCK)
 			sum += block_find(cards, iccids + i);
-		block[round] = (double)(bench_thread_ns() - start) / items;
-		start = bench_thread_ns();
+		block[round] = (double)(weir_clock_thread_ns() - start) / items;
+		start = weir_clock_thread_ns();
 		sum_single += single_find(cards, &random, items / 16);
-		single[round] = (double)(bench_thread_ns() - start) / (items / 16.0);
+		single[round] = (double)(weir_clock_thread_ns() - start) / (items / 16.0);
 	}
 	char name[48];
 	name_of(name, "cards", cards->count, "block");
@@ -163,12 +164,12 @@ marks_measure(struct micro *micro, struct weir_marks *marks, struct weir_marks_h
 	for (uint32_t round = 0; round < MICRO_ROUNDS; round++) {
 		for (uint32_t i = 0; i < items; i++)
 			hashes[i] = weir_random_next(&random) | 1;
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		news += marks_add(marks, hour, hashes, items);
-		fresh[round] = (double)(bench_thread_ns() - start) / items;
-		start = bench_thread_ns();
+		fresh[round] = (double)(weir_clock_thread_ns() - start) / items;
+		start = weir_clock_thread_ns();
 		olds += marks_add(marks, hour, hashes, items);
-		seen[round] = (double)(bench_thread_ns() - start) / items;
+		seen[round] = (double)(weir_clock_thread_ns() - start) / items;
 	}
 	char name[48];
 	name_of(name, "marks", count, "new");

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "pipeline/query/read_priv.h"
 
@@ -72,24 +71,10 @@ read_id(struct weir_reader *reader, const char id[WEIR_ID_MAX])
 
 /* ---- clocks, errors, zones ---- */
 
-static int64_t
-clock_read(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t
-read_steady_us(void)
-{
-	return clock_read(CLOCK_MONOTONIC);
-}
-
 int64_t
 read_now_us(const struct weir_reader *reader)
 {
-	return reader->opts.clock_us != NULL ? reader->opts.clock_us(reader->opts.clock_ctx) : clock_read(CLOCK_REALTIME);
+	return reader->opts.clock_us != NULL ? reader->opts.clock_us(reader->opts.clock_ctx) : weir_wall_now().us;
 }
 
 enum weir_read
@@ -208,7 +193,7 @@ ask_partitions(struct weir_reader *reader, struct weir_error *err)
 	if (!count_parse(text, &count))
 		return read_fail(err, WEIR_READ_BROKEN, "%s in Redis is no number of partitions", key);
 	set_partitions(reader, count);
-	reader->partitions_us = read_steady_us();
+	reader->partitions_at = weir_steady_now();
 	return WEIR_READ_OK;
 }
 
@@ -218,7 +203,7 @@ read_begin(struct weir_reader *reader, struct weir_error *err)
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
 	arena_reset(&reader->arena);
 	part_definitions_drop(reader);
-	if (reader->partitions != 0 && read_steady_us() - reader->partitions_us < KEPT_US)
+	if (reader->partitions != 0 && !weir_steady_is_past(reader->partitions_at, KEPT_US))
 		return WEIR_READ_OK;
 	return ask_partitions(reader, err);
 }

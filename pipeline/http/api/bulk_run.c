@@ -31,11 +31,7 @@ done(struct redisReply *reply)
 static bool
 bulks_pause(struct weir_api_bulks *bulks, int64_t ms)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
-	until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-	until.tv_nsec = (long)(ns % 1000000000);
+	struct timespec until = weir_steady_timespec(weir_steady_in_ms(ms));
 	(void)pthread_mutex_lock(&bulks->lock);
 	while (!bulks->rung && !bulks->stopping)
 		if (pthread_cond_timedwait(&bulks->bell, &bulks->lock, &until) != 0)
@@ -75,7 +71,7 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 {
 	char name[64];
 	struct weir_error err = {0};
-	if (weir_api_steady_us() - bulk->renewed_us < RENEW_US)
+	if (!weir_steady_is_past(bulk->renewed, RENEW_US))
 		return true;
 	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
 	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
@@ -84,7 +80,7 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	if (lost)
 		return false;
 	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
-	bulk->renewed_us = weir_api_steady_us();
+	bulk->renewed = weir_steady_now();
 	return true;
 }
 
@@ -140,7 +136,7 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	struct weir_error err = {0};
 	struct weir_bulk *bulk = weir_calloc(1, sizeof(*bulk));
 	memcpy(bulk->id, id, sizeof(bulk->id));
-	bulk->renewed_us = weir_api_steady_us();
+	bulk->renewed = weir_steady_now();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
 	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
 	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
@@ -231,6 +227,17 @@ bulks_thread(void *arg)
 	return NULL;
 }
 
+/* A condition that waits by the steady clock: setting the wall clock does not stop the thread. */
+static void
+steady_bell_init(pthread_cond_t *bell)
+{
+	pthread_condattr_t steady;
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(bell, &steady);
+	(void)pthread_condattr_destroy(&steady);
+}
+
 struct weir_api_bulks *
 weir_api_bulks_start(struct weir_api *api)
 {
@@ -239,7 +246,7 @@ weir_api_bulks_start(struct weir_api *api)
 	bulks->hand = weir_api_hand_new(api);
 	weir_api_id_new(bulks->owner);
 	(void)pthread_mutex_init(&bulks->lock, NULL);
-	(void)pthread_cond_init(&bulks->bell, NULL);
+	steady_bell_init(&bulks->bell);
 	WEIR_CHECK(pthread_create(&bulks->thread, NULL, bulks_thread, bulks) == 0);
 	return bulks;
 }

@@ -24,7 +24,7 @@ weir_api_peer_step(struct weir_api_peer *peer, bool busy)
 	if (peer == NULL)
 		return;
 	/* relaxed: the watcher looks once a second and may see either */
-	atomic_store_explicit(&peer->since_us, weir_api_steady_us(), memory_order_relaxed);
+	atomic_store_explicit(&peer->since_us, weir_steady_now().us, memory_order_relaxed);
 	atomic_store_explicit(&peer->busy, busy, memory_order_relaxed);
 }
 
@@ -76,7 +76,7 @@ static void
 request_handle(struct weir_api_request *request, struct weir_api_hand *hand)
 {
 	bool needs = (request->route->flags & WEIR_API_NO_STORAGE) == 0;
-	if (needs && hand->away_until_us > weir_api_steady_us())
+	if (needs && !weir_steady_reached(hand->away_until))
 		weir_api_problem(request, 503, "storage-away", NULL, "the storage does not answer; try again");
 	else
 		request->route->handle(request, hand);
@@ -121,7 +121,7 @@ static enum MHD_Result
 request_work(struct weir_api_request *request)
 {
 	struct weir_api *api = request->api;
-	request->began_us = weir_api_steady_us();
+	request->began = weir_steady_now();
 	weir_api_peer_step(request->peer, true);
 	if (request->body_large) {
 		request->body.len = 0;
