@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
+#include "consumers/kinds.h"
 #include "pipeline/engine/lane_priv.h"
 
 #define CARDS_BATCH 1024u
@@ -25,11 +26,7 @@
 struct owner_now
 lane_now(void)
 {
-	struct timespec wall, steady;
-	(void)clock_gettime(CLOCK_REALTIME, &wall);
-	(void)clock_gettime(CLOCK_MONOTONIC, &steady);
-	return (struct owner_now){.wall_us = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000,
-	    .steady_us = (int64_t)steady.tv_sec * 1000000 + steady.tv_nsec / 1000};
+	return (struct owner_now){.wall_us = weir_wall_now().us, .steady_us = weir_steady_now().us};
 }
 
 static void
@@ -251,7 +248,8 @@ open_parts(struct weir_lane *lane, const char *const *positions, struct weir_err
 	lane->store = weir_store_start(&store, err);
 	if (lane->store == NULL)
 		return WEIR_FATAL;
-	struct weir_source_opts source = {.settings = shared->settings,
+	struct weir_source_opts source = {.kinds = weir_source_kinds,
+	    .settings = shared->settings,
 	    .topics = shared->topics,
 	    .topic_count = shared->topic_count,
 	    .lane = lane->number,
