@@ -130,7 +130,7 @@ refuse(struct sim *sim, uint32_t partition)
 	struct sim_owner *owner = sim_owner_of(sim, partition);
 	if (owner->outbox.n == 0)
 		return;
-	SIM_TRACE(sim, "%u/%u: kafka refuses a message for good", owner->process, partition);
+	SIM_TRACE(sim, "%u/%u: kafka refuses its messages for good", owner->process, partition);
 	sim_outbox_refuse(&owner->outbox);
 }
 

@@ -97,6 +97,10 @@ sim_tell_deliver(struct sim *sim, const struct sim_tell *tell)
 void
 sim_outbox_push(struct sim_outbox *outbox, struct sim_tell *tell)
 {
+	if (outbox->refused) {
+		tell_free(tell);
+		return;
+	}
 	if (outbox->n == outbox->cap) {
 		outbox->cap = outbox->cap == 0 ? 16 : outbox->cap * 2;
 		outbox->v = weir_realloc(outbox->v, outbox->cap * sizeof(*outbox->v));
@@ -127,14 +131,13 @@ sim_outbox_acknowledge(struct sim_outbox *outbox)
 	outbox->late_closed = outbox->late_open = 0;
 }
 
-/* Its oldest message is refused for good: the broker takes it from nobody. */
+/* What it holds is refused for good, and all that comes after (the topic is gone, or may not be written any more). */
 void
 sim_outbox_refuse(struct sim_outbox *outbox)
 {
-	tell_free(&outbox->v[0]);
-	outbox->n--;
-	memmove(outbox->v, outbox->v + 1, outbox->n * sizeof(*outbox->v));
-	outbox->closed -= outbox->closed > 0;
+	for (uint32_t i = 0; i < outbox->n; i++)
+		tell_free(&outbox->v[i]);
+	outbox->n = outbox->closed = 0;
 	outbox->refused = true;
 }
 

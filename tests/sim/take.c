@@ -117,6 +117,17 @@ sim_owner_leave(struct sim *sim, struct sim_owner *owner, uint32_t to)
 	SIM_TRACE(sim, "%u/%u is to leave", owner->process, owner->partition);
 }
 
+/* Who gives back in time has stored all that it had read. */
+static void
+check_left(struct sim *sim, const struct sim_owner *owner)
+{
+	const struct owner *o = owner->o;
+	if (o->state != OWNER_RUNNING || sim->now_us >= o->leave_until_us)
+		return;
+	if (memcmp(o->stored, o->position, SIM_TOPICS * sizeof(o->stored[0])) != 0 || o->changed)
+		sim_fail(sim, "%u/%u leaves without its last flush", owner->process, owner->partition);
+}
+
 /* In the group's callback: nothing is read any more. */
 static void
 leave(struct sim *sim, struct sim_owner *owner)
@@ -124,6 +135,7 @@ leave(struct sim *sim, struct sim_owner *owner)
 	uint32_t partition = owner->partition, to = owner->to;
 	if (!owner_leave(owner->o, sim_now(sim)))
 		return;
+	check_left(sim, owner);
 	if (owner->to != owner->process)
 		sim_calls_abandon(sim, owner->process, partition);
 	go(sim, owner, false);
@@ -132,35 +144,45 @@ leave(struct sim *sim, struct sim_owner *owner)
 
 /* Enforcement goes on while Redis is away, until memory's bound. */
 static void
-check_goes_on(struct sim *sim, const struct sim_owner *owner, int64_t position)
+check_reading(struct sim *sim, const struct sim_owner *owner, bool full, bool held, int64_t position)
 {
 	const struct owner *o = owner->o;
-	if (sim->away_until_us[owner->partition] > sim->now_us && o->state == OWNER_RUNNING &&
-	    o->position[SIM_RECORDS] == position && position < sim->logs[SIM_RECORDS][owner->partition].n)
+	bool moved = o->position[SIM_RECORDS] != position;
+	if (o->state != OWNER_RUNNING)
+		return;
+	if (full && moved)
+		sim_fail(sim, "%u/%u reads on with its memory full", owner->process, owner->partition);
+	if (!full && !held && !moved && sim->away_until_us[owner->partition] > sim->now_us &&
+	    position < sim->logs[SIM_RECORDS][owner->partition].n)
 		sim_fail(sim, "%u/%u reads nothing while Redis is away", owner->process, owner->partition);
 }
 
-void
-sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
+static void
+round_of(struct sim *sim, struct sim_owner *owner)
 {
 	struct owner *o = owner->o;
-	owner->batch_max = batch_max;
-	if (owner->leaves) {
-		leave(sim, owner);
-		return;
-	}
-	bool bound = o->state != OWNER_RUNNING || !o->at_end[SIM_CARDS] || o->rewind_due ||
-		     weir_partition_parked(o->core) >= sim->opts.parked_max ||
-		     owner_unflushed(o) >= sim->rules.unflushed_max;
+	bool runs = o->state == OWNER_RUNNING;
+	bool full = runs && owner_unflushed(o) >= sim->rules.unflushed_max;
+	bool held = !runs || !o->at_end[SIM_CARDS] || weir_partition_parked(o->core) >= sim->opts.parked_max;
 	int64_t position = o->position[SIM_RECORDS];
 	(void)owner_round(o, sim_now(sim));
-	if (!bound)
-		check_goes_on(sim, owner, position);
+	if (runs)
+		check_reading(sim, owner, full, held, position);
 	if (o->state != OWNER_RUNNING)
 		return;
 	sim->unattributed |= o->core->stats.unattributed > 0;
 	if (!owner->zombie)
 		sim_check_step(sim, owner);
+}
+
+void
+sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
+{
+	owner->batch_max = batch_max;
+	if (owner->leaves)
+		leave(sim, owner);
+	else
+		round_of(sim, owner);
 }
 
 bool
