@@ -16,19 +16,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aggregators/state/command.h"
 #include "config/base/error.h"
 #include "config/base/iccid.h"
 
 enum weir_card_state { WEIR_CARD_UNKNOWN = 0, WEIR_CARD_ACTIVE = 1, WEIR_CARD_SUSPENDED = 2 };
-
-enum weir_command_state {
-	WEIR_COMMAND_IDLE = 0,
-	WEIR_COMMAND_QUEUED,
-	WEIR_COMMAND_SENT,
-	WEIR_COMMAND_ACCEPTED, /* the carrier took it (202, ticket) and will do it later */
-	WEIR_COMMAND_CONFIRMED,
-	WEIR_COMMAND_FAILED, /* permanent: the carrier refuses this card */
-};
 
 #define WEIR_TICKET_MAX 48
 

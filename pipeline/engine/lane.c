@@ -269,9 +269,7 @@ publish(struct weir_lane *lane)
 		ready += lp->at_end[lane->shared->cards];
 		if (lp->core == NULL)
 			continue;
-		const uint64_t *from = (const uint64_t *)&lp->core->stats;
-		for (size_t k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
-			((uint64_t *)&sum)[k] += from[k];
+		weir_partition_stats_add(&sum, &lp->core->stats);
 		cards += weir_slab_count(&lp->core->tables.cards);
 		pools += weir_slab_count(&lp->core->tables.pools);
 		for (uint32_t t = 0; t < lane->shared->cards; t++)

@@ -292,9 +292,9 @@ void
 lane_tell(struct lane_partition *lp)
 {
 	struct weir_partition *p = lp->core;
-	if (p->guard.tripped && !lp->guard_tripped)
+	if (p->guard->tripped && !lp->guard_tripped)
 		weir_partition_offer_all(p, false); /* what waits in the dispatcher's queue is withdrawn */
-	lp->guard_tripped = p->guard.tripped;
+	lp->guard_tripped = p->guard->tripped;
 	weir_partition_tell(p);
 	lane_effects(lp, 0, NULL);
 }

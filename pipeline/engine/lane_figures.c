@@ -122,7 +122,7 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 	SET(letters, letters_of(lp->box));
 	SET(walks, p->pools_work.walks.n - p->pools_work.walks_head);
 	SET(slack_bytes, slack_look(lp));
-	SET(guard_tripped, p->guard.tripped);
+	SET(guard_tripped, p->guard->tripped);
 	SET(stream_us, p->clock.stream_time_us);
 	SET(flushed_us, lp->flushed_us);
 	SET(watermark_us, weir_partition_watermark_us(p));

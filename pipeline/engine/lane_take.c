@@ -67,15 +67,6 @@ box_of(struct weir_lane *lane, uint32_t number)
 	return lane->boxes[number];
 }
 
-static void
-add_stats(struct weir_partition_stats *sum, const struct weir_partition_stats *one)
-{
-	const uint64_t *from = (const uint64_t *)one;
-	uint64_t *to = (uint64_t *)sum;
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
-		to[i] += from[i];
-}
-
 static bool
 sink_begin(void *ctx, const struct weir_store_header *header)
 {
@@ -271,7 +262,7 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 void
 lane_take_again(struct lane_partition *lp)
 {
-	add_stats(&lp->lane->gone, &lp->core->stats);
+	weir_partition_stats_add(&lp->lane->gone, &lp->core->stats);
 	lp->audits.len = 0;
 	lp->audit_commands = 0;
 	lp->settled = lp->cards_settled = lp->pools_settled = false;
@@ -368,7 +359,7 @@ lane_on_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool lost)
 		weir_store_cancel(lane->store, lp->number);
 		(void)weir_dispatch_forget(lane->shared->dispatch, lane->number, lp->number);
 		if (lp->core != NULL)
-			add_stats(&lane->gone, &lp->core->stats);
+			weir_partition_stats_add(&lane->gone, &lp->core->stats);
 	}
 	sweep_gone(lane);
 }

@@ -4,7 +4,7 @@
  */
 #include "partition_fixture.h"
 
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/feed_pools.h"
 #include "pipeline/engine/lane_priv.h"
 
 #define HOUR_NOW ((int32_t)(NOW / HOUR))
