@@ -18,13 +18,13 @@ weir_partition_cycle_slow(struct weir_carrier_entry *carrier, int64_t at_us)
 	return carrier->other.number;
 }
 
-const struct weir_window *
-weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
+/*
+ * What is rare lies apart, here and below: a function that takes a window by value has it on its stack, and a guard
+ * there is paid by each call.
+ */
+static __attribute__((noinline)) const struct weir_window *
+other_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (weir_window_holds(&carrier->hour, at_us))
-		return &carrier->hour;
-	if (weir_window_holds(&carrier->hour_other, at_us))
-		return &carrier->hour_other;
 	if (at_us < carrier->hour.end_us) {
 		carrier->hour_other = weir_zone_hour(carrier->zone, at_us);
 		return &carrier->hour_other;
@@ -37,18 +37,34 @@ weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 }
 
 const struct weir_window *
-weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (weir_window_holds(&carrier->day, at_us))
-		return &carrier->day;
-	if (weir_window_holds(&carrier->day_other, at_us))
-		return &carrier->day_other;
+	if (weir_window_holds(&carrier->hour, at_us))
+		return &carrier->hour;
+	if (weir_window_holds(&carrier->hour_other, at_us))
+		return &carrier->hour_other;
+	return other_hour(carrier, at_us);
+}
+
+static __attribute__((noinline)) const struct weir_window *
+other_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
 	bool newer = at_us >= carrier->day.end_us;
 	if (newer)
 		carrier->day_other = carrier->day;
 	struct weir_window *to = newer ? &carrier->day : &carrier->day_other;
 	*to = weir_zone_day(carrier->zone, at_us);
 	return to;
+}
+
+const struct weir_window *
+weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (weir_window_holds(&carrier->day, at_us))
+		return &carrier->day;
+	if (weir_window_holds(&carrier->day_other, at_us))
+		return &carrier->day_other;
+	return other_day(carrier, at_us);
 }
 
 struct weir_window

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
+#include "consumers/kinds.h"
 #include "pipeline/engine/lane_priv.h"
 
 #define CARDS_BATCH 1024u
@@ -19,9 +20,7 @@
 int64_t
 lane_now_us(void)
 {
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return weir_wall_now().us;
 }
 
 void
@@ -423,7 +422,8 @@ open_parts(struct weir_lane *lane, const char *const *positions, struct weir_err
 	lane->store = weir_store_start(&store, err);
 	if (lane->store == NULL)
 		return WEIR_FATAL;
-	struct weir_source_opts source = {.settings = shared->settings,
+	struct weir_source_opts source = {.kinds = weir_source_kinds,
+	    .settings = shared->settings,
 	    .topics = shared->topics,
 	    .topic_count = shared->topic_count,
 	    .lane = lane->number,

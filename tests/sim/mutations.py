@@ -105,7 +105,7 @@ MUTATIONS = [
      "	number(out, (uint64_t)source->safe.told_us);\n	put_walk(out, &source->safe.walk);",
      "	number(out, (uint64_t)source->now.told_us);\n	put_walk(out, &source->now.walk);"),
     ("a pool's restated hour gets no row", "aggregators/rollups/feed_pools.c",
-     "	if (p->opts.feed_pool_hourly && weir_carrier_hour(", "	if (p->now_us == 0 && weir_carrier_hour("),
+     "	if (p->opts.feed_pool_hourly && weir_carrier_hour(", "	if (p->clock.now_us == 0 && weir_carrier_hour("),
     ("a card's restated day gets no row", "aggregators/rollups/restated.c",
-     "	if (p->opts.feed_card_daily && day->end_us <= edge(&p->feeds->days))", "	if (p->now_us == 0 && day->end_us <= edge(&p->feeds->days))"),
+     "	if (p->opts.feed_card_daily && day->end_us <= edge(&p->feeds->days))", "	if (p->clock.now_us == 0 && day->end_us <= edge(&p->feeds->days))"),
 ]
