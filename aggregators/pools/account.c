@@ -5,33 +5,10 @@
  * has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life slots, so
  * that joining and leaving cost the same however many there are, and a walk needs nothing but its place.
  */
+#include "aggregators/pools/account.h"
+
 #include <stdlib.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#include "aggregators/pools/accounts_priv.h"
-
-uint64_t
-weir_pool_hash(const char *id)
-{
-	return XXH3_64bits(id, strlen(id));
-}
-
-struct weir_account_slot *
-weir_partition_find_account(const struct weir_partition *p, const char *id, uint32_t *slot_out)
-{
-	uint64_t hash = weir_pool_hash(id);
-	const struct weir_shard *shard = &p->tables.account_index.shard[hash & (WEIR_SHARDS - 1)];
-	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
-	while (weir_index_candidate(shard, hash, &pos, &slot)) {
-		if (strcmp(weir_account_at(p, slot)->pool, id) == 0) {
-			*slot_out = slot;
-			return weir_account_at(p, slot);
-		}
-	}
-	return NULL;
-}
+#include <string.h>
 
 uint32_t
 weir_account_get(struct weir_partition *p, const char *pool)
@@ -244,6 +221,17 @@ tell(struct weir_partition *p, uint32_t account)
 	a->flags |= WEIR_ACCOUNT_TOLD;
 	weir_slab_dirty(&p->tables.accounts, account);
 	p->stats.partials_told++;
+}
+
+void
+weir_account_begin_walk(struct weir_partition *p, uint32_t account)
+{
+	struct weir_account_slot *a = weir_account_at(p, account);
+	a->walk = a->first;
+	if (a->first == 0 || (a->flags & WEIR_ACCOUNT_WALK) != 0)
+		return;
+	a->flags |= WEIR_ACCOUNT_WALK;
+	weir_u64_list_push(&p->pools_work.walks, account);
 }
 
 static void

@@ -10,8 +10,7 @@
  * source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is made
  * anew cannot drift.
  */
-#include "aggregators/pools/pools.h"
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/pools/shares.h"
 
 struct sums {
 	uint64_t members, active, up, down, before_up, before_down, before_records, before_sessions;
@@ -22,23 +21,6 @@ static uint64_t
 larger(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
-}
-
-uint32_t
-weir_share_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
-{
-	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	for (uint32_t at = pool->first_share; at != 0; at = weir_share_at(p, at - 1)->next)
-		if (weir_share_at(p, at - 1)->source == source)
-			return at - 1;
-	uint32_t slot = weir_slab_new(&p->tables.shares);
-	struct weir_share_slot *share = weir_share_at(p, slot);
-	share->pool = pool_slot + 1;
-	share->source = source;
-	share->next = pool->first_share;
-	share->flags = WEIR_SHARE_NEW;
-	pool->first_share = slot + 1;
-	return slot;
 }
 
 /* ---- partials ---- */
@@ -97,82 +79,34 @@ keep_larger(struct weir_share_slot *share, const struct weir_partial *partial)
 	}
 }
 
-bool
-weir_is_text_of_id(const char id[WEIR_ID_MAX])
+void
+weir_share_take(struct weir_partition *p, const struct weir_partial *partial, int64_t arrived_us)
 {
-	size_t len = strnlen(id, WEIR_ID_MAX);
-	for (size_t i = 0; i < WEIR_ID_MAX; i++)
-		if (i < len ? id[i] <= 0x20 || id[i] >= 0x7f || strchr("{}\"'", id[i]) != NULL : id[i] != '\0')
-			return false;
-	return len > 0 && len < WEIR_ID_MAX;
-}
-
-static enum weir_class
-read_partial(const struct weir_partition *p, struct weir_slice value, struct weir_partial *out, struct weir_error *err)
-{
-	if (value.len != sizeof(*out))
-		return weir_error_set(
-		    err, WEIR_POISON, "a partial is %zu bytes long, this one %zu", sizeof(*out), value.len);
-	memcpy(out, value.data, sizeof(*out));
-	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
-		return weir_error_set(err, WEIR_POISON, "no partial: it does not begin with WPA1");
-	if (!weir_is_text_of_id(out->pool))
-		return weir_error_set(err, WEIR_POISON, "a partial without a pool's id");
-	if (out->source >= p->opts.partitions)
-		return weir_error_set(
-		    err, WEIR_POISON, "a partial of partition %u, but there are %u", out->source, p->opts.partitions);
-	if (out->active > out->members)
-		return weir_error_set(
-		    err, WEIR_POISON, "a partial of %u activated members, but %u members", out->active, out->members);
-	return WEIR_OK;
-}
-
-enum weir_class
-weir_partition_partial(struct weir_partition *p, struct weir_slice value, int64_t arrived_us, struct weir_error *err)
-{
-	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	struct weir_partial_window window;
-	struct weir_partial_mark mark;
-	struct weir_partial partial;
-	if (value.len == sizeof(window) && memcmp(value.data, "WPH1", sizeof(window.magic)) == 0) {
-		memcpy(&window, value.data, sizeof(window));
-		return weir_feeds_window(p, &window, err);
-	}
-	if (value.len == sizeof(mark) &&
-	    (memcmp(value.data, "WPM1", sizeof(mark.magic)) == 0 || memcmp(value.data, "WPB1", sizeof(mark.magic)) == 0)) {
-		memcpy(&mark, value.data, sizeof(mark));
-		return weir_feeds_mark(p, &mark, err);
-	}
-	enum weir_class class = read_partial(p, value, &partial, err);
-	if (class != WEIR_OK)
-		return class;
-	(void)weir_feeds_is_of_owner(p, partial.source, partial.epoch);
-	uint32_t pool_slot = weir_pool_get(p, partial.pool);
-	uint32_t slot = weir_share_get(p, pool_slot, partial.source);
+	uint32_t pool_slot = weir_pool_get(p, partial->pool);
+	uint32_t slot = weir_share_get(p, pool_slot, partial->source);
 	struct weir_share_slot *share = weir_share_at(p, slot);
-	if (partial.epoch < share->epoch)
-		return WEIR_OK; /* of an owner that was overthrown */
-	bool settled = (partial.flags & WEIR_PARTIAL_SETTLED) != 0;
+	if (partial->epoch < share->epoch)
+		return; /* of an owner that was overthrown */
+	bool settled = (partial->flags & WEIR_PARTIAL_SETTLED) != 0;
 	if (settled)
-		replace(share, &partial);
+		replace(share, partial);
 	else
-		keep_larger(share, &partial);
-	share->epoch = partial.epoch;
+		keep_larger(share, partial);
+	share->epoch = partial->epoch;
 	share->at_us = arrived_us;
 	share->flags &= (uint8_t)~WEIR_SHARE_SETTLED;
-	share->flags |=
-	    (uint8_t)((settled ? WEIR_SHARE_SETTLED : 0) | ((partial.flags & WEIR_PARTIAL_ASKS) != 0 ? WEIR_SHARE_NEW : 0));
+	share->flags |= (uint8_t)((settled ? WEIR_SHARE_SETTLED : 0) |
+				  ((partial->flags & WEIR_PARTIAL_ASKS) != 0 ? WEIR_SHARE_NEW : 0));
 	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	if (partial.crossed_us != 0) {
-		share->crossed_us = partial.crossed_us;
-		pool->newest_us = partial.crossed_us;
+	if (partial->crossed_us != 0) {
+		share->crossed_us = partial->crossed_us;
+		pool->newest_us = partial->crossed_us;
 	}
 	pool->changed_us = p->clock.now_us;
 	weir_slab_dirty(&p->tables.shares, slot);
 	weir_pool_sum(p, pool_slot);
 	weir_pool_touch(p, pool_slot);
 	p->stats.partials_taken++;
-	return WEIR_OK;
 }
 
 /* ---- sums ---- */

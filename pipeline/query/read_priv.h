@@ -127,7 +127,7 @@ struct part {
 	bool exists;
 	uint64_t epoch, flush;
 	int64_t stream_time_us;
-	uint32_t slots[WEIR_SLAB_COUNT];
+	uint32_t slots[WEIR_SLABS];
 	char owner[96];
 	struct part_ability *abilities;
 	uint32_t ability_count;

@@ -97,7 +97,7 @@ is_silent(struct sim *sim, const struct sim_call *call)
 		return false;
 	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
 	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
-		      (core->guard.tripped && call->call.target == WEIR_CARD_SUSPENDED);
+		      (core->guard->tripped && call->call.target == WEIR_CARD_SUSPENDED);
 	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
 	 */
 	bool again = call->call.target == WEIR_CARD_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
@@ -193,7 +193,7 @@ check_card(struct sim *sim, int card, bool settled)
 		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted,
 		    sim_reasons_text(right, should));
 	const struct sim_subscriber *s = &sim->card[card].at_carrier;
-	bool held = owner->o->core->guard.tripped && wanted == WEIR_DESIRED_SUSPENDED;
+	bool held = owner->o->core->guard->tripped && wanted == WEIR_DESIRED_SUSPENDED;
 	if (settled && !held && !s->refuses && !s->in_doubt && sim_carrier_state(sim, card) != wanted)
 		sim_fail(sim, "card %d: at its carrier in state %u, should be in %u (confirmed %u)", card,
 		    sim_carrier_state(sim, card), wanted, e == NULL ? WEIR_DESIRED_ACTIVE : e->confirmed);

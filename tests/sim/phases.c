@@ -277,7 +277,7 @@ static bool
 any_guard_tripped(struct sim *sim)
 {
 	for (uint32_t p = 0; p < sim->partitions; p++)
-		if (sim_owner_of(sim, p)->o->core->guard.tripped)
+		if (sim_owner_of(sim, p)->o->core->guard->tripped)
 			return true;
 	return false;
 }

@@ -141,7 +141,6 @@ damage(void)
 static bool
 load(struct weir_partition *p, const struct weir_partition *old)
 {
-	static const char letters[] = WEIR_SLAB_LETTERS;
 	uint32_t sizes[WEIR_SLABS];
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		sizes[i] = weir_partition_slab((struct weir_partition *)old, i)->used;
@@ -161,9 +160,9 @@ load(struct weir_partition *p, const struct weir_partition *old)
 		at += len + 1;
 	}
 	for (int i = 0; i < item_count; i++) {
-		const char *letter = strchr(letters, items[i].key[0]);
+		const char *letter = strchr(WEIR_SLAB_LETTERS, items[i].key[0]);
 		if (letter != NULL &&
-		    !weir_partition_load_page(p, (uint32_t)(letter - letters), (uint32_t)atoi(items[i].key + 2),
+		    !weir_partition_load_page(p, (uint32_t)(letter - WEIR_SLAB_LETTERS), (uint32_t)atoi(items[i].key + 2),
 			(struct weir_slice){items[i].data, items[i].len}))
 			return false;
 	}

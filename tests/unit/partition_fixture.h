@@ -284,13 +284,12 @@ reload(const struct weir_partition *old, int64_t now_us)
 		assert_true(weir_partition_load_reference(p, (struct weir_slice){references.data + at, len}));
 		at += len + 1;
 	}
-	static const char letters[] = WEIR_SLAB_LETTERS;
 	for (int i = 0; i < item_count; i++) {
-		const char *letter = strchr(letters, items[i].key[0]);
+		const char *letter = strchr(WEIR_SLAB_LETTERS, items[i].key[0]);
 		long long a;
 		unsigned b;
 		if (letter != NULL)
-			assert_true(weir_partition_load_page(p, (uint32_t)(letter - letters),
+			assert_true(weir_partition_load_page(p, (uint32_t)(letter - WEIR_SLAB_LETTERS),
 			    (uint32_t)atoi(items[i].key + 2), (struct weir_slice){items[i].data, items[i].len}));
 		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->tables.marks.fresh_from)
 			assert_true(weir_marks_load(&p->tables.marks, a, b, items[i].data, items[i].len));
