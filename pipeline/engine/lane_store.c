@@ -296,10 +296,10 @@ lane_keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir
 #define FETCH_MAX 512u /* strings of one request */
 
 static void
-name_fetch(struct weir_store_fetch *fetch, const struct weir_wish *wish)
+name_fetch(struct weir_store_fetch *fetch, const struct weir_wish *wanted)
 {
 	_Static_assert(sizeof(fetch->key) == WEIR_WISH_KEY_MAX, "one size of names");
-	weir_wish_key(wish, fetch->key, &fetch->from, &fetch->len);
+	weir_wish_key(wanted, fetch->key, &fetch->from, &fetch->len);
 }
 
 /* What was asked for lies behind the fetches in one allocation, so that answers find it. */
