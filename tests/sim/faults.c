@@ -58,7 +58,7 @@ has_room(const struct sim *sim)
 {
 	uint32_t others = 0;
 	for (uint32_t i = 0; i < SIM_OWNERS; i++)
-		others += sim->owners[i].used && (sim->owners[i].zombie || sim->owners[i].gone);
+		others += sim->owners[i].used && (sim->owners[i].fenced_owner || sim->owners[i].gone);
 	return others < 6;
 }
 
@@ -85,7 +85,7 @@ rebalance(struct sim *sim, uint32_t partition)
 		sim_owner_lose(sim, owner);
 	} else {
 		sim_dispatch_forget(sim, from, partition);
-		owner->zombie = true;
+		owner->fenced_owner = true;
 		sim->two_owners[partition] = true;
 	}
 	sim_owner_take(sim, partition, to);

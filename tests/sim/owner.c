@@ -1,7 +1,7 @@
 /*
  * The world of an owner (pipeline/engine/owner.h) in the simulator: batches from the logs, requests for the store's thread
- * (take.c), messages for the producer (log.c), commands for the process' dispatcher (carrier.c). Everything that is handed
- * over is checked on the way; nothing is decided here.
+ * (take.c), messages for the producer (sim_kafka.c), commands for the process' dispatcher (sim_carrier.c). Everything that
+ * is handed over is checked on the way; nothing is decided here.
  */
 #include "tests/sim/sim.h"
 
@@ -25,14 +25,14 @@ sim_core(const struct sim_owner *owner)
 static void
 trace_report(struct sim *sim, const struct sim_owner *owner, int64_t offset, struct weir_slice value)
 {
-	struct weir_partial partial;
-	struct weir_partial_window window;
-	if (value.len == sizeof(partial)) {
-		memcpy(&partial, value.data, sizeof(partial));
+	struct weir_usage_report usage_report;
+	struct weir_usage_report_hour window;
+	if (value.len == sizeof(usage_report)) {
+		memcpy(&usage_report, value.data, sizeof(usage_report));
 		sim_trace(sim, "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
-		    owner->process, owner->partition, (long long)offset, partial.pool, partial.source,
-		    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members, partial.active,
-		    (unsigned long long)(partial.up + partial.down));
+		    owner->process, owner->partition, (long long)offset, usage_report.pool, usage_report.source,
+		    (unsigned long long)usage_report.epoch, usage_report.cycle, usage_report.flags, usage_report.members,
+		    usage_report.active, (unsigned long long)(usage_report.up + usage_report.down));
 	} else if (value.len == sizeof(window)) {
 		memcpy(&window, value.data, sizeof(window));
 		sim_trace(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
@@ -47,7 +47,7 @@ trace_message(struct sim *sim, const struct sim_owner *owner, uint32_t topic, co
 	if (topic == SIM_CARDS)
 		sim_trace(sim, "%u/%u cards %lld: %.*s", owner->process, owner->partition, (long long)message->offset,
 		    (int)message->value.len, (const char *)message->value.data);
-	else if (topic == SIM_PARTIALS)
+	else if (topic == SIM_REPORTS)
 		trace_report(sim, owner, message->offset, message->value);
 }
 
@@ -136,7 +136,7 @@ source_commit(void *ctx, const int64_t *offsets)
 /* ---- store ---- */
 
 static void
-submit(struct sim_owner *owner, struct sim_request *request)
+submit_request(struct sim_owner *owner, struct sim_request *request)
 {
 	if (owner->queue_count == owner->queue_cap) {
 		owner->queue_cap = owner->queue_cap == 0 ? 8 : owner->queue_cap * 2;
@@ -165,7 +165,7 @@ store_take(void *ctx, uint64_t epoch_floor)
 	struct sim_request *request = weir_calloc(1, sizeof(*request));
 	request->kind = WEIR_STORE_TAKE;
 	request->epoch_floor = epoch_floor;
-	submit(ctx, request);
+	submit_request(ctx, request);
 }
 
 static void
@@ -184,12 +184,12 @@ flush_begin(void *ctx, uint64_t bytes, struct weir_writer *writer_out)
 	owner->flush = request;
 	*writer_out = sim_store_writer(&request->body);
 	SIM_TRACE(owner->sim, "%u/%u encodes flush %lld: cards %lld partials %lld records %lld", owner->process,
-	    owner->partition, (long long)o->flush.number, (long long)o->position[SIM_CARDS],
-	    (long long)o->position[SIM_PARTIALS], (long long)o->position[SIM_RECORDS]);
+	    owner->partition, (long long)o->flush.number, (long long)o->next_offset[SIM_CARDS],
+	    (long long)o->next_offset[SIM_REPORTS], (long long)o->next_offset[SIM_RECORDS]);
 }
 
 static void
-purge_marks(void *ctx, int64_t hour)
+purge_dedupe_keys(void *ctx, int64_t hour)
 {
 	sim_store_purge(&((struct sim_owner *)ctx)->flush->body, 'm', hour);
 }
@@ -227,13 +227,13 @@ store_flush(void *ctx)
 		    owner->partition, (long long)owner->flush->flush.number);
 	if (!has_room(owner))
 		return false;
-	submit(owner, owner->flush);
+	submit_request(owner, owner->flush);
 	owner->flush = NULL;
 	return true;
 }
 
 static bool
-store_fetch(void *ctx, const struct weir_wish *requests, uint32_t count)
+store_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count)
 {
 	struct sim_owner *owner = ctx;
 	WEIR_CHECK(count > 0 && count <= SIM_FETCHES);
@@ -244,9 +244,9 @@ store_fetch(void *ctx, const struct weir_wish *requests, uint32_t count)
 		return false;
 	struct sim_request *request = weir_calloc(1, sizeof(*request));
 	request->kind = WEIR_STORE_FETCH;
-	request->wish_count = count;
-	memcpy(request->wishes, requests, count * sizeof(*requests));
-	submit(owner, request);
+	request->fetch_request_count = count;
+	memcpy(request->fetch_requests, requests, count * sizeof(*requests));
+	submit_request(owner, request);
 	return true;
 }
 
@@ -276,24 +276,24 @@ keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir_slic
 
 /* Remembered with their message, to be compared with the model's verdict. */
 static void
-dead_letter(void *ctx, const struct weir_letter *letter)
+dead_letter(void *ctx, const struct weir_dead_letter *tag)
 {
 	struct sim_owner *owner = ctx;
 	struct sim *sim = owner->sim;
 	uint32_t topic = 0;
-	while (topic < SIM_TOPICS && strcmp(sim->rules.topics[topic], letter->topic) != 0)
+	while (topic < SIM_TOPICS && strcmp(sim->rules.topics[topic], tag->topic) != 0)
 		topic++;
-	if (topic >= SIM_PARTIALS || letter->offset < 0 || letter->offset >= sim->logs[topic][owner->partition].n)
-		sim_fail(sim, "a dead letter of no record: %s, offset %lld: %s", letter->topic, (long long)letter->offset,
-		    letter->text);
-	struct sim_message *message = &sim->logs[topic][owner->partition].v[letter->offset];
+	if (topic >= SIM_REPORTS || tag->offset < 0 || tag->offset >= sim->logs[topic][owner->partition].n)
+		sim_fail(
+		    sim, "a dead letter of no record: %s, offset %lld: %s", tag->topic, (long long)tag->offset, tag->text);
+	struct sim_message *message = &sim->logs[topic][owner->partition].v[tag->offset];
 	if (topic == SIM_CARDS)
 		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)message->value.len,
-		    (const char *)message->value.data, letter->text);
-	if (owner->zombie) /* it may not have heard of the card; or Redis forgot who overthrew it */
-		message->rejected_aside |= 1u << letter->reject;
+		    (const char *)message->value.data, tag->text);
+	if (owner->fenced_owner) /* it may not have heard of the card; or Redis forgot who overthrew it */
+		message->rejected_aside |= 1u << tag->reject;
 	else
-		message->rejected |= 1u << letter->reject;
+		message->rejected |= 1u << tag->reject;
 }
 
 static void
@@ -305,12 +305,12 @@ audit(void *ctx, const struct weir_audit *audit, const char *key, struct weir_sl
 }
 
 static void
-publish(void *ctx, enum weir_tell_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
+publish(void *ctx, enum weir_outbox_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
 {
 	struct sim_owner *owner = ctx;
-	if (topic == WEIR_TELL_ALERTS)
+	if (topic == WEIR_OUTBOX_ALERTS)
 		sim_check_alert(owner->sim, owner, value);
-	struct sim_tell held = {.topic = topic, .partition = partition};
+	struct sim_outgoing held = {.topic = topic, .partition = partition};
 	weir_buf_append(&held.key, key.data, key.len);
 	weir_buf_append(&held.value, value.data, value.len);
 	sim_outbox_push(&owner->outbox, &held);
@@ -339,15 +339,15 @@ window(void *ctx)
 
 /* The queue is full now and then. A zombie's process stands still: its commands go nowhere. */
 static bool
-enqueue(void *ctx, const struct weir_command_offer *offer)
+enqueue(void *ctx, const struct weir_pending_command *pending_command)
 {
 	struct sim_owner *owner = ctx;
-	if (owner->zombie)
+	if (owner->fenced_owner)
 		return true;
-	sim_check_offer(owner->sim, owner, offer);
+	sim_check_command(owner->sim, owner, pending_command);
 	if (owner->sim->faults && sim_chance(&owner->sim->rng, 30))
 		return false;
-	sim_dispatch_offer(owner->sim, owner, offer);
+	sim_dispatch_enqueue(owner->sim, owner, pending_command);
 	return true;
 }
 
@@ -355,7 +355,7 @@ static void
 forget_commands(void *ctx)
 {
 	const struct sim_owner *owner = ctx;
-	if (!owner->zombie)
+	if (!owner->fenced_owner)
 		sim_dispatch_forget(owner->sim, owner->process, owner->partition);
 }
 
@@ -371,7 +371,7 @@ commanded(void *ctx, const struct weir_command_result *result, const struct weir
 	struct sim_owner *owner = ctx;
 	(void)state;
 	if (result->state == WEIR_COMMAND_CONFIRMED && !owner->sim->rolled_back[owner->partition])
-		sim_carrier_told(
+		sim_carrier_reported(
 		    owner->sim, sim_card_of(owner->sim, result->iccid), result->at_us, owner->o->flush_number + 1);
 }
 
@@ -405,7 +405,7 @@ const struct owner_io SIM_IO = {.next_batch = next_batch,
     .store_connected = store_connected,
     .store_take = store_take,
     .flush_begin = flush_begin,
-    .purge_marks = purge_marks,
+    .purge_dedupe_keys = purge_dedupe_keys,
     .purge_past = purge_past,
     .purge_window = purge_window,
     .flush_end = flush_end,

@@ -3,9 +3,9 @@
  * from a seed (docs/simulator.md).
  *
  * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the owner
- * (pipeline/engine/owner.h) with all that it decides, the dispatcher's core. Simulated: Kafka (log.c), Redis (redis.c), the
- * group and the store's thread (take.c), carriers (carrier.c), producers (produce.c, phases.c), trouble (faults.c). The
- * model (model.c) shares nothing with weir and says what must come out (check.c).
+ * (pipeline/engine/owner.h) with all that it decides, the dispatcher's core. Simulated: Kafka (sim_kafka.c), Redis
+ * (sim_redis.c), the group and the store's thread (take.c), carriers (sim_carrier.c), producers (produce.c, phases.c),
+ * trouble (faults.c). The model (model.c) shares nothing with weir and says what must come out (sim_check.c).
  *
  * Everything hangs off struct sim; nothing is global, so that a run depends on its seed alone.
  */
@@ -28,7 +28,7 @@
 #define SIM_HOUR (3600 * SIM_SECOND)
 #define SIM_DAY (24 * SIM_HOUR)
 
-enum sim_topic { SIM_RECORDS, SIM_CARDS, SIM_PARTIALS, SIM_TOPICS }; /* inputs, cards, reports: as owner_rules has them */
+enum sim_topic { SIM_RECORDS, SIM_CARDS, SIM_REPORTS, SIM_TOPICS }; /* inputs, cards, reports: as owner_rules has them */
 
 /* ---- Kafka: one log a topic and partition ---- */
 
@@ -65,7 +65,7 @@ struct sim_store {
 	uint32_t blob_count, blob_cap;
 	struct weir_buf names;      /* lines */
 	struct weir_buf references; /* field, 0, u32 length, JSON */
-	struct weir_buf intents;    /* struct weir_doubt */
+	struct weir_buf intents;    /* struct weir_unconfirmed_card */
 };
 
 /* ---- an owner of a partition, and its world ---- */
@@ -79,33 +79,34 @@ struct sim_request {
 	enum weir_store_result result;
 	struct weir_store_header header; /* of a take: what was loaded; else what is stored */
 	uint64_t epoch_floor;            /* of a take */
-	struct weir_wish wishes[SIM_FETCHES];
+	struct weir_fetch_request fetch_requests[SIM_FETCHES];
 	struct weir_buf values[SIM_FETCHES];
-	uint32_t wish_count;
+	uint32_t fetch_request_count;
 	struct weir_buf body; /* of a flush: its writes */
 	struct owner_flush flush;
 	int64_t stream_time_us;
 	uint32_t slots[WEIR_SLABS];
 };
 
-struct sim_tell {
-	enum weir_tell_topic topic;
+struct sim_outgoing {
+	enum weir_outbox_topic topic;
 	uint32_t partition;
 	struct weir_buf key, value;
 };
 
 /* Messages that a producer holds, in order; those before `closed` must be in Kafka before the flush goes. */
 struct sim_outbox {
-	struct sim_tell *v;
+	struct sim_outgoing *v;
 	uint32_t n, cap, closed;
 	uint32_t late_closed, late_open; /* in Kafka, their acknowledgement is on its way */
 	bool refused;                    /* one will never be taken */
 };
 
-/* Whose word the group's is: an owner is `zombie` while it has not heard that it is none any more, `gone` from when it has.
+/* Whose word the group's is: an owner is `fenced_owner` while it has not heard that it is none any more, `gone` from when
+ * it has.
  */
 struct sim_owner {
-	bool used, zombie, gone;
+	bool used, fenced_owner, gone;
 	bool starts; /* being taken with the group's word: then the source starts */
 	bool leaves; /* being given back */
 	uint32_t partition, process;
@@ -139,7 +140,7 @@ struct sim_call {
 struct sim_order {
 	bool forget;
 	uint32_t carrier;
-	struct weir_command_offer offer;
+	struct weir_pending_command pending_command;
 };
 
 struct sim_process {
@@ -156,11 +157,11 @@ struct sim_subscriber {
 	uint8_t pending; /* accepted and not done yet; 0 = none */
 	int64_t pending_us;
 	bool refuses;
-	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
-	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
-	bool in_doubt;       /* Redis went back, and who knew what was sent is gone; until what came later is stored */
-	int64_t doubt_us;    /* since when */
-	int64_t known_by;    /* number of the flush that stores it, 0 = none */
+	bool suspend_wanted;    /* its set was not empty at some time since its last confirmed state */
+	bool was_silent;        /* LIFE-6: commands were forbidden at some time */
+	bool is_unconfirmed;    /* Redis went back, and who knew what was sent is gone; until what came later is stored */
+	int64_t unconfirmed_us; /* since when */
+	int64_t known_by;       /* number of the flush that stores it, 0 = none */
 };
 
 /* ---- the world ---- */
@@ -194,7 +195,7 @@ struct sim_alert {
 #define SIM_HELD 8
 
 struct sim_row {
-	enum weir_tell_topic topic;
+	enum weir_outbox_topic topic;
 	char key[160];
 	uint64_t revision, up, down, records;
 	bool complete;
@@ -203,7 +204,7 @@ struct sim_row {
 struct sim_options {
 	bool trace;
 	bool cards_only;
-	bool strict; /* nothing is excused: in_doubt fails too (docs/simulator.md) */
+	bool strict; /* nothing is excused: is_unconfirmed fails too (docs/simulator.md) */
 };
 
 struct sim_pool_watch { /* what a card's pool did to it, as last seen */
@@ -239,8 +240,8 @@ struct sim {
 	bool unattributed;    /* a record waited in its lane over two ends of cycles: its pool does not count it */
 	struct sim_row *rows; /* the feeds' rows as a sink holds them: the newest revision of each key */
 	uint32_t row_count, row_cap;
-	struct sim_alert *told;
-	uint32_t told_count, told_cap;
+	struct sim_alert *published;
+	uint32_t published_count, published_cap;
 	struct sim_store store[SIM_PARTITIONS];
 	bool rolled_back[SIM_PARTITIONS]; /* and its owner has not noticed */
 	bool noticed[SIM_PARTITIONS];     /* and what its owner knew lies in no flush yet */
@@ -296,30 +297,30 @@ void sim_quiesce(struct sim *sim, bool carriers_too);
 int sim_carrier_of(const struct sim *sim, const char *id);
 int sim_card_of(const struct sim *sim, struct weir_iccid iccid);
 
-/* log.c */
+/* sim_kafka.c */
 uint32_t sim_partition_of(const struct sim *sim, const char *key);
 struct sim_message *sim_append(struct sim *sim, enum sim_topic topic, uint32_t partition);
 void sim_append_bytes(
     struct sim *sim, enum sim_topic topic, uint32_t partition, const char *key, const void *value, size_t len);
 void sim_log_free(struct sim_log *log);
-void sim_tell_deliver(struct sim *sim, const struct sim_tell *tell);
-void sim_outbox_push(struct sim_outbox *outbox, struct sim_tell *tell);
+void sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *message);
+void sim_outbox_push(struct sim_outbox *outbox, struct sim_outgoing *message);
 /* Delivers the oldest; false when there is none. */
 bool sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox);
 void sim_outbox_acknowledge(struct sim_outbox *outbox); /* what was late */
 void sim_outbox_refuse(struct sim_outbox *outbox);
 void sim_outbox_free(struct sim_outbox *outbox);
 
-/* redis.c */
+/* sim_redis.c */
 #define SIM_WINDOW(kind) (1 + (int)(kind)) /* letters of windows' strings */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* A writer into a flush's body, which sim_store_apply takes; likewise what is deleted: all of a kind, hour or cycle. */
 struct weir_writer sim_store_writer(struct weir_buf *body);
 void sim_store_purge(struct weir_buf *body, char kind, int64_t a);
 void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
-void sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out);
+void sim_store_fetch(const struct sim_store *store, const struct weir_fetch_request *fetch, struct weir_buf *value_out);
 bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
-void sim_store_intent(struct sim_store *store, const struct weir_doubt *intent);
+void sim_store_intent(struct sim_store *store, const struct weir_unconfirmed_card *intent);
 struct sim_store *sim_store_copy(const struct sim_store *store);
 void sim_store_free(struct sim_store *store);
 
@@ -343,17 +344,18 @@ void sim_owner_sweep(struct sim *sim, struct sim_owner *owner);
 void sim_owner_store(struct sim *sim, struct sim_owner *owner);   /* the store's thread carries out one request */
 void sim_owner_answers(struct sim *sim, struct sim_owner *owner); /* and answers those it did */
 
-/* carrier.c */
+/* sim_carrier.c */
 void sim_dispatch_new(struct sim *sim, uint32_t process);
-void sim_dispatch_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
+void sim_dispatch_enqueue(
+    struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
 void sim_dispatch_forget(struct sim *sim, uint32_t process, uint32_t partition);
 /* A command for the card that the dispatcher has not heard of yet. */
 bool sim_dispatch_is_ordered(const struct sim *sim, uint32_t process, struct weir_iccid iccid);
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);
-void sim_carrier_told(struct sim *sim, int card, int64_t at_us, int64_t flush_number);
-void sim_carrier_doubt(struct sim *sim, int card);
+void sim_carrier_reported(struct sim *sim, int card, int64_t at_us, int64_t flush_number);
+void sim_carrier_unconfirmed(struct sim *sim, int card);
 void sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition);
 void sim_process_die(struct sim *sim, uint32_t process);
 bool sim_carriers_idle(const struct sim *sim, int64_t *due_us_out);
@@ -387,17 +389,17 @@ bool sim_examples(struct sim *sim, const struct sim_options *options);
 void sim_run(struct sim *sim);
 
 /* check_windows.c */
-void sim_row_take(struct sim *sim, const struct sim_tell *tell);
+void sim_row_take(struct sim *sim, const struct sim_outgoing *message);
 
-/* check.c */
+/* sim_check.c */
 void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold at any time */
-void sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
+void sim_check_command(struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
 void sim_check_confirmed(struct sim *sim, int card);
 void sim_check_call(struct sim *sim, const struct sim_call *call);
 void sim_watch_begin(struct sim *sim, const struct sim_owner *owner); /* of what was just loaded */
 void sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slice json);
 void sim_check_input(struct sim *sim); /* the model has taken something in */
-void sim_check_quiet(struct sim *sim, bool settled);
+void sim_check_quiet(struct sim *sim, bool caught_up);
 void sim_quiet_point(struct sim *sim); /* what was seen is forgotten: a new phase begins */
 
 #endif

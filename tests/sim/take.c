@@ -11,7 +11,7 @@ sim_owner_of(struct sim *sim, uint32_t partition)
 {
 	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
 		struct sim_owner *owner = &sim->owners[i];
-		if (owner->used && !owner->zombie && !owner->gone && owner->partition == partition)
+		if (owner->used && !owner->fenced_owner && !owner->gone && owner->partition == partition)
 			return owner;
 	}
 	return NULL;
@@ -39,7 +39,7 @@ sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process)
 static void
 request_free(struct sim_request *request)
 {
-	for (uint32_t i = 0; i < request->wish_count; i++)
+	for (uint32_t i = 0; i < request->fetch_request_count; i++)
 		weir_buf_free(&request->values[i]);
 	weir_buf_free(&request->body);
 	free(request);
@@ -78,7 +78,7 @@ owner_end(struct sim_owner *owner)
 void
 sim_owner_drop(struct sim *sim, struct sim_owner *owner)
 {
-	SIM_TRACE(sim, "%u/%u dropped%s", owner->process, owner->partition, owner->zombie ? " (zombie)" : "");
+	SIM_TRACE(sim, "%u/%u dropped%s", owner->process, owner->partition, owner->fenced_owner ? " (zombie)" : "");
 	orphan_outbox(sim, owner);
 	owner_end(owner);
 }
@@ -124,7 +124,7 @@ check_left(struct sim *sim, const struct sim_owner *owner)
 	const struct owner *o = owner->o;
 	if (o->state != OWNER_RUNNING || sim->now_us >= o->leave_until_us)
 		return;
-	if (memcmp(o->stored, o->position, SIM_TOPICS * sizeof(o->stored[0])) != 0 || o->changed)
+	if (memcmp(o->stored, o->next_offset, SIM_TOPICS * sizeof(o->stored[0])) != 0 || o->changed)
 		sim_fail(sim, "%u/%u leaves without its last flush", owner->process, owner->partition);
 }
 
@@ -144,16 +144,16 @@ leave(struct sim *sim, struct sim_owner *owner)
 
 /* Enforcement goes on while Redis is away, until memory's bound. */
 static void
-check_reading(struct sim *sim, const struct sim_owner *owner, bool full, bool held, int64_t position)
+check_reading(struct sim *sim, const struct sim_owner *owner, bool full, bool held, int64_t next_offset)
 {
 	const struct owner *o = owner->o;
-	bool moved = o->position[SIM_RECORDS] != position;
+	bool moved = o->next_offset[SIM_RECORDS] != next_offset;
 	if (o->state != OWNER_RUNNING)
 		return;
 	if (full && moved)
 		sim_fail(sim, "%u/%u reads on with its memory full", owner->process, owner->partition);
 	if (!full && !held && !moved && sim->away_until_us[owner->partition] > sim->now_us &&
-	    position < sim->logs[SIM_RECORDS][owner->partition].n)
+	    next_offset < sim->logs[SIM_RECORDS][owner->partition].n)
 		sim_fail(sim, "%u/%u reads nothing while Redis is away", owner->process, owner->partition);
 }
 
@@ -164,14 +164,14 @@ round_of(struct sim *sim, struct sim_owner *owner)
 	bool runs = o->state == OWNER_RUNNING;
 	bool full = runs && owner_unflushed(o) >= sim->rules.unflushed_max;
 	bool held = !runs || !o->at_end[SIM_CARDS] || weir_partition_parked(o->core) >= sim->opts.parked_max;
-	int64_t position = o->position[SIM_RECORDS];
+	int64_t next_offset = o->next_offset[SIM_RECORDS];
 	(void)owner_round(o, sim_now(sim));
 	if (runs)
-		check_reading(sim, owner, full, held, position);
+		check_reading(sim, owner, full, held, next_offset);
 	if (o->state != OWNER_RUNNING)
 		return;
 	sim->unattributed |= o->core->stats.unattributed > 0;
-	if (!owner->zombie)
+	if (!owner->fenced_owner)
 		sim_check_step(sim, owner);
 }
 
@@ -198,7 +198,7 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 	bool probes = o->flush.phase != OWNER_FLUSH_NONE && o->flush.probe;
 	return !o->changed && !flushes && (owner->queue_count == 0 || probes) && o->core->effects.pending_commands.n == 0 &&
 	       weir_partition_parked(o->core) == 0 && !weir_partition_feeds_due(o->core) &&
-	       o->core->pools_work.walks.n == 0;
+	       o->core->pools_work.scans.n == 0;
 }
 
 /* ---- the store's thread ---- */
@@ -209,7 +209,7 @@ doubt_all(struct sim *sim, uint32_t partition)
 {
 	for (int k = 0; k < sim->cards; k++)
 		if (sim->card[k].partition == partition)
-			sim_carrier_doubt(sim, k);
+			sim_carrier_unconfirmed(sim, k);
 }
 
 /* Raises the epoch and loads what is stored, in one go: no flush of an older owner can come between. */
@@ -229,7 +229,7 @@ decide_take(struct sim *sim, struct sim_owner *owner, struct sim_request *reques
 	if (!owner_load_begin(owner->o, header, sim->now_us) || !sim_store_load(store, owner->o->core))
 		sim_fail(sim, "partition %u: what was stored cannot be loaded", partition);
 	request->result = WEIR_STORE_DONE;
-	if (owner->zombie || owner->gone)
+	if (owner->fenced_owner || owner->gone)
 		return;
 	if (!owner->o->lost_writes && (sim->rolled_back[partition] || sim->noticed[partition])) {
 		doubt_all(sim, partition);
@@ -249,7 +249,7 @@ known_to_store(struct sim *sim, uint32_t partition, int64_t flush_number)
 		struct sim_subscriber *s = &sim->card[i].at_carrier;
 		if (sim->card[i].partition != partition || s->known_by == 0 || s->known_by > flush_number)
 			continue;
-		s->in_doubt = false;
+		s->is_unconfirmed = false;
 		s->known_by = 0;
 	}
 }
@@ -264,7 +264,7 @@ compare(const struct sim_store *store, const struct owner_flush *flush, bool *ag
 		     store->flush_number == flush->after[SIM_TOPICS];
 	if (store->epoch > flush->epoch)
 		return WEIR_STORE_FENCED;
-	return store->epoch < flush->epoch || (!before && !*again_out) ? WEIR_STORE_FORGOT : WEIR_STORE_DONE;
+	return store->epoch < flush->epoch || (!before && !*again_out) ? WEIR_STORE_LOST_WRITES : WEIR_STORE_DONE;
 }
 
 static void
@@ -305,8 +305,8 @@ carry_out(struct sim *sim, struct sim_owner *owner, struct sim_request *request)
 		decide_flush(sim, owner, request);
 	} else {
 		request->result = WEIR_STORE_DONE;
-		for (uint32_t i = 0; i < request->wish_count; i++)
-			sim_store_fetch(&sim->store[owner->partition], &request->wishes[i], &request->values[i]);
+		for (uint32_t i = 0; i < request->fetch_request_count; i++)
+			sim_store_fetch(&sim->store[owner->partition], &request->fetch_requests[i], &request->values[i]);
 	}
 }
 
@@ -330,11 +330,11 @@ answer_take(struct sim *sim, struct sim_owner *owner, const struct owner_answer 
 	if (owner->o->state != OWNER_RUNNING)
 		return;
 	if (owner->starts) {
-		memcpy(owner->read, owner->o->position, sizeof(owner->read));
+		memcpy(owner->read, owner->o->next_offset, sizeof(owner->read));
 		owner->reads = true;
 	}
 	owner->starts = false;
-	if (!owner->zombie)
+	if (!owner->fenced_owner)
 		sim_watch_begin(sim, owner);
 }
 
@@ -342,11 +342,11 @@ static void
 answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request *request, const struct owner_answer *answer)
 {
 	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition, (long long)request->flush.number,
-	    answer->result == WEIR_STORE_DONE     ? "stored"
-	    : answer->result == WEIR_STORE_FENCED ? "fenced"
-	    : answer->result == WEIR_STORE_FORGOT ? "forgotten"
-						  : "cancelled");
-	if (answer->result == WEIR_STORE_FORGOT && owner->o->state == OWNER_RUNNING)
+	    answer->result == WEIR_STORE_DONE          ? "stored"
+	    : answer->result == WEIR_STORE_FENCED      ? "fenced"
+	    : answer->result == WEIR_STORE_LOST_WRITES ? "forgotten"
+						       : "cancelled");
+	if (answer->result == WEIR_STORE_LOST_WRITES && owner->o->state == OWNER_RUNNING)
 		sim->noticed[owner->partition] = true;
 	owner_flushed(owner->o, sim_now(sim), request->flush.number, answer);
 }
@@ -355,9 +355,9 @@ static void
 answer_fetch(struct sim *sim, struct sim_owner *owner, struct sim_request *request, const struct owner_answer *answer)
 {
 	struct weir_slice values[SIM_FETCHES];
-	for (uint32_t i = 0; i < request->wish_count; i++)
+	for (uint32_t i = 0; i < request->fetch_request_count; i++)
 		values[i] = (struct weir_slice){request->values[i].data, request->values[i].len};
-	owner_fetched(owner->o, sim_now(sim), answer, request->wishes, values, request->wish_count);
+	owner_fetched(owner->o, sim_now(sim), answer, request->fetch_requests, values, request->fetch_request_count);
 }
 
 static void
@@ -379,7 +379,7 @@ sim_owner_answers(struct sim *sim, struct sim_owner *owner)
 		struct sim_request *request = owner->queue[0];
 		owner->queue_count--;
 		memmove(owner->queue, owner->queue + 1, owner->queue_count * sizeof(struct sim_request *));
-		bool over = owner->zombie && request->kind == WEIR_STORE_FLUSH && request->result != WEIR_STORE_DONE;
+		bool over = owner->fenced_owner && request->kind == WEIR_STORE_FLUSH && request->result != WEIR_STORE_DONE;
 		if (!over)
 			one_answer(sim, owner, request);
 		request_free(request);

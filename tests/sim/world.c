@@ -148,7 +148,7 @@ turn(struct sim *sim)
 	}
 	(void)sim_carriers_answer(sim);
 	for (uint32_t i = 0; i < SIM_OWNERS; i++)
-		if (sim->owners[i].used && !sim->owners[i].zombie)
+		if (sim->owners[i].used && !sim->owners[i].fenced_owner)
 			idle &= turn_owner(sim, &sim->owners[i]);
 	return idle;
 }
@@ -230,7 +230,7 @@ draw_rules(struct sim *sim)
 	*rules = (struct owner_rules){.topics = {"records", "cards", "partials"},
 	    .topic_count = SIM_TOPICS,
 	    .cards = SIM_CARDS,
-	    .reports = SIM_PARTIALS,
+	    .reports = SIM_REPORTS,
 	    .records_max = 64,
 	    .cards_max = 64,
 	    .reports_max = 64,
@@ -270,7 +270,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .parked_max = 1 + (uint32_t)sim_below(&sim->rng, 50),
 	    .auto_register_carrier = "k0",
 	    .partitions = sim->partitions,
-	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
+	    .unreported_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
 	    .pool_tick_ms = 1000,
 	    .card_hours_days = 3660, /* what is compared stays */
 	    .pool_hours_days = 3660,
@@ -317,6 +317,6 @@ sim_free(struct sim *sim)
 	sim_log_free(&sim->alerts);
 	free(sim->rows);
 	free(sim->calls);
-	free(sim->told);
+	free(sim->published);
 	model_free(&sim->model);
 }
