@@ -79,7 +79,7 @@ def test_redis_away(world):
         w.wait_flushes(4)
         w.redis.kill()
         away = time.monotonic()
-        procs.wait_for(lambda: weir.said("redis_away"), 30, "weir to notice")
+        procs.wait_for(lambda: weir.said("redis_lost"), 30, "weir to notice")
         before = w.sim.counters()["changed"]
         procs.wait_for(lambda: w.sim.counters()["changed"] > before, 30, "a command while Redis is away")
         time.sleep(max(0, number("WEIR_E2E_AWAY_S", 8) - (time.monotonic() - away)))  # the session timeout is 6 s

@@ -49,7 +49,9 @@ def jars():
              "-DoutputDirectory=" + fresh],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         if run.returncode or not glob.glob(os.path.join(fresh, "kafka_*.jar")):
-            raise RuntimeError("maven could not fetch Kafka %s: %s" % (VERSION, run.stdout.decode(errors="replace")[-300:]))
+            said = run.stdout.decode(errors="replace").splitlines()
+            why = next((line for line in said if line.startswith("[ERROR]")), said[-1] if said else "it says nothing")
+            raise RuntimeError("maven could not fetch Kafka %s: %s" % (VERSION, why[:400]))
         try:
             os.rename(fresh, cache)
         except OSError:
