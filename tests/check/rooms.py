@@ -8,7 +8,7 @@ reads every object that compile_commands.json names: what each function refers t
 #include of another room's header counts as a use too, because inline functions leave no call in an object.
 
 It fails, and prints the arrow or the circle by file and function, when
-  a source belongs to no room, or two files define one name;
+  a source belongs to no room or is not compiled, or two files define one name;
   the table itself has a circle of rooms;
   a room uses one that its row does not name;
   more files of a room call each other in a circle than its row allows.
@@ -313,10 +313,12 @@ def table_mistakes(table):
         yield "the table has a circle of rooms: " + " -> ".join(circle)
 
 
-def placed_mistakes(root, table):
+def placed_mistakes(root, table, objects):
     for path in sources_in(root, table):
         if table.room(path) is None:
             yield "%s lies in no room of the table" % path
+        elif path.endswith((".c", ".cpp")) and path not in objects:
+            yield "%s is not compiled: no library has it" % path
 
 
 def room_mistakes(table, arrows, includes):
@@ -351,7 +353,7 @@ def circle_mistakes(table, arrows, every=False):
 def mistakes(root, table, objects, every=False):
     arrows, twice = arrows_of(objects)
     yield from table_mistakes(table)
-    yield from placed_mistakes(root, table)
+    yield from placed_mistakes(root, table, objects)
     yield from twice
     yield from room_mistakes(table, arrows, includes_of(root, table))
     yield from circle_mistakes(table, arrows, every)
