@@ -58,12 +58,14 @@ class Table:
         self.circle = {room: circle for _, room, circle, _ in rows}
         if len(self.circle) != len(rows):
             raise Mistake("rooms.txt: a room has two rows")
-        self.uses = {room: self.rooms_in(number, names) for number, room, _, names in rows}
+        self.uses = {room: self.rooms_in(number, room, names) for number, room, _, names in rows}
         self.by_length = sorted(self.circle, key=len, reverse=True)
 
-    def rooms_in(self, number, names):
+    def rooms_in(self, number, user, names):
+        folder = os.path.dirname(user) or user
         out = set()
         for name in names:
+            name = name if "/" in name or name in self.circle else folder + "/" + name
             found = [room for room in self.circle if room == name or name.endswith("/") and (room + "/").startswith(name)]
             if not found:
                 raise Mistake("rooms.txt:%d: no room is called %s" % (number, name))
@@ -423,7 +425,8 @@ def test_reading():
 
 
 def test_rules():
-    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low\nhigh/many* 1 -\ntop 1 high/\nflat 1 high")
+    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low many*\nhigh/many* 1 -\ntop 1 high/\nflat 1 high")
+    assert table.uses["high/in"] == {"low", "high/many*"}
     assert (table.uses["top"], table.uses["flat"]) == ({"high", "high/in", "high/many*"}, {"high"}), table.uses
     assert [table.room(p) for p in ("low/a.c", "high/in/a.c", "high/in_priv.h", "high/in_a.c", "high/many_b.c", "highest/a.c")] == [
         "low", "high/in", "high/in", "high", "high/many*", None]
