@@ -15,6 +15,7 @@
 #include "bench/drain.h"
 #include "bench/memory.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "config/base/exit.h"
 #include "consumers/source/source.h"
 
@@ -123,16 +124,16 @@ static int
 bare_watch(const struct bare_opts *o, const _Atomic uint64_t *messages)
 {
 	struct bench_cpu before = {0}, after = {0};
-	int64_t until = bench_now_us() + (int64_t)BARE_MS * 1000;
+	struct weir_steady until = weir_steady_in_ms(BARE_MS);
 	uint64_t first;
-	while ((first = atomic_load(messages)) == 0 && bench_now_us() < until)
+	while ((first = atomic_load(messages)) == 0 && !weir_steady_reached(until))
 		bench_sleep_us(POLL_US);
-	int64_t begun = bench_now_us();
+	struct weir_steady begun = weir_steady_now();
 	bench_cpu_add(&before, getpid());
 	uint64_t broker = process_ns((pid_t)o->broker);
-	while (atomic_load(messages) < o->messages && bench_now_us() < until)
+	while (atomic_load(messages) < o->messages && !weir_steady_reached(until))
 		bench_sleep_us(POLL_US);
-	int64_t took = bench_now_us() - begun;
+	int64_t took = weir_steady_since_us(begun);
 	bench_cpu_add(&after, getpid());
 	broker = process_ns((pid_t)o->broker) - broker;
 	if (atomic_load(messages) < o->messages)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bench/bench.h"
+#include "config/base/clock.h"
 
 #define MESSAGE_MAX ((size_t)16 << 20)
 
@@ -164,17 +165,17 @@ answer_wishes(struct engine *e)
 void
 engine_fold(struct engine *e, const struct weir_record *records, uint32_t count, int64_t at_us)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	weir_partition_set_time(e->core, at_us, 0);
 	weir_partition_fold(e->core, records, count);
 	answer_wishes(e);
-	e->times.fold += bench_thread_ns() - start;
+	e->times.fold += weir_clock_thread_ns() - start;
 }
 
 bool
 engine_tick(struct engine *e)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	bool more = weir_partition_tick(e->core, ENGINE_TICK_SLOTS);
 	weir_partition_tell(e->core);
 	more |= e->core->effects.outbox.n > 0;
@@ -182,14 +183,14 @@ engine_tick(struct engine *e)
 		take_tells(e);
 	answer_wishes(e);
 	forget_effects(e);
-	e->times.round += bench_thread_ns() - start;
+	e->times.round += weir_clock_thread_ns() - start;
 	return more;
 }
 
 void
 engine_round(struct engine *e, const struct engine_batch *batch)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	e->records.n = 0;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		uint32_t from = e->records.n;
@@ -197,7 +198,7 @@ engine_round(struct engine *e, const struct engine_batch *batch)
 		for (uint32_t k = from; k < e->records.n; k++)
 			e->records.v[k].arrived_us = batch->arrived_us[i];
 	}
-	e->times.decode += bench_thread_ns() - start;
+	e->times.decode += weir_clock_thread_ns() - start;
 	engine_fold(e, e->records.v, e->records.n, batch->arrived_us[batch->count - 1]);
 	(void)engine_tick(e);
 }
@@ -205,7 +206,7 @@ engine_round(struct engine *e, const struct engine_batch *batch)
 void
 engine_flush(struct engine *e)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	e->body.len = 0;
 	struct weir_body body = {.bytes = &e->body, .prefix = "weir"};
 	const struct weir_writer writer = weir_body_writer(&body);
@@ -213,7 +214,7 @@ engine_flush(struct engine *e)
 	WEIR_CHECK(weir_partition_parked(e->core) == 0);
 	weir_partition_watermark(e->core, e->core->clock.stream_time_us);
 	weir_partition_encode(e->core, &writer, ENGINE_SPARSE_SLOTS);
-	e->times.encode += bench_thread_ns() - start;
+	e->times.encode += weir_clock_thread_ns() - start;
 	bench_store_apply(e->store, (struct weir_slice){e->body.data, e->body.len});
 	weir_partition_stored(e->core);
 	e->flushes++;

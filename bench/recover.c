@@ -127,13 +127,14 @@ static enum weir_class
 wait_fresh(struct recover *r, int64_t after_us, struct fresh *fresh, struct weir_error *err)
 {
 	uint32_t partitions = r->stand.site->opts.partitions;
-	int64_t *first = weir_calloc(partitions, sizeof(*first)), until = bench_now_us() + (int64_t)FRESH_MS * 1000;
+	int64_t *first = weir_calloc(partitions, sizeof(*first));
+	struct weir_steady until = weir_steady_in_ms(FRESH_MS);
 	enum weir_class class = WEIR_OK;
 	while (!watch_fresh(r->watch, after_us, first) && class == WEIR_OK) {
 		for (uint32_t i = 0; i < 2 && class == WEIR_OK; i++)
 			if (r->weirs[i].child.pid != 0)
 				class = bench_child_alive(&r->weirs[i].child, err);
-		if (class == WEIR_OK && bench_now_us() > until)
+		if (class == WEIR_OK && weir_steady_reached(until))
 			class = weir_error_set(
 			    err, WEIR_FATAL, "no fresh record in every partition within %d s", FRESH_MS / 1000);
 		bench_sleep_us(LOOK_US);
@@ -171,10 +172,10 @@ static enum weir_class
 start_second(struct recover *r, struct weir_error *err)
 {
 	double owned = 0;
-	int64_t until = bench_now_us() + (int64_t)GROUP_MOVES_MS * 1000;
+	struct weir_steady until = weir_steady_in_ms(GROUP_MOVES_MS);
 	if (start_one(r, 1, err) != WEIR_OK || bench_weir_ready(&r->weirs[1], READY_MS, err) != WEIR_OK)
 		return WEIR_FATAL;
-	while (owned == 0 && bench_now_us() < until) {
+	while (owned == 0 && !weir_steady_reached(until)) {
 		if (!bench_weir_metric(&r->weirs[1], "weir_partition_epoch", &owned))
 			owned = 0;
 		bench_sleep_us(LOOK_US);

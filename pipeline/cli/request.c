@@ -275,14 +275,14 @@ tell_reply(struct weir_reading *reading, const struct asked *asked, struct weir_
 static int
 wait_reply(struct weir_reading *reading, const struct asked *asked, struct weir_iccid iccid, const struct sent *sent)
 {
-	int64_t until_us = weir_steady_now().us + (int64_t)asked->wait_ms * 1000;
+	struct weir_steady until = weir_steady_in_ms((int64_t)asked->wait_ms);
 	struct weir_error err = {0};
 	bool taken = false;
 	while (!taken) {
 		enum weir_read answer = is_taken(reading, sent, &taken, &err);
 		if (answer != WEIR_READ_OK)
 			return weir_reading_fail(reading, answer, &err);
-		if (!taken && weir_steady_now().us > until_us) {
+		if (!taken && weir_steady_reached(until)) {
 			answer_print(asked, sent, "sent", "nobody has taken it yet; is weir running?");
 			return WEIR_EXIT_FAILED;
 		}

@@ -253,9 +253,9 @@ once(struct weir_reading *reading, struct weir_top_source *source, bool as_json)
 {
 	struct weir_top_data data;
 	struct weir_error err = {0};
-	int64_t started_us = weir_steady_now().us;
+	struct weir_steady started = weir_steady_now();
 	enum weir_read answer = weir_top_look(source, &data, &err);
-	while (answer == WEIR_READ_OK && (data.fleet->as_of_us == 0 || weir_steady_now().us - started_us < 1100000)) {
+	while (answer == WEIR_READ_OK && (data.fleet->as_of_us == 0 || weir_steady_since_us(started) < 1100000)) {
 		(void)usleep(data.fleet->as_of_us == 0 ? 1000 : 1100000);
 		answer = weir_top_look(source, &data, &err);
 	}
@@ -272,11 +272,11 @@ once(struct weir_reading *reading, struct weir_top_source *source, bool as_json)
 
 /* What was typed within the time; 0: nothing, or a signal that only asks to look again. -1: end. */
 static int
-wait_key(int64_t until_us)
+wait_key(struct weir_steady until)
 {
 	for (;;) {
 		char key;
-		int64_t left_ms = (until_us - weir_steady_now().us) / 1000;
+		int64_t left_ms = weir_steady_left_us(until) / 1000;
 		if (left_ms <= 0)
 			return 0;
 		if (weir_signal_wait(0) != 0)
@@ -298,7 +298,7 @@ watch(struct weir_reading *reading, struct weir_top_source *source, uint64_t int
 	(void)fputs("\x1b[?1049h\x1b[?25l", stdout); /* another screen, no cursor */
 	for (;;) {
 		struct weir_top_data data;
-		int64_t started_us = weir_steady_now().us;
+		struct weir_steady next = weir_steady_in_ms((int64_t)interval_ms);
 		answer = weir_top_look(source, &data, err);
 		if (answer == WEIR_READ_AWAY) { /* comes back perhaps */
 			size_of(&screen);
@@ -311,7 +311,7 @@ watch(struct weir_reading *reading, struct weir_top_source *source, uint64_t int
 		} else {
 			draw_all(&screen, reading, &data);
 		}
-		if (wait_key(started_us + (int64_t)interval_ms * 1000) < 0) {
+		if (wait_key(next) < 0) {
 			answer = WEIR_READ_OK;
 			break;
 		}

@@ -10,21 +10,6 @@
 
 #define MIB UINT64_C(1048576)
 
-uint64_t
-weir_demo_rng_next(struct weir_demo_rng *rng)
-{
-	uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-uint64_t
-weir_demo_rng_below(struct weir_demo_rng *rng, uint64_t bound)
-{
-	return (uint64_t)(((unsigned __int128)weir_demo_rng_next(rng) * bound) >> 64);
-}
-
 int32_t
 weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us)
 {
@@ -52,15 +37,15 @@ first_threshold(const struct weir_demo_card *card)
  * its share of the traffic.
  */
 static uint64_t
-mean_of(const struct weir_demo_card *card, double records_per_s, struct weir_demo_rng *rng)
+mean_of(const struct weir_demo_card *card, double records_per_s, struct weir_random *rng)
 {
 	uint64_t threshold = first_threshold(card);
-	if (threshold == WEIR_DEMO_NO_LIMIT || weir_demo_rng_below(rng, 10) != 0)
-		return 500 + weir_demo_rng_below(rng, 4000);
+	if (threshold == WEIR_DEMO_NO_LIMIT || weir_random_below(rng, 10) != 0)
+		return 500 + weir_random_below(rng, 4000);
 	double seconds = 2.0;
-	for (uint64_t doublings = weir_demo_rng_below(rng, 6); doublings > 0; doublings--)
+	for (uint64_t doublings = weir_random_below(rng, 6); doublings > 0; doublings--)
 		seconds *= 2.0;
-	seconds *= 1.0 + (double)weir_demo_rng_below(rng, 1000) / 1000.0;
+	seconds *= 1.0 + (double)weir_random_below(rng, 1000) / 1000.0;
 	uint64_t mean = (uint64_t)((double)threshold / (seconds * records_per_s));
 	return mean > 2 ? mean : 2;
 }
@@ -86,19 +71,19 @@ style_of(const struct weir_demo_card *card, uint32_t index)
 }
 
 static void
-card_fill(struct weir_demo_card *card, uint32_t index, double records_per_s, struct weir_demo_rng *rng)
+card_fill(struct weir_demo_card *card, uint32_t index, double records_per_s, struct weir_random *rng)
 {
 	card->plan = (uint8_t)(index % weir_demo_plan_count);
 	card->carrier = (uint8_t)weir_demo_plans[card->plan].carrier;
 	card->style = style_of(card, index);
 	iccid_write(card, index);
-	card->limit = weir_demo_rng_below(rng, 8) == 0 ? (5 + weir_demo_rng_below(rng, 40)) * MIB : WEIR_DEMO_NO_LIMIT;
+	card->limit = weir_random_below(rng, 8) == 0 ? (5 + weir_random_below(rng, 40)) * MIB : WEIR_DEMO_NO_LIMIT;
 	card->deactivated = index % 50 == 49;
 	card->mean_bytes = mean_of(card, records_per_s, rng);
 }
 
 struct weir_demo_fleet *
-weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_demo_rng *rng, int64_t now_us)
+weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_random *rng, int64_t now_us)
 {
 	struct weir_demo_fleet *fleet = weir_calloc(1, sizeof(*fleet));
 	fleet->cards = weir_calloc(cards, sizeof(*fleet->cards));

@@ -44,7 +44,7 @@ message_copy(struct weir_demo_message *to, const struct weir_demo_message *from)
 static void
 message_repeat(struct weir_demo_traffic *t)
 {
-	const struct weir_demo_message *m = &t->sent[weir_demo_rng_below(&t->rng, WEIR_DEMO_RING)];
+	const struct weir_demo_message *m = &t->sent[weir_random_below(&t->rng, WEIR_DEMO_RING)];
 	if (m->records == 0)
 		return;
 	message_send(t, m);
@@ -55,14 +55,14 @@ static void
 message_finish(struct weir_demo_traffic *t, const struct weir_demo_message *m)
 {
 	message_send(t, m);
-	message_copy(&t->sent[weir_demo_rng_below(&t->rng, WEIR_DEMO_RING)], m);
+	message_copy(&t->sent[weir_random_below(&t->rng, WEIR_DEMO_RING)], m);
 }
 
 /* The message in `now` goes out, or changes places with one that was held back longer. */
 static void
 message_pass(struct weir_demo_traffic *t)
 {
-	if (t->now.in_order || weir_demo_rng_below(&t->rng, 20) != 0) {
+	if (t->now.in_order || weir_random_below(&t->rng, 20) != 0) {
 		message_finish(t, &t->now);
 		return;
 	}
@@ -78,7 +78,7 @@ bad_send(struct weir_demo_traffic *t)
 {
 	static const char *const values[] = {"{\"iccid\":\"89860000000000000000\",\"up\":12",
 	    "{\"id\":\"x\",\"iccid\":\"89999999999999999999\",\"end\":\"2026-01-01T00:00:00Z\",\"up\":1,\"down\":1}"};
-	const char *value = values[weir_demo_rng_below(&t->rng, 2)];
+	const char *value = values[weir_random_below(&t->rng, 2)];
 	weir_demo_send(t, WEIR_DEMO_TOPIC_RECORDS, "89999999999999999999", value, strlen(value));
 	WEIR_DEMO_ADD(t, messages, 1);
 	WEIR_DEMO_ADD(t, records, 1);
@@ -103,9 +103,9 @@ step(struct weir_demo_traffic *t, uint64_t target, int64_t now_us)
 			continue;
 		}
 		message_pass(t);
-		if (weir_demo_rng_below(&t->rng, 10) == 0)
+		if (weir_random_below(&t->rng, 10) == 0)
 			message_repeat(t);
-		if (weir_demo_rng_below(&t->rng, 20000) == 0)
+		if (weir_random_below(&t->rng, 20000) == 0)
 			bad_send(t);
 	}
 }

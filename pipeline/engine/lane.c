@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
 #include "consumers/kinds.h"
 #include "pipeline/engine/lane_priv.h"
@@ -20,9 +20,7 @@
 int64_t
 lane_now_us(void)
 {
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return weir_wall_now().us;
 }
 
 void

@@ -22,12 +22,6 @@ read_fail(struct weir_error *err, enum weir_read how, const char *fmt, ...)
 /* ---- clocks ---- */
 
 int64_t
-read_steady_us(void)
-{
-	return weir_steady_now().us;
-}
-
-int64_t
 read_now_us(const struct weir_reader *reader)
 {
 	return reader->opts.clock_us != NULL ? reader->opts.clock_us(reader->opts.clock_ctx) : weir_wall_now().us;

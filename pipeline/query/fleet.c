@@ -30,8 +30,8 @@ struct counts {
 };
 struct fleet {
 	struct counts told, making;
-	int64_t as_of_us;    /* of `told`; 0 = there is none */
-	int64_t finished_us; /* steady */
+	int64_t as_of_us; /* of `told`; 0 = there is none */
+	struct weir_steady finished;
 	bool running;
 	uint32_t partition, page; /* next of the look that runs */
 	bool at_pools;            /* of that partition: its cards are done */
@@ -228,7 +228,7 @@ go_on(struct weir_reader *reader, struct fleet *fleet, struct weir_error *err)
 	fleet->making = (struct counts){0};
 	fleet->running = false;
 	fleet->as_of_us = read_now_us(reader);
-	fleet->finished_us = read_steady_us();
+	fleet->finished = weir_steady_now();
 	return WEIR_READ_OK;
 }
 
@@ -287,7 +287,7 @@ weir_read_fleet(struct weir_reader *reader, const struct weir_fleet_view **fleet
 	if (reader->fleet == NULL)
 		reader->fleet = weir_calloc(1, sizeof(*reader->fleet));
 	struct fleet *fleet = reader->fleet;
-	if (!fleet->running && (fleet->as_of_us == 0 || read_steady_us() - fleet->finished_us >= LOOK_EVERY_US)) {
+	if (!fleet->running && (fleet->as_of_us == 0 || weir_steady_is_past(fleet->finished, LOOK_EVERY_US))) {
 		counts_clear(&fleet->making);
 		fleet->running = true;
 		fleet->partition = fleet->page = 0;

@@ -7,6 +7,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/read.h"
@@ -96,13 +97,15 @@ struct part_carrier {
 	bool defined; /* ref holds */
 	struct weir_ref_carrier ref;
 	const struct weir_zone *zone; /* the reader's; NULL = not known */
-	int64_t fetched_us;
+	struct weir_steady fetched_at;
+	bool wanted; /* is on the list of what is asked for next */
 };
 struct part_plan {
 	char id[WEIR_ID_MAX];
 	bool defined;
 	struct weir_ref_plan ref;
-	int64_t fetched_us;
+	struct weir_steady fetched_at;
+	bool wanted; /* is on the list of what is asked for next */
 };
 struct part_position {
 	char topic[250];
@@ -120,7 +123,7 @@ struct places {
 	uint32_t scanned; /* slots looked at */
 };
 struct part {
-	int64_t header_us; /* steady clock when fetched; 0 = never */
+	struct weir_steady header_at; /* fetched */
 	bool exists;
 	uint64_t epoch, flush;
 	int64_t stream_time_us;
@@ -130,7 +133,7 @@ struct part {
 	uint32_t ability_count;
 	struct part_position *positions;
 	uint32_t position_count;
-	int64_t names_us;
+	struct weir_steady names_at; /* fetched */
 	struct part_carrier *carriers;
 	uint32_t carrier_count;
 	struct part_plan *plans;
@@ -138,6 +141,8 @@ struct part {
 	struct places pools, accounts;
 };
 /* Headers and names no older than they may be; `want` NULL = every partition, else those with a true. */
+/* What is kept of it counts for nothing: the next refresh fetches it. */
+void part_forget(struct part *part);
 enum weir_read parts_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err);
 enum weir_read part_refresh(struct weir_reader *reader, uint32_t partition, struct weir_error *err);
 /*
@@ -366,9 +371,9 @@ struct weir_reader {
 	struct asks asks;
 	struct arena arena;
 	uint32_t partitions;
-	int64_t partitions_us; /* steady */
-	uint8_t *node_of;      /* partition -> link */
-	uint8_t any_link;      /* of the number of partitions */
+	struct weir_steady partitions_at; /* fetched */
+	uint8_t *node_of;                 /* partition -> link */
+	uint8_t any_link;                 /* of the number of partitions */
 	struct part *parts;
 	struct definition_want *wants;
 	uint32_t want_count, want_cap;
@@ -377,7 +382,6 @@ struct weir_reader {
 	struct fleet *fleet;
 };
 
-int64_t read_steady_us(void);
 int64_t read_now_us(const struct weir_reader *reader);
 /* Begins a question: forgets the last answer, knows the number of partitions. */
 enum weir_read read_begin(struct weir_reader *reader, struct weir_error *err);

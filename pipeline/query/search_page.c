@@ -42,6 +42,6 @@ search_names(struct weir_reader *reader, uint32_t partition, uint32_t carrier, u
 	struct part *part = &reader->parts[partition];
 	if (carrier <= part->carrier_count && plan <= part->plan_count)
 		return WEIR_READ_OK;
-	part->header_us = part->names_us = 0;
+	part->header_at = part->names_at = (struct weir_steady){0};
 	return part_refresh(reader, partition, err);
 }

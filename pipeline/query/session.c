@@ -55,7 +55,7 @@ ask_partitions(struct weir_reader *reader, struct weir_error *err)
 	if (!count_parse(text, &count))
 		return read_fail(err, WEIR_READ_BROKEN, "%s in Redis is no number of partitions", key);
 	set_partitions(reader, count);
-	reader->partitions_us = read_steady_us();
+	reader->partitions_at = weir_steady_now();
 	return WEIR_READ_OK;
 }
 
@@ -65,7 +65,7 @@ read_begin(struct weir_reader *reader, struct weir_error *err)
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
 	arena_reset(&reader->arena);
 	part_definitions_drop(reader);
-	if (reader->partitions != 0 && read_steady_us() - reader->partitions_us < KEPT_US)
+	if (reader->partitions != 0 && !weir_steady_is_past(reader->partitions_at, KEPT_US))
 		return WEIR_READ_OK;
 	return ask_partitions(reader, err);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "config/base/clock.h"
 #include "consumers/kinds.h"
 
 #define PARTITIONS_MAX 64u
@@ -69,14 +70,6 @@ print_bytes(struct weir_slice bytes)
 		printf("%02x", bytes.data[i]);
 }
 
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* One batch; false when there was none. Ends the program when the partition cannot go on. */
 static bool
 dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t partition)
@@ -99,7 +92,7 @@ dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t
 		printf("\n");
 	}
 	if (batch.count > 0) {
-		int64_t now = now_us();
+		int64_t now = weir_steady_now().us;
 		if (dump->came_us > 0 && now - dump->came_us > dump->gap_us)
 			dump->gap_us = now - dump->came_us;
 		dump->came_us = now;

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "pipeline/http/api/api.h"
 #include "pipeline/query/print.h"
@@ -31,8 +32,8 @@ struct weir_api_request;
 struct weir_api_hand {
 	struct weir_api *api;
 	struct weir_reader *reader;
-	struct weir_api_redis *redis; /* for the API's own keys; connected when first used */
-	int64_t away_until_us;        /* Redis did not answer: nothing is asked before */
+	struct weir_api_redis *redis;  /* for the API's own keys; connected when first used */
+	struct weir_steady away_until; /* Redis did not answer: nothing is asked before */
 };
 struct weir_api_hand *weir_api_hand_new(struct weir_api *api);
 void weir_api_hand_free(struct weir_api_hand *hand); /* NULL is fine */
@@ -79,8 +80,8 @@ void weir_api_hex(const uint8_t *bytes, size_t count, char *out); /* 2 * count c
 struct weir_api_limits;
 struct weir_api_limits *weir_api_limits_new(uint32_t rate_per_s);
 void weir_api_limits_free(struct weir_api_limits *limits);
-/* Whether `key` may have one more request at now_us; a second's worth may come at once. Any thread. */
-bool weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, int64_t now_us);
+/* Whether `key` may have one more request now; a second's worth may come at once. Any thread. */
+bool weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, struct weir_steady now);
 
 /* ---- routes.c ---- */
 
@@ -110,7 +111,7 @@ const struct weir_api_route *weir_api_routes(uint32_t *count_out);
 struct weir_api_peer { /* a connection; see server.c */
 	struct weir_api_peer *prev, *next;
 	int fd;
-	_Atomic int64_t since_us; /* when its present step began: waiting, sending a request, taking an answer */
+	_Atomic int64_t since_us; /* steady: when its present step began: waiting, sending a request, taking an answer */
 	atomic_bool busy;         /* we work for it: its time does not run */
 };
 
@@ -140,7 +141,7 @@ struct weir_api_request {
 	bool body_large; /* more came than body_max */
 	bool large;      /* counted in api->large_bodies */
 	enum weir_api_state state;
-	int64_t began_us; /* the request was whole */
+	struct weir_steady began; /* the request was whole */
 	/* answer */
 	unsigned status;
 	const char *content_type;
@@ -227,8 +228,6 @@ weir_api_count(_Atomic uint64_t *counter, uint64_t more)
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
-int64_t weir_api_now_us(void);                                              /* since 1970 */
-int64_t weir_api_steady_us(void);                                           /* of a clock that never jumps */
 bool weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err); /* when the file changed */
 
 /* connection.c: libmicrohttpd's callbacks. */

@@ -181,7 +181,7 @@ bulk_take(struct weir_api_request *request, struct weir_api_hand *hand, json_t *
 {
 	struct weir_bulk_entries entries = {0};
 	char id[WEIR_API_ID_TEXT];
-	int64_t at_us = weir_api_now_us();
+	int64_t at_us = weir_wall_now().us;
 	json_t *message = message_of(request, body, at_us);
 	if (message != NULL && target_check(request, hand, target, &entries) &&
 	    weir_api_key_begin(request, hand, id) == WEIR_API_KEY_GO_ON &&

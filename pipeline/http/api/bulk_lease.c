@@ -26,7 +26,7 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 {
 	char name[64];
 	struct weir_error err = {0};
-	if (weir_api_steady_us() - bulk->renewed_us < RENEW_US)
+	if (!weir_steady_is_past(bulk->renewed, RENEW_US))
 		return true;
 	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
 	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
@@ -36,7 +36,7 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		return false;
 	(void)weir_bulk_done(
 	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
-	bulk->renewed_us = weir_api_steady_us();
+	bulk->renewed = weir_steady_now();
 	return true;
 }
 

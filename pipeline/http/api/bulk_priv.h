@@ -52,7 +52,7 @@ struct weir_bulk { /* in hand */
 	json_t *message, *target;
 	char state[16];
 	uint32_t sent, skipped, taken;
-	int64_t renewed_us;
+	struct weir_steady renewed;
 };
 
 struct weir_api_bulks {

@@ -21,11 +21,7 @@
 static bool
 bulks_pause(struct weir_api_bulks *bulks, int64_t ms)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
-	until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-	until.tv_nsec = (long)(ns % 1000000000);
+	struct timespec until = weir_steady_timespec(weir_steady_in_ms(ms));
 	(void)pthread_mutex_lock(&bulks->lock);
 	while (!bulks->rung && !bulks->stopping)
 		if (pthread_cond_timedwait(&bulks->bell, &bulks->lock, &until) != 0)
@@ -88,7 +84,7 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	struct weir_error err = {0};
 	struct weir_bulk *bulk = weir_calloc(1, sizeof(*bulk));
 	memcpy(bulk->id, id, sizeof(bulk->id));
-	bulk->renewed_us = weir_api_steady_us();
+	bulk->renewed = weir_steady_now();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
 	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
 	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
@@ -179,6 +175,17 @@ bulks_thread(void *arg)
 	return NULL;
 }
 
+/* A condition that waits by the steady clock: setting the wall clock does not stop the thread. */
+static void
+steady_bell_init(pthread_cond_t *bell)
+{
+	pthread_condattr_t steady;
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(bell, &steady);
+	(void)pthread_condattr_destroy(&steady);
+}
+
 struct weir_api_bulks *
 weir_api_bulks_start(struct weir_api *api)
 {
@@ -187,7 +194,7 @@ weir_api_bulks_start(struct weir_api *api)
 	bulks->hand = weir_api_hand_new(api);
 	weir_api_id_new(bulks->owner);
 	(void)pthread_mutex_init(&bulks->lock, NULL);
-	(void)pthread_cond_init(&bulks->bell, NULL);
+	steady_bell_init(&bulks->bell);
 	WEIR_CHECK(pthread_create(&bulks->thread, NULL, bulks_thread, bulks) == 0);
 	return bulks;
 }

@@ -18,6 +18,6 @@ weir_api_peer_step(struct weir_api_peer *peer, bool busy)
 	if (peer == NULL)
 		return;
 	/* relaxed: the watcher looks once a second and may see either */
-	atomic_store_explicit(&peer->since_us, weir_api_steady_us(), memory_order_relaxed);
+	atomic_store_explicit(&peer->since_us, weir_steady_now().us, memory_order_relaxed);
 	atomic_store_explicit(&peer->busy, busy, memory_order_relaxed);
 }

@@ -31,26 +31,6 @@
 #define CONNECTION_MEMORY 32768
 #define PEM_BYTES_MAX 1048576
 
-static int64_t
-clock_read(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t
-weir_api_now_us(void)
-{
-	return clock_read(CLOCK_REALTIME);
-}
-
-int64_t
-weir_api_steady_us(void)
-{
-	return clock_read(CLOCK_MONOTONIC);
-}
-
 static void
 hand_at_thread_end(void *hand)
 {
@@ -96,7 +76,7 @@ weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err)
 static void
 cut_slow(struct weir_api *api)
 {
-	int64_t before_us = weir_api_steady_us() - (int64_t)api->settings->api_timeout_s * 1000000;
+	int64_t before_us = weir_steady_in_ms(-(int64_t)api->settings->api_timeout_s * 1000).us;
 	(void)pthread_mutex_lock(&api->peers_lock);
 	for (struct weir_api_peer *peer = api->peers; peer != NULL; peer = peer->next) {
 		/* relaxed: a step that begins just now is seen a second later */
