@@ -76,7 +76,7 @@ function(weir_room_uses room libraries_out)
     if(NOT name MATCHES "/" AND NOT name IN_LIST WEIR_ROOMS) # of the same folder
       set(name ${folder}/${name})
     endif()
-    foreach(other IN LISTS WEIR_ROOMS)
+    foreach(other IN LISTS WEIR_ROOMS) # a name in brackets is none: types are not linked
       string(FIND "${other}/" "${name}" at)
       if(other STREQUAL name OR (name MATCHES "/$" AND at EQUAL 0))
         get_property(library GLOBAL PROPERTY "WEIR_LIBRARIES_OF_${other}")

@@ -58,7 +58,9 @@ class Table:
         self.circle = {room: circle for _, room, circle, _ in rows}
         if len(self.circle) != len(rows):
             raise Mistake("rooms.txt: a room has two rows")
-        self.uses = {room: self.rooms_in(number, room, names) for number, room, _, names in rows}
+        self.uses = {room: self.rooms_in(number, room, [n for n in names if n[0] != "("])
+                     for number, room, _, names in rows}
+        self.sees = {room: self.rooms_in(number, room, [n.strip("()") for n in names]) for number, room, _, names in rows}
         self.by_length = sorted(self.circle, key=len, reverse=True)
 
     def rooms_in(self, number, user, names):
@@ -311,7 +313,7 @@ def circle_text(room, most, files, arrows, every):
 
 
 def table_mistakes(table):
-    for circle in strong_components(table.uses):
+    for circle in strong_components(table.sees):
         yield "the table has a circle of rooms: " + " -> ".join(circle)
 
 
@@ -324,15 +326,15 @@ def placed_mistakes(root, table, objects):
 
 
 def room_mistakes(table, arrows, includes):
-    def forbidden(a, b):
+    def forbidden(a, b, allowed):
         mine, theirs = table.room(a), table.room(b)
-        return mine and mine != theirs and (theirs is None or theirs not in table.uses[mine])
+        return mine and mine != theirs and (theirs is None or theirs not in allowed[mine])
 
     for arrow in arrows:
-        if forbidden(arrow.file, arrow.callee_file):
+        if forbidden(arrow.file, arrow.callee_file, table.uses):
             yield "%s: %s may not use %s" % (told(arrow), table.room(arrow.file), table.room(arrow.callee_file))
     for where, path, header in includes:
-        if forbidden(path, header):
+        if forbidden(path, header, table.sees):
             yield "%s includes %s: %s may not use %s" % (where, header, table.room(path), table.room(header) or "it")
 
 
@@ -436,6 +438,9 @@ def test_rules():
     expect("a call upwards", room_mistakes(table, arrows_of(up)[0], []), "low/a.c:a -> high/b.c:b: low may not use high")
     expect("an include upwards", room_mistakes(table, [], [("low/a.c:3", "low/a.c", "high/b.h")]),
            "low/a.c:3 includes high/b.h: low may not use high")
+    types = Table("low 1 -\nhigh 1 (low)")
+    expect("a call where types may be seen", room_mistakes(types, arrows_of(down)[0], []), "high/b.c:b -> low/a.c:a")
+    expect("types that may be seen", room_mistakes(types, [], [("high/b.c:1", "high/b.c", "low/a.h")]))
     expect("one name twice", arrows_of(made(low__a="a", high__b="a"))[1], "high/b.c and low/a.c both define a")
     expect("one name in two programs", arrows_of(made(low__a="a main", high__b="a main"))[1])
     expect("a table with a circle", table_mistakes(Table("a 1 b\nb 1 c\nc 1 a")), "a -> b -> c")
