@@ -21,6 +21,7 @@
 #include "bench/bench.h"
 #include "bench/workload.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { ANSWER_MAX = 65536, EVENTS = 256 };
 
@@ -36,7 +37,8 @@ struct connection {
 struct load {
 	const char *token;
 	uint16_t port;
-	uint64_t rate, cards, total, warm, next, done, wrong, seed;
+	uint64_t rate, cards, total, warm, next, done, wrong;
+	struct weir_random random;
 	int64_t start_us;
 	int epoll;
 	struct connection *connections, *free;
@@ -45,7 +47,7 @@ struct load {
 };
 
 static uint64_t
-option(int argc, char **argv, const char *name, uint64_t fallback)
+option_value(int argc, char **argv, const char *name, uint64_t fallback)
 {
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], name) == 0)
@@ -79,14 +81,14 @@ due_us(const struct load *load, uint64_t number)
 }
 
 static void
-ask(struct load *load)
+send_request(struct load *load)
 {
 	char text[512];
 	struct connection *c = load->free;
 	load->free = c->next_free;
 	c->due_us = due_us(load, load->next++);
 	c->len = 0;
-	workload_iccid_text(bench_random(&load->seed) % load->cards, c->card);
+	workload_iccid_text(weir_random_next(&load->random) % load->cards, c->card);
 	int len = snprintf(text, sizeof(text),
 	    "GET /v1/cards/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", c->card, load->token);
 	if (write(c->fd, text, (size_t)len) != len) {
@@ -124,20 +126,20 @@ take(struct load *load, struct connection *c)
 		return;
 	load->wrong += !right;
 	if (load->done++ >= load->warm)
-		load->took_us[load->took_count++] = (uint32_t)(bench_now_us() - c->due_us);
+		load->took_us[load->took_count++] = (uint32_t)(weir_steady_now().us - c->due_us);
 	c->next_free = load->free;
 	load->free = c;
 }
 
 static void
-run(struct load *load)
+run_load(struct load *load)
 {
 	struct epoll_event events[EVENTS];
-	load->start_us = bench_now_us();
+	load->start_us = weir_steady_now().us;
 	while (load->done < load->total) {
-		int64_t now_us = bench_now_us();
+		int64_t now_us = weir_steady_now().us;
 		while (load->next < load->total && load->free != NULL && due_us(load, load->next) <= now_us)
-			ask(load);
+			send_request(load);
 		int64_t wait_us =
 		    load->next < load->total && load->free != NULL ? due_us(load, load->next) - now_us : 100000;
 		struct timespec wait = {0, (wait_us < 0 ? 0 : wait_us > 100000 ? 100000 : wait_us) * 1000};
@@ -155,7 +157,7 @@ order(const void *a, const void *b)
 }
 
 static void
-report(struct load *load, double cpu_s)
+print_report(struct load *load, double cpu_s)
 {
 	uint64_t n = load->took_count;
 	qsort(load->took_us, n, sizeof(*load->took_us), order);
@@ -169,12 +171,12 @@ report(struct load *load, double cpu_s)
 int
 main(int argc, char **argv)
 {
-	uint64_t seconds = option(argc, argv, "--seconds", 10), warmup = option(argc, argv, "--warmup", 2);
-	uint32_t connections = (uint32_t)option(argc, argv, "--connections", 64);
-	struct load load = {.port = (uint16_t)option(argc, argv, "--port", 8470),
-	    .rate = option(argc, argv, "--rate", 2000),
-	    .cards = option(argc, argv, "--cards", 1000000),
-	    .seed = option(argc, argv, "--seed", 11)};
+	uint64_t seconds = option_value(argc, argv, "--seconds", 10), warmup = option_value(argc, argv, "--warmup", 2);
+	uint32_t connections = (uint32_t)option_value(argc, argv, "--connections", 64);
+	struct load load = {.port = (uint16_t)option_value(argc, argv, "--port", 8470),
+	    .rate = option_value(argc, argv, "--rate", 2000),
+	    .cards = option_value(argc, argv, "--cards", 1000000),
+	    .random = {option_value(argc, argv, "--seed", 11)}};
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--token") == 0)
 			load.token = argv[i + 1];
@@ -191,8 +193,8 @@ main(int argc, char **argv)
 	load.epoll = epoll_create1(0);
 	for (uint32_t i = 0; i < connections; i++)
 		connection_open(&load, &load.connections[i]);
-	run(&load);
-	report(&load, bench_cpu_seconds());
+	run_load(&load);
+	print_report(&load, bench_cpu_seconds());
 	free(load.connections);
 	free(load.took_us);
 	return load.wrong == 0 ? 0 : 1;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -30,28 +29,6 @@ bench_fail(const char *what, enum weir_exit code, const struct weir_error *err)
 	char command[32];
 	(void)snprintf(command, sizeof(command), "bench %s", what);
 	return weir_exit_fail(command, code, err);
-}
-
-int64_t
-bench_now_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t
-bench_thread_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t
-bench_now_us(void)
-{
-	return bench_now_ns() / 1000;
 }
 
 double

@@ -14,6 +14,7 @@
 
 #include "config/base/exit.h"
 #include "config/base/options.h"
+#include "config/base/random.h"
 
 struct bench_common {
 	uint64_t seed;
@@ -61,28 +62,10 @@ bool bench_accept(const char *what, const char *text, const struct weir_option *
 /* Says "weir bench <what>: <err>" on stderr and returns `code`. */
 int bench_fail(const char *what, enum weir_exit code, const struct weir_error *err);
 
-/* Of a clock that never jumps. Any thread. */
-int64_t bench_now_ns(void);
-int64_t bench_now_us(void);
-/*
- * User and system time of this thread: what single-threaded figures are measured by, so that other work on the machine
- * shows in them through caches and memory alone. Takes a system call.
- */
-int64_t bench_thread_ns(void);
 /* User and system time of this process. Any thread. */
 double bench_cpu_seconds(void);
 /* Resident memory of this process in bytes, now. */
 uint64_t bench_resident_bytes(void);
-
-/* splitmix64: the next of a stream that any number begins. Any thread that owns *state. */
-static inline uint64_t
-bench_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* A hash of results, to be chained: begin with 0. */
 uint64_t bench_hash(uint64_t hash, const void *data, size_t len);

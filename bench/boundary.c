@@ -18,6 +18,7 @@
 #include "aggregators/partition.h"
 #include "bench/report.h"
 #include "bench/workload.h"
+#include "config/base/clock.h"
 #include "config/base/exit.h"
 
 #define BATCH 2048
@@ -28,7 +29,8 @@
 
 struct traffic {
 	struct weir_record *batch;
-	uint64_t cards, seed, count;
+	uint64_t cards, count;
+	struct weir_random random;
 	uint32_t bytes;
 };
 
@@ -40,7 +42,7 @@ struct pauses {
 };
 
 static void
-apply(struct weir_partition *p, const char *json)
+apply_json(struct weir_partition *p, const char *json)
 {
 	struct weir_reference ref;
 	struct weir_error err;
@@ -60,7 +62,7 @@ forget_effects(struct weir_partition *p)
 }
 
 static struct weir_partition *
-make(uint64_t cards, uint64_t members)
+make_partition(uint64_t cards, uint64_t members)
 {
 	struct weir_partition_opts opts = {.dedupe_horizon_h = 48,
 	    .dedupe_fresh_h = 1,
@@ -70,12 +72,13 @@ make(uint64_t cards, uint64_t members)
 	    .auto_register_carrier = "cm",
 	    .partitions = 4,
 	    .epoch = 1,
-	    .slack_floor_bytes = 65536,
+	    .unreported_floor_bytes = 65536,
 	    .pool_tick_ms = 1000};
 	struct weir_partition *p = weir_partition_new(&opts);
 	weir_partition_set_time(p, NOW, NOW);
 	WEIR_CHECK(weir_partition_load_finish(p));
-	apply(p, "{\"type\":\"plan\",\"id\":\"pool\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
+	apply_json(
+	    p, "{\"type\":\"plan\",\"id\":\"pool\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
 	struct weir_reference ref = {.type = WEIR_REF_CARD};
 	ref.card.has_carrier = true;
 	struct weir_cause cause = {.arrived_us = NOW, .record_us = NOW};
@@ -102,7 +105,7 @@ fill_batch(struct traffic *t, int64_t at_us)
 {
 	memset(t->batch, 0, BATCH * sizeof(*t->batch));
 	for (int i = 0; i < BATCH; i++) {
-		uint64_t random = bench_random(&t->seed);
+		uint64_t random = weir_random_next(&t->random);
 		struct weir_record *r = &t->batch[i];
 		r->iccid = workload_iccid(random % (t->cards / 100) * 100 + 2);
 		r->down = t->bytes;
@@ -159,12 +162,12 @@ run_rounds(struct pauses *run, const char *what, int64_t at_us, uint64_t changed
 	uint32_t rounds = 0;
 	for (bool more = true; more && rounds < ROUNDS_MAX; at_us += 1000) {
 		fill_batch(&run->t, at_us);
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		weir_partition_set_time(p, at_us, 0);
 		weir_partition_fold(p, run->t.batch, BATCH);
 		more = weir_partition_tick(p, TICK_SLOTS);
-		weir_partition_tell(p);
-		took_ms[rounds++] = (double)(bench_thread_ns() - start) / 1e6;
+		weir_partition_publish(p);
+		took_ms[rounds++] = (double)(weir_clock_thread_ns() - start) / 1e6;
 		forget_effects(p);
 	}
 	put_rounds(run, what, took_ms, rounds, changes(p) - changed_before);
@@ -201,7 +204,7 @@ word(struct weir_partition *p, uint64_t members, uint64_t version, const char *r
 	    "1000000,"
 	    "\"limit\":100,\"used\":100,\"active\":%" PRIu64 "}",
 	    version, reasons, members);
-	apply(p, json);
+	apply_json(p, json);
 }
 
 static void
@@ -233,7 +236,10 @@ bench_boundary(const struct bench_common *common, uint64_t cards, uint64_t membe
 		return bench_fail("core", WEIR_EXIT_USAGE, &err);
 	}
 	struct pauses run = {.report = report_new("core.boundary", common),
-	    .t = {.batch = weir_calloc(BATCH, sizeof(*run.t.batch)), .cards = cards, .seed = common->seed, .bytes = 1000}};
+	    .t = {.batch = weir_calloc(BATCH, sizeof(*run.t.batch)),
+		.cards = cards,
+		.random = {common->seed},
+		.bytes = 1000}};
 	report_config_number(run.report, "cards", cards);
 	report_config_number(run.report, "members", members);
 	report_config_number(run.report, "suspended", cards / 100);
@@ -242,7 +248,7 @@ bench_boundary(const struct bench_common *common, uint64_t cards, uint64_t membe
 	run.table =
 	    report_table(run.report, "Rounds until all is done", "what|rounds|sum ms|longest ms|median ms|decisions");
 	run.chart = report_chart(run.report, REPORT_PERCENTILES, "Length of a round", "quantile of rounds", "ms");
-	run.p = make(cards, members);
+	run.p = make_partition(cards, members);
 	run_all(&run, members);
 	weir_partition_free(run.p);
 	free(run.t.batch);

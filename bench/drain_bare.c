@@ -15,6 +15,7 @@
 #include "bench/drain.h"
 #include "bench/memory.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "config/base/exit.h"
 #include "consumers/source/source.h"
 
@@ -123,16 +124,16 @@ static int
 bare_watch(const struct bare_opts *o, const _Atomic uint64_t *messages)
 {
 	struct bench_cpu before = {0}, after = {0};
-	int64_t until = bench_now_us() + (int64_t)BARE_MS * 1000;
+	struct weir_steady until = weir_steady_in_ms(BARE_MS);
 	uint64_t first;
-	while ((first = atomic_load(messages)) == 0 && bench_now_us() < until)
+	while ((first = atomic_load(messages)) == 0 && !weir_steady_reached(until))
 		bench_sleep_us(POLL_US);
-	int64_t begun = bench_now_us();
+	struct weir_steady begun = weir_steady_now();
 	bench_cpu_add(&before, getpid());
 	uint64_t broker = process_ns((pid_t)o->broker);
-	while (atomic_load(messages) < o->messages && bench_now_us() < until)
+	while (atomic_load(messages) < o->messages && !weir_steady_reached(until))
 		bench_sleep_us(POLL_US);
-	int64_t took = bench_now_us() - begun;
+	int64_t took = weir_steady_since_us(begun);
 	bench_cpu_add(&after, getpid());
 	broker = process_ns((pid_t)o->broker) - broker;
 	if (atomic_load(messages) < o->messages)
@@ -220,17 +221,17 @@ take_result(
 {
 	char line[4096];
 	bench_last_line(child->log, line, sizeof(line));
-	json_t *told = json_loads(line, 0, NULL);
-	if (told == NULL || !json_is_object(told))
+	json_t *answer = json_loads(line, 0, NULL);
+	if (answer == NULL || !json_is_object(answer))
 		return weir_error_set(err, WEIR_FATAL, "the bare reader says: %.300s", line);
-	*result = (struct drain_result){.seconds = (double)json_integer_value(json_object_get(told, "us")) / 1e6,
-	    .messages = (uint64_t)json_integer_value(json_object_get(told, "messages")),
-	    .broker_ns = (uint64_t)json_integer_value(json_object_get(told, "broker_ns")),
-	    .rss_bytes = (uint64_t)json_integer_value(json_object_get(told, "rss"))};
+	*result = (struct drain_result){.seconds = (double)json_integer_value(json_object_get(answer, "us")) / 1e6,
+	    .messages = (uint64_t)json_integer_value(json_object_get(answer, "messages")),
+	    .broker_ns = (uint64_t)json_integer_value(json_object_get(answer, "broker_ns")),
+	    .rss_bytes = (uint64_t)json_integer_value(json_object_get(answer, "rss"))};
 	result->records =
 	    (uint64_t)((double)result->messages * (double)topic->filled.records / (double)topic->filled.messages);
-	take_threads(json_object_get(told, "cpu_ns"), &result->cpu);
-	json_decref(told);
+	take_threads(json_object_get(answer, "cpu_ns"), &result->cpu);
+	json_decref(answer);
 	return WEIR_OK;
 }
 

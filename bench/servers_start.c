@@ -11,6 +11,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { REDIS_UP_MS = 20000, KAFKA_UP_MS = 90000, KAFKA_HEAP_MB = 1024 };
 
@@ -19,8 +20,8 @@ enum { REDIS_UP_MS = 20000, KAFKA_UP_MS = 90000, KAFKA_HEAP_MB = 1024 };
 static enum weir_class
 redis_wait(struct bench_site *site, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)REDIS_UP_MS * 1000;
-	while (bench_now_us() < until) {
+	struct weir_steady until = weir_steady_in_ms(REDIS_UP_MS);
+	while (!weir_steady_reached(until)) {
 		struct timeval timeout = {.tv_sec = 1};
 		if (bench_child_alive(&site->redis_child, err) != WEIR_OK)
 			return WEIR_FATAL;
@@ -138,7 +139,8 @@ write_file(const struct bench_site *site, const char *name, const char *text, st
 }
 
 static enum weir_class
-java(struct bench_site *site, const char *jars, const char *const *words, struct bench_child *child, struct weir_error *err)
+start_java(
+    struct bench_site *site, const char *jars, const char *const *words, struct bench_child *child, struct weir_error *err)
 {
 	char heap[24], log4j[BENCH_PATH_MAX + 32], all[BENCH_PATH_MAX + 4], log[BENCH_PATH_MAX];
 	(void)snprintf(heap, sizeof(heap), "-Xmx%dm", KAFKA_HEAP_MB);
@@ -159,7 +161,7 @@ kafka_format(struct bench_site *site, const char *jars, const char *properties, 
 	char last[300];
 	const char *const words[] = {
 	    "kafka.tools.StorageTool", "format", "-t", "d2Vpci1iZW5jaC1jbHVzdA", "-c", properties, NULL};
-	if (java(site, jars, words, &format, err) != WEIR_OK)
+	if (start_java(site, jars, words, &format, err) != WEIR_OK)
 		return WEIR_FATAL;
 	if (bench_child_wait(&format, KAFKA_UP_MS) == 0)
 		return WEIR_OK;
@@ -171,8 +173,8 @@ kafka_format(struct bench_site *site, const char *jars, const char *properties, 
 static enum weir_class
 kafka_wait(struct bench_site *site, uint16_t port, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)KAFKA_UP_MS * 1000;
-	while (bench_now_us() < until) {
+	struct weir_steady until = weir_steady_in_ms(KAFKA_UP_MS);
+	while (!weir_steady_reached(until)) {
 		if (bench_child_alive(&site->kafka_child, err) != WEIR_OK)
 			return WEIR_FATAL;
 		if (bench_pid_of_port(port) != 0)
@@ -196,7 +198,7 @@ bench_kafka_start(struct bench_site *site, const char *home, struct weir_error *
 	    kafka_format(site, jars, properties, err) != WEIR_OK)
 		return WEIR_FATAL;
 	const char *const words[] = {"kafka.Kafka", properties, NULL};
-	if (java(site, jars, words, &site->kafka_child, err) != WEIR_OK || kafka_wait(site, port, err) != WEIR_OK)
+	if (start_java(site, jars, words, &site->kafka_child, err) != WEIR_OK || kafka_wait(site, port, err) != WEIR_OK)
 		return WEIR_FATAL;
 	site->kafka_port = port;
 	return WEIR_OK;

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/base/backoff.h"
 #include "config/base/log.h"
 #include "consumers/direct/transport.h"
 
@@ -23,25 +24,16 @@
 #define WAKE_BYTES (256 << 10)
 #define TRICKLE_US 100000ll /* so long without a wake-up: less may have come than it takes */
 
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 int64_t
-conn_jitter(uint64_t *random, int64_t base_us)
+conn_spread_us(struct weir_random *random, int64_t interval_us)
 {
-	return base_us * 4 / 5 + (int64_t)(random_next(random) % (uint64_t)(base_us * 2 / 5 + 1));
+	return (int64_t)weir_backoff_spread((uint64_t)interval_us, weir_random_next(random));
 }
 
 void
 conn_init(struct conn *conn, const struct conn_opts *opts, const char *host, int32_t port, uint64_t seed)
 {
-	*conn = (struct conn){.opts = opts, .fd = -1, .random = seed, .renew_us = INT64_MAX};
+	*conn = (struct conn){.opts = opts, .fd = -1, .random = {seed}, .renew_us = INT64_MAX};
 	(void)snprintf(conn->host, sizeof(conn->host), "%s", host);
 	(void)snprintf(conn->port, sizeof(conn->port), "%u", (unsigned)port & 0xffff);
 }
@@ -49,7 +41,7 @@ conn_init(struct conn *conn, const struct conn_opts *opts, const char *host, int
 /* ---- closing ---- */
 
 static void
-forget(struct conn *conn)
+forget_requests(struct conn *conn)
 {
 	transport_close(conn);
 	naming_drop(conn);
@@ -69,11 +61,11 @@ conn_close(struct conn *conn, const char *why, int64_t now_us)
 {
 	if (conn->state == CONN_CLOSED)
 		return;
-	forget(conn);
+	forget_requests(conn);
 	conn->retry_us = now_us;
 	if (why != NULL) {
-		int64_t backoff = BACKOFF_US << (conn->failures < 5 ? conn->failures : 5);
-		conn->retry_us += conn_jitter(&conn->random, backoff < BACKOFF_MAX_US ? backoff : BACKOFF_MAX_US);
+		uint64_t delay_us = weir_backoff_grow(BACKOFF_US, BACKOFF_MAX_US, conn->failures);
+		conn->retry_us += conn_spread_us(&conn->random, (int64_t)delay_us);
 		weir_log(conn->failures == 0 ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, "kafka_connection", "broker=%s:%s %s",
 		    conn->host, conn->port, why);
 		conn->failures++;
@@ -84,7 +76,7 @@ conn_close(struct conn *conn, const char *why, int64_t now_us)
 void
 conn_free(struct conn *conn)
 {
-	forget(conn);
+	forget_requests(conn);
 	weir_buf_free(&conn->out);
 	weir_buf_free(&conn->small);
 }
@@ -110,7 +102,7 @@ conn_request(struct conn *conn, enum protocol_api api, int16_t version, uint32_t
 }
 
 static void
-watch(struct conn *conn, bool out)
+watch_socket(struct conn *conn, bool out)
 {
 	if (conn->wants_out == out)
 		return;
@@ -134,14 +126,14 @@ conn_push(struct conn *conn, int64_t now_us)
 	}
 	if (conn->out_at == conn->out.len)
 		conn->out.len = conn->out_at = 0;
-	watch(conn, conn->out.len > 0 || conn->ssl_wants_out);
+	watch_socket(conn, conn->out.len > 0 || conn->ssl_wants_out);
 }
 
 static void
 ask_versions(struct conn *conn, int16_t version, int64_t now_us)
 {
 	conn->state = CONN_VERSIONS;
-	protocol_ask_versions(&conn->out, version, conn_request(conn, API_VERSIONS, version, 0, 0, now_us));
+	protocol_request_versions(&conn->out, version, conn_request(conn, API_VERSIONS, version, 0, 0, now_us));
 	conn_push(conn, now_us);
 }
 
@@ -160,7 +152,7 @@ static void
 begin_sasl(struct conn *conn, int64_t now_us)
 {
 	conn->state = CONN_SASL;
-	protocol_ask_sasl(&conn->out, conn_request(conn, API_SASL_HANDSHAKE, 1, 0, 0, now_us),
+	protocol_request_sasl(&conn->out, conn_request(conn, API_SASL_HANDSHAKE, 1, 0, 0, now_us),
 	    security_mechanism_name(conn->opts->security->mechanism));
 	conn_push(conn, now_us);
 }
@@ -169,7 +161,7 @@ static void
 send_token(struct conn *conn, const struct weir_buf *token, int64_t now_us)
 {
 	int16_t version = conn->versions.of[API_SASL_AUTHENTICATE];
-	protocol_ask_authenticate(&conn->out, version, conn_request(conn, API_SASL_AUTHENTICATE, version, 0, 0, now_us),
+	protocol_request_authenticate(&conn->out, version, conn_request(conn, API_SASL_AUTHENTICATE, version, 0, 0, now_us),
 	    (struct weir_slice){token->data, token->len});
 	conn_push(conn, now_us);
 }
@@ -394,7 +386,7 @@ shake_hands(struct conn *conn, int64_t now_us)
 		begin_talk(conn, now_us);
 		return;
 	case 0:
-		watch(conn, conn->ssl_wants_out);
+		watch_socket(conn, conn->ssl_wants_out);
 		return;
 	default:
 		why = text;
@@ -466,7 +458,7 @@ conn_io(struct conn *conn, uint32_t events, int64_t now_us)
 		conn_push(conn, now_us);
 	read_all(conn, now_us);
 	if (conn->state >= CONN_VERSIONS)
-		watch(conn, conn->out.len > 0 || conn->ssl_wants_out);
+		watch_socket(conn, conn->out.len > 0 || conn->ssl_wants_out);
 }
 
 int64_t

@@ -13,8 +13,8 @@
 #include "config/base/signals.h"
 #include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/http/metrics/metrics_server.h"
 #include "pipeline/http/metrics/notify.h"
-#include "pipeline/http/metrics/server.h"
 
 #define POLL_MS 100
 #define STATUS_US 10000000
@@ -50,7 +50,7 @@ struct watch {
 	struct weir_notify notify;
 	bool ready;
 	uint64_t records; /* as of the last status line */
-	int64_t status_us;
+	struct weir_steady status;
 };
 
 /*
@@ -73,9 +73,9 @@ server_begin(struct watch *watch, const char *listen)
 static void
 watch_begin(struct watch *watch, struct weir_run *run, const struct weir_settings *settings)
 {
-	int64_t now_us = weir_steady_now().us;
-	*watch = (struct watch){.run = run, .status_us = now_us};
-	weir_health_begin(&watch->health, settings->lane_count, now_us);
+	struct weir_steady now = weir_steady_now();
+	*watch = (struct watch){.run = run, .status = now};
+	weir_health_begin(&watch->health, settings->lane_count, now);
 	weir_notify_open(&watch->notify);
 	server_begin(watch, settings->metrics_listen);
 	/* The engine has started; when Kafka hands out partitions is not up to it, so that systemd need not wait for it. */
@@ -92,14 +92,14 @@ watch_end(struct watch *watch)
 
 /* The status line and what `systemctl status` shows. */
 static void
-watch_tell(struct watch *watch, int64_t now_us)
+watch_notify(struct watch *watch, struct weir_steady now)
 {
 	struct weir_run_counters c;
 	char text[128];
 	bool ready = weir_run_is_ready(watch->run);
 	if (ready && !watch->ready)
 		weir_log(WEIR_LOG_INFO, "ready", "partitions and reference data are here");
-	bool due = now_us - watch->status_us >= STATUS_US;
+	bool due = now.us - watch->status.us >= STATUS_US;
 	bool shows = watch->notify.fd >= 0 && (ready != watch->ready || watch->notify.status[0] == '\0');
 	watch->ready = ready;
 	if (!due && !shows)
@@ -110,8 +110,8 @@ watch_tell(struct watch *watch, int64_t now_us)
 	weir_notify_status(&watch->notify, text);
 	if (!due)
 		return;
-	status_log(&c, &watch->records, now_us - watch->status_us);
-	watch->status_us = now_us;
+	status_log(&c, &watch->records, now.us - watch->status.us);
+	watch->status = now;
 }
 
 /* Until a signal comes (0) or the engine fails (its exit code). */
@@ -130,11 +130,11 @@ run_watch(struct watch *watch)
 			weir_log(WEIR_LOG_ERROR, "failed", "%s", err.text);
 			return weir_exit_fail("run", WEIR_EXIT_ENGINE, &err);
 		}
-		int64_t now_us = weir_steady_now().us;
+		struct weir_steady now = weir_steady_now();
 		(void)weir_run_lanes(watch->run, lanes, WEIR_METRICS_LANES_MAX);
-		weir_health_observe(&watch->health, lanes, now_us);
-		(void)weir_notify_watchdog(&watch->notify, weir_health_is_live(&watch->health, now_us, NULL), now_us);
-		watch_tell(watch, now_us);
+		weir_health_observe(&watch->health, lanes, now);
+		(void)weir_notify_watchdog(&watch->notify, weir_health_is_live(&watch->health, now, NULL), now);
+		watch_notify(watch, now);
 	}
 }
 

@@ -11,7 +11,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "pipeline/demo/fleet.h"
+#include "pipeline/demo/demo_fleet.h"
 #include "pipeline/engine/run.h"
 
 struct weir_demo_traffic;
@@ -20,7 +20,7 @@ struct weir_demo_traffic_opts {
 	rd_kafka_t *kafka;    /* producer; borrowed */
 	struct weir_run *run; /* read for the throttle; borrowed */
 	struct weir_demo_fleet *fleet;
-	struct weir_demo_rng rng;
+	struct weir_random rng;
 	uint32_t rate; /* records a second */
 	const char *topic_cards;
 	uint32_t partitions;

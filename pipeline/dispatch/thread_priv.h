@@ -8,25 +8,25 @@
 #define WEIR_PIPELINE_THREAD_PRIV_H
 
 #include <pthread.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "config/base/ring.h"
 #include "pipeline/dispatch/dispatch.h"
 #include "pipeline/dispatch/dispatch_core.h"
 #include "pipeline/dispatch/http_priv.h"
 
 #define DISPATCH_MAGIC 0x64697370u
-#define OFFERS_RING 65536u
+#define COMMANDS_RING 65536u
 #define RESULTS_RING 16384u
 #define CALLS_A_TURN 256u
 
 struct dispatch_message {
 	bool forget; /* the offer's partition only */
-	struct weir_command_offer offer;
+	struct weir_pending_command pending_command;
 };
 
 struct dispatch_lane {
-	struct weir_ring offers;
+	struct weir_ring pending_commands;
 	struct weir_ring results;
 	struct weir_buf backlog; /* results that found the ring full */
 	size_t backlog_read;     /* bytes of it handed on */
@@ -60,14 +60,6 @@ struct weir_dispatch {
 	pthread_mutex_t rows_lock;
 	struct weir_carrier_counters rows[WEIR_CARRIERS_MAX + 1];
 };
-
-static inline int64_t
-dispatch_clock_us(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* The thread's function; arg is the struct weir_dispatch. */
 void *weir_dispatch_main(void *arg);

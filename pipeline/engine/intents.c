@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
@@ -18,7 +18,7 @@
 struct weir_intents {
 	struct weir_settings settings; /* a copy with a shorter timeout; strings are borrowed */
 	struct redisContext *redis;
-	int64_t next_try_ms;
+	struct weir_steady next_try;
 	struct weir_buf commands;
 	_Atomic uint64_t skipped; /* relaxed: a figure by itself */
 };
@@ -43,25 +43,17 @@ weir_intents_free(struct weir_intents *intents)
 	free(intents);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool
 connected(struct weir_intents *intents)
 {
 	if (intents->redis != NULL)
 		return true;
-	if (now_ms() < intents->next_try_ms)
+	if (!weir_steady_reached(intents->next_try))
 		return false;
 	struct weir_error err;
 	intents->redis = weir_redis_connect(&intents->settings, &err);
 	if (intents->redis == NULL) {
-		intents->next_try_ms = now_ms() + RECONNECT_MS;
+		intents->next_try = weir_steady_in_ms(RECONNECT_MS);
 		return false;
 	}
 	struct timeval timeout = {ANSWER_TIMEOUT_MS / 1000, ANSWER_TIMEOUT_MS % 1000 * 1000};
@@ -77,7 +69,7 @@ weir_intent_field(struct weir_iccid iccid, uint64_t token, char out[WEIR_INTENT_
 }
 
 static bool
-write_all(struct weir_intents *intents, const struct weir_command_offer *offers, uint32_t count)
+write_all(struct weir_intents *intents, const struct weir_pending_command *pending_commands, uint32_t count)
 {
 	struct weir_buf *buf = &intents->commands;
 	char field[WEIR_INTENT_FIELD_MAX];
@@ -85,10 +77,10 @@ write_all(struct weir_intents *intents, const struct weir_command_offer *offers,
 	for (uint32_t i = 0; i < count; i++) {
 		weir_resp_command(buf, 4);
 		weir_resp_text(buf, "HSET");
-		weir_resp_key(buf, intents->settings.redis_prefix, offers[i].partition, "i");
-		weir_intent_field(offers[i].iccid, offers[i].token, field);
+		weir_resp_key(buf, intents->settings.redis_prefix, pending_commands[i].partition, "i");
+		weir_intent_field(pending_commands[i].iccid, pending_commands[i].token, field);
 		weir_resp_text(buf, field);
-		weir_resp_i64(buf, offers[i].desired);
+		weir_resp_i64(buf, pending_commands[i].desired);
 	}
 	if (redisAppendFormattedCommand(intents->redis, (const char *)buf->data, buf->len) != REDIS_OK)
 		return false;
@@ -104,16 +96,16 @@ write_all(struct weir_intents *intents, const struct weir_command_offer *offers,
 }
 
 void
-weir_intents_write(void *ctx, const struct weir_command_offer *offers, uint32_t count)
+weir_intents_write(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count)
 {
 	struct weir_intents *intents = ctx;
-	if (connected(intents) && write_all(intents, offers, count))
+	if (connected(intents) && write_all(intents, pending_commands, count))
 		return;
 	atomic_fetch_add_explicit(&intents->skipped, count, memory_order_relaxed);
 	if (intents->redis != NULL && intents->redis->err != 0) {
 		redisFree(intents->redis);
 		intents->redis = NULL;
-		intents->next_try_ms = now_ms() + RECONNECT_MS;
+		intents->next_try = weir_steady_in_ms(RECONNECT_MS);
 	}
 	WEIR_LOG_LIMITED(
 	    WEIR_LOG_WARN, "intents_skipped", "count=%u: Redis does not answer; commands go out without", count);

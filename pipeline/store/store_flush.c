@@ -17,17 +17,18 @@ offsets_equal(const struct weir_store *store, const int64_t *a, const int64_t *b
 
 /* PENDING = send it. */
 static enum weir_store_result
-decide(const struct weir_store *store, const struct weir_store_request *request, const struct weir_store_header *stored)
+decide_result(
+    const struct weir_store *store, const struct weir_store_request *request, const struct weir_store_header *stored)
 {
 	if (stored->epoch > request->epoch)
 		return WEIR_STORE_FENCED;
 	if (stored->epoch < request->epoch)
-		return WEIR_STORE_FORGOT;
+		return WEIR_STORE_LOST_WRITES;
 	if (offsets_equal(store, stored->offsets, request->offsets_before))
 		return WEIR_STORE_PENDING;
 	if (offsets_equal(store, stored->offsets, request->offsets_after))
 		return WEIR_STORE_DONE;
-	return WEIR_STORE_FORGOT;
+	return WEIR_STORE_LOST_WRITES;
 }
 
 static void
@@ -48,27 +49,27 @@ describe(const struct weir_store *store, struct weir_store_request *request)
 }
 
 static void
-count(struct weir_store *store, const struct weir_store_request *request, int64_t started_us)
+count(struct weir_store *store, const struct weir_store_request *request, struct weir_steady started)
 {
 	if (request->result == WEIR_STORE_FENCED)
 		weir_store_count(&store->fenced, 1);
-	if (request->result == WEIR_STORE_FORGOT)
-		weir_store_count(&store->forgot, 1);
+	if (request->result == WEIR_STORE_LOST_WRITES)
+		weir_store_count(&store->lost_writes, 1);
 	if (request->result != WEIR_STORE_DONE)
 		return;
 	weir_store_count(&store->flushes, 1);
 	weir_store_count(&store->flush_bytes, request->body.len);
-	weir_store_count(&store->flush_us, (uint64_t)(weir_store_now_us() - started_us));
+	weir_store_count(&store->flush_us, (uint64_t)weir_steady_since_us(started));
 }
 
 enum weir_step
 weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 {
-	int64_t started_us = weir_store_now_us();
+	struct weir_steady started = weir_steady_now();
 	enum weir_step step = weir_header_watch(store, request, &request->header);
 	if (step != WEIR_STEP_OK)
 		return step;
-	request->result = decide(store, request, &request->header);
+	request->result = decide_result(store, request, &request->header);
 	if (request->result == WEIR_STORE_PENDING) {
 		step = weir_header_exec(store, request, &request->body, request->commands);
 		if (step != WEIR_STEP_OK)
@@ -79,6 +80,6 @@ weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 		if (request->result != WEIR_STORE_DONE)
 			describe(store, request);
 	}
-	count(store, request, started_us);
+	count(store, request, started);
 	return WEIR_STEP_ANSWERED;
 }

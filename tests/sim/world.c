@@ -124,7 +124,7 @@ turn(struct sim *sim)
 	(void)sim_carriers_answer(sim);
 	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
 		struct sim_owner *owner = &sim->owners[i];
-		if (!owner->used || owner->zombie)
+		if (!owner->used || owner->fenced_owner)
 			continue;
 		sim_owner_round(sim, owner, 64);
 		while (sim_outbox_deliver(sim, &owner->outbox))
@@ -168,9 +168,10 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 		    "%lld/%lld "
 		    "%lld/%lld;",
 		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n,
-		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.walks.n,
-		    owner->settled, (long long)owner->stored[0], (long long)sim->logs[0][p].n, (long long)owner->stored[1],
-		    (long long)sim->logs[1][p].n, (long long)owner->stored[2], (long long)sim->logs[2][p].n);
+		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.scans.n,
+		    owner->caught_up, (long long)owner->stored[0], (long long)sim->logs[0][p].n,
+		    (long long)owner->stored[1], (long long)sim->logs[1][p].n, (long long)owner->stored[2],
+		    (long long)sim->logs[2][p].n);
 	}
 	sim_fail(sim, "it does not come to rest:%s", what);
 }
@@ -185,8 +186,8 @@ sim_name_cards(struct sim *sim)
 		/* 19 or 20 characters, some with a letter */
 		char text[32];
 		(void)snprintf(text, sizeof(text), "898604%010llu%02d%c%s",
-		    (unsigned long long)(sim_random(&sim->rng) % 10000000000ull), i, sim_chance(&sim->rng, 300) ? 'S' : '7',
-		    sim_chance(&sim->rng, 500) ? "3" : "");
+		    (unsigned long long)(weir_random_next(&sim->rng) % 10000000000ull), i,
+		    sim_chance(&sim->rng, 300) ? 'S' : '7', sim_chance(&sim->rng, 500) ? "3" : "");
 		(void)snprintf(card->iccid, sizeof(card->iccid), "%.20s", text);
 		WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, strlen(card->iccid), &card->packed));
 		card->partition = sim_partition_of(sim, card->iccid);
@@ -210,7 +211,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	sim->seed = seed;
 	sim->options = *options;
 	sim->rng.state = seed * 0x2545f4914f6cdd1du + 1;
-	(void)sim_random(&sim->rng);
+	(void)weir_random_next(&sim->rng);
 	sim->partitions = 1 + (uint32_t)sim_below(&sim->rng, SIM_PARTITIONS);
 	sim->processes = 1 + (uint32_t)sim_below(&sim->rng, SIM_PROCESSES);
 	static const uint32_t HORIZONS[] = {48, 72, 240};
@@ -221,7 +222,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .parked_max = 1 + (uint32_t)sim_below(&sim->rng, 50),
 	    .auto_register_carrier = "k0",
 	    .partitions = sim->partitions,
-	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
+	    .unreported_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
 	    .pool_tick_ms = 1000};
 	if (sim_chance(&sim->rng, 150)) { /* CMD-5 */
 		sim->opts.guard_percent = 20 + (uint32_t)sim_below(&sim->rng, 40);
@@ -271,6 +272,6 @@ sim_free(struct sim *sim)
 	sim_log_free(&sim->alerts);
 	free(sim->rows);
 	free(sim->calls);
-	free(sim->told);
+	free(sim->published);
 	model_free(&sim->model);
 }

@@ -15,6 +15,7 @@
 #include "aggregators/tables/record.h"
 #include "config/base/decimal.h"
 #include "config/base/iccid.h"
+#include "config/base/random.h"
 
 static bool
 convert(const char *text, uint64_t unit, uint64_t *bytes_out)
@@ -28,7 +29,7 @@ convert(const char *text, uint64_t unit, uint64_t *bytes_out)
 }
 
 static void
-expect(const char *text, uint64_t unit, uint64_t expected)
+expect_bytes(const char *text, uint64_t unit, uint64_t expected)
 {
 	uint64_t bytes = 0;
 	if (!convert(text, unit, &bytes))
@@ -42,30 +43,30 @@ static void
 test_accepted(void **state)
 {
 	(void)state;
-	expect("0", 1, 0);
-	expect("0.172848", 1000000, 172848);
-	expect("0.047085", 1000000, 47085);
-	expect("0.0000005", 1000000, 1);
-	expect("0.00000049999999999999999999999999999999999999999999999", 1000000, 0);
-	expect("0.0000005000000000000000000000000000000000000000000000", 1000000, 1);
-	expect("1.5", 1, 2);
-	expect("2.5", 1, 3);
-	expect("2.4", 1, 2);
-	expect("1e3", 1, 1000);
-	expect("1.25E+2", 1, 125);
-	expect("125e-2", 1000, 1250);
-	expect("5e-1", 1, 1);
-	expect("49e-2", 1, 0);
-	expect("0e999999999999999999999", 1, 0);
-	expect("1e-999999999999999999999", 1048576, 0);
-	expect("0.0000000000000000000000000000000001e40", 1, 1000000);
-	expect("18446744073709551615", 1, UINT64_MAX);
-	expect("18446744073709551614.5", 1, UINT64_MAX);
-	expect("18446744073709551615.4", 1, UINT64_MAX);
-	expect("1", 1048576, 1048576);
-	expect("0.00000095367431640625", 1048576, 1);
-	expect("0.000000476837158203125", 1048576, 1);
-	expect("0.000000476837158203124999999999", 1048576, 0);
+	expect_bytes("0", 1, 0);
+	expect_bytes("0.172848", 1000000, 172848);
+	expect_bytes("0.047085", 1000000, 47085);
+	expect_bytes("0.0000005", 1000000, 1);
+	expect_bytes("0.00000049999999999999999999999999999999999999999999999", 1000000, 0);
+	expect_bytes("0.0000005000000000000000000000000000000000000000000000", 1000000, 1);
+	expect_bytes("1.5", 1, 2);
+	expect_bytes("2.5", 1, 3);
+	expect_bytes("2.4", 1, 2);
+	expect_bytes("1e3", 1, 1000);
+	expect_bytes("1.25E+2", 1, 125);
+	expect_bytes("125e-2", 1000, 1250);
+	expect_bytes("5e-1", 1, 1);
+	expect_bytes("49e-2", 1, 0);
+	expect_bytes("0e999999999999999999999", 1, 0);
+	expect_bytes("1e-999999999999999999999", 1048576, 0);
+	expect_bytes("0.0000000000000000000000000000000001e40", 1, 1000000);
+	expect_bytes("18446744073709551615", 1, UINT64_MAX);
+	expect_bytes("18446744073709551614.5", 1, UINT64_MAX);
+	expect_bytes("18446744073709551615.4", 1, UINT64_MAX);
+	expect_bytes("1", 1048576, 1048576);
+	expect_bytes("0.00000095367431640625", 1048576, 1);
+	expect_bytes("0.000000476837158203125", 1048576, 1);
+	expect_bytes("0.000000476837158203124999999999", 1048576, 0);
 }
 
 static void
@@ -82,34 +83,27 @@ test_rejected(void **state)
 	}
 }
 
-static uint64_t
-next_random(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 11;
-}
-
 /* The short way, the long way (same number written longer) and an exponent must agree. */
 static void
 test_three_spellings(void **state)
 {
 	static const uint64_t UNITS[] = {1, 1000, 1000000, 1024, 1048576};
 	(void)state;
-	uint64_t seed = 7;
+	struct weir_random random = {7};
 	for (int i = 0; i < 200000; i++) {
-		uint64_t unit = UNITS[next_random(&seed) % 5];
-		uint64_t whole = next_random(&seed) % 100000;
-		uint64_t fraction = next_random(&seed) % 1000000000;
+		uint64_t unit = UNITS[weir_random_next(&random) % 5];
+		uint64_t whole = weir_random_next(&random) % 100000;
+		uint64_t fraction = weir_random_next(&random) % 1000000000;
 		unsigned __int128 exact = (unsigned __int128)(whole * 1000000000 + fraction) * unit;
 		uint64_t expected = (uint64_t)((exact + 500000000) / 1000000000);
 		char text[96];
 		(void)snprintf(text, sizeof(text), "%llu.%09llu", (unsigned long long)whole, (unsigned long long)fraction);
-		expect(text, unit, expected);
+		expect_bytes(text, unit, expected);
 		(void)snprintf(text, sizeof(text), "%llu.%09llu00000000000000000000", (unsigned long long)whole,
 		    (unsigned long long)fraction);
-		expect(text, unit, expected);
+		expect_bytes(text, unit, expected);
 		(void)snprintf(text, sizeof(text), "%llue-9", (unsigned long long)(whole * 1000000000 + fraction));
-		expect(text, unit, expected);
+		expect_bytes(text, unit, expected);
 	}
 }
 
@@ -117,9 +111,9 @@ static void
 test_u64_text(void **state)
 {
 	(void)state;
-	uint64_t seed = 99;
+	struct weir_random random = {99};
 	for (int i = 0; i < 200000; i++) {
-		uint64_t number = i < 1000 ? (uint64_t)i : (next_random(&seed) << 11 ^ next_random(&seed)) >> (i % 64);
+		uint64_t number = i < 1000 ? (uint64_t)i : weir_random_next(&random) >> (i % 64);
 		if (i == 1000)
 			number = UINT64_MAX;
 		char expected[32], text[21];
@@ -166,14 +160,14 @@ test_iccid_packing(void **state)
 {
 	static const char ALPHABET[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	(void)state;
-	uint64_t seed = 3;
+	struct weir_random random = {3};
 	for (int i = 0; i < 20000; i++) {
-		size_t len = 18 + next_random(&seed) % 4;
+		size_t len = 18 + weir_random_next(&random) % 4;
 		uint8_t *text = malloc(len);
 		for (size_t k = 0; k < len; k++)
-			text[k] = (uint8_t)ALPHABET[next_random(&seed) % 36];
+			text[k] = (uint8_t)ALPHABET[weir_random_next(&random) % 36];
 		if (i % 2)
-			text[next_random(&seed) % len] = (uint8_t)next_random(&seed);
+			text[weir_random_next(&random) % len] = (uint8_t)weir_random_next(&random);
 		struct weir_iccid expected = {0}, got = {0};
 		bool valid = iccid_plain(text, len, &expected);
 		assert_int_equal(weir_iccid_parse(text, len, &got), valid);

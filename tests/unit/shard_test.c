@@ -8,16 +8,8 @@
 
 #include <cmocka.h>
 
-#include "aggregators/tables/marks.h"
-
-static uint64_t
-next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
+#include "aggregators/tables/dedupe_keys.h"
+#include "config/base/random.h"
 
 static void
 test_set_remembers_each_once(void **state)
@@ -25,14 +17,14 @@ test_set_remembers_each_once(void **state)
 	(void)state;
 	struct weir_shards shards = {0};
 	enum { N = 200000 };
-	uint64_t seed = 7;
+	struct weir_random random = {7};
 	for (int i = 0; i < N; i++) {
-		uint64_t h = next(&seed);
+		uint64_t h = weir_random_next(&random);
 		assert_true(weir_shard_add(weir_shards_of(&shards, h), h));
 	}
-	seed = 7;
+	random.state = 7;
 	for (int i = 0; i < N; i++) {
-		uint64_t h = next(&seed);
+		uint64_t h = weir_random_next(&random);
 		assert_false(weir_shard_add(weir_shards_of(&shards, h), h));
 	}
 	uint64_t used = 0;
@@ -49,26 +41,26 @@ test_room_is_taken_at_once(void **state)
 	(void)state;
 	for (uint32_t n = 1; n < 3000; n = n * 3 / 2 + 1) {
 		struct weir_shard shard = {0};
-		uint64_t seed = n;
+		struct weir_random random = {n};
 		for (uint32_t i = 0; i < n; i++) {
 			if (i == n / 3)
 				weir_shard_reserve(&shard, n);
 			uint32_t cap = shard.cap;
-			assert_true(weir_shard_add(&shard, next(&seed)));
+			assert_true(weir_shard_add(&shard, weir_random_next(&random)));
 			if (i >= n / 3)
 				assert_int_equal(shard.cap, cap);
 		}
 		weir_shard_reserve(&shard, n / 2); /* has more */
-		seed = n;
+		random.state = n;
 		for (uint32_t i = 0; i < n; i++)
-			assert_false(weir_shard_add(&shard, next(&seed)));
+			assert_false(weir_shard_add(&shard, weir_random_next(&random)));
 		assert_int_equal(shard.used, n);
 		weir_shard_free(&shard);
 	}
 }
 
 static uint64_t
-places_of(const struct weir_marks_hour *hour)
+id_index_of(const struct weir_dedupe_keys_hour *hour)
 {
 	uint64_t places = 0;
 	for (uint32_t i = 0; i < WEIR_SHARDS; i++)
@@ -78,15 +70,16 @@ places_of(const struct weir_marks_hour *hour)
 
 /* Marks of one hour that come evenly; how often a shard grew. */
 static uint64_t
-fill_hour(struct weir_marks *marks, int64_t number, uint32_t count)
+fill_hour(struct weir_dedupe_keys *dedupe_keys, int64_t number, uint32_t count)
 {
-	uint64_t seed = (uint64_t)number, grown = 0;
+	struct weir_random random = {(uint64_t)number};
+	uint64_t grown = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		marks->stream_us = number * WEIR_HOUR_US + WEIR_HOUR_US / count * i;
-		struct weir_marks_hour *hour = weir_marks_hour_find(marks, number);
-		uint64_t h = next(&seed);
+		dedupe_keys->stream_us = number * WEIR_HOUR_US + WEIR_HOUR_US / count * i;
+		struct weir_dedupe_keys_hour *hour = weir_dedupe_keys_hour_find(dedupe_keys, number);
+		uint64_t h = weir_random_next(&random);
 		uint32_t before = weir_shards_of(&hour->shards, h)->cap;
-		assert_true(weir_marks_hour_add(marks, hour, h));
+		assert_true(weir_dedupe_keys_hour_add(dedupe_keys, hour, h));
 		grown += weir_shards_of(&hour->shards, h)->cap != before;
 	}
 	return grown;
@@ -98,20 +91,20 @@ test_an_hour_begins_as_large_as_the_last_one(void **state)
 {
 	(void)state;
 	enum { N = 200000 };
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 100;
-	assert_in_range(fill_hour(&marks, 100, N), WEIR_SHARDS, 9 * WEIR_SHARDS);
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), N * 4 / 3, 2 * N);
-	assert_in_range(fill_hour(&marks, 101, N), WEIR_SHARDS, WEIR_SHARDS + 8);
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 101)), N * 4 / 3, 2 * N);
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 100;
+	assert_in_range(fill_hour(&dedupe_keys, 100, N), WEIR_SHARDS, 9 * WEIR_SHARDS);
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 100)), N * 4 / 3, 2 * N);
+	assert_in_range(fill_hour(&dedupe_keys, 101, N), WEIR_SHARDS, WEIR_SHARDS + 8);
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 101)), N * 4 / 3, 2 * N);
 	/* A few of an hour before those two take no more than they need. */
-	assert_non_null(weir_marks_hour_find(&marks, 100));
-	marks.fresh_from = 99;
-	uint64_t late = next(&(uint64_t){5}) | 1;
-	assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 99), late));
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 99)), 1, 64);
-	weir_marks_free(&marks);
+	assert_non_null(weir_dedupe_keys_hour_find(&dedupe_keys, 100));
+	dedupe_keys.fresh_from = 99;
+	uint64_t late = weir_random_next(&(struct weir_random){5}) | 1;
+	assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, weir_dedupe_keys_hour_find(&dedupe_keys, 99), late));
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 99)), 1, 64);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 /* A burst is not taken for its hour's measure. */
@@ -119,16 +112,17 @@ static void
 test_a_burst_takes_little(void **state)
 {
 	(void)state;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 100;
-	uint64_t seed = 11;
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 100;
+	struct weir_random random = {11};
 	for (int i = 0; i < 100000; i++) {
-		marks.stream_us = 100 * WEIR_HOUR_US + WEIR_HOUR_US / 10 + i;
-		assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 100), next(&seed)));
+		dedupe_keys.stream_us = 100 * WEIR_HOUR_US + WEIR_HOUR_US / 10 + i;
+		assert_true(weir_dedupe_keys_hour_add(
+		    &dedupe_keys, weir_dedupe_keys_hour_find(&dedupe_keys, 100), weir_random_next(&random)));
 	}
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), 100000, 100000 * 2 + 100000);
-	weir_marks_free(&marks);
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 100)), 100000, 100000 * 2 + 100000);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 /* Entries whose homes collide and wrap around the end, removed in every order: the rest must stay findable. */
@@ -136,18 +130,18 @@ static void
 test_removal_keeps_the_rest(void **state)
 {
 	(void)state;
-	uint64_t seed = 99;
+	struct weir_random random = {99};
 	for (int round = 0; round < 2000; round++) {
 		struct weir_shard shard = {0};
 		uint64_t entries[10];
 		for (int i = 0; i < 10; i++) {
-			uint64_t high = round % 2 == 0 ? 0xffffffffu : next(&seed) % 4 * 0x3fffffffu;
+			uint64_t high = round % 2 == 0 ? 0xffffffffu : weir_random_next(&random) % 4 * 0x3fffffffu;
 			entries[i] = high << 32 | (uint64_t)(i + 1);
 			weir_shard_insert(&shard, entries[i]);
 		}
 		uint32_t alive = (1u << 10) - 1;
 		while (alive != 0) {
-			int victim = (int)(next(&seed) % 10);
+			int victim = (int)(weir_random_next(&random) % 10);
 			if ((alive >> victim & 1) == 0)
 				continue;
 			uint32_t pos = weir_shard_home(&shard, entries[victim]);
@@ -168,47 +162,49 @@ test_removal_keeps_the_rest(void **state)
 }
 
 static void
-test_stored_marks_come_back(void **state)
+test_stored_dedupe_keys_come_back(void **state)
 {
 	(void)state;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 100;
-	uint64_t seed = 3;
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 100;
+	struct weir_random random = {3};
 	for (int i = 0; i < 1000; i++) {
-		uint64_t h = next(&seed) | 1;
+		uint64_t h = weir_random_next(&random) | 1;
 		uint64_t high = h >> 8;
-		assert_true(weir_marks_load(&marks, 100, h & 255, (const uint8_t *)&high, WEIR_MARK_BYTES));
-		struct weir_marks_hour *hour = weir_marks_hour_find(&marks, 100);
-		assert_false(weir_marks_hour_add(&marks, hour, h));
-		assert_true(weir_marks_hour_add(&marks, hour, h ^ (1ull << 63)));
+		assert_true(
+		    weir_dedupe_keys_load(&dedupe_keys, 100, h & 255, (const uint8_t *)&high, WEIR_DEDUPE_KEY_BYTES));
+		struct weir_dedupe_keys_hour *hour = weir_dedupe_keys_hour_find(&dedupe_keys, 100);
+		assert_false(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h));
+		assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h ^ (1ull << 63)));
 	}
-	assert_false(weir_marks_load(&marks, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole marks */
-	assert_null(weir_marks_hour_find(&marks, 99));                                 /* not fresh */
-	weir_marks_free(&marks);
+	assert_false(weir_dedupe_keys_load(&dedupe_keys, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole marks */
+	assert_null(weir_dedupe_keys_hour_find(&dedupe_keys, 99));                                 /* not fresh */
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 static void
 test_warm_buckets_are_dropped_only_when_clean(void **state)
 {
 	(void)state;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
 	bool created;
 	for (uint32_t i = 0; i < 300; i++) {
-		struct weir_marks_bucket *bucket = weir_marks_bucket_get(&marks, 5 + i / 256, i % 256, &created);
+		struct weir_dedupe_keys_bucket *bucket =
+		    weir_dedupe_keys_bucket_get(&dedupe_keys, 5 + i / 256, i % 256, &created);
 		assert_true(created);
-		assert_true(weir_marks_bucket_load(bucket, NULL, 0));
+		assert_true(weir_dedupe_keys_bucket_load(bucket, NULL, 0));
 	}
-	struct weir_marks_bucket *bucket = weir_marks_bucket_find(&marks, 5, 17);
+	struct weir_dedupe_keys_bucket *bucket = weir_dedupe_keys_bucket_find(&dedupe_keys, 5, 17);
 	assert_non_null(bucket);
-	assert_true(weir_marks_bucket_add(&marks, bucket, 0x1111));
-	assert_false(weir_marks_bucket_add(&marks, bucket, 0x1111));
-	assert_int_equal(marks.pending, 1);
+	assert_true(weir_dedupe_keys_bucket_add(&dedupe_keys, bucket, 0x1111));
+	assert_false(weir_dedupe_keys_bucket_add(&dedupe_keys, bucket, 0x1111));
+	assert_int_equal(dedupe_keys.pending, 1);
 	bucket->pending.n = 0;
-	weir_marks_trim(&marks, 299);
-	assert_int_equal(marks.warm_count, 0);
-	weir_marks_free(&marks);
+	weir_dedupe_keys_trim(&dedupe_keys, 299);
+	assert_int_equal(dedupe_keys.warm_count, 0);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 int
@@ -220,7 +216,7 @@ main(void)
 	    cmocka_unit_test(test_an_hour_begins_as_large_as_the_last_one),
 	    cmocka_unit_test(test_a_burst_takes_little),
 	    cmocka_unit_test(test_removal_keeps_the_rest),
-	    cmocka_unit_test(test_stored_marks_come_back),
+	    cmocka_unit_test(test_stored_dedupe_keys_come_back),
 	    cmocka_unit_test(test_warm_buckets_are_dropped_only_when_clean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,8 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 #include "private_redis.h"
@@ -34,22 +34,6 @@ ring(void *ctx)
 {
 	uint64_t one = 1;
 	assert_int_equal(write(*(int *)ctx, &one, sizeof(one)), sizeof(one));
-}
-
-static inline int64_t
-now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static inline uint64_t
-clock_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static inline struct lane *
@@ -80,13 +64,13 @@ lane_close(struct lane *lane)
 static inline struct weir_store_request *
 wait_answer(struct lane *lane, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
+	struct weir_steady until = weir_steady_in_ms(timeout_ms);
 	for (;;) {
 		struct weir_store_request *request = weir_store_next(lane->store);
-		if (request != NULL || now_ms() >= until)
+		if (request != NULL || weir_steady_reached(until))
 			return request;
 		struct pollfd bell = {.fd = lane->bell_fd, .events = POLLIN};
-		if (poll(&bell, 1, (int)(until - now_ms()) + 1) > 0) {
+		if (poll(&bell, 1, (int)(weir_steady_left_us(until) / 1000) + 1) > 0) {
 			uint64_t rings;
 			assert_int_equal(read(lane->bell_fd, &rings, sizeof(rings)), sizeof(rings));
 		}
@@ -103,8 +87,8 @@ run(struct lane *lane, struct weir_store_request *request)
 
 /* What a load brought, counted and sampled. */
 struct loaded {
-	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], marks, intents;
-	uint64_t epoch, page_bytes, mark_bytes;
+	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], dedupe_keys, intents;
+	uint64_t epoch, page_bytes, dedupe_key_bytes;
 	char last_name[32], last_json[64];
 	uint64_t intent_token;
 	int64_t last_hour;
@@ -152,12 +136,12 @@ on_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice by
 }
 
 static inline bool
-on_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
+on_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
 	struct loaded *loaded = ctx;
 	assert_true(bucket < 256);
-	loaded->marks++;
-	loaded->mark_bytes += bytes.len;
+	loaded->dedupe_keys++;
+	loaded->dedupe_key_bytes += bytes.len;
 	loaded->last_hour = hour;
 	return true;
 }
@@ -177,7 +161,7 @@ take_request(uint32_t partition, struct loaded *loaded)
 	return (struct weir_store_request){.kind = WEIR_STORE_TAKE,
 	    .partition = partition,
 	    .fresh_hours = 1,
-	    .sink = {loaded, on_begin, on_name, on_reference, on_page, on_marks, on_intent}};
+	    .sink = {loaded, on_begin, on_name, on_reference, on_page, on_dedupe_keys, on_intent}};
 }
 
 /* A flush that sets the offset of weir.records from `before` to `after`, and a key of its own. */
@@ -186,7 +170,7 @@ flush_request(uint32_t partition, uint64_t epoch, int64_t before, int64_t after)
 {
 	struct weir_store_request request = {
 	    .kind = WEIR_STORE_FLUSH, .partition = partition, .epoch = epoch, .commands = 3};
-	for (uint32_t i = 0; i < WEIR_POSITIONS_MAX; i++)
+	for (uint32_t i = 0; i < WEIR_CHECKPOINT_OFFSETS_MAX; i++)
 		request.offsets_before[i] = request.offsets_after[i] = -1;
 	request.offsets_before[0] = before;
 	request.offsets_after[0] = after;
