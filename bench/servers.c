@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
-#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "config/base/check.h"
 #include "consumers/source/source.h"
 #include "pipeline/kafka/admin.h"
+#include "pipeline/redis/client.h"
 
 void
 bench_site_path(const struct bench_site *site, const char *name, char out[BENCH_PATH_MAX])
@@ -232,8 +232,7 @@ void
 bench_site_close(struct bench_site *site)
 {
 	clean_servers(site);
-	if (site->redis != NULL)
-		redisFree(site->redis);
+	weir_redis_free(site->redis);
 	if (site->kafka != NULL)
 		rd_kafka_destroy(site->kafka);
 	(void)bench_child_stop(&site->redis_child, SIGKILL, 5000);

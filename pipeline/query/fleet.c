@@ -102,7 +102,7 @@ current_cycles(struct weir_reader *reader, uint32_t partition, int32_t cycles[25
 	for (uint32_t i = 1; i <= count; i++)
 		part_want_carrier(reader, partition, i);
 	part_definitions_ask(reader);
-	enum weir_read answer = reader->asks.n > 0 ? ask_send(reader, err) : WEIR_READ_OK;
+	enum weir_read answer = ask_count(reader) > 0 ? ask_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
 	part_definitions_take(reader);

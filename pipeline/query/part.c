@@ -30,9 +30,9 @@ parts_free(struct weir_reader *reader)
 	for (uint32_t i = 0; i < reader->partitions; i++)
 		part_clear(&reader->parts[i]);
 	free(reader->parts);
-	free(reader->node_of);
+	free(reader->slot_of);
 	reader->parts = NULL;
-	reader->node_of = NULL;
+	reader->slot_of = NULL;
 	reader->partitions = 0;
 	reader->want_count = 0;
 }
@@ -40,7 +40,7 @@ parts_free(struct weir_reader *reader)
 /* ---- the header ---- */
 
 static uint64_t
-number_of(const redisReply *value)
+number_of(const struct weir_reply *value)
 {
 	uint64_t number = 0;
 	for (size_t i = 0; i < (size_t)value->len; i++) {
@@ -53,7 +53,7 @@ number_of(const redisReply *value)
 }
 
 static int64_t
-signed_of(const redisReply *value)
+signed_of(const struct weir_reply *value)
 {
 	uint64_t number = number_of(value);
 	return number > INT64_MAX ? 0 : (int64_t)number;
@@ -61,7 +61,7 @@ signed_of(const redisReply *value)
 
 /* "k:<carrier>": two masks, then its current cycle, which the reader tells by its own clock. */
 static void
-take_ability(struct part *part, const char *carrier, const redisReply *value)
+take_ability(struct part *part, const char *carrier, const struct weir_reply *value)
 {
 	unsigned single, pooled;
 	if (strlen(carrier) >= WEIR_ID_MAX || sscanf(value->str, "%u %u", &single, &pooled) != 2)
@@ -74,7 +74,7 @@ take_ability(struct part *part, const char *carrier, const redisReply *value)
 }
 
 static void
-take_position(struct part *part, const char *topic, const redisReply *value)
+take_position(struct part *part, const char *topic, const struct weir_reply *value)
 {
 	part->positions = weir_realloc(part->positions, (part->position_count + 1) * sizeof(*part->positions));
 	struct part_position *position = &part->positions[part->position_count++];
@@ -83,7 +83,7 @@ take_position(struct part *part, const char *topic, const redisReply *value)
 }
 
 static void
-take_field(struct part *part, const char *name, const redisReply *value)
+take_field(struct part *part, const char *name, const struct weir_reply *value)
 {
 	static const char *const slabs[WEIR_SLAB_COUNT] = {
 	    "cards", "terms", "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
@@ -108,16 +108,16 @@ take_field(struct part *part, const char *name, const redisReply *value)
 }
 
 static const char *
-field_text(const redisReply *reply, size_t i)
+field_text(const struct weir_reply *reply, size_t i)
 {
-	return reply->element[i]->type == REDIS_REPLY_STRING ? reply->element[i]->str : NULL;
+	return reply->element[i]->type == WEIR_REPLY_STRING ? reply->element[i]->str : NULL;
 }
 
 static enum weir_read
-take_header(struct weir_reader *reader, uint32_t number, const redisReply *reply, struct weir_error *err)
+take_header(struct weir_reader *reader, uint32_t number, const struct weir_reply *reply, struct weir_error *err)
 {
 	struct part *part = &reader->parts[number];
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0)
+	if (reply->type != WEIR_REPLY_ARRAY || reply->elements % 2 != 0)
 		return read_fail(err, WEIR_READ_BROKEN, "%s:{%u}:h in Redis is no hash", reader->prefix, number);
 	part->ability_count = part->position_count = 0;
 	part->exists = reply->elements > 0;
@@ -166,11 +166,11 @@ grow_names(struct part *part, const char *name, uint32_t *carriers, uint32_t *pl
 }
 
 static enum weir_read
-take_names(struct weir_reader *reader, uint32_t number, const redisReply *reply, struct weir_error *err)
+take_names(struct weir_reader *reader, uint32_t number, const struct weir_reply *reply, struct weir_error *err)
 {
 	struct part *part = &reader->parts[number];
 	uint32_t carriers = 0, plans = 0;
-	if (reply->type != REDIS_REPLY_ARRAY)
+	if (reply->type != WEIR_REPLY_ARRAY)
 		return read_fail(err, WEIR_READ_BROKEN, "%s:{%u}:n in Redis is no list", reader->prefix, number);
 	for (size_t i = 0; i < reply->elements; i++) {
 		const char *name = field_text(reply, i);

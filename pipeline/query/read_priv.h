@@ -5,11 +5,10 @@
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
 
-#include <hiredis/hiredis.h>
-
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/read.h"
+#include "pipeline/redis/client.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 
@@ -28,7 +27,6 @@
 #define ACCOUNT_CARRIER(account) ((account)->carrier)
 #endif
 
-#define READ_NODES 16
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
 
@@ -48,22 +46,7 @@ void arena_reset(struct arena *arena);
 
 /* ---- pipelines (ask.c) ---- */
 
-#define ASK_ANY UINT32_MAX /* for no partition's key: the node of redis.url */
-
-struct ask {
-	uint32_t partition;
-	size_t at, len;    /* of the command in asks.bytes */
-	redisReply *reply; /* owned */
-};
-struct asks {
-	struct weir_buf bytes;
-	struct ask *v;
-	uint32_t n, cap;
-};
-struct link {
-	redisContext *redis; /* NULL = closed */
-	char node[280];      /* host:port that MOVED named; "" = redis.url */
-};
+#define ASK_ANY UINT32_MAX /* for no partition: the key <prefix>:partitions */
 
 /* Forgets the commands and answers before. */
 void ask_clear(struct weir_reader *reader);
@@ -83,10 +66,11 @@ enum weir_read ask_send(struct weir_reader *reader, struct weir_error *err);
  * a partition must lie side by side.
  */
 enum weir_read ask_send_together(struct weir_reader *reader, struct weir_error *err);
-const redisReply *ask_reply(const struct weir_reader *reader, uint32_t number);
+/* Commands since ask_clear. */
+uint32_t ask_count(const struct weir_reader *reader);
+const struct weir_reply *ask_reply(const struct weir_reader *reader, uint32_t number);
 /* A string's bytes; empty when there is none. */
 struct weir_slice ask_bytes(const struct weir_reader *reader, uint32_t number);
-void ask_close(struct weir_reader *reader);
 
 /* ---- partitions (part.c) ---- */
 
@@ -347,14 +331,11 @@ struct weir_reader {
 	uint32_t magic;
 	struct weir_reader_opts opts;
 	const char *prefix;
-	struct link links[READ_NODES];
-	uint32_t link_count;
-	struct asks asks;
+	struct weir_redis *redis; /* its batch is the question's (ask.c) */
 	struct arena arena;
 	uint32_t partitions;
 	int64_t partitions_us; /* steady */
-	uint8_t *node_of;      /* partition -> link */
-	uint8_t any_link;      /* of the number of partitions */
+	uint16_t *slot_of;     /* partition -> hash slot of its keys */
 	struct part *parts;
 	struct definition_want *wants;
 	uint32_t want_count, want_cap;

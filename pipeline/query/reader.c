@@ -130,7 +130,7 @@ weir_reader_new(const struct weir_reader_opts *opts)
 	reader->magic = READ_MAGIC;
 	reader->opts = *opts;
 	reader->prefix = opts->settings->redis_prefix;
-	reader->link_count = 1;
+	reader->redis = weir_redis_new(&(struct weir_redis_opts){.settings = opts->settings});
 	return reader;
 }
 
@@ -140,13 +140,10 @@ weir_reader_free(struct weir_reader *reader)
 	if (reader == NULL)
 		return;
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
-	ask_clear(reader);
-	ask_close(reader);
+	weir_redis_free(reader->redis);
 	parts_free(reader);
 	fleet_free(reader->fleet);
 	free(reader->wants);
-	free(reader->asks.v);
-	weir_buf_free(&reader->asks.bytes);
 	for (uint32_t i = 0; i < reader->zone_count; i++)
 		weir_zone_free(reader->zones[i].zone);
 	free(reader->zones);
@@ -184,7 +181,9 @@ set_partitions(struct weir_reader *reader, uint32_t count)
 	parts_free(reader);
 	reader->partitions = count;
 	reader->parts = weir_calloc(count, sizeof(*reader->parts));
-	reader->node_of = weir_calloc(count, 1);
+	reader->slot_of = weir_calloc(count, sizeof(*reader->slot_of));
+	for (uint32_t p = 0; p < count; p++)
+		reader->slot_of[p] = weir_slot_of_partition(reader->prefix, p);
 }
 
 static enum weir_read

@@ -75,7 +75,7 @@ read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapsh
 	for (uint32_t i = 0; i < part->carrier_count; i++)
 		part_want_carrier(reader, partition, i + 1);
 	part_definitions_ask(reader);
-	enum weir_read answer = reader->asks.n > 0 ? ask_send(reader, err) : WEIR_READ_OK;
+	enum weir_read answer = ask_count(reader) > 0 ? ask_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
 	part_definitions_take(reader);

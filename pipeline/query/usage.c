@@ -112,7 +112,7 @@ ask_card_usage(struct weir_reader *reader, const struct card_raw *card, const st
 	for (uint32_t i = 0; i < totals->count; i++)
 		totals->past[i].ask = ask_range(reader, card->partition, card->slot % PAST_A_PAGE * PAST_BYTES, PAST_BYTES,
 		    "y:%d:%u", totals->past[i].cycle, card->slot / PAST_A_PAGE);
-	uint32_t first = reader->asks.n;
+	uint32_t first = ask_count(reader);
 	for (uint32_t i = 0; plan->span != WEIR_SPAN_CYCLE && i < plan->count; i++)
 		ask_bases(reader, card, plan->span == WEIR_SPAN_DAY, plan->rows[i].window.number);
 	for (uint32_t i = 0; i < plan->tail_count; i++)
@@ -250,7 +250,7 @@ ask_group(struct group *g, struct calendars *calendars)
 	}
 	for (uint32_t i = 0; i < g->cycles.count; i++)
 		g->cycles.past[i].ask = ask_get(g->reader, g->partition, "y:%d:%u", g->cycles.past[i].cycle, g->page / 2);
-	uint32_t first = g->reader->asks.n;
+	uint32_t first = ask_count(g->reader);
 	for (uint32_t w = 0; g->span == WEIR_SPAN_DAY && w < g->windows + g->tail; w++)
 		(void)ask_get(g->reader, g->partition, "wd:%d:%u", g->first + (int32_t)w, g->page);
 	return first;

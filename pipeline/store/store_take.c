@@ -6,16 +6,15 @@
  * The epoch is at least the clock's microseconds: partials and words in Kafka carry epochs of owners that a Redis which
  * forgot knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
  */
-#include <time.h>
+#include <stdio.h>
 
 #include "pipeline/store/store_priv.h"
 
 static uint64_t
 clock_us(void)
 {
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec <= 0 ? 1 : (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	int64_t now_us = weir_wall_now().us;
+	return now_us <= 0 ? 1 : (uint64_t)now_us;
 }
 
 static void

@@ -1,5 +1,4 @@
 /* Taking a request in bulk: judged, stored, and left to the thread that carries it out. */
-#include <hiredis/hiredis.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +22,9 @@ weir_bulk_add(struct weir_bulk_entries *entries, struct weir_iccid iccid)
 }
 
 static bool
-done(struct redisReply *reply)
+done(struct weir_reply *reply)
 {
-	if (reply != NULL)
-		freeReplyObject(reply);
+	weir_reply_free(reply);
 	return reply != NULL;
 }
 
@@ -191,7 +189,7 @@ bulk_exists(struct weir_api_redis *redis, const char *id, struct weir_error *err
 {
 	char name[64];
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(redis, name, err, "EXISTS", NULL);
+	struct weir_reply *reply = weir_api_redis_texts(redis, name, err, "EXISTS", NULL);
 	bool exists = reply != NULL && reply->integer == 1;
 	(void)done(reply);
 	return exists;

@@ -5,7 +5,6 @@
  * weir.cards goes before records in each round of a lane, so that a flood of it would hold records up. Kafka or Redis away:
  * it says so in `why` and tries again until it is stopped.
  */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +19,9 @@
 #define RENEW_US 4000000
 
 static bool
-done(struct redisReply *reply)
+done(struct weir_reply *reply)
 {
-	if (reply != NULL)
-		freeReplyObject(reply);
+	weir_reply_free(reply);
 	return reply != NULL;
 }
 
@@ -63,9 +61,9 @@ lease_take(struct weir_api_bulks *bulks, const char *id)
 	char name[64];
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "w:%s", id);
-	struct redisReply *reply =
+	struct weir_reply *reply =
 	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
-	bool ours = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+	bool ours = reply != NULL && reply->type == WEIR_REPLY_STATUS;
 	(void)done(reply);
 	return ours;
 }
@@ -78,8 +76,8 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	if (weir_api_steady_us() - bulk->renewed_us < RENEW_US)
 		return true;
 	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
-	bool lost = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
+	struct weir_reply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
+	bool lost = reply != NULL && reply->type == WEIR_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
 	(void)done(reply);
 	if (lost)
 		return false;
@@ -120,9 +118,9 @@ entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	char name[64];
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "l:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
+	struct weir_reply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
 	size_t size = sizeof(struct weir_bulk_entry);
-	bool right = reply != NULL && reply->type == REDIS_REPLY_STRING && (size_t)reply->len % size == 0;
+	bool right = reply != NULL && reply->type == WEIR_REPLY_STRING && (size_t)reply->len % size == 0;
 	if (right) {
 		bulk->entries.n = bulk->entries.cap = (uint32_t)((size_t)reply->len / size);
 		bulk->entries.v = weir_calloc(bulk->entries.n + 1u, size);
@@ -142,8 +140,8 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	memcpy(bulk->id, id, sizeof(bulk->id));
 	bulk->renewed_us = weir_api_steady_us();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
-	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+	struct weir_reply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
+	bool asked = reply != NULL && reply->type == WEIR_REPLY_ARRAY;
 	for (size_t i = 0; asked && i + 1 < reply->elements; i += 2)
 		field_take(bulk, reply->element[i]->str, reply->element[i + 1]->str);
 	(void)done(reply);
@@ -171,8 +169,8 @@ static void
 bulks_look(struct weir_api_bulks *bulks)
 {
 	struct weir_error err = {0};
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SMEMBERS", NULL);
-	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+	struct weir_reply *reply = weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SMEMBERS", NULL);
+	for (size_t i = 0; reply != NULL && reply->type == WEIR_REPLY_ARRAY && i < reply->elements; i++) {
 		const char *id = reply->element[i]->str;
 		struct weir_bulk *bulk = NULL;
 		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && lease_take(bulks, id))
