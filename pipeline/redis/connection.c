@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@
 
 #define CONNECTION_MAGIC 0x72636f6eu
 #define PIECE_BYTES (256 * 1024)
-#define TLS_NAP_MS 5 /* a TLS handshake may want to read while it cannot write: ask again this soon */
+#define PLACE_MAX 288 /* host:port, or a path */
+#define TLS_NAP_MS 5  /* a TLS handshake may want to read while it cannot write: ask again this soon */
 
 struct weir_connection {
 	uint32_t magic;
@@ -29,6 +31,7 @@ struct weir_connection {
 	uint64_t owed;                          /* replies to commands that were sent */
 	struct weir_error why;
 	enum weir_refusal refusal;
+	char place[PLACE_MAX]; /* where it leads, for messages */
 };
 
 struct weir_connection *
@@ -40,6 +43,10 @@ weir_connection_new(const struct weir_redis_url *url, uint32_t timeout_ms, const
 	connection->url = url;
 	connection->timeout_ms = timeout_ms;
 	connection->interrupt = interrupt;
+	if (url->unix_path != NULL)
+		(void)snprintf(connection->place, sizeof(connection->place), "%s", url->unix_path);
+	else
+		(void)snprintf(connection->place, sizeof(connection->place), "%s:%u", url->host, url->port);
 	return connection;
 }
 
@@ -104,23 +111,17 @@ weir_connection_url(const struct weir_connection *connection)
 
 /* ---- waiting ---- */
 
-static const char *
-place(const struct weir_connection *connection)
-{
-	return connection->url->unix_path != NULL ? connection->url->unix_path : connection->url->host;
-}
-
 static enum weir_exchange
 lost(struct weir_connection *connection, const char *what)
 {
-	(void)weir_error_set(&connection->why, WEIR_RETRY, "Redis at %s: %.300s", place(connection), what);
+	(void)weir_error_set(&connection->why, WEIR_RETRY, "Redis at %s: %.300s", connection->place, what);
 	return WEIR_EXCHANGE_LOST;
 }
 
 static enum weir_exchange
 unreachable(struct weir_connection *connection, const char *what)
 {
-	(void)weir_error_set(&connection->why, WEIR_RETRY, "cannot reach Redis at %s: %.300s", place(connection), what);
+	(void)weir_error_set(&connection->why, WEIR_RETRY, "cannot reach Redis at %s: %.300s", connection->place, what);
 	return WEIR_EXCHANGE_LOST;
 }
 
@@ -317,7 +318,7 @@ refused(struct weir_connection *connection, const struct weir_reply *error)
 {
 	connection->refusal = weir_refusal_of(error);
 	(void)weir_error_set(&connection->why, connection->refusal == WEIR_REFUSAL_FINAL ? WEIR_FATAL : WEIR_RETRY,
-	    "Redis at %s: %.300s", place(connection), error->str);
+	    "Redis at %s: %.300s", connection->place, error->str);
 	return WEIR_EXCHANGE_REFUSED;
 }
 
