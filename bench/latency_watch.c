@@ -8,6 +8,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "pipeline/redis/client.h"
 
 enum { PIECES = 8, AWAY_US = 10000 };
@@ -60,7 +61,7 @@ watch_run(void *arg)
 		bool read =
 		    bench_redis_offsets(redis, w->opts.prefix, w->opts.topic, w->opts.partitions, offsets, &err) == WEIR_OK;
 		if (read)
-			note_marks(w, offsets, weir_clock_us());
+			note_marks(w, offsets, weir_wall_now().us);
 		bench_sleep_us(read ? w->opts.poll_us : AWAY_US);
 	}
 	weir_redis_free(redis);

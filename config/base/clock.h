@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct weir_wall {
 	int64_t us;
@@ -24,6 +25,8 @@ struct weir_steady {
 };
 
 struct weir_wall weir_wall_now(void);
+/* When this machine was started. */
+struct weir_wall weir_wall_boot(void);
 struct weir_steady weir_steady_now(void);
 
 /* A deadline so far from now; a negative time lies in the past. */
@@ -33,8 +36,12 @@ struct weir_steady weir_steady_in_ms(int64_t ms);
 bool weir_steady_reached(struct weir_steady deadline);
 /* Microseconds until the deadline; 0 or less once it is reached. */
 int64_t weir_steady_left_us(struct weir_steady deadline);
+/* The deadline as pthread_cond_timedwait takes it, for a condition whose clock is CLOCK_MONOTONIC. */
+struct timespec weir_steady_timespec(struct weir_steady deadline);
 /* Microseconds since then. */
 int64_t weir_steady_since_us(struct weir_steady then);
+/* True when that was `us` ago or longer, or never (us == 0): a thing kept for so long is to be fetched again. */
+bool weir_steady_is_past(struct weir_steady then, int64_t us);
 
 /* Stopwatches for benchmarks, nanoseconds: the steady clock, and the CPU time of the calling thread. */
 int64_t weir_clock_steady_ns(void);

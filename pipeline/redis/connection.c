@@ -34,6 +34,14 @@ struct weir_connection {
 	char place[PLACE_MAX]; /* where it leads, for messages */
 };
 
+const char *
+weir_redis_library(void)
+{
+#define TEXT_OF(number) #number
+#define VERSION_OF(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+	return VERSION_OF(HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+}
+
 struct weir_connection *
 weir_connection_new(const struct weir_redis_url *url, uint32_t timeout_ms, const struct weir_interrupt *interrupt)
 {

@@ -62,4 +62,7 @@ const char *weir_connection_why(const struct weir_connection *connection);
 enum weir_refusal weir_connection_refusal(const struct weir_connection *connection);
 const struct weir_redis_url *weir_connection_url(const struct weir_connection *connection);
 
+/* Version of hiredis that this was built with. */
+const char *weir_redis_library(void);
+
 #endif

@@ -24,7 +24,7 @@ weir_store_start(const struct weir_store_opts *opts, struct weir_error *err)
 	store->magic = WEIR_STORE_MAGIC;
 	store->opts = *opts;
 	store->prefix = opts->settings->redis_prefix != NULL ? opts->settings->redis_prefix : "weir";
-	store->jitter = (uint64_t)weir_steady_now().us ^ (uintptr_t)store;
+	store->jitter.state = (uint64_t)weir_steady_now().us ^ (uintptr_t)store;
 	weir_header_init(store);
 	int error = weir_queue_open(&store->queue);
 	store->interrupt = (struct weir_interrupt){

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "config/base/clock.h"
+#include "config/base/random.h"
 #include "pipeline/redis/cluster.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
@@ -49,9 +50,10 @@ struct weir_store {
 	uint32_t out_commands; /* and their number */
 	struct weir_error why; /* why the last attempt did not decide its request */
 	bool why_elsewhere;    /* the refusal says that this node is the wrong one */
-	uint32_t delay_ms;
-	uint64_t jitter;
-	struct weir_steady said; /* when a cause was last logged; 0 = never */
+	uint32_t attempts;     /* delayed ones of the request in hand */
+	bool failing;          /* an attempt of it was lost: the next one is delayed */
+	struct weir_random jitter;
+	struct weir_steady said; /* when a cause was last logged */
 
 	/* relaxed: single writer, readers want a snapshot only */
 	_Atomic uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;

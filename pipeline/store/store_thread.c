@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "config/base/backoff.h"
 #include "config/base/log.h"
 #include "pipeline/store/store_priv.h"
 
@@ -20,22 +21,13 @@
 
 /* ---- delays ---- */
 
-/* Equal jitter: between half and the whole of a delay that doubles. */
-static void
-grow_delay(struct weir_store *store)
-{
-	store->delay_ms = store->delay_ms == 0 ? DELAY_MIN_MS : store->delay_ms * 2;
-	if (store->delay_ms > DELAY_MAX_MS)
-		store->delay_ms = DELAY_MAX_MS;
-}
-
 static void
 sleep_delay(struct weir_store *store)
 {
-	WEIR_CHECK(store->delay_ms > 0 && store->delay_ms <= DELAY_MAX_MS);
-	store->jitter = store->jitter * 6364136223846793005u + 1442695040888963407u;
-	uint32_t half = store->delay_ms / 2;
-	struct weir_steady until = weir_steady_in_ms(half + (store->jitter >> 33) % (half + 1));
+	uint64_t delay_ms = weir_backoff_grow(DELAY_MIN_MS, DELAY_MAX_MS, store->attempts++);
+	WEIR_CHECK(delay_ms >= DELAY_MIN_MS && delay_ms <= DELAY_MAX_MS);
+	struct weir_steady until =
+	    weir_steady_in_ms((int64_t)weir_backoff_jitter(delay_ms, weir_random_next(&store->jitter)));
 	while (!weir_queue_interrupted(&store->queue)) {
 		int64_t left_us = weir_steady_left_us(until);
 		if (left_us <= 0)
@@ -91,7 +83,7 @@ attempt(struct weir_store *store, struct weir_store_request *request)
 static void
 say_why(struct weir_store *store, const struct weir_store_request *request, enum weir_step step)
 {
-	if (store->said.us != 0 && weir_steady_since_us(store->said) < SAY_EVERY_US)
+	if (!weir_steady_is_past(store->said, SAY_EVERY_US))
 		return;
 	store->said = weir_steady_now();
 	const char *event = step == WEIR_STEP_MOVED   ? "redis_moved"
@@ -116,12 +108,10 @@ between(struct weir_store *store, const struct weir_store_request *request, enum
 	if (step == WEIR_STEP_LOST || store->why_elsewhere)
 		weir_cluster_failed(store->cluster, store->node);
 	/* A connection that died while idle is worth one attempt at once. */
-	if (step != WEIR_STEP_LOST || !had_worked || store->delay_ms != 0) {
-		grow_delay(store);
+	if (step == WEIR_STEP_LOST && had_worked && !store->failing)
+		store->failing = true;
+	else
 		sleep_delay(store);
-	} else {
-		store->delay_ms = 1;
-	}
 }
 
 static void
@@ -141,8 +131,10 @@ work(struct weir_store *store, struct weir_store_request *request)
 	}
 	if (store->connection != NULL && (step == WEIR_STEP_CANCELLED || request->result == WEIR_STORE_FAILED))
 		weir_store_close(store); /* whatever it was in the middle of */
-	if (step == WEIR_STEP_ANSWERED)
-		store->delay_ms = 0;
+	if (step == WEIR_STEP_ANSWERED) {
+		store->attempts = 0;
+		store->failing = false;
+	}
 	request->took_us = weir_steady_since_us(started);
 }
 
