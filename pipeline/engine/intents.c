@@ -45,16 +45,16 @@ weir_intent_field(struct weir_iccid iccid, uint64_t token, char out[WEIR_INTENT_
 
 /* HSET <prefix>:{<partition>}:i <iccid>:<token> <desired>: absolute, so that it may be sent twice. */
 static void
-add_intent(struct weir_intents *intents, const struct weir_command_offer *offer)
+add_intent(struct weir_intents *intents, const struct weir_pending_command *pending_command)
 {
 	char field[WEIR_INTENT_FIELD_MAX];
 	struct weir_buf *out;
-	(void)weir_redis_add(intents->redis, weir_slot_of_partition(intents->prefix, offer->partition), 4, &out);
+	(void)weir_redis_add(intents->redis, weir_slot_of_partition(intents->prefix, pending_command->partition), 4, &out);
 	weir_resp_text(out, "HSET");
-	weir_resp_key(out, intents->prefix, offer->partition, "i");
-	weir_intent_field(offer->iccid, offer->token, field);
+	weir_resp_key(out, intents->prefix, pending_command->partition, "i");
+	weir_intent_field(pending_command->iccid, pending_command->token, field);
 	weir_resp_text(out, field);
-	weir_resp_i64(out, offer->desired);
+	weir_resp_i64(out, pending_command->desired);
 }
 
 static uint32_t
@@ -69,14 +69,14 @@ count_written(const struct weir_intents *intents)
 }
 
 void
-weir_intents_write(void *ctx, const struct weir_command_offer *offers, uint32_t count)
+weir_intents_write(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count)
 {
 	struct weir_intents *intents = ctx;
 	struct weir_error err = {0};
 	WEIR_CHECK(intents != NULL && count > 0);
 	weir_redis_clear(intents->redis);
 	for (uint32_t i = 0; i < count; i++)
-		add_intent(intents, &offers[i]);
+		add_intent(intents, &pending_commands[i]);
 	if (weir_redis_send(intents->redis, &err) == WEIR_OK)
 		(void)weir_redis_errors(intents->redis, &err);
 	uint32_t written = count_written(intents);

@@ -1,7 +1,7 @@
-/* The reader's making and ending; see read.h. It stands above the rest of the room: nothing in it is called by them. */
+/* The reader's making and ending; see query.h. It stands above the rest of the room: nothing in it is called by them. */
 #include <stdlib.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 struct weir_reader *
 weir_reader_new(const struct weir_reader_opts *opts)
@@ -22,7 +22,7 @@ weir_reader_free(struct weir_reader *reader)
 		return;
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
 	weir_redis_free(reader->redis);
-	parts_free(reader);
+	partition_metas_free(reader);
 	fleet_free(reader->fleet);
 	free(reader->wants);
 	zones_free(reader);

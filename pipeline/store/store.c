@@ -19,7 +19,7 @@ free_parts(struct weir_store *store)
 struct weir_store *
 weir_store_start(const struct weir_store_opts *opts, struct weir_error *err)
 {
-	WEIR_CHECK(opts->topic_count <= WEIR_POSITIONS_MAX);
+	WEIR_CHECK(opts->topic_count <= WEIR_CHECKPOINT_OFFSETS_MAX);
 	struct weir_store *store = weir_calloc(1, sizeof(*store));
 	store->magic = WEIR_STORE_MAGIC;
 	store->opts = *opts;
@@ -107,7 +107,7 @@ weir_store_counters_get(struct weir_store *store, struct weir_store_counters *co
 	    .reconnects = relaxed(&store->reconnects),
 	    .refusals = relaxed(&store->refusals),
 	    .fenced = relaxed(&store->fenced),
-	    .forgot = relaxed(&store->forgot),
+	    .lost_writes = relaxed(&store->lost_writes),
 	    .connected = atomic_load_explicit(&store->connected, memory_order_relaxed),
 	};
 }

@@ -215,7 +215,7 @@ read_queued(struct weir_store *store, struct weir_store_request *request, uint32
 
 /* EXEC ran: nothing in it may have failed. */
 static enum weir_step
-judge_results(struct weir_store_request *request, const struct weir_reply *reply, uint32_t commands)
+check_results(struct weir_store_request *request, const struct weir_reply *reply, uint32_t commands)
 {
 	for (size_t i = 0; i < reply->elements; i++) {
 		if (reply->element[i]->type != WEIR_REPLY_ERROR)
@@ -257,7 +257,7 @@ weir_header_exec(
 		    "the transaction of partition %u ran WITHOUT a command that was refused: %.300s", request->partition,
 		    store->why.text);
 	else if (reply->type == WEIR_REPLY_ARRAY)
-		step = judge_results(request, reply, commands);
+		step = check_results(request, reply, commands);
 	else
 		step = weir_store_nonsense(store, "EXEC", reply);
 	weir_reply_free(reply);

@@ -56,7 +56,7 @@ struct weir_store {
 	struct weir_steady said; /* when a cause was last logged */
 
 	/* relaxed: single writer, readers want a snapshot only */
-	_Atomic uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;
+	_Atomic uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, lost_writes;
 	atomic_bool connected;
 };
 

@@ -115,7 +115,7 @@ between(struct weir_store *store, const struct weir_store_request *request, enum
 }
 
 static void
-work(struct weir_store *store, struct weir_store_request *request)
+work_on(struct weir_store *store, struct weir_store_request *request)
 {
 	struct weir_steady started = weir_steady_now();
 	uint32_t hops = 0;
@@ -181,7 +181,7 @@ weir_store_thread(void *arg)
 			idle(store);
 			continue;
 		}
-		work(store, request);
+		work_on(store, request);
 		weir_queue_answer(&store->queue);
 		if (store->opts.bell != NULL)
 			store->opts.bell(store->opts.bell_ctx);

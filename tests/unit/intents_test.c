@@ -35,10 +35,10 @@ stop_cluster(void **state)
 	return 0;
 }
 
-static struct weir_command_offer
-offer_of(uint32_t partition)
+static struct weir_pending_command
+command_of(uint32_t partition)
 {
-	struct weir_command_offer offer = {.partition = partition, .token = ++token, .desired = WEIR_CARD_SUSPENDED};
+	struct weir_pending_command offer = {.partition = partition, .token = ++token, .desired = WEIR_CARD_SUSPENDED};
 	char text[WEIR_ICCID_TEXT_MAX];
 	(void)snprintf(text, sizeof(text), "898600000000%08u", partition);
 	assert_true(weir_iccid_parse((const uint8_t *)text, strlen(text), &offer.iccid));
@@ -47,7 +47,7 @@ offer_of(uint32_t partition)
 
 /* Field `<iccid>:<token>` as the node holds it; -1: not there, or not the node's. */
 static int
-intent_at(int node, const struct weir_command_offer *offer)
+intent_at(int node, const struct weir_pending_command *offer)
 {
 	char field[WEIR_INTENT_FIELD_MAX];
 	redisContext *redis = node_open(&nodes[node]);
@@ -73,13 +73,13 @@ slot_of(uint32_t partition)
 static void
 write_and_look(struct weir_intents *intents)
 {
-	struct weir_command_offer offers[PARTITIONS];
+	struct weir_pending_command pending_commands[PARTITIONS];
 	for (uint32_t p = 0; p < PARTITIONS; p++)
-		offers[p] = offer_of(p);
-	weir_intents_write(intents, offers, PARTITIONS);
+		pending_commands[p] = command_of(p);
+	weir_intents_write(intents, pending_commands, PARTITIONS);
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
 		int owner = owner_of_slot(slot_of(p));
-		if (intent_at(owner, &offers[p]) != WEIR_CARD_SUSPENDED)
+		if (intent_at(owner, &pending_commands[p]) != WEIR_CARD_SUSPENDED)
 			fail_msg("the intent of partition %u is not at node %d, which holds its slot", p, owner);
 	}
 }
@@ -125,16 +125,16 @@ a_slot_on_its_way_is_followed(void **state)
 	int slot = slot_of(p), from = owner_of_slot(slot), to = (from + 1) % 3;
 	write_and_look(intents);
 	slot_move_begin(slot, from, to);
-	struct weir_command_offer offer = offer_of(p);
+	struct weir_pending_command offer = command_of(p);
 	weir_intents_write(intents, &offer, 1);
 	assert_int_equal(intent_at(from, &offer), WEIR_CARD_SUSPENDED); /* it has the key still */
 	slot_move_key(from, to, "weir:{7}:i");
-	struct weir_command_offer offers[3] = {offer_of(p), offer_of(8), offer_of(p)};
-	weir_intents_write(intents, offers, 3);
+	struct weir_pending_command pending_commands[3] = {command_of(p), command_of(8), command_of(p)};
+	weir_intents_write(intents, pending_commands, 3);
 	assert_int_equal(intent_at(to, &offer), WEIR_CARD_SUSPENDED);
-	assert_int_equal(intent_at(to, &offers[0]), WEIR_CARD_SUSPENDED);
-	assert_int_equal(intent_at(to, &offers[2]), WEIR_CARD_SUSPENDED);
-	assert_int_equal(intent_at(owner_of_slot(slot_of(8)), &offers[1]), WEIR_CARD_SUSPENDED);
+	assert_int_equal(intent_at(to, &pending_commands[0]), WEIR_CARD_SUSPENDED);
+	assert_int_equal(intent_at(to, &pending_commands[2]), WEIR_CARD_SUSPENDED);
+	assert_int_equal(intent_at(owner_of_slot(slot_of(8)), &pending_commands[1]), WEIR_CARD_SUSPENDED);
 	slot_move_end(slot, from, to);
 	write_and_look(intents);
 	assert_int_equal(weir_intents_skipped(intents), 0);
@@ -147,7 +147,7 @@ a_lost_master_costs_its_own_intents_alone(void **state)
 {
 	(void)state;
 	struct weir_intents *intents = weir_intents_new(&settings);
-	struct weir_command_offer offers[PARTITIONS];
+	struct weir_pending_command pending_commands[PARTITIONS];
 	uint32_t of_lost = 0;
 	write_and_look(intents);
 	ask_node(&nodes[3], "CLUSTER REPLICATE %s", nodes[0].id); /* of redis.url's own node */
@@ -161,24 +161,24 @@ a_lost_master_costs_its_own_intents_alone(void **state)
 	}
 	bool lost[PARTITIONS];
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
-		offers[p] = offer_of(p);
+		pending_commands[p] = command_of(p);
 		lost[p] = owner_of_slot(slot_of(p)) == 0;
 		of_lost += lost[p];
 	}
 	node_kill(&nodes[0]);
 	struct weir_steady before = weir_steady_now();
-	weir_intents_write(intents, offers, PARTITIONS);
+	weir_intents_write(intents, pending_commands, PARTITIONS);
 	assert_true(weir_steady_since_us(before) < 2000000);
 	assert_int_equal(weir_intents_skipped(intents), of_lost);
 	for (uint32_t p = 0; p < PARTITIONS; p++)
-		assert_true(lost[p] || intent_at(1, &offers[p]) == WEIR_CARD_SUSPENDED ||
-			    intent_at(2, &offers[p]) == WEIR_CARD_SUSPENDED);
+		assert_true(lost[p] || intent_at(1, &pending_commands[p]) == WEIR_CARD_SUSPENDED ||
+			    intent_at(2, &pending_commands[p]) == WEIR_CARD_SUSPENDED);
 	ask_node(&nodes[3], "CLUSTER FAILOVER TAKEOVER");
 	uint64_t skipped = 0, now = weir_intents_skipped(intents);
 	for (int i = 0; i < 100 && skipped != now; i++) {
 		usleep(100000);
 		skipped = now;
-		weir_intents_write(intents, offers, PARTITIONS);
+		weir_intents_write(intents, pending_commands, PARTITIONS);
 		now = weir_intents_skipped(intents);
 	}
 	assert_int_equal(skipped, now); /* all are written again, though redis.url's node is gone for good */
