@@ -2,20 +2,21 @@
  * A partition's whole state and the pure functions over it: the core of both stages, cards and pools.
  *
  * (state, records, time) -> (state, effects). No I/O, no clock, no randomness, no thread: time is set by the owner before
- * each batch, what must be fetched is asked for in `fetch_requests`, what must be told to others lies in `pending_commands`, `audits` and
- * `rejects` until the owner has taken it. The same code runs in the lane, under the simulator and in the benchmarks.
+ * each batch, what must be fetched is asked for in `fetch_requests`, what must be told to others lies in
+ * `pending_commands`, `audits` and `rejects` until the owner has taken it. The same code runs in the lane, under the
+ * simulator and in the benchmarks.
  *
  * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (rollover.c), SUS (evaluate.c), LIFE
- * (lifecycle.c, timers.c), SUS-5 (device_lock.c), reference data (apply.c) and operators' requests (requests.c), POOL on the cards'
- * side (pool_local.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (command_state.c), ROL
- * (window_usage.c, feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md, docs/life.md and
- * docs/rollups.md are the designs.
+ * (lifecycle.c, timers.c), SUS-5 (device_lock.c), reference data (apply.c) and operators' requests (requests.c), POOL on
+ * the cards' side (pool_local.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state
+ * (command_state.c), ROL (window_usage.c, feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md,
+ * docs/life.md and docs/rollups.md are the designs.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
 
-#include "aggregators/tables/dedupe_keys.h"
 #include "aggregators/tables/closed_cycles.h"
+#include "aggregators/tables/dedupe_keys.h"
 #include "aggregators/tables/record.h"
 #include "aggregators/tables/slab.h"
 #include "aggregators/tables/slots.h"
@@ -148,20 +149,22 @@ struct weir_fetch_request {
 };
 #define WEIR_FETCH_KEY_MAX 64
 /* Its key's name after the partition tag, and which bytes of it are wanted: *len_out 0 = all. */
-void weir_fetch_key(const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
+void weir_fetch_key(
+    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
 
 struct weir_partition_stats {
 	uint64_t records, counted, duplicates, stale, late, parked, up, down, cards_made;
 	uint64_t suspends, resumes, decisions, gaps_lost;
-	uint64_t activations, expiries, alerts, unsupported, reports_published, pool_states_published, pool_states_applied, reports_applied, members_scanned;
+	uint64_t activations, expiries, alerts, unsupported, reports_published, pool_states_published, pool_states_applied,
+	    reports_applied, members_scanned;
 	uint64_t guarded; /* suspends held back by a tripped guard */
 	uint64_t
 	    unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
 	uint64_t windows_published, windows_taken; /* of accounts to pools */
 	uint64_t
 	    windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
-	uint64_t rows_published;  /* of the feeds */
-	uint64_t rows_again; /* of them because a window changed that had ended (ROL-3) */
+	uint64_t rows_published; /* of the feeds */
+	uint64_t rows_again;     /* of them because a window changed that had ended (ROL-3) */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
@@ -184,12 +187,12 @@ struct weir_unconfirmed_list {
 
 /* The enforcement clock and what follows from it (REC-3, REC-7): set by the owner before each batch and tick. */
 struct weir_clock {
-	int64_t now_us;         /* enforcement clock */
-	int64_t stream_time_us; /* highest Kafka timestamp, never above the clock */
-	int64_t stream_hour_us; /* start of its UTC hour; derived */
-	int64_t too_late_us;    /* records before this are too late (REC-3); derived */
-	int64_t future_us;      /* records after this are in the future (REC-7); derived */
-	int64_t published_edge_us;   /* a record before this may restate a window that was published; set by the feeds */
+	int64_t now_us;            /* enforcement clock */
+	int64_t stream_time_us;    /* highest Kafka timestamp, never above the clock */
+	int64_t stream_hour_us;    /* start of its UTC hour; derived */
+	int64_t too_late_us;       /* records before this are too late (REC-3); derived */
+	int64_t future_us;         /* records after this are in the future (REC-7); derived */
+	int64_t published_edge_us; /* a record before this may restate a window that was published; set by the feeds */
 };
 
 /* All that is stored by slot, hour or window, with its indexes. */
@@ -249,8 +252,10 @@ struct weir_effects_handler {
 	void (*dead_letter)(void *ctx, const struct weir_record *record);
 	bool (*command)(void *ctx, uint32_t card_slot); /* false: no room, this one and those after it stay */
 	void (*audit)(void *ctx, const struct weir_audit *audit);
-	void (*publish)(void *ctx, const struct weir_outbox_message *message, struct weir_slice key, struct weir_slice value);
-	uint32_t (*fetch)(void *ctx, const struct weir_fetch_request *requests, uint32_t count); /* how many of the first it took */
+	void (*publish)(
+	    void *ctx, const struct weir_outbox_message *message, struct weir_slice key, struct weir_slice value);
+	uint32_t (*fetch)(
+	    void *ctx, const struct weir_fetch_request *requests, uint32_t count); /* how many of the first it took */
 };
 /* Empties the lists in this order: dead letters, commands, audits, outbox, fetches. Handlers must not change the partition.
  */
@@ -273,12 +278,12 @@ struct weir_unconfirmed {
 /* Queues of both sides of the pools, in memory only. */
 struct weir_pools_work {
 	struct weir_u64_list publish_queue; /* accounts with something untold (slots) */
-	struct weir_u64_list urgent;  /* those of them that are told with the round */
+	struct weir_u64_list urgent;        /* those of them that are told with the round */
 	struct weir_u64_list pool_states;   /* pools with a word due (slots) */
-	struct weir_u64_list scans;   /* accounts whose members are to be looked at (slots), the first is being walked */
-	uint32_t scans_head;          /* how many of `scans` are done */
-	int64_t published_us;              /* last tick of partials, clock */
-	struct {                      /* look at every pool: boundaries, arrears, retention */
+	struct weir_u64_list scans; /* accounts whose members are to be looked at (slots), the first is being walked */
+	uint32_t scans_head;        /* how many of `scans` are done */
+	int64_t published_us;       /* last tick of partials, clock */
+	struct {                    /* look at every pool: boundaries, arrears, retention */
 		bool running;
 		uint32_t next;  /* slot */
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
@@ -355,7 +360,8 @@ enum weir_class weir_partition_apply_report(
  */
 void weir_partition_caught_up(struct weir_partition *partition, bool cards, bool pools);
 
-/* End of a round: partials and words that are due become `outbox`. Call after folding and ticking, before taking effects. */
+/* End of a round: partials and words that are due become `outbox`. Call after folding and ticking, before taking effects.
+ */
 void weir_partition_publish(struct weir_partition *partition);
 
 /*
@@ -369,7 +375,8 @@ bool weir_partition_may_send(struct weir_partition *partition, uint32_t card_slo
 bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
 
 /* Answers of wishes; when all that were asked for are in, call weir_partition_unpark. */
-bool weir_partition_fetched(struct weir_partition *partition, const struct weir_fetch_request *fetch, struct weir_slice value);
+bool weir_partition_fetched(
+    struct weir_partition *partition, const struct weir_fetch_request *fetch, struct weir_slice value);
 void weir_partition_unpark(struct weir_partition *partition);
 /* Records or pools' windows that wait for wishes: no encode until there are none. */
 uint32_t weir_partition_parked(const struct weir_partition *partition);

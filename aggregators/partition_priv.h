@@ -158,8 +158,8 @@ struct weir_thresholds {
 };
 struct weir_thresholds weir_card_thresholds(const struct weir_partition *p, uint32_t slot);
 
-/* lifecycle.c: LIFE-1 to LIFE-7. Every change of status or expiry goes through here: it keeps accounts, timers and reasons in
- * line. */
+/* lifecycle.c: LIFE-1 to LIFE-7. Every change of status or expiry goes through here: it keeps accounts, timers and reasons
+ * in line. */
 /* Before a record's usage is counted: what its card's status makes of it. */
 enum weir_lifecycle_answer { WEIR_LIFECYCLE_COUNT, WEIR_LIFECYCLE_EXEMPT /* counted, but by no threshold and no pool */ };
 enum weir_lifecycle_answer weir_lifecycle_record_slow(
@@ -236,11 +236,11 @@ weir_window_unchanged(const struct weir_partition *p, const struct weir_carrier_
 /* Is all in memory that the record may change, or wished for? To be asked before anything is changed. */
 bool weir_window_ready(struct weir_partition *p, uint32_t slot, uint32_t pool_local, const struct weir_record *r);
 /* The record is about to be counted in its card, whose totals of the record's cycle are `before`. */
-void weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r, const struct weir_counts *before,
-    const struct weir_counts *more);
+void weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r,
+    const struct weir_counts *before, const struct weir_counts *more);
 /* Likewise in its card's account, by whose cycle it is counted there. */
-void weir_window_count_pool_local(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_record *r,
-    int32_t cycle, const struct weir_counts *more);
+void weir_window_count_pool_local(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot,
+    const struct weir_record *r, int32_t cycle, const struct weir_counts *more);
 /* Usage of a window of a card or an account. */
 enum weir_window_usage_answer {
 	WEIR_WINDOW_USAGE_NONE, /* nothing was counted in it */
@@ -285,8 +285,8 @@ void weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, i
     bool session, int64_t arrived_us);
 void weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urgent);
 static inline void
-weir_pool_local_count(
-    struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down, bool session, int64_t arrived_us)
+weir_pool_local_count(struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down,
+    bool session, int64_t arrived_us)
 {
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	if (__builtin_expect(cycle != a->cycle, 0)) {
@@ -299,14 +299,17 @@ weir_pool_local_count(
 	a->sessions += session;
 	a->crossed_us = arrived_us;
 	weir_slab_dirty(&p->tables.pool_locals, pool_local);
-	bool urgent = weir_add_saturating(a->up, a->down) - a->published_used >= a->unreported_allowance || a->published_cycle != cycle;
-	if (__builtin_expect((a->flags & WEIR_POOL_LOCAL_QUEUED) == 0 || (urgent && (a->flags & WEIR_POOL_LOCAL_URGENT) == 0), 0))
+	bool urgent = weir_add_saturating(a->up, a->down) - a->published_used >= a->unreported_allowance ||
+		      a->published_cycle != cycle;
+	if (__builtin_expect(
+		(a->flags & WEIR_POOL_LOCAL_QUEUED) == 0 || (urgent && (a->flags & WEIR_POOL_LOCAL_URGENT) == 0), 0))
 		weir_pool_local_changed(p, pool_local, urgent);
 }
 /* Reasons that the card's pool gives it now; what was met and by whose record is in its account: cut_limit, cut_used,
  * cut_us. */
 uint16_t weir_pool_local_reasons(const struct weir_partition *p, uint32_t card_slot);
-enum weir_class weir_pool_local_apply_state(struct weir_partition *p, const struct weir_ref_pool_state *pool_state, struct weir_error *err);
+enum weir_class weir_pool_local_apply_state(
+    struct weir_partition *p, const struct weir_ref_pool_state *pool_state, struct weir_error *err);
 /* Looks at most at max members of accounts whose word has changed; true when more are due. */
 bool weir_pool_locals_scan(struct weir_partition *p, uint32_t max);
 /* Partials that are due. all: of every account that has ever told, changed or not (the stage has just settled). */

@@ -77,7 +77,8 @@ make_partition(uint64_t cards, uint64_t members)
 	struct weir_partition *p = weir_partition_new(&opts);
 	weir_partition_set_time(p, NOW, NOW);
 	WEIR_CHECK(weir_partition_load_finish(p));
-	apply_json(p, "{\"type\":\"plan\",\"id\":\"pool\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
+	apply_json(
+	    p, "{\"type\":\"plan\",\"id\":\"pool\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
 	struct weir_reference ref = {.type = WEIR_REF_CARD};
 	ref.card.has_carrier = true;
 	struct weir_cause cause = {.arrived_us = NOW, .record_us = NOW};

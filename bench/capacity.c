@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/core_case.h"
 #include "bench/capacity_priv.h"
+#include "bench/core_case.h"
 #include "config/base/exit.h"
 
 /* As of the drain in docs/benchmark.md, two lanes. */

@@ -1,6 +1,6 @@
 /*
- * The arithmetic of `weir bench fleet`; see capacity.c. Each line gives a number, and the sum it came from in words. Settings
- * that matter (dedupe horizon, windows kept, flush interval) are taken at their defaults.
+ * The arithmetic of `weir bench fleet`; see capacity.c. Each line gives a number, and the sum it came from in words.
+ * Settings that matter (dedupe horizon, windows kept, flush interval) are taken at their defaults.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -9,16 +9,16 @@
 
 #include "bench/capacity_priv.h"
 
-#define HORIZON_H 48.0          /* dedupe.horizon_h */
-#define FRESH_H 2.0             /* dedupe.fresh_h, and the current hour */
-#define CARD_HOURS 168.0        /* rollups.card_hours_days */
-#define CARD_DAYS 62.0          /* this and the last cycle */
-#define BASE_BYTES 12.0         /* of a window of a card, docs/rollups.md */
-#define CLOSED_CYCLE_BYTES 192.0        /* six past cycles */
-#define DEDUPE_KEY_BYTES 7.0          /* a stored mark */
-#define REDIS_SLACK 1.15        /* growth of strings that are appended to */
-#define QUEUE_BYTES 268435456.0 /* kafka.queue_kb, of each lane */
-#define FLUSH_SLOT_BYTES 130.0  /* a card's slot, its command and its mark */
+#define HORIZON_H 48.0           /* dedupe.horizon_h */
+#define FRESH_H 2.0              /* dedupe.fresh_h, and the current hour */
+#define CARD_HOURS 168.0         /* rollups.card_hours_days */
+#define CARD_DAYS 62.0           /* this and the last cycle */
+#define BASE_BYTES 12.0          /* of a window of a card, docs/rollups.md */
+#define CLOSED_CYCLE_BYTES 192.0 /* six past cycles */
+#define DEDUPE_KEY_BYTES 7.0     /* a stored mark */
+#define REDIS_SLACK 1.15         /* growth of strings that are appended to */
+#define QUEUE_BYTES 268435456.0  /* kafka.queue_kb, of each lane */
+#define FLUSH_SLOT_BYTES 130.0   /* a card's slot, its command and its mark */
 #define BASE_PROCESS 150e6
 #define MIB 1048576.0
 #define GIB 1073741824.0
@@ -91,8 +91,9 @@ put_cores(struct answer *a, const struct fleet *f, double peak, double partition
 	double rest = peak * (share[FLEET_LIBRDKAFKA] + share[FLEET_STORE]) / 1e9 / f->busy;
 	double redis = peak * share[FLEET_REDIS] / 1e9 / f->busy,
 	       broker = peak * f->replicas * share[FLEET_BROKER] / 1e9 / f->busy;
-	add_line(a, "lanes", "", lanes, "%.0f records/s x %.0f ns / %.0f %% busy, rounded up (lane.count, over all processes)",
-	    peak, f->core_ns, f->busy * 100);
+	add_line(a, "lanes", "", lanes,
+	    "%.0f records/s x %.0f ns / %.0f %% busy, rounded up (lane.count, over all processes)", peak, f->core_ns,
+	    f->busy * 100);
 	add_line(a, "weir cores", "cores", lanes + rest,
 	    "lanes + %.0f records/s x (%.0f + %.0f) ns of librdkafka and store / %.0f %%", peak, share[FLEET_LIBRDKAFKA],
 	    share[FLEET_STORE], f->busy * 100);
@@ -131,7 +132,8 @@ put_memory(struct answer *a, const struct fleet *f, double average, double lanes
 	    "%.2f GiB",
 	    cards * f->redis_card_bytes / GIB, closed_cycles / GIB, active, days, BASE_BYTES, windows / GIB, HORIZON_H,
 	    stored / GIB);
-	add_line(a, "Redis memory with fork", "GiB", 2 * (cards * f->redis_card_bytes + closed_cycles + windows + stored) / GIB,
+	add_line(a, "Redis memory with fork", "GiB",
+	    2 * (cards * f->redis_card_bytes + closed_cycles + windows + stored) / GIB,
 	    "twice that, while an AOF is rewritten under full load");
 }
 
@@ -160,8 +162,8 @@ fleet_answer(struct report *report, const struct fleet *f, const struct fleet_nu
 	add_line(&a, "records, average", "1/s", average, "%" PRIu64 " cards / %.0f s", f->w.cards,
 	    (double)f->w.interval_ms / 1000);
 	add_line(&a, "records, peak", "1/s", peak, "average x %.1f", f->peak);
-	add_line(&a, "partitions", "", partitions, "%" PRIu64 " cards / %" PRIu64 ", rounded up to a power of two, at least 4",
-	    f->w.cards, f->cards_a_partition);
+	add_line(&a, "partitions", "", partitions,
+	    "%" PRIu64 " cards / %" PRIu64 ", rounded up to a power of two, at least 4", f->w.cards, f->cards_a_partition);
 	put_cores(&a, f, peak, partitions);
 	put_memory(&a, f, average, lanes);
 	put_network(&a, f, average, peak);

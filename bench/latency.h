@@ -21,8 +21,7 @@ enum weir_class rig_open(struct bench_site *site, const struct workload *workloa
     struct rig *rig, struct weir_error *err);
 void rig_close(struct rig *rig);
 /* `instance`: of static membership; NULL = dynamic. */
-enum weir_class rig_weir_start(
-    struct rig *rig, const char *instance, struct bench_weir *weir, struct weir_error *err);
+enum weir_class rig_weir_start(struct rig *rig, const char *instance, struct bench_weir *weir, struct weir_error *err);
 /* Waits until all that lies in the topic is stored. */
 enum weir_class rig_wait_quiet(
     struct rig *rig, struct bench_weir *weirs, uint32_t count, uint32_t timeout_ms, struct weir_error *err);

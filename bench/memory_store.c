@@ -1,4 +1,5 @@
-/* A store in memory; see memory_store.h. An open hash table by XXH3 of the key; a body comes from ourselves and is checked only.
+/* A store in memory; see memory_store.h. An open hash table by XXH3 of the key; a body comes from ourselves and is checked
+ * only.
  */
 #include "bench/memory_store.h"
 

@@ -18,7 +18,7 @@ struct weir_slice bench_store_get(const struct bench_store *store, const char *k
 
 struct bench_stored {
 	uint64_t keys, bytes;      /* of values, without Redis' own overhead */
-	uint64_t dedupe_key_bytes;       /* of those: dedupe marks */
+	uint64_t dedupe_key_bytes; /* of those: dedupe marks */
 	uint64_t redis_bytes;      /* as Redis' allocator rounds values up, with 72 bytes a key for its entry and headers */
 	uint64_t redis_dedupe_key_bytes; /* of those: marks */
 };

@@ -141,7 +141,8 @@ cards_run(struct micro *micro, uint64_t count)
 /* ---- marks ---- */
 
 static uint64_t
-dedupe_keys_add(struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, const uint64_t *hashes, uint32_t count)
+dedupe_keys_add(
+    struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, const uint64_t *hashes, uint32_t count)
 {
 	uint64_t fresh = 0;
 	for (uint32_t at = 0; at < count; at += BLOCK) {
@@ -154,7 +155,8 @@ dedupe_keys_add(struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_ho
 }
 
 static void
-dedupe_keys_measure(struct micro *micro, struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, uint64_t count)
+dedupe_keys_measure(
+    struct micro *micro, struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, uint64_t count)
 {
 	const uint32_t items = micro->quick ? 6400 : 64000;
 	double fresh[MICRO_ROUNDS], seen[MICRO_ROUNDS];

@@ -146,7 +146,8 @@ place_in(const struct connection *c, int32_t partition)
 
 /* Tells of one partition of an answered request; `batches` are that request's. */
 static void
-report_written(const struct raw_produce *rp, const struct connection *c, const struct sent_batch *batches, const uint8_t *at)
+report_written(
+    const struct raw_produce *rp, const struct connection *c, const struct sent_batch *batches, const uint8_t *at)
 {
 	int32_t partition = (int32_t)get32(at);
 	uint32_t i = place_in(c, partition);

@@ -22,7 +22,14 @@
 #include "config/base/clock.h"
 #include "config/base/exit.h"
 
-enum { SCENARIOS_MAX = 8, READY_MS = 300000, FRESH_MS = 300000, STEADY_US = 2500000, POLL_US = 2000, CHECK_EVERY_US = 20000 };
+enum {
+	SCENARIOS_MAX = 8,
+	READY_MS = 300000,
+	FRESH_MS = 300000,
+	STEADY_US = 2500000,
+	POLL_US = 2000,
+	CHECK_EVERY_US = 20000
+};
 enum { LINGER_US = 5000, GROUP_MOVES_MS = 60000 };
 #define INSTANCE "weir-bench"
 #define WITHOUT_END (UINT64_C(1) << 40)
@@ -244,8 +251,7 @@ scenario_static(struct recover *r, struct fresh *fresh, struct weir_error *err)
 		return WEIR_FATAL;
 	(void)bench_child_stop(&r->weirs[0].child, SIGKILL, 5000);
 	int64_t at_us = weir_wall_now().us;
-	if (rig_weir_start(&r->rig, INSTANCE, &r->weirs[0], err) != WEIR_OK ||
-	    wait_fresh(r, at_us, fresh, err) != WEIR_OK)
+	if (rig_weir_start(&r->rig, INSTANCE, &r->weirs[0], err) != WEIR_OK || wait_fresh(r, at_us, fresh, err) != WEIR_OK)
 		return WEIR_FATAL;
 	struct fresh back; /* a dynamic member again, for what comes next */
 	return bench_weir_stop(&r->weirs[0], err) == WEIR_OK ? start_again(r, &back, err) : WEIR_FATAL;

@@ -118,8 +118,9 @@ draw_line(FILE *out, const struct axis *x, const struct axis *y, const json_t *s
 	char at[32], value[32];
 	size_t i;
 	(void)fprintf(out, "<polyline class='line c%u' points='", colour);
-	json_array_foreach(points, i, point)(void) fprintf(out, "%.1f,%.1f ",
-	    pixel_of(x, json_number_value(json_array_get(point, 0))), pixel_of(y, json_number_value(json_array_get(point, 1))));
+	json_array_foreach(points, i, point)(void)
+	    fprintf(out, "%.1f,%.1f ", pixel_of(x, json_number_value(json_array_get(point, 0))),
+		pixel_of(y, json_number_value(json_array_get(point, 1))));
 	(void)fputs("'/>", out);
 	bool dots = json_array_size(points) <= 40;
 	json_array_foreach(points, i, point)

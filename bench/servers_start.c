@@ -133,7 +133,8 @@ write_file(const struct bench_site *site, const char *name, const char *text, st
 }
 
 static enum weir_class
-start_java(struct bench_site *site, const char *jars, const char *const *words, struct bench_child *child, struct weir_error *err)
+start_java(
+    struct bench_site *site, const char *jars, const char *const *words, struct bench_child *child, struct weir_error *err)
 {
 	char heap[24], log4j[BENCH_PATH_MAX + 32], all[BENCH_PATH_MAX + 4], log[BENCH_PATH_MAX];
 	(void)snprintf(heap, sizeof(heap), "-Xmx%dm", KAFKA_HEAP_MB);

@@ -12,7 +12,8 @@
 
 /* The card's own limit, else its plan's. */
 static uint64_t
-limit_of(const struct weir_partition *p, const struct weir_card_slot *card, const struct weir_card_overrides_slot *overrides)
+limit_of(
+    const struct weir_partition *p, const struct weir_card_slot *card, const struct weir_card_overrides_slot *overrides)
 {
 	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->registry.plans[card->plan - 1];
 	if (overrides->limit != WEIR_NO_LIMIT)
@@ -80,7 +81,8 @@ add_on(
 		overrides->addon_id = overrides->addon_id_before[0] = overrides->addon_id_before[1] = 0;
 	}
 	uint64_t id = request->id_hash;
-	if (id != 0 && (id == overrides->addon_id || id == overrides->addon_id_before[0] || id == overrides->addon_id_before[1])) {
+	if (id != 0 &&
+	    (id == overrides->addon_id || id == overrides->addon_id_before[0] || id == overrides->addon_id_before[1])) {
 		*reply_out = "repeated id: already applied";
 		return;
 	}

@@ -5,8 +5,8 @@
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
  * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
  * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
- * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or alert level
- * not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
+ * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
+ * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
  */
 #include <inttypes.h>
 
@@ -77,7 +77,8 @@ weir_card_thresholds(const struct weir_partition *p, uint32_t slot)
 
 /* All derived reasons, and the usage at which the next one by usage is due. */
 static uint16_t
-derive_reasons(const struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used, uint64_t *next_threshold_out)
+derive_reasons(const struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used,
+    uint64_t *next_threshold_out)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
@@ -215,7 +216,8 @@ alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, con
 }
 
 void
-weir_partition_alert_moved(struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause)
+weir_partition_alert_moved(
+    struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	uint16_t lost = card->reasons & enforced_before & (uint16_t)~weir_partition_enforced(p, slot);
@@ -290,7 +292,8 @@ weir_partition_change_reasons(
 	uint64_t next_threshold, used = weir_card_metered(p, card);
 	uint16_t derived = derive_reasons(p, slot, &t, used, &next_threshold);
 	uint64_t level = alert_levels(p, slot, &t, used, cause);
-	next_threshold = weir_add_saturating(level < next_threshold ? level : next_threshold, exempt_of(p, card)); /* the fold compares all usage */
+	next_threshold = weir_add_saturating(
+	    level < next_threshold ? level : next_threshold, exempt_of(p, card)); /* the fold compares all usage */
 	uint16_t before = card->reasons;
 	uint16_t after = (uint16_t)((((before & ~DERIVED) | derived) | set) & ~clear);
 	if (card->next_threshold != next_threshold || before != after) {

@@ -23,7 +23,8 @@ keep_closed_cycle(struct weir_partition *p, const struct weir_card_slot *card, u
 	if (card->records == 0 && weir_card_used(card) == 0)
 		return;
 	bool created;
-	struct weir_closed_cycle_entry *entry = weir_closed_cycles_get(&p->tables.closed_cycles, card->cycle, slot, &created);
+	struct weir_closed_cycle_entry *entry =
+	    weir_closed_cycles_get(&p->tables.closed_cycles, card->cycle, slot, &created);
 	entry->value = (struct weir_closed_cycle_slot){card->up, card->down, card->records, card->sessions, 0};
 	entry->loaded = true;
 	weir_closed_cycles_mark_dirty(&p->tables.closed_cycles, entry);

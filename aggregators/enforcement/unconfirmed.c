@@ -92,7 +92,8 @@ apply_unconfirmed(struct weir_partition *p, const struct weir_unconfirmed_card *
 	}
 	unconfirmed_card_at(p, slot, pending_of(unconfirmed_card));
 	if (unconfirmed_card->token != 0)
-		weir_unconfirmed_push(&p->unconfirmed.intents_done, unconfirmed_card); /* the first flush stores that it is unknown */
+		weir_unconfirmed_push(
+		    &p->unconfirmed.intents_done, unconfirmed_card); /* the first flush stores that it is unknown */
 }
 
 bool

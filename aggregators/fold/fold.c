@@ -95,7 +95,8 @@ weir_partition_closed_cycle(struct weir_partition *p, uint16_t cycle, uint32_t s
 	bool created;
 	struct weir_closed_cycle_entry *entry = weir_closed_cycles_get(&p->tables.closed_cycles, cycle, slot, &created);
 	if (created)
-		weir_partition_request_fetch(p, (struct weir_fetch_request){.kind = WEIR_FETCH_CLOSED_CYCLE, .number = cycle, .place = slot});
+		weir_partition_request_fetch(
+		    p, (struct weir_fetch_request){.kind = WEIR_FETCH_CLOSED_CYCLE, .number = cycle, .place = slot});
 	return entry->loaded ? entry : NULL;
 }
 
@@ -105,9 +106,11 @@ bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 {
 	bool created;
 	uint32_t number = (uint32_t)(hash & (WEIR_SHARDS - 1));
-	struct weir_dedupe_keys_bucket *bucket = weir_dedupe_keys_bucket_get(&p->tables.dedupe_keys, hour, number, &created);
+	struct weir_dedupe_keys_bucket *bucket =
+	    weir_dedupe_keys_bucket_get(&p->tables.dedupe_keys, hour, number, &created);
 	if (created)
-		weir_partition_request_fetch(p, (struct weir_fetch_request){.kind = WEIR_FETCH_DEDUPE_KEYS, .number = hour, .place = number});
+		weir_partition_request_fetch(
+		    p, (struct weir_fetch_request){.kind = WEIR_FETCH_DEDUPE_KEYS, .number = hour, .place = number});
 	return bucket->loaded ? bucket : NULL;
 }
 
@@ -115,7 +118,7 @@ bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 struct counting {
 	const struct weir_record *record;
 	struct weir_counts more; /* what it adds */
-	uint32_t pool_local;        /* of its card, + 1; 0 = none */
+	uint32_t pool_local;     /* of its card, + 1; 0 = none */
 	int32_t cycle;           /* that it belongs to */
 	bool unchanged;          /* windows change by the counters alone (weir_window_unchanged) */
 };
@@ -131,7 +134,8 @@ count_for_lifecycle(struct weir_partition *p, uint32_t slot, const struct counti
 		return !exempt;
 	if (__builtin_expect(!c->unchanged, 0))
 		weir_window_count_pool_local(p, c->pool_local - 1, slot, r, c->cycle, &c->more);
-	weir_pool_local_count(p, c->pool_local - 1, c->cycle, c->more.up, c->more.down, c->more.sessions != 0, r->arrived_us);
+	weir_pool_local_count(
+	    p, c->pool_local - 1, c->cycle, c->more.up, c->more.down, c->more.sessions != 0, r->arrived_us);
 	return true;
 }
 
@@ -184,7 +188,8 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 
 /* A closed cycle: restated in the past, and in its windows (REC-6). */
 static void
-count_in_closed_cycle(struct weir_partition *p, uint32_t slot, struct weir_closed_cycle_entry *entry, const struct counting *c)
+count_in_closed_cycle(
+    struct weir_partition *p, uint32_t slot, struct weir_closed_cycle_entry *entry, const struct counting *c)
 {
 	struct weir_closed_cycle_slot *value = &entry->value;
 	struct weir_counts before = {value->up, value->down, value->records, value->sessions};
@@ -204,8 +209,8 @@ count_in_closed_cycle(struct weir_partition *p, uint32_t slot, struct weir_close
 
 /* Is it new? Marks it as seen. Everything needed is in memory by now. */
 static inline bool
-identity_is_new(
-    struct weir_partition *p, const struct weir_record *r, struct weir_dedupe_keys_hour *hour, struct weir_dedupe_keys_bucket *bucket)
+identity_is_new(struct weir_partition *p, const struct weir_record *r, struct weir_dedupe_keys_hour *hour,
+    struct weir_dedupe_keys_bucket *bucket)
 {
 	if (r->id_hash == 0)
 		return true;
@@ -359,7 +364,8 @@ prefetch_identity(struct weir_partition *p, const struct weir_record *r)
 	int64_t number = r->end_us / WEIR_HOUR_US;
 	for (uint32_t i = 0; i < p->tables.dedupe_keys.hour_count; i++)
 		if (p->tables.dedupe_keys.hours[i]->hour == number)
-			weir_shard_prefetch(weir_shards_of(&p->tables.dedupe_keys.hours[i]->shards, r->id_hash), r->id_hash);
+			weir_shard_prefetch(
+			    weir_shards_of(&p->tables.dedupe_keys.hours[i]->shards, r->id_hash), r->id_hash);
 }
 
 /* The session's slot itself, once its index entry is in cache. */
@@ -381,7 +387,8 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 static inline const struct weir_pool_local_slot *
 pool_local_of(const struct weir_partition *p, uint32_t slot)
 {
-	uint32_t pool_local = slot == NO_SLOT || p->tables.pool_locals.used == 0 ? 0 : weir_lifecycle_at(p, slot)->pool_local;
+	uint32_t pool_local =
+	    slot == NO_SLOT || p->tables.pool_locals.used == 0 ? 0 : weir_lifecycle_at(p, slot)->pool_local;
 	return pool_local == 0 ? NULL : weir_pool_local_at(p, pool_local - 1);
 }
 
@@ -454,13 +461,15 @@ bool
 weir_partition_fetched(struct weir_partition *p, const struct weir_fetch_request *fetch, struct weir_slice value)
 {
 	if (fetch->kind == WEIR_FETCH_DEDUPE_KEYS) {
-		struct weir_dedupe_keys_bucket *bucket = weir_dedupe_keys_bucket_find(&p->tables.dedupe_keys, fetch->number, fetch->place);
+		struct weir_dedupe_keys_bucket *bucket =
+		    weir_dedupe_keys_bucket_find(&p->tables.dedupe_keys, fetch->number, fetch->place);
 		return bucket == NULL || bucket->loaded || weir_dedupe_keys_bucket_load(bucket, value.data, value.len);
 	}
 	if (fetch->kind == WEIR_FETCH_WINDOW)
 		return fetch->window < WEIR_WINDOW_KINDS &&
 		       weir_windows_answer(&p->tables.windows[fetch->window], (int32_t)fetch->number, fetch->place, value);
-	struct weir_closed_cycle_entry *entry = weir_closed_cycles_find(&p->tables.closed_cycles, (uint16_t)fetch->number, fetch->place);
+	struct weir_closed_cycle_entry *entry =
+	    weir_closed_cycles_find(&p->tables.closed_cycles, (uint16_t)fetch->number, fetch->place);
 	if (entry == NULL || entry->loaded)
 		return true;
 	if (value.len != 0 && value.len != sizeof(entry->value))
@@ -472,12 +481,13 @@ weir_partition_fetched(struct weir_partition *p, const struct weir_fetch_request
 }
 
 void
-weir_fetch_key(const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
+weir_fetch_key(
+    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
 {
 	const uint32_t size = sizeof(struct weir_closed_cycle_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
-	const char *tags = fetch->kind == WEIR_FETCH_DEDUPE_KEYS  ? "m"
-			      : fetch->kind == WEIR_FETCH_CLOSED_CYCLE ? "y"
-							     : weir_window_tags(fetch->window);
+	const char *tags = fetch->kind == WEIR_FETCH_DEDUPE_KEYS    ? "m"
+			   : fetch->kind == WEIR_FETCH_CLOSED_CYCLE ? "y"
+								    : weir_window_tags(fetch->window);
 	bool closed_cycles = fetch->kind == WEIR_FETCH_CLOSED_CYCLE;
 	*from_out = closed_cycles ? fetch->place % slots * size : 0;
 	*len_out = closed_cycles ? size : 0;

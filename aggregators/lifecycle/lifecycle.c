@@ -2,9 +2,9 @@
  * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/life.md is the design.
  *
  * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
- * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its account's number of
- * activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which derives
- * plan_expired from the flag and reset from the terms.
+ * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its account's
+ * number of activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which
+ * derives plan_expired from the flag and reset from the terms.
  *
  * Times: a record acts at its end time, a message at its Kafka time, a timer at the instant for which it was set, not at
  * the one at which it was run. So a lane that was away for a week ends with the dates of one that was not.
@@ -98,15 +98,18 @@ deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int6
 	uint32_t since_s = weir_lifecycle_seconds(since_us);
 	switch (status) {
 	case WEIR_STATUS_TESTABLE:
-		return carrier->ref.test_months == 0 ? 0 : weir_lifecycle_add_months(p, slot, since_s, carrier->ref.test_months);
+		return carrier->ref.test_months == 0
+			   ? 0
+			   : weir_lifecycle_add_months(p, slot, since_s, carrier->ref.test_months);
 	case WEIR_STATUS_INACTIVE:
 		if (carrier->ref.silent_months == 0)
 			return 0;
 		int64_t end_us = weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * S_US;
 		return weir_lifecycle_seconds(weir_zone_month_start_after(carrier->zone, end_us));
 	case WEIR_STATUS_DEACTIVATED:
-		return carrier->ref.cancel_months == 0 ? 0
-						       : weir_lifecycle_add_months(p, slot, since_s, carrier->ref.cancel_months);
+		return carrier->ref.cancel_months == 0
+			   ? 0
+			   : weir_lifecycle_add_months(p, slot, since_s, carrier->ref.cancel_months);
 	default:
 		return 0;
 	}
@@ -118,7 +121,8 @@ weir_lifecycle_changed(struct weir_partition *p, uint32_t slot, bool was_active)
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	unsigned status = weir_card_status_of(card);
-	bool ends = weir_lifecycle_has_dates(card) && lifecycle->expires_s != 0 && lifecycle->expires_s != WEIR_LIFECYCLE_NEVER;
+	bool ends =
+	    weir_lifecycle_has_dates(card) && lifecycle->expires_s != 0 && lifecycle->expires_s != WEIR_LIFECYCLE_NEVER;
 	bool expired = ends && lifecycle->expires_s <= weir_lifecycle_now(p);
 	bool was_expired = (card->flags & WEIR_CARD_EXPIRED) != 0;
 	if (expired != was_expired) {
@@ -141,8 +145,9 @@ expire_by_term(struct weir_partition *p, uint32_t slot)
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	uint32_t months = card->plan == 0 ? 0 : p->registry.plans[card->plan - 1].ref.term_months;
-	lifecycle->expires_s =
-	    months == 0 || lifecycle->activated_s == 0 ? 0 : weir_lifecycle_add_months(p, slot, lifecycle->activated_s, months);
+	lifecycle->expires_s = months == 0 || lifecycle->activated_s == 0
+				   ? 0
+				   : weir_lifecycle_add_months(p, slot, lifecycle->activated_s, months);
 	weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
@@ -293,7 +298,8 @@ is_old_news(const struct weir_partition *p, uint32_t slot, const struct weir_ref
 {
 	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	return ref->status <= WEIR_STATUS_INACTIVE && weir_lifecycle_has_dates(weir_card_at(p, slot)) &&
-	       lifecycle->activated_s != 0 && ref->since_us != 0 && weir_lifecycle_seconds(ref->since_us) <= lifecycle->activated_s;
+	       lifecycle->activated_s != 0 && ref->since_us != 0 &&
+	       weir_lifecycle_seconds(ref->since_us) <= lifecycle->activated_s;
 }
 
 static void
@@ -312,7 +318,8 @@ apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 }
 
 void
-weir_lifecycle_apply(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, const struct weir_cause *cause)
+weir_lifecycle_apply(
+    struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, const struct weir_cause *cause)
 {
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	bool was_active = weir_card_is_activated(weir_card_at(p, slot));

@@ -174,8 +174,8 @@ roll_over(struct weir_pool_local_slot *a, int32_t cycle)
 
 /* The record's cycle is not the account's: a new one begins, or it is late. */
 void
-weir_pool_local_count_slow(
-    struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down, bool session, int64_t arrived_us)
+weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down,
+    bool session, int64_t arrived_us)
 {
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	a->crossed_us = arrived_us;
@@ -208,8 +208,8 @@ has_unpublished(const struct weir_pool_local_slot *a)
 {
 	/* crossed_us: a record was counted, if one of no bytes */
 	return (a->flags & WEIR_POOL_LOCAL_PUBLISHED) == 0 || a->crossed_us != 0 || a->published_cycle != a->cycle ||
-	       a->published_used != weir_pool_local_used(a) || a->published_before != before_of(a) || a->published_members != a->members ||
-	       a->published_active != a->active;
+	       a->published_used != weir_pool_local_used(a) || a->published_before != before_of(a) ||
+	       a->published_members != a->members || a->published_active != a->active;
 }
 
 static void
@@ -293,13 +293,14 @@ check_member(const struct weir_partition *p, uint32_t card_slot, struct tally *t
 	bool counted = (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
 	if (pool_local == 0)
 		return !counted && lifecycle->next == 0 && lifecycle->prev == 0;
-	if (pool_local > p->tables.pool_locals.used || lifecycle->next > p->tables.cards.used || lifecycle->prev > p->tables.cards.used)
+	if (pool_local > p->tables.pool_locals.used || lifecycle->next > p->tables.cards.used ||
+	    lifecycle->prev > p->tables.cards.used)
 		return false;
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local - 1);
 	if (a->pool[0] == '\0' || (lifecycle->prev == 0) != (a->first == self))
 		return false;
-	if (lifecycle->next != 0 &&
-	    (weir_lifecycle_at(p, lifecycle->next - 1)->prev != self || weir_lifecycle_at(p, lifecycle->next - 1)->pool_local != pool_local))
+	if (lifecycle->next != 0 && (weir_lifecycle_at(p, lifecycle->next - 1)->prev != self ||
+					weir_lifecycle_at(p, lifecycle->next - 1)->pool_local != pool_local))
 		return false;
 	if (lifecycle->prev != 0 && weir_lifecycle_at(p, lifecycle->prev - 1)->next != self)
 		return false;

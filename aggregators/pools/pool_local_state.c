@@ -118,7 +118,8 @@ static bool
 take_definition(struct weir_partition *p, struct weir_pool_local_slot *a, const struct weir_ref_pool_state *pool_state)
 {
 	uint32_t carrier = pool_state->defined ? weir_partition_carrier_number(p, pool_state->carrier) + 1 : 0;
-	uint32_t plan = carrier == 0 || pool_state->plan[0] == '\0' ? 0 : weir_partition_plan_number(p, pool_state->plan) + 1;
+	uint32_t plan =
+	    carrier == 0 || pool_state->plan[0] == '\0' ? 0 : weir_partition_plan_number(p, pool_state->plan) + 1;
 	/* A carrier that is not known here yet: its definition is under way, so the next partial asks again. */
 	a->flags &= (uint8_t)~WEIR_POOL_LOCAL_ASKS;
 	if (pool_state->defined && carrier == 0)
@@ -136,7 +137,8 @@ weir_pool_local_apply_state(struct weir_partition *p, const struct weir_ref_pool
 	(void)err;
 	uint32_t slot;
 	struct weir_pool_local_slot *a = weir_partition_find_pool_local(p, pool_state->pool, &slot);
-	if (a == NULL || pool_state->epoch < a->state_epoch || (pool_state->epoch == a->state_epoch && pool_state->version <= a->state_version))
+	if (a == NULL || pool_state->epoch < a->state_epoch ||
+	    (pool_state->epoch == a->state_epoch && pool_state->version <= a->state_version))
 		return WEIR_OK;
 	uint16_t known_reasons = a->reasons, known_cycle = a->reasons_cycle, held = reasons_in(p, a, a->reasons_cycle);
 	bool look = take_definition(p, a, pool_state) || (a->flags & WEIR_POOL_LOCAL_RESCAN) != 0;
@@ -156,7 +158,8 @@ weir_pool_local_apply_state(struct weir_partition *p, const struct weir_ref_pool
 		weir_pool_local_begin_scan(p, slot);
 	if (weir_pool_local_asks(a)) /* the partial that told of those members may have crossed this word */
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_PUBLISHED;
-	if (weir_pool_local_asks(a) || (a->published_cycle == a->cycle && weir_pool_local_used(a) - a->published_used >= a->unreported_allowance))
+	if (weir_pool_local_asks(a) ||
+	    (a->published_cycle == a->cycle && weir_pool_local_used(a) - a->published_used >= a->unreported_allowance))
 		weir_pool_local_changed(p, slot, true);
 	weir_slab_dirty(&p->tables.pool_locals, slot);
 	p->stats.pool_states_applied++;

@@ -138,8 +138,8 @@ weir_partition_apply_report(struct weir_partition *p, struct weir_slice value, i
 		memcpy(&window, value.data, sizeof(window));
 		return weir_feeds_window(p, &window, err);
 	}
-	if (value.len == sizeof(watermark) &&
-	    (memcmp(value.data, "WPM1", sizeof(watermark.magic)) == 0 || memcmp(value.data, "WPB1", sizeof(watermark.magic)) == 0)) {
+	if (value.len == sizeof(watermark) && (memcmp(value.data, "WPM1", sizeof(watermark.magic)) == 0 ||
+						  memcmp(value.data, "WPB1", sizeof(watermark.magic)) == 0)) {
 		memcpy(&watermark, value.data, sizeof(watermark));
 		return weir_feeds_watermark_of_source(p, &watermark, err);
 	}
@@ -160,8 +160,8 @@ weir_partition_apply_report(struct weir_partition *p, struct weir_slice value, i
 	pool_source->epoch = report.epoch;
 	pool_source->at_us = arrived_us;
 	pool_source->flags &= (uint8_t)~WEIR_POOL_SOURCE_CAUGHT_UP;
-	pool_source->flags |=
-	    (uint8_t)((caught_up ? WEIR_POOL_SOURCE_CAUGHT_UP : 0) | ((report.flags & WEIR_REPORT_ASKS) != 0 ? WEIR_POOL_SOURCE_NEW : 0));
+	pool_source->flags |= (uint8_t)((caught_up ? WEIR_POOL_SOURCE_CAUGHT_UP : 0) |
+					((report.flags & WEIR_REPORT_ASKS) != 0 ? WEIR_POOL_SOURCE_NEW : 0));
 	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
 	if (report.crossed_us != 0) {
 		pool_source->crossed_us = report.crossed_us;
@@ -180,13 +180,16 @@ weir_partition_apply_report(struct weir_partition *p, struct weir_slice value, i
 static void
 add_source_total(struct sums *sums, const struct weir_pool_source_slot *pool_source, uint16_t cycle)
 {
-	bool now = pool_source->cycle == cycle, ahead = pool_source->cycle == cycle + 1, behind = pool_source->cycle + 1 == cycle;
+	bool now = pool_source->cycle == cycle, ahead = pool_source->cycle == cycle + 1,
+	     behind = pool_source->cycle + 1 == cycle;
 	sums->members += pool_source->members;
 	sums->active += pool_source->active;
 	sums->up = weir_add_saturating(sums->up, now ? pool_source->up : ahead ? pool_source->before_up : 0);
 	sums->down = weir_add_saturating(sums->down, now ? pool_source->down : ahead ? pool_source->before_down : 0);
 	sums->before_up = weir_add_saturating(sums->before_up, now ? pool_source->before_up : behind ? pool_source->up : 0);
-	sums->before_down = weir_add_saturating(sums->before_down, now ? pool_source->before_down : behind ? pool_source->down : 0);
+	sums->before_down = weir_add_saturating(sums->before_down, now      ? pool_source->before_down
+								   : behind ? pool_source->down
+									    : 0);
 	sums->before_records += now ? pool_source->before_records : behind ? pool_source->records : 0;
 	sums->before_sessions += now ? pool_source->before_sessions : behind ? pool_source->sessions : 0;
 }
@@ -221,7 +224,8 @@ keep_closed_cycle(struct weir_partition *p, uint32_t slot, const struct sums *su
 	pool->before_records = sums->before_records;
 	pool->before_sessions = sums->before_sessions;
 	bool created;
-	struct weir_closed_cycle_entry *entry = weir_closed_cycles_get(&p->tables.pool_closed_cycles, (uint16_t)(pool->cycle - 1), slot, &created);
+	struct weir_closed_cycle_entry *entry =
+	    weir_closed_cycles_get(&p->tables.pool_closed_cycles, (uint16_t)(pool->cycle - 1), slot, &created);
 	uint64_t records = sums->before_records > UINT32_MAX ? UINT32_MAX : sums->before_records;
 	uint64_t sessions = sums->before_sessions > UINT32_MAX ? UINT32_MAX : sums->before_sessions;
 	entry->value =

@@ -18,7 +18,8 @@ unreported_allowance_of(const struct weir_partition *p, const struct weir_pool_s
 	uint64_t limit = weir_pool_limit(pool);
 	if ((pool->flags & WEIR_POOL_DEFINED) == 0 || limit == UINT64_MAX || (pool->reasons & met) != 0)
 		return WEIR_UNREPORTED_UNBOUNDED;
-	uint64_t unreported_allowance = (limit - pool->used) / (2u * (uint64_t)(p->opts.partitions > 0 ? p->opts.partitions : 1));
+	uint64_t unreported_allowance =
+	    (limit - pool->used) / (2u * (uint64_t)(p->opts.partitions > 0 ? p->opts.partitions : 1));
 	uint64_t least = p->opts.unreported_floor_bytes > 0 ? p->opts.unreported_floor_bytes : 1;
 	unreported_allowance = unreported_allowance < least ? least : unreported_allowance;
 	return unreported_allowance < WEIR_UNREPORTED_UNBOUNDED ? unreported_allowance : WEIR_UNREPORTED_UNBOUNDED;
@@ -28,7 +29,8 @@ static bool
 is_due_to_all(const struct weir_pool_slot *pool, uint64_t unreported_allowance)
 {
 	return (pool->flags & WEIR_POOL_FORCE) != 0 || pool->reasons != pool->published_reasons ||
-	       pool->cycle != pool->published_cycle || unreported_allowance <= pool->published_allowance / 2 || unreported_allowance / 2 >= pool->published_allowance;
+	       pool->cycle != pool->published_cycle || unreported_allowance <= pool->published_allowance / 2 ||
+	       unreported_allowance / 2 >= pool->published_allowance;
 }
 
 static struct weir_ref_pool_state

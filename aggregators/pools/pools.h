@@ -1,4 +1,5 @@
-/* What the files of the pools' own side share: pools.c, pool_sources.c, pool_evaluate.c, pool_state_out.c, pool_requests.c. */
+/* What the files of the pools' own side share: pools.c, pool_sources.c, pool_evaluate.c, pool_state_out.c, pool_requests.c.
+ */
 #ifndef WEIR_AGGREGATORS_POOLS_POOLS_H
 #define WEIR_AGGREGATORS_POOLS_POOLS_H
 

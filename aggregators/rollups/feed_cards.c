@@ -19,7 +19,8 @@
 /* ---- messages ---- */
 
 static void
-seal_message(struct weir_feeds *f, enum weir_outbox_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
+seal_message(
+    struct weir_feeds *f, enum weir_outbox_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
 {
 	if (f->sealed_count == f->sealed_cap) {
 		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
@@ -255,7 +256,8 @@ scan_hours(struct weir_partition *p)
 	if (!scan_begin(p, place))
 		return;
 	if (spans_of(p, &place->scan, hours_between, spans))
-		scan_on(p, &place->scan, spans, p->tables.pool_locals.used, POOL_LOCALS_A_FLUSH, UINT32_MAX, publish_pool_local);
+		scan_on(p, &place->scan, spans, p->tables.pool_locals.used, POOL_LOCALS_A_FLUSH, UINT32_MAX,
+		    publish_pool_local);
 	else
 		place->scan.next = p->tables.pool_locals.used;
 	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending.

@@ -123,7 +123,8 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 		return false;
 	p->stats.windows_taken++;
 	struct weir_counts usage = {window->up, window->down, window->records, window->sessions}, before = {0};
-	const struct weir_counts *published = weir_windows_find(&p->tables.windows[WEIR_WINDOW_POOL_SOURCE_HOUR], window->hour, slot);
+	const struct weir_counts *published =
+	    weir_windows_find(&p->tables.windows[WEIR_WINDOW_POOL_SOURCE_HOUR], window->hour, slot);
 	if (published != NULL)
 		before = *published;
 	struct weir_counts more = weir_counts_less(&usage, &before);
@@ -173,7 +174,8 @@ weir_feeds_unpark(struct weir_partition *p)
 	for (uint32_t i = done; i < f->waiting_count && i < done + PAGES_AHEAD && f->waiting[i].published_us == 0; i++) {
 		const struct weir_usage_report_hour *window = &f->waiting[i].window;
 		uint32_t pool = weir_pool_get(p, window->pool);
-		(void)is_ready(p, WEIR_WINDOW_POOL_SOURCE_HOUR, window->hour, weir_pool_source_get(p, pool, window->source));
+		(void)is_ready(
+		    p, WEIR_WINDOW_POOL_SOURCE_HOUR, window->hour, weir_pool_source_get(p, pool, window->source));
 		(void)is_ready(p, WEIR_WINDOW_POOL_HOUR, window->hour, pool);
 		(void)is_ready(p, WEIR_WINDOW_POOL_DAY, window->day, pool);
 	}
@@ -218,7 +220,8 @@ weir_feeds_window(struct weir_partition *p, const struct weir_usage_report_hour 
 }
 
 enum weir_class
-weir_feeds_watermark_of_source(struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err)
+weir_feeds_watermark_of_source(
+    struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err)
 {
 	if (watermark->source >= p->opts.partitions)
 		return weir_error_set(
@@ -227,8 +230,9 @@ weir_feeds_watermark_of_source(struct weir_partition *p, const struct weir_sourc
 		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
 	if (!weir_feeds_is_of_owner(p, watermark->source, watermark->epoch))
 		return WEIR_OK;
-	struct weir_feed_message message = {
-	    .published_us = watermark->published_us, .source = watermark->source, .begins = memcmp(watermark->magic, "WPB1", 4) == 0};
+	struct weir_feed_message message = {.published_us = watermark->published_us,
+	    .source = watermark->source,
+	    .begins = memcmp(watermark->magic, "WPB1", 4) == 0};
 	take_or_wait(p, &message);
 	return WEIR_OK;
 }
@@ -252,8 +256,8 @@ emit_row(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t numbe
 	if (!row.complete)
 		note_early(f, row.window.start_us);
 	weir_feed_pool_row(p, pool_slot, &row, key, &f->json);
-	weir_outbox_add(p, daily ? WEIR_OUTBOX_POOL_DAILY : WEIR_OUTBOX_POOL_HOURLY, WEIR_OUTBOX_BY_KEY, key,
-	    f->json.data, (uint32_t)f->json.len);
+	weir_outbox_add(p, daily ? WEIR_OUTBOX_POOL_DAILY : WEIR_OUTBOX_POOL_HOURLY, WEIR_OUTBOX_BY_KEY, key, f->json.data,
+	    (uint32_t)f->json.len);
 	p->stats.rows_published++;
 }
 
@@ -373,7 +377,8 @@ static void
 fetch_ahead(struct weir_partition *p, const struct spans *by_carrier, uint32_t from)
 {
 	uint32_t fetch_requests = p->effects.fetch_requests.n;
-	for (uint32_t slot = from; slot < p->tables.pools.used && p->effects.fetch_requests.n - fetch_requests < PAGES_AHEAD;
+	for (uint32_t slot = from;
+	     slot < p->tables.pools.used && p->effects.fetch_requests.n - fetch_requests < PAGES_AHEAD;
 	     slot += WEIR_WINDOW_SLOTS) {
 		if (is_left_out(p, slot))
 			continue;

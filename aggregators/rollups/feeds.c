@@ -117,7 +117,8 @@ weir_feeds_begin(struct weir_partition *p, int64_t at_us)
 	if (f->hours.now.published_us != 0)
 		return;
 	int64_t from_us = at_us - ((int64_t)p->opts.dedupe_horizon_h + 2) * WEIR_HOUR_US;
-	f->hours.now.published_us = f->days.now.published_us = weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
+	f->hours.now.published_us = f->days.now.published_us =
+	    weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
 	f->hours.safe = f->hours.now;
 	f->days.safe = f->days.now;
 	weir_feeds_edge(p);
@@ -189,8 +190,8 @@ weir_feeds_give(struct weir_partition *p, uint32_t max)
 		const uint8_t *at = f->sealed_bytes.data + message->at;
 		char key[WEIR_FEED_KEY_MAX] = "";
 		memcpy(key, at, message->key_len);
-		weir_outbox_add(
-		    p, (enum weir_outbox_topic)message->topic, message->partition, key, at + message->key_len, message->value_len);
+		weir_outbox_add(p, (enum weir_outbox_topic)message->topic, message->partition, key, at + message->key_len,
+		    message->value_len);
 	}
 	return f->given < f->sealed_count;
 }
@@ -257,7 +258,8 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 	if (kind == WEIR_WINDOW_POOL_LOCAL_HOUR || kind == WEIR_WINDOW_POOL_LOCAL_DAY)
 		return published_us < p->clock.stream_time_us ? published_us : p->clock.stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */
-	return kind > WEIR_WINDOW_POOL_SOURCE_HOUR && whole_us > p->clock.stream_time_us ? whole_us : p->clock.stream_time_us;
+	return kind > WEIR_WINDOW_POOL_SOURCE_HOUR && whole_us > p->clock.stream_time_us ? whole_us
+											 : p->clock.stream_time_us;
 }
 
 int32_t
@@ -282,9 +284,9 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 uint32_t
 weir_partition_window_pages(const struct weir_partition *p, enum weir_window_kind kind)
 {
-	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY      ? p->tables.cards.used
-			 : kind <= WEIR_WINDOW_POOL_LOCAL_DAY ? p->tables.pool_locals.used
-			 : kind == WEIR_WINDOW_POOL_SOURCE_HOUR  ? p->tables.pool_sources.used
-							   : p->tables.pools.used;
+	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY           ? p->tables.cards.used
+			 : kind <= WEIR_WINDOW_POOL_LOCAL_DAY   ? p->tables.pool_locals.used
+			 : kind == WEIR_WINDOW_POOL_SOURCE_HOUR ? p->tables.pool_sources.used
+								: p->tables.pools.used;
 	return (slots + WEIR_WINDOW_SLOTS - 1) / WEIR_WINDOW_SLOTS;
 }

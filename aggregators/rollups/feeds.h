@@ -51,9 +51,9 @@ struct weir_feed_kept {
 	struct weir_counts usage;
 };
 
-struct weir_feed_message { /* of weir.partials, waits for pages */
-	int64_t published_us;   /* a mark's; 0 = a window */
-	bool begins;       /* a mark: its owner's first word */
+struct weir_feed_message {    /* of weir.partials, waits for pages */
+	int64_t published_us; /* a mark's; 0 = a window */
+	bool begins;          /* a mark: its owner's first word */
 	struct weir_usage_report_hour window;
 	uint32_t source;
 	bool fenced; /* who told it */
@@ -79,11 +79,11 @@ struct weir_feeds {
 	bool placed; /* the owner has said from where on it tells hours */
 
 	/* pools' side */
-	int64_t *watermarks;   /* by source: its hours up to here are told; 0 = not known */
-	uint64_t *epochs; /* by source: of the newest owner that was heard of */
-	int64_t whole_us; /* rows of windows that end up to here were emitted as complete */
-	int64_t fed_us;   /* or at all */
-	int64_t early_us; /* before the first complete ones: start of the oldest window that was told; 0 = none */
+	int64_t *watermarks; /* by source: its hours up to here are told; 0 = not known */
+	uint64_t *epochs;    /* by source: of the newest owner that was heard of */
+	int64_t whole_us;    /* rows of windows that end up to here were emitted as complete */
+	int64_t fed_us;      /* or at all */
+	int64_t early_us;    /* before the first complete ones: start of the oldest window that was told; 0 = none */
 	struct weir_feed_scan scan;
 	bool scan_whole, scan_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
 	struct weir_feed_pairs hour_rows, day_rows; /* restated in this round */
@@ -139,7 +139,8 @@ bool weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32
 /* feed_pools.c */
 enum weir_class weir_feeds_window(
     struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err);
-enum weir_class weir_feeds_watermark_of_source(struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err);
+enum weir_class weir_feeds_watermark_of_source(
+    struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err);
 /* Hears of a source's owner; false when a later one was heard of. */
 bool weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch);
 /* The pool is defined at last, and had traffic before: rows of what was told of late are due. */

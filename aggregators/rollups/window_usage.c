@@ -196,11 +196,11 @@ set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, s
 static __attribute__((noinline)) void
 rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
 {
-	hours->newest =
-	    window_holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
+	hours->newest = window_holds(&carrier->hour, newest_us) ? carrier->hour.number
+								: weir_zone_hour(carrier->zone, newest_us).number;
 	if (newest_us >= weir_carrier_day(carrier, at_us)->end_us)
-		days->newest =
-		    window_holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
+		days->newest = window_holds(&carrier->day, newest_us) ? carrier->day.number
+								      : weir_zone_day(carrier->zone, newest_us).number;
 	set_ends(carrier, at_us, hours, days);
 }
 
@@ -262,8 +262,8 @@ weir_window_ready(struct weir_partition *p, uint32_t slot, uint32_t pool_local, 
 }
 
 void
-weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r, const struct weir_counts *before,
-    const struct weir_counts *more)
+weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r,
+    const struct weir_counts *before, const struct weir_counts *more)
 {
 	struct row hours, days;
 	card_rows(p, slot, r->end_us, &hours, &days);
@@ -327,8 +327,8 @@ card_total(struct weir_partition *p, uint32_t slot, int32_t cycle, struct weir_c
 	}
 	const struct weir_closed_cycle_entry *closed_cycles = weir_partition_closed_cycle(p, (uint16_t)cycle, slot);
 	if (closed_cycles != NULL)
-		*total_out =
-		    (struct weir_counts){closed_cycles->value.up, closed_cycles->value.down, closed_cycles->value.records, closed_cycles->value.sessions};
+		*total_out = (struct weir_counts){closed_cycles->value.up, closed_cycles->value.down,
+		    closed_cycles->value.records, closed_cycles->value.sessions};
 	return closed_cycles != NULL;
 }
 

@@ -105,8 +105,10 @@ check_overrides(struct weir_partition *p)
 		const struct weir_card_overrides_slot *overrides = weir_slab_at(&p->tables.overrides, slot);
 		if (overrides->card == 0)
 			weir_slab_push_free(&p->tables.overrides, slot);
-		else if (overrides->card > p->tables.cards.used || weir_card_at(p, overrides->card - 1)->overrides != slot + 1 ||
-			 overrides->enforcement > p->tables.enforcements.used || overrides->alerts > p->registry.ladder_count)
+		else if (overrides->card > p->tables.cards.used ||
+			 weir_card_at(p, overrides->card - 1)->overrides != slot + 1 ||
+			 overrides->enforcement > p->tables.enforcements.used ||
+			 overrides->alerts > p->registry.ladder_count)
 			return false;
 		else if (overrides->enforcement != 0 && enforcement_of(p, overrides)->card != overrides->card)
 			return false;

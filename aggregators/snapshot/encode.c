@@ -9,8 +9,8 @@
 #include "aggregators/rollups/feeds.h"
 
 static void
-encode_runs(const struct weir_slab *slab, char tag, uint32_t page, const struct weir_slab_dirt *dirt,
-    const struct weir_writer *w)
+encode_runs(
+    const struct weir_slab *slab, char tag, uint32_t page, const struct weir_slab_dirt *dirt, const struct weir_writer *w)
 {
 	const uint8_t *bytes = weir_slab_page(slab, page);
 	uint32_t slots = 1u << slab->page_shift;
@@ -88,7 +88,8 @@ encode_hour(struct weir_dedupe_keys_hour *hour, const struct weir_writer *w)
 	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
 		uint32_t n = start[b + 1] - start[b];
 		if (n > 0)
-			write_dedupe_keys(w->dedupe_keys(w->ctx, hour->hour, b, n * WEIR_DEDUPE_KEY_BYTES), pending->v + start[b], n);
+			write_dedupe_keys(
+			    w->dedupe_keys(w->ctx, hour->hour, b, n * WEIR_DEDUPE_KEY_BYTES), pending->v + start[b], n);
 	}
 	pending->n = 0;
 }
@@ -104,7 +105,8 @@ encode_dedupe_keys(struct weir_dedupe_keys *dedupe_keys, const struct weir_write
 		if (bucket == NULL || bucket->pending.n == 0)
 			continue;
 		uint32_t len = bucket->pending.n * WEIR_DEDUPE_KEY_BYTES;
-		write_dedupe_keys(w->dedupe_keys(w->ctx, bucket->hour, bucket->bucket, len), bucket->pending.v, bucket->pending.n);
+		write_dedupe_keys(
+		    w->dedupe_keys(w->ctx, bucket->hour, bucket->bucket, len), bucket->pending.v, bucket->pending.n);
 		bucket->pending.n = 0;
 	}
 	dedupe_keys->pending = 0;
@@ -142,8 +144,8 @@ encode_closed_cycle(struct weir_closed_cycles *closed_cycles, char tag, const st
 		while (i < n && sorted[i].cycle == cycle && sorted[i].slot - 1 == first + len &&
 		       (first + len) / CLOSED_CYCLE_SLOTS == page)
 			run[len++] = sorted[i++].value;
-		w->closed_cycles(w->ctx, tag, cycle, page, first % CLOSED_CYCLE_SLOTS * (uint32_t)sizeof(*run), (const uint8_t *)run,
-		    len * (uint32_t)sizeof(*run));
+		w->closed_cycles(w->ctx, tag, cycle, page, first % CLOSED_CYCLE_SLOTS * (uint32_t)sizeof(*run),
+		    (const uint8_t *)run, len * (uint32_t)sizeof(*run));
 	}
 	free(run);
 	free(sorted);
@@ -233,7 +235,8 @@ weir_partition_encode_bytes(const struct weir_partition *p)
 			 (uint64_t)(WEIR_SLAB_PAGE_BYTES + COMMAND_BYTES);
 	bytes += p->tables.dedupe_keys.pending * WEIR_DEDUPE_KEY_BYTES;
 	commands += p->tables.dedupe_keys.hour_count * (uint64_t)WEIR_SHARDS;
-	bytes += (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) * (COMMAND_BYTES + sizeof(struct weir_closed_cycle_slot));
+	bytes += (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) *
+		 (COMMAND_BYTES + sizeof(struct weir_closed_cycle_slot));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		bytes += p->tables.windows[kind].dirty * WINDOW_ENTRY_USUAL;
 		commands += p->tables.windows[kind].changed_count;
@@ -272,6 +275,6 @@ weir_partition_has_changed(const struct weir_partition *p)
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
 		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 || p->registry.new_name_count > 0 ||
-	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
+	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
+	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }

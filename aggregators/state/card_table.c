@@ -59,8 +59,9 @@ struct weir_enforcement_slot *
 weir_partition_enforcement(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, weir_card_at(p, slot));
-	return overrides == NULL || overrides->enforcement == 0 ? NULL
-							: weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
+	return overrides == NULL || overrides->enforcement == 0
+		   ? NULL
+		   : weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
 }
 
 struct weir_enforcement_slot *

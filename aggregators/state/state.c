@@ -185,10 +185,11 @@ weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 uint64_t
 weir_partition_bytes(const struct weir_partition *p)
 {
-	uint64_t bytes = sizeof(*p) + weir_shards_bytes(&p->tables.card_index) +
-			 weir_shards_bytes(&p->tables.session_index) + weir_shards_bytes(&p->tables.pool_local_index) +
-			 weir_shards_bytes(&p->tables.pool_index) + weir_dedupe_keys_bytes(&p->tables.dedupe_keys) +
-			 (p->tables.closed_cycles.cap + p->tables.pool_closed_cycles.cap) * sizeof(struct weir_closed_cycle_entry);
+	uint64_t bytes =
+	    sizeof(*p) + weir_shards_bytes(&p->tables.card_index) + weir_shards_bytes(&p->tables.session_index) +
+	    weir_shards_bytes(&p->tables.pool_local_index) + weir_shards_bytes(&p->tables.pool_index) +
+	    weir_dedupe_keys_bytes(&p->tables.dedupe_keys) +
+	    (p->tables.closed_cycles.cap + p->tables.pool_closed_cycles.cap) * sizeof(struct weir_closed_cycle_entry);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
@@ -203,6 +204,7 @@ weir_partition_unflushed(const struct weir_partition *p)
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
 		windows += p->tables.windows[kind].dirty * sizeof(struct weir_counts);
 	return windows + p->tables.dedupe_keys.pending * sizeof(uint64_t) +
-	       (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) * sizeof(struct weir_closed_cycle_entry) +
+	       (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) *
+		   sizeof(struct weir_closed_cycle_entry) +
 	       p->effects.audits.n * sizeof(struct weir_audit);
 }

@@ -25,7 +25,8 @@ entry_index(const struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint
 {
 	uint64_t key = ((uint64_t)slot << 16 | cycle) * 0x9e3779b97f4a7c15u;
 	uint32_t at = (uint32_t)(key >> 32) & (closed_cycles->cap - 1);
-	while (closed_cycles->entries[at].slot != 0 && (closed_cycles->entries[at].slot != slot + 1 || closed_cycles->entries[at].cycle != cycle))
+	while (closed_cycles->entries[at].slot != 0 &&
+	       (closed_cycles->entries[at].slot != slot + 1 || closed_cycles->entries[at].cycle != cycle))
 		at = (at + 1) & (closed_cycles->cap - 1);
 	return at;
 }

@@ -31,9 +31,11 @@ struct weir_closed_cycles {
 void weir_closed_cycles_init(struct weir_closed_cycles *closed_cycles);
 void weir_closed_cycles_free(struct weir_closed_cycles *closed_cycles);
 /* The entry or NULL. Pointers are valid until the next weir_closed_cycles_get or trim. */
-struct weir_closed_cycle_entry *weir_closed_cycles_find(const struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint32_t slot);
+struct weir_closed_cycle_entry *weir_closed_cycles_find(
+    const struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint32_t slot);
 /* The entry, made empty and not loaded when missing (*created_out). */
-struct weir_closed_cycle_entry *weir_closed_cycles_get(struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint32_t slot, bool *created_out);
+struct weir_closed_cycle_entry *weir_closed_cycles_get(
+    struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint32_t slot, bool *created_out);
 void weir_closed_cycles_mark_dirty(struct weir_closed_cycles *closed_cycles, struct weir_closed_cycle_entry *entry);
 /* After a flush took the dirty ones: marks all clean, and drops all when more than max. */
 void weir_closed_cycles_trim(struct weir_closed_cycles *closed_cycles, uint32_t max);

@@ -67,10 +67,12 @@ expected_of(const struct weir_dedupe_keys *dedupe_keys, int64_t hour)
 #define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time tells nothing of an hour: a burst, or a backlog of a minute */
 
 void
-weir_dedupe_keys_make_room(const struct weir_dedupe_keys *dedupe_keys, const struct weir_dedupe_keys_hour *hour, struct weir_shard *shard)
+weir_dedupe_keys_make_room(
+    const struct weir_dedupe_keys *dedupe_keys, const struct weir_dedupe_keys_hour *hour, struct weir_shard *shard)
 {
 	uint64_t used = shard->used < 8 ? 8 : shard->used, wanted = used + used / 2;
-	int64_t watched_us = dedupe_keys->stream_us - hour->begun_us, all_us = (hour->hour + 1) * WEIR_HOUR_US - hour->begun_us;
+	int64_t watched_us = dedupe_keys->stream_us - hour->begun_us,
+		all_us = (hour->hour + 1) * WEIR_HOUR_US - hour->begun_us;
 	if (shard->used == 0 && hour->expected > wanted) {
 		wanted = hour->expected;
 	} else if (watched_us >= WATCHED_US && watched_us < all_us) {
@@ -102,7 +104,8 @@ warm_place(const struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bu
 {
 	uint64_t key = ((uint64_t)hour * 256 + bucket) * 0x9e3779b97f4a7c15u;
 	uint32_t at = (uint32_t)(key >> 32) & (dedupe_keys->warm_cap - 1);
-	while (dedupe_keys->warm[at] != NULL && (dedupe_keys->warm[at]->hour != hour || dedupe_keys->warm[at]->bucket != bucket))
+	while (dedupe_keys->warm[at] != NULL &&
+	       (dedupe_keys->warm[at]->hour != hour || dedupe_keys->warm[at]->bucket != bucket))
 		at = (at + 1) & (dedupe_keys->warm_cap - 1);
 	return at;
 }
@@ -217,7 +220,8 @@ weir_dedupe_keys_bytes(const struct weir_dedupe_keys *dedupe_keys)
 {
 	uint64_t bytes = 0;
 	for (uint32_t i = 0; i < dedupe_keys->hour_count; i++)
-		bytes += weir_shards_bytes(&dedupe_keys->hours[i]->shards) + dedupe_keys->hours[i]->pending.cap * sizeof(uint64_t);
+		bytes += weir_shards_bytes(&dedupe_keys->hours[i]->shards) +
+			 dedupe_keys->hours[i]->pending.cap * sizeof(uint64_t);
 	for (uint32_t i = 0; i < dedupe_keys->warm_cap; i++)
 		if (dedupe_keys->warm[i] != NULL)
 			bytes += sizeof(struct weir_dedupe_keys_bucket) + dedupe_keys->warm[i]->set.cap * sizeof(uint64_t);

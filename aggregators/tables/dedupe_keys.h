@@ -8,7 +8,8 @@
  * finds the cache over its bound. New marks wait in `pending` lists until a flush appends them. See docs/ARCHITECTURE.md
  * for the probability of a wrong "duplicate".
  *
- * One owner (the partition's lane). Never asked for I/O here: a missing bucket is an answer (WEIR_DEDUPE_KEY_ABSENT), not a wait.
+ * One owner (the partition's lane). Never asked for I/O here: a missing bucket is an answer (WEIR_DEDUPE_KEY_ABSENT), not a
+ * wait.
  */
 #ifndef WEIR_AGGREGATORS_TABLES_DEDUPE_KEYS_H
 #define WEIR_AGGREGATORS_TABLES_DEDUPE_KEYS_H
@@ -71,21 +72,26 @@ struct weir_dedupe_keys_hour *weir_dedupe_keys_hour_find_slow(struct weir_dedupe
 static inline struct weir_dedupe_keys_hour *
 weir_dedupe_keys_hour_find(struct weir_dedupe_keys *dedupe_keys, int64_t hour)
 {
-	if (__builtin_expect(dedupe_keys->hour_count > 0 && dedupe_keys->hours[dedupe_keys->hour_count - 1]->hour == hour, 1))
+	if (__builtin_expect(
+		dedupe_keys->hour_count > 0 && dedupe_keys->hours[dedupe_keys->hour_count - 1]->hour == hour, 1))
 		return dedupe_keys->hours[dedupe_keys->hour_count - 1];
 	return weir_dedupe_keys_hour_find_slow(dedupe_keys, hour);
 }
 /* The warm bucket; created empty and not loaded when missing (then *created_out). */
-struct weir_dedupe_keys_bucket *weir_dedupe_keys_bucket_get(struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket, bool *created_out);
+struct weir_dedupe_keys_bucket *weir_dedupe_keys_bucket_get(
+    struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket, bool *created_out);
 /* The warm bucket or NULL. */
-struct weir_dedupe_keys_bucket *weir_dedupe_keys_bucket_find(const struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket);
+struct weir_dedupe_keys_bucket *weir_dedupe_keys_bucket_find(
+    const struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket);
 
 /* Puts stored marks (7 bytes each) in; false when len is no multiple of 7. */
-bool weir_dedupe_keys_load(struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket, const uint8_t *data, size_t len);
+bool weir_dedupe_keys_load(
+    struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket, const uint8_t *data, size_t len);
 bool weir_dedupe_keys_bucket_load(struct weir_dedupe_keys_bucket *bucket, const uint8_t *data, size_t len);
 
 /* Takes the memory that the shard will need by the hour's end, as far as can be told. */
-void weir_dedupe_keys_make_room(const struct weir_dedupe_keys *dedupe_keys, const struct weir_dedupe_keys_hour *hour, struct weir_shard *shard);
+void weir_dedupe_keys_make_room(
+    const struct weir_dedupe_keys *dedupe_keys, const struct weir_dedupe_keys_hour *hour, struct weir_shard *shard);
 
 static inline bool
 weir_dedupe_keys_hour_add(struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, uint64_t hash)
@@ -101,7 +107,8 @@ weir_dedupe_keys_hour_add(struct weir_dedupe_keys *dedupe_keys, struct weir_dedu
 }
 
 /* Adds to a loaded warm bucket; false when seen before. */
-bool weir_dedupe_keys_bucket_add(struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_bucket *bucket, uint64_t hash);
+bool weir_dedupe_keys_bucket_add(
+    struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_bucket *bucket, uint64_t hash);
 
 /* After pending lists went into a flush: drops hours no longer fresh, and all warm buckets when more than max. */
 void weir_dedupe_keys_trim(struct weir_dedupe_keys *dedupe_keys, uint32_t warm_max);

@@ -28,10 +28,10 @@ struct weir_card_slot {
 	uint32_t last_s; /* end time of the newest record, seconds */
 	uint16_t cycle;
 	uint16_t reasons;
-	uint16_t plan;   /* plan number + 1 */
-	uint8_t carrier; /* carrier number + 1 */
-	uint8_t flags;   /* bits 0-2 enum weir_card_status, then WEIR_CARD_… */
-	uint32_t overrides;  /* terms slot + 1 */
+	uint16_t plan;      /* plan number + 1 */
+	uint8_t carrier;    /* carrier number + 1 */
+	uint8_t flags;      /* bits 0-2 enum weir_card_status, then WEIR_CARD_… */
+	uint32_t overrides; /* terms slot + 1 */
 };
 _Static_assert(sizeof(struct weir_card_slot) == 64, "one cache line");
 _Static_assert(
@@ -51,7 +51,7 @@ _Static_assert(offsetof(struct weir_card_slot, overrides) == 60, "as documented"
  */
 struct weir_lifecycle_slot {
 	uint32_t pool_local; /* pool's account + 1; 0 = in no pool */
-	uint32_t next;    /* member of the same account, card slot + 1 */
+	uint32_t next;       /* member of the same account, card slot + 1 */
 	uint32_t prev;
 	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/life.md) */
 	union {
@@ -174,31 +174,31 @@ _Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
  * takes, so that a pooled record costs one line more than any other.
  */
 struct weir_pool_local_slot {
-	char pool[WEIR_ID_MAX]; /* id, zero-padded; empty = free */
-	uint64_t up, down;      /* bytes attributed (POOL-3) in `cycle` */
-	uint64_t published_used;     /* as last told, of `published_cycle` */
-	uint64_t unreported_allowance;         /* bytes of usage that may go untold */
-	int64_t crossed_us;     /* arrival of the newest record counted and not told; for the latency of a cut-off */
+	char pool[WEIR_ID_MAX];        /* id, zero-padded; empty = free */
+	uint64_t up, down;             /* bytes attributed (POOL-3) in `cycle` */
+	uint64_t published_used;       /* as last told, of `published_cycle` */
+	uint64_t unreported_allowance; /* bytes of usage that may go untold */
+	int64_t crossed_us;            /* arrival of the newest record counted and not told; for the latency of a cut-off */
 	uint32_t records, sessions;
 	int32_t hour;   /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
 	uint16_t cycle; /* 0 = nothing counted yet */
 	uint16_t published_cycle;
-	uint8_t carrier;  /* of the definition, number + 1; 0 = not known */
-	uint8_t kind;     /* enum weir_plan_kind */
-	uint8_t flags;    /* WEIR_ACCOUNT_… */
-	uint8_t zone;     /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
-	uint16_t plan;    /* of the definition, plan number + 1; 0 = none or not known */
-	uint16_t reasons; /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
-	uint32_t first;   /* member, card slot + 1 */
-	uint32_t members; /* cards in the pool */
-	uint32_t active;  /* activated ones (POOL-2) */
-	uint32_t member_scan;    /* next member of a walk in progress, card slot + 1 */
+	uint8_t carrier;      /* of the definition, number + 1; 0 = not known */
+	uint8_t kind;         /* enum weir_plan_kind */
+	uint8_t flags;        /* WEIR_ACCOUNT_… */
+	uint8_t zone;         /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
+	uint16_t plan;        /* of the definition, plan number + 1; 0 = none or not known */
+	uint16_t reasons;     /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint32_t first;       /* member, card slot + 1 */
+	uint32_t members;     /* cards in the pool */
+	uint32_t active;      /* activated ones (POOL-2) */
+	uint32_t member_scan; /* next member of a walk in progress, card slot + 1 */
 	uint64_t before_up, before_down; /* in the cycle before it */
 	uint32_t before_records, before_sessions;
 	uint64_t published_before;
 	uint32_t published_members;
 	uint32_t published_active;
-	uint32_t state_active;   /* activated members here that the word's total counts */
+	uint32_t state_active;  /* activated members here that the word's total counts */
 	uint16_t reasons_cycle; /* cycle for which the first two hold */
 	uint16_t pad;
 	uint64_t state_epoch, state_version;
@@ -208,21 +208,21 @@ struct weir_pool_local_slot {
 	uint64_t spare[3];
 };
 _Static_assert(sizeof(struct weir_pool_local_slot) == 256, "four cache lines");
-_Static_assert(
-    offsetof(struct weir_pool_local_slot, up) == 64 && offsetof(struct weir_pool_local_slot, first) == 128, "a line to count in");
+_Static_assert(offsetof(struct weir_pool_local_slot, up) == 64 && offsetof(struct weir_pool_local_slot, first) == 128,
+    "a line to count in");
 
 enum {
-	WEIR_POOL_LOCAL_SCAN = 1,    /* members are to be looked at: from the start after a load */
-	WEIR_POOL_LOCAL_QUEUED = 2,  /* in the list of accounts with something to tell; memory only */
-	WEIR_POOL_LOCAL_URGENT = 4,  /* to be told with the round, not with the tick; memory only */
-	WEIR_POOL_LOCAL_PUBLISHED = 8,    /* has told its pool at least once */
-	WEIR_POOL_LOCAL_ASKS = 16,   /* has no word yet, or one whose carrier is not known here */
-	WEIR_POOL_LOCAL_RESCAN = 32, /* activated members changed while it was exhausted: the next word is walked */
+	WEIR_POOL_LOCAL_SCAN = 1,      /* members are to be looked at: from the start after a load */
+	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of accounts with something to tell; memory only */
+	WEIR_POOL_LOCAL_URGENT = 4,    /* to be told with the round, not with the tick; memory only */
+	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has told its pool at least once */
+	WEIR_POOL_LOCAL_ASKS = 16,     /* has no word yet, or one whose carrier is not known here */
+	WEIR_POOL_LOCAL_RESCAN = 32,   /* activated members changed while it was exhausted: the next word is walked */
 };
 
 /* A pool in its own partition: slab `q`. */
 struct weir_pool_slot {
-	char id[WEIR_ID_MAX]; /* zero-padded; empty = free */
+	char id[WEIR_ID_MAX];  /* zero-padded; empty = free */
 	uint32_t first_source; /* + 1 */
 	uint32_t members;
 	uint32_t active;
@@ -254,7 +254,7 @@ struct weir_pool_slot {
 	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
 	int64_t crossed_us;       /* arrival of the record that made the last word */
 	int64_t newest_us;        /* arrival of the newest record that a partial told of */
-	uint64_t evaluated_used;     /* `used` when reasons were last judged */
+	uint64_t evaluated_used;  /* `used` when reasons were last judged */
 	uint64_t before_up;       /* of the cycle before, as last written to the past */
 	uint64_t before_down;
 	uint64_t before_records;
@@ -293,7 +293,7 @@ _Static_assert(sizeof(struct weir_pool_source_slot) == 128, "two cache lines");
 
 enum {
 	WEIR_POOL_SOURCE_CAUGHT_UP = 1, /* told by a source that had caught up */
-	WEIR_POOL_SOURCE_NEW = 2,     /* asks for the pool's word; memory only */
+	WEIR_POOL_SOURCE_NEW = 2,       /* asks for the pool's word; memory only */
 };
 
 /* A partial as it travels in weir.partials: little-endian, docs/formats.md. */

@@ -81,8 +81,8 @@ static void
 request(struct direct_source *s, struct direct_node *node)
 {
 	int16_t version = node->conn.versions.of[API_METADATA];
-	protocol_request_metadata(&node->conn.out, version, conn_request(&node->conn, API_METADATA, version, 0, 0, s->now_us),
-	    s->opts.topics, s->opts.topic_count);
+	protocol_request_metadata(&node->conn.out, version,
+	    conn_request(&node->conn, API_METADATA, version, 0, 0, s->now_us), s->opts.topics, s->opts.topic_count);
 	s->meta_node = node;
 	s->meta_due_us = INT64_MAX;
 	conn_push(&node->conn, s->now_us);

@@ -65,7 +65,7 @@ struct direct_part {
 	uint64_t asked_round;
 	int32_t leader, epoch; /* as metadata has it; -1: none known */
 	int32_t read_epoch;    /* of the last batch delivered; -1: none */
-	int64_t next_offset;      /* next offset to deliver */
+	int64_t next_offset;   /* next offset to deliver */
 	int64_t fetch_offset;  /* next offset to ask for */
 	int64_t low, high, end;
 	int64_t retry_us;

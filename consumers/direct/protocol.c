@@ -213,7 +213,8 @@ protocol_metadata_partition(struct protocol_metadata *m, struct protocol_leader 
 /* ---- fetch ---- */
 
 void
-protocol_fetch_begin(struct weir_buf *out, int16_t version, const struct protocol_fetch_request *request, uint32_t topic_count)
+protocol_fetch_begin(
+    struct weir_buf *out, int16_t version, const struct protocol_fetch_request *request, uint32_t topic_count)
 {
 	wire_put32(out, UINT32_MAX); /* no replica */
 	wire_put32(out, (uint32_t)request->wait_ms);

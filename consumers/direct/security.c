@@ -117,7 +117,8 @@ load_ca(SSL_CTX *tls, const struct weir_settings *settings, struct weir_error *e
 	const char *path = security_property(settings, "ssl.ca.location");
 	struct stat stat_of;
 	if (path == NULL || strcmp(path, "probe") == 0)
-		return SSL_CTX_set_default_verify_paths(tls) == 1 ? WEIR_OK : bad_value(err, "ssl.ca.location", "(default)");
+		return SSL_CTX_set_default_verify_paths(tls) == 1 ? WEIR_OK
+								  : bad_value(err, "ssl.ca.location", "(default)");
 	bool directory = stat(path, &stat_of) == 0 && S_ISDIR(stat_of.st_mode);
 	int code = directory ? SSL_CTX_load_verify_dir(tls, path) : SSL_CTX_load_verify_file(tls, path);
 	return code == 1 ? WEIR_OK : bad_value(err, "ssl.ca.location", path);

@@ -59,7 +59,8 @@ show_money(const struct weir_pool_view *pool)
 		print_line("threshold", "%s, then %s", weir_amount_text(pool->threshold, a),
 		    pool->threshold_suspends ? "suspend" : "alert");
 	if (pool->frozen || pool->arrears_us != 0)
-		print_line("arrears", "since %s, kept for %u days", weir_instant_text(pool->arrears_us, a), pool->retention_days);
+		print_line(
+		    "arrears", "since %s, kept for %u days", weir_instant_text(pool->arrears_us, a), pool->retention_days);
 	if (pool->disabled_us != 0)
 		print_line("disabled", "since %s", weir_instant_text(pool->disabled_us, b));
 }
@@ -84,7 +85,8 @@ show_pool(const struct weir_pool_view *pool)
 	print_line("status", "%s", pool->status);
 	print_line("kind", "%s, carrier %s, plan %s", pool->defined ? weir_plan_kind_name(pool->kind) : "-",
 	    or_dash(pool->carrier), or_dash(pool->plan));
-	print_line("cards", "%s, of which %s count", weir_count_text(pool->cards, a), weir_count_text(pool->effective_cards, b));
+	print_line(
+	    "cards", "%s, of which %s count", weir_count_text(pool->cards, a), weir_count_text(pool->effective_cards, b));
 	weir_cycle_format(pool->cycle.number, cycle);
 	print_line("cycle", "%s  (in %s)", pool->cycle.number > 0 ? cycle : "-", or_dash(pool->zone));
 	print_line(

@@ -13,8 +13,8 @@
 #include "config/base/signals.h"
 #include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/http/metrics/notify.h"
 #include "pipeline/http/metrics/metrics_server.h"
+#include "pipeline/http/metrics/notify.h"
 
 #define POLL_MS 100
 #define STATUS_US 10000000

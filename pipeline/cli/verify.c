@@ -241,7 +241,8 @@ compare(struct verify *v, const struct weir_snapshot *snapshot, const struct wei
 		const struct weir_volume now = {card->up, card->down, card->records, card->sessions};
 		for (uint32_t i = 0; i < snapshot->closed_cycle_count; i++) {
 			const struct weir_closed_cycle_slot *closed_cycles = &snapshot->closed_cycles[i].slots[slot];
-			const struct weir_volume then = {closed_cycles->up, closed_cycles->down, closed_cycles->records, closed_cycles->sessions};
+			const struct weir_volume then = {
+			    closed_cycles->up, closed_cycles->down, closed_cycles->records, closed_cycles->sessions};
 			int32_t cycle = snapshot->closed_cycles[i].cycle;
 			compare_cycle(v, snapshot, recount, slot, cycle, cycle == card->cycle ? &now : &then, result);
 		}

@@ -1,4 +1,5 @@
-/* The simulated carrier's cards, moods and counts; no I/O. See carrier_simulator.h. Any thread: one lock around everything. */
+/* The simulated carrier's cards, moods and counts; no I/O. See carrier_simulator.h. Any thread: one lock around everything.
+ */
 #include "pipeline/demo/carrier_simulator_priv.h"
 
 #include <stdlib.h>

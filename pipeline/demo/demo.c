@@ -14,8 +14,8 @@
 #include "config/base/log.h"
 #include "config/base/signals.h"
 #include "pipeline/demo/demo_servers.h"
-#include "pipeline/demo/sandbox.h"
 #include "pipeline/demo/demo_verify.h"
+#include "pipeline/demo/sandbox.h"
 #include "pipeline/demo/view.h"
 
 #define REDRAW_MS 250
@@ -230,8 +230,8 @@ report(const struct demo *d)
 			     ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
 		    c->records, c->counted, c->duplicates, d->sent.late, d->sent.before_cycle, d->sent.bad, d->fleet->count,
 		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->fleet->pool_count,
-		    c->reports_published, c->pool_states_published, c->members_scanned, c->alerts, weir_run_feed_rows(c), c->rows_again,
-		    d->mismatches, p50, p99, d->opts->seed);
+		    c->reports_published, c->pool_states_published, c->members_scanned, c->alerts, weir_run_feed_rows(c),
+		    c->rows_again, d->mismatches, p50, p99, d->opts->seed);
 		return;
 	}
 	(void)printf("\n%" PRIu64 " records: %" PRIu64 " counted, %" PRIu64 " duplicates, %" PRIu64

@@ -1,4 +1,5 @@
-/* The demo's pools: which cards are in which, what they may use, and what they should do to their members; see demo_fleet.h. */
+/* The demo's pools: which cards are in which, what they may use, and what they should do to their members; see
+ * demo_fleet.h. */
 #include <stdio.h>
 #include <string.h>
 

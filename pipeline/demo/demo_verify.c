@@ -228,8 +228,8 @@ pool_equal(struct verify *v, const struct weir_demo_pool *pool, const struct wei
 	equal = equal && pool_field_equal(v, pool, &shown, "total_bytes", total == WEIR_DEMO_NO_TOTAL ? "none" : text);
 	weir_demo_pool_reasons(pool, shown.cycle, reasons);
 	equal = equal && pool_field_equal(v, pool, &shown, "reasons", reasons[0] == '\0' ? "none" : reasons + 1);
-	(void)snprintf(
-	    text, sizeof(text), "%d-%02d:%" PRIu64, 1970 + closed_cycles.number / 12, closed_cycles.number % 12 + 1, closed_cycles.up + closed_cycles.down);
+	(void)snprintf(text, sizeof(text), "%d-%02d:%" PRIu64, 1970 + closed_cycles.number / 12,
+	    closed_cycles.number % 12 + 1, closed_cycles.up + closed_cycles.down);
 	return equal && pool_field_equal(v, pool, &shown, "previous", closed_cycles.records == 0 ? "none" : text);
 }
 

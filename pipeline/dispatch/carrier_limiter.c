@@ -79,8 +79,8 @@ limiter_pause(struct weir_carrier_limiter *limiter, uint32_t after_ms, int64_t n
 {
 	int64_t wait_us = (int64_t)after_ms * 1000;
 	if (after_ms == 0)
-		wait_us =
-		    weir_carrier_limiter_backoff_us(limiter->limits.retry_min_ms, limiter->limits.retry_max_ms, limiter->pauses++, UINT64_MAX);
+		wait_us = weir_carrier_limiter_backoff_us(
+		    limiter->limits.retry_min_ms, limiter->limits.retry_max_ms, limiter->pauses++, UINT64_MAX);
 	if (now_us + wait_us > limiter->pause_until_us)
 		limiter->pause_until_us = now_us + wait_us;
 }

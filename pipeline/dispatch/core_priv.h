@@ -3,8 +3,8 @@
 #define WEIR_PIPELINE_CORE_PRIV_H
 
 #include "config/base/random.h"
-#include "pipeline/dispatch/command_entries_priv.h"
 #include "pipeline/dispatch/carrier_limiter_priv.h"
+#include "pipeline/dispatch/command_entries_priv.h"
 
 struct weir_core_carrier {
 	struct weir_carrier_limiter limiter;
@@ -36,8 +36,8 @@ void weir_card_report(struct weir_dispatch_core *core, const struct weir_card_en
     uint8_t target, int64_t now_us, int64_t next_us, const char *text);
 void weir_card_set_ticket(struct weir_card_entry *card, const char *ticket); /* empty = none */
 /* Puts an entry in place MOVING where its facts say: queue, heap (not before due_us), rest, or away. */
-void weir_card_reschedule(
-    struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us, enum weir_reschedule how);
+void weir_card_reschedule(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us,
+    enum weir_reschedule how);
 /* carrier := carrier_next. Not while in a list. */
 void weir_card_switch_carrier(struct weir_card_entry *card);
 /* The carrier works again: what waits for it need not wait out its delay. */

@@ -102,7 +102,8 @@ void weir_dispatch_stop(struct weir_dispatch *dispatch, uint32_t grace_ms);
 void weir_dispatch_free(struct weir_dispatch *dispatch);
 
 /* False when the ring is full: keep the card dirty and offer again later. */
-bool weir_dispatch_enqueue(struct weir_dispatch *dispatch, uint32_t lane, const struct weir_pending_command *pending_command);
+bool weir_dispatch_enqueue(
+    struct weir_dispatch *dispatch, uint32_t lane, const struct weir_pending_command *pending_command);
 /* Forget all cards of a partition that the lane gave up (commands not sent are dropped, answers discarded). */
 bool weir_dispatch_forget(struct weir_dispatch *dispatch, uint32_t lane, uint32_t partition);
 /* Next result for this lane; false when there is none. */

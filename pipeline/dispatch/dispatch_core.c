@@ -152,12 +152,14 @@ weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int
 
 /* A command of an earlier run that may have reached the carrier: its ticket, or else the card's state, comes first. */
 static void
-card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_pending_command *pending_command,
-    int64_t now_us)
+card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
+    const struct weir_pending_command *pending_command, int64_t now_us)
 {
-	bool in_motion = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED || pending_command->resumed_state == WEIR_COMMAND_SENT ||
+	bool in_motion = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED ||
+			 pending_command->resumed_state == WEIR_COMMAND_SENT ||
 			 (pending_command->resumed_state == WEIR_COMMAND_QUEUED && pending_command->resumed_attempts > 0);
-	if (!in_motion || (pending_command->resumed_desired != WEIR_CARD_ACTIVE && pending_command->resumed_desired != WEIR_CARD_SUSPENDED))
+	if (!in_motion || (pending_command->resumed_desired != WEIR_CARD_ACTIVE &&
+			      pending_command->resumed_desired != WEIR_CARD_SUSPENDED))
 		return;
 	card->target = pending_command->resumed_desired;
 	card->attempts = pending_command->resumed_attempts;
@@ -174,8 +176,8 @@ card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
 }
 
 static void
-enqueue_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier, const struct weir_pending_command *pending_command,
-    int64_t now_us)
+enqueue_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
+    const struct weir_pending_command *pending_command, int64_t now_us)
 {
 	struct weir_card_entry *card = weir_cards_add(&core->cards, pending_command->partition, pending_command->slot);
 	card->iccid = pending_command->iccid;
@@ -232,7 +234,8 @@ enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uin
 	int64_t due_us = polling && !switched ? card->due_us : now_us;
 	if (!switched && same_lane && card->desired == pending_command->desired && card->touched)
 		return; /* said before: its place in the queue, its delay and its linger stay */
-	if (!switched && needed && card->desired == pending_command->desired && pending_command->desired != pending_command->confirmed) {
+	if (!switched && needed && card->desired == pending_command->desired &&
+	    pending_command->desired != pending_command->confirmed) {
 		replace_command(card, lane, pending_command);
 		return;
 	}
@@ -245,7 +248,8 @@ enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uin
 		core->carriers[card->carrier].withdrawn++;
 		if (!weir_card_is_left_unknown(card))
 			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
-	} else if (!needs && pending_command->desired != WEIR_CARD_UNKNOWN && pending_command->desired != pending_command->confirmed) {
+	} else if (!needs && pending_command->desired != WEIR_CARD_UNKNOWN &&
+		   pending_command->desired != pending_command->confirmed) {
 		/* Settled before this owner came: it has not been told. */
 		enum weir_command_state reported =
 		    card->desired == card->refused ? WEIR_COMMAND_FAILED : WEIR_COMMAND_CONFIRMED;

@@ -115,8 +115,8 @@ outcome_retry(
 		card->confirmed = WEIR_CARD_UNKNOWN;
 	if (!card->asking && outcome->timed_out)
 		card->ask_first = limits->can_ask;
-	int64_t delay_us =
-	    weir_carrier_limiter_backoff_us(limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_random_next(&core->random));
+	int64_t delay_us = weir_carrier_limiter_backoff_us(
+	    limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_random_next(&core->random));
 	card->fails += card->fails < UINT16_MAX;
 	if (delay_us < (int64_t)outcome->after_ms * 1000)
 		delay_us = (int64_t)outcome->after_ms * 1000;

@@ -101,8 +101,8 @@ dispatch_take_commands(struct weir_dispatch *dispatch, uint32_t lane_index, int6
 		if (message.forget)
 			weir_dispatch_core_forget(dispatch->core, lane_index, pending_command->partition);
 		else
-			weir_dispatch_core_enqueue(
-			    dispatch->core, lane_index, dispatch_carrier_index(dispatch, pending_command->carrier), pending_command, now_us);
+			weir_dispatch_core_enqueue(dispatch->core, lane_index,
+			    dispatch_carrier_index(dispatch, pending_command->carrier), pending_command, now_us);
 	}
 	return count;
 }

@@ -128,6 +128,6 @@ write_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t l
 struct weir_writer
 weir_body_writer(struct weir_body *body)
 {
-	return (struct weir_writer){body, write_page, write_range, write_closed_cycle, write_dedupe_keys, write_directory, write_name,
-	    write_reference, write_intent_done, write_window};
+	return (struct weir_writer){body, write_page, write_range, write_closed_cycle, write_dedupe_keys, write_directory,
+	    write_name, write_reference, write_intent_done, write_window};
 }

@@ -35,11 +35,11 @@ struct weir_lane_histogram {
 /* What lanes share; owned by the run, outlives them. */
 struct weir_lane_shared {
 	const struct weir_settings *settings;
-	const char *topics[WEIR_TOPICS_MAX];        /* inputs, then cards, then partials */
+	const char *topics[WEIR_TOPICS_MAX];                 /* inputs, then cards, then partials */
 	const char *checkpoint_offsets[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
 	uint32_t topic_count;
 	uint32_t cards, reports; /* their places in topics; what lies before are inputs */
-	uint32_t partitions;      /* of each of the topics */
+	uint32_t partitions;     /* of each of the topics */
 	struct weir_dispatch *dispatch;
 	struct weir_outbox_producer *outbox_producer;
 	const char *owner_name;
@@ -54,7 +54,8 @@ struct weir_lane_counters {
 	_Atomic uint64_t rejected[WEIR_REJECT_COUNT];
 	_Atomic uint64_t bytes_up, bytes_down, cards, suspends, resumes;
 	_Atomic uint64_t activations, expiries, alerts, unsupported, guarded;
-	_Atomic uint64_t pools, reports_published, reports_applied, pool_states_published, pool_states_applied, members_scanned;
+	_Atomic uint64_t pools, reports_published, reports_applied, pool_states_published, pool_states_applied,
+	    members_scanned;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
 	_Atomic uint64_t gaps_lost, unattributed;
 	_Atomic uint64_t windows_published, windows_taken, windows_old, rows_again, feed_rows[WEIR_RUN_FEED_COUNT];

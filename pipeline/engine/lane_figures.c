@@ -7,7 +7,7 @@
 #include "pipeline/engine/lane_priv.h"
 
 #define UNREPORTED_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
-#define POOLS_A_SCAN 1024u                  /* pools whose slack is added up in one publication */
+#define POOLS_A_SCAN 1024u                       /* pools whose slack is added up in one publication */
 
 /* Relaxed: figures by themselves. */
 static void
@@ -138,7 +138,8 @@ static uint64_t
 scan_unreported(struct lane_partition *lp)
 {
 	const struct weir_slab *pools = &lp->owner->core->tables.pools;
-	uint32_t from = lp->unreported_allowance.next, until = from + POOLS_A_SCAN < pools->used ? from + POOLS_A_SCAN : pools->used;
+	uint32_t from = lp->unreported_allowance.next,
+		 until = from + POOLS_A_SCAN < pools->used ? from + POOLS_A_SCAN : pools->used;
 	for (uint32_t slot = from; slot < until; slot++) {
 		const struct weir_pool_slot *pool = weir_slab_at(pools, slot);
 		bool bounded = pool->id[0] != '\0' && pool->published_allowance < UNREPORTED_UNBOUNDED;

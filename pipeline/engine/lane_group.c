@@ -14,7 +14,8 @@ box_of(struct weir_lane *lane, uint32_t number)
 		while (cap <= number)
 			cap *= 2;
 		lane->ack_windows = weir_realloc(lane->ack_windows, cap * sizeof(*lane->ack_windows));
-		memset(lane->ack_windows + lane->ack_window_cap, 0, (cap - lane->ack_window_cap) * sizeof(*lane->ack_windows));
+		memset(
+		    lane->ack_windows + lane->ack_window_cap, 0, (cap - lane->ack_window_cap) * sizeof(*lane->ack_windows));
 		lane->ack_window_cap = cap;
 	}
 	if (lane->ack_windows[number] == NULL) {

@@ -43,7 +43,7 @@ struct weir_lane {
 	struct weir_records records;
 	struct lane_partition **partitions; /* by place in the list */
 	uint32_t partition_count, partition_cap;
-	bool store_connected;          /* as seen at the round's start */
+	bool store_connected;                 /* as seen at the round's start */
 	struct weir_ack_window **ack_windows; /* by partition number, for the lane's life */
 	uint32_t ack_window_cap;
 	struct weir_partition_stats gone; /* sums of cores that are no more */

@@ -136,9 +136,10 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 		const char *name;
 		int64_t value;
 	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->clock.stream_time_us},
-	    {"cards", p->tables.cards.used}, {"terms", p->tables.overrides.used}, {"enforcements", p->tables.enforcements.used},
-	    {"sessions", p->tables.sessions.used}, {"lives", p->tables.lifecycles.used}, {"accounts", p->tables.pool_locals.used},
-	    {"pools", p->tables.pools.used}, {"shares", p->tables.pool_sources.used}, {WEIR_FLUSH_FIELD, flush->number}};
+	    {"cards", p->tables.cards.used}, {"terms", p->tables.overrides.used},
+	    {"enforcements", p->tables.enforcements.used}, {"sessions", p->tables.sessions.used},
+	    {"lives", p->tables.lifecycles.used}, {"accounts", p->tables.pool_locals.used}, {"pools", p->tables.pools.used},
+	    {"shares", p->tables.pool_sources.used}, {WEIR_FLUSH_FIELD, flush->number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
 	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
 	weir_resp_text(w->bytes, "HSET");
@@ -296,10 +297,10 @@ lane_keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir
 #define FETCH_MAX 512u /* strings of one request */
 
 static void
-name_fetch(struct weir_store_fetch *fetch, const struct weir_fetch_request *fetch)
+name_fetch(struct weir_store_fetch *fetch, const struct weir_fetch_request *wanted)
 {
 	_Static_assert(sizeof(fetch->key) == WEIR_FETCH_KEY_MAX, "one size of names");
-	weir_fetch_key(fetch, fetch->key, &fetch->from, &fetch->len);
+	weir_fetch_key(wanted, fetch->key, &fetch->from, &fetch->len);
 }
 
 /* What was asked for lies behind the fetches in one allocation, so that answers find it. */
@@ -329,7 +330,8 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request, cons
 	struct weir_slice values[FETCH_MAX];
 	for (uint32_t i = 0; i < request->fetch_count; i++)
 		values[i] = (struct weir_slice){request->fetches[i].value_out.data, request->fetches[i].value_out.len};
-	const struct weir_fetch_request *requests = (const struct weir_fetch_request *)(request->fetches + request->fetch_count);
+	const struct weir_fetch_request *requests =
+	    (const struct weir_fetch_request *)(request->fetches + request->fetch_count);
 	owner_fetched(lp->owner, lane_now(), answer, requests, values, request->fetch_count);
 	for (uint32_t i = 0; i < request->fetch_count; i++)
 		weir_buf_free(&request->fetches[i].value_out);

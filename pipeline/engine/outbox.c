@@ -92,7 +92,8 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && send_cut(rk, message))
 			return;
-		struct weir_ack_window *ack_window = (struct weir_ack_window *)((uintptr_t)message->_private & ~(uintptr_t)1);
+		struct weir_ack_window *ack_window =
+		    (struct weir_ack_window *)((uintptr_t)message->_private & ~(uintptr_t)1);
 		char source[400];
 		source_of(message, source, sizeof(source));
 		WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s%s", rd_kafka_topic_name(message->rkt),
@@ -169,7 +170,8 @@ producer_stop(struct producer *producer, uint32_t grace_ms)
 }
 
 enum weir_class
-weir_outbox_producer_start(const struct weir_settings *settings, struct weir_outbox_producer **outbox_out, struct weir_error *err)
+weir_outbox_producer_start(
+    const struct weir_settings *settings, struct weir_outbox_producer **outbox_out, struct weir_error *err)
 {
 	struct weir_outbox_producer *outbox_producer = weir_calloc(1, sizeof(*outbox_producer));
 	outbox_producer->settings = settings;
@@ -232,12 +234,13 @@ post_message(struct producer *producer, struct weir_ack_window *ack_window, stru
 }
 
 void
-weir_outbox_produce_dead_letter(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const struct weir_dead_letter *dead_letter)
+weir_outbox_produce_dead_letter(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
+    const struct weir_dead_letter *dead_letter)
 {
 	char number[24];
 	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "dead_letter", "topic=%s partition=%u offset=%lld element=%u reason=%s %s",
-	    dead_letter->topic, dead_letter->partition, (long long)dead_letter->offset, dead_letter->element, weir_reject_name(dead_letter->reject),
-	    dead_letter->text != NULL ? dead_letter->text : "");
+	    dead_letter->topic, dead_letter->partition, (long long)dead_letter->offset, dead_letter->element,
+	    weir_reject_name(dead_letter->reject), dead_letter->text != NULL ? dead_letter->text : "");
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
 	(void)rd_kafka_header_add(headers, "reason", -1, weir_reject_name(dead_letter->reject), -1);
 	if (dead_letter->text != NULL)
@@ -249,20 +252,22 @@ weir_outbox_produce_dead_letter(struct weir_outbox_producer *outbox_producer, st
 	(void)rd_kafka_header_add(headers, "offset", -1, number, -1);
 	(void)snprintf(number, sizeof(number), "%u", dead_letter->element);
 	(void)rd_kafka_header_add(headers, "element", -1, number, -1);
-	struct post dead = {outbox_producer->settings->topic_dead, RD_KAFKA_PARTITION_UA, dead_letter->key, dead_letter->value, headers};
+	struct post dead = {
+	    outbox_producer->settings->topic_dead, RD_KAFKA_PARTITION_UA, dead_letter->key, dead_letter->value, headers};
 	post_message(&outbox_producer->slow, ack_window, dead);
 }
 
 void
-weir_outbox_produce_audit(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *key, struct weir_slice json)
+weir_outbox_produce_audit(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *key,
+    struct weir_slice json)
 {
 	struct post audit = {outbox_producer->settings->topic_audit, RD_KAFKA_PARTITION_UA, weir_slice_of(key), json, NULL};
 	post_message(&outbox_producer->slow, ack_window, audit);
 }
 
 void
-weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic, uint32_t partition,
-    struct weir_slice key, struct weir_slice value)
+weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic,
+    uint32_t partition, struct weir_slice key, struct weir_slice value)
 {
 	int32_t to = partition == WEIR_OUTBOX_BY_KEY ? RD_KAFKA_PARTITION_UA : (int32_t)partition;
 	struct post produce = {topic, to, key, value, NULL};
@@ -270,8 +275,8 @@ weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct weir_ac
 }
 
 void
-weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic, struct weir_slice key,
-    struct weir_slice value)
+weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic,
+    struct weir_slice key, struct weir_slice value)
 {
 	struct post row = {topic, RD_KAFKA_PARTITION_UA, key, value, NULL};
 	post_message(&outbox_producer->slow, ack_window, row);

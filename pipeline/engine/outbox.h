@@ -28,7 +28,7 @@ struct weir_ack_window {
 	_Atomic bool failed;      /* a letter was refused for good: the partition must stop (relaxed: checked each round) */
 	int bell_fd;              /* eventfd of the lane */
 	_Atomic uint64_t *rounds; /* the lane's: a wait for Kafka is a sign of life (relaxed, counts only); NULL = none */
-	uint32_t open_side;      /* open one; the lane's alone */
+	uint32_t open_side;       /* open one; the lane's alone */
 };
 
 enum weir_class weir_outbox_producer_start(
@@ -46,19 +46,21 @@ struct weir_dead_letter {
 	int64_t offset;
 	uint32_t element;
 };
-void weir_outbox_produce_dead_letter(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const struct weir_dead_letter *dead_letter);
-void weir_outbox_produce_audit(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *key, struct weir_slice json);
+void weir_outbox_produce_dead_letter(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
+    const struct weir_dead_letter *dead_letter);
+void weir_outbox_produce_audit(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
+    const char *key, struct weir_slice json);
 
 /*
  * A message for other partitions, or an alert. partition: explicit, or WEIR_OUTBOX_BY_KEY: where records of that key are.
  * Order is kept within a partition.
  */
-void weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic, uint32_t partition,
-    struct weir_slice key, struct weir_slice value);
+void weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
+    const char *topic, uint32_t partition, struct weir_slice key, struct weir_slice value);
 
 /* A row of a feed: with the bulk, since a hundred thousand of them come at once and nobody waits for the first. */
-void weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic, struct weir_slice key,
-    struct weir_slice value);
+void weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
+    const char *topic, struct weir_slice key, struct weir_slice value);
 
 /* Closes the open generation; true when it has become empty since. Lane's thread. */
 static inline bool

@@ -62,10 +62,10 @@ struct owner_flush {
 	enum owner_flush_phase phase;
 	bool probe; /* changes nothing: that is how a Redis that lost writes is noticed at rest */
 	uint64_t epoch;
-	int64_t number;                     /* rises with each: tells two flushes at one position apart */
+	int64_t number;                              /* rises with each: tells two flushes at one position apart */
 	int64_t before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* by topic, then the flush number: what the store must hold */
 	int64_t after[WEIR_CHECKPOINT_OFFSETS_MAX];  /* and holds then */
-	uint64_t bytes;                     /* of its body */
+	uint64_t bytes;                              /* of its body */
 };
 
 /* State of the messages that a flush waits for: those produced before it was encoded. */
@@ -128,8 +128,8 @@ struct owner_io {
 
 	/* ---- dispatcher ---- */
 	bool (*enqueue)(void *ctx, const struct weir_pending_command *pending_command); /* false: no room, later */
-	void (*forget_commands)(void *ctx);                                 /* of this partition, whatever was enqueued */
-	void (*drain_results)(void *ctx);                                   /* hands in those that wait */
+	void (*forget_commands)(void *ctx); /* of this partition, whatever was enqueued */
+	void (*drain_results)(void *ctx);   /* hands in those that wait */
 
 	/* ---- figures ---- */
 	/* A command's progress, before the core hears of it; state is the card's enforcement, or NULL. */
@@ -159,21 +159,21 @@ struct owner {
 	bool rewind_due;   /* taken; the source does not deliver yet */
 	bool drop_due;     /* stopped; the source still delivers */
 
-	int64_t next_offset[WEIR_TOPICS_MAX];  /* next offset to fold */
-	int64_t stored[WEIR_TOPICS_MAX];    /* as the store holds it */
-	int64_t newest_us[WEIR_TOPICS_MAX]; /* newest Kafka timestamp read since it was taken; 0 = none */
-	bool at_end[WEIR_TOPICS_MAX];       /* reached the end once since it was taken */
-	bool cards_caught_up;               /* the card stage has: what it reports is no replay's */
-	bool pools_caught_up;               /* the pool stage has: it publishes pool states */
-	bool caught_up;                     /* both have, once; unknown states were enqueued */
-	bool resumed;                       /* commands to enqueue come from stored state */
-	bool changed;                       /* something to flush */
+	int64_t next_offset[WEIR_TOPICS_MAX]; /* next offset to fold */
+	int64_t stored[WEIR_TOPICS_MAX];      /* as the store holds it */
+	int64_t newest_us[WEIR_TOPICS_MAX];   /* newest Kafka timestamp read since it was taken; 0 = none */
+	bool at_end[WEIR_TOPICS_MAX];         /* reached the end once since it was taken */
+	bool cards_caught_up;                 /* the card stage has: what it reports is no replay's */
+	bool pools_caught_up;                 /* the pool stage has: it publishes pool states */
+	bool caught_up;                       /* both have, once; unknown states were enqueued */
+	bool resumed;                         /* commands to enqueue come from stored state */
+	bool changed;                         /* something to flush */
 
 	struct owner_flush flush;
 	int64_t flush_number;    /* of the last flush encoded */
 	int64_t flush_due_us;    /* without a backlog; otherwise owner_flush_due_us */
 	int64_t flushed_us;      /* wall time of the last one stored; 0 = none */
-	int64_t checked_us;       /* when the watermark was last looked at */
+	int64_t checked_us;      /* when the watermark was last looked at */
 	int64_t behind_us;       /* how old what was being read was then; 0 = at the end of all inputs */
 	struct weir_buf history; /* audit entries since the last encode, in the store's form */
 	uint32_t history_commands;
@@ -185,7 +185,7 @@ struct owner {
 	uint32_t purge_page[WEIR_WINDOW_KINDS];
 
 	int64_t retake_us;
-	bool lost_writes;         /* being taken again because the store lost writes */
+	bool lost_writes;                   /* being taken again because the store lost writes */
 	struct weir_unconfirmed_list known; /* what was known of cards' states before that */
 	bool leaving; /* being given back: what is published from here on is published again by the next owner */
 	int64_t leave_until_us;

@@ -1,6 +1,6 @@
 /*
- * Fetches: strings of the store that parked records and feeds wait for. The core says which (`fetch_requests`); what comes back
- * goes to the core, and when nothing is missing any more, what was parked is folded.
+ * Fetches: strings of the store that parked records and feeds wait for. The core says which (`fetch_requests`); what comes
+ * back goes to the core, and when nothing is missing any more, what was parked is folded.
  */
 #include "pipeline/engine/owner_priv.h"
 
@@ -31,8 +31,8 @@ take_values(struct owner *o, const struct weir_fetch_request *requests, const st
 }
 
 void
-owner_fetched(struct owner *o, struct owner_now now, const struct owner_answer *answer, const struct weir_fetch_request *requests,
-    const struct weir_slice *values, uint32_t count)
+owner_fetched(struct owner *o, struct owner_now now, const struct owner_answer *answer,
+    const struct weir_fetch_request *requests, const struct weir_slice *values, uint32_t count)
 {
 	owner_check(o);
 	WEIR_CHECK(o->requests > 0 && o->fetching > 0);

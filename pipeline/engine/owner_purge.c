@@ -21,7 +21,8 @@ owner_purge_begin(struct owner *o)
 	o->purge_cycle = -1;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		int32_t from = weir_partition_windows_from(o->core, (enum weir_window_kind)kind);
-		bool days = kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_LOCAL_DAY || kind == WEIR_WINDOW_POOL_DAY;
+		bool days =
+		    kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_LOCAL_DAY || kind == WEIR_WINDOW_POOL_DAY;
 		o->purge_window[kind] = from == WEIR_WINDOW_NONE ? from : from - (days ? CUT_SHORT_DAYS : CUT_SHORT_HOURS);
 		o->purge_page[kind] = 0;
 	}

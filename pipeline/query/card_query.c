@@ -85,8 +85,7 @@ query_buckets(struct weir_reader *reader, const struct card_raw *cards, uint32_t
 }
 
 static enum weir_read
-check_candidates(
-    struct weir_reader *reader, struct card_raw *cards, struct candidates *candidates, struct weir_error *err)
+check_candidates(struct weir_reader *reader, struct card_raw *cards, struct candidates *candidates, struct weir_error *err)
 {
 	struct slot_want *wants = weir_calloc(candidates->n * 2 + 1, sizeof(*wants));
 	for (uint32_t i = 0; i < candidates->n; i++) {
@@ -150,8 +149,8 @@ load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, s
 			continue;
 		wants[n++] =
 		    (struct slot_want){card->partition, 'c', card->slot, sizeof(struct weir_card_slot), &card->card};
-		wants[n++] =
-		    (struct slot_want){card->partition, 'l', card->slot, sizeof(struct weir_lifecycle_slot), &card->lifecycle};
+		wants[n++] = (struct slot_want){
+		    card->partition, 'l', card->slot, sizeof(struct weir_lifecycle_slot), &card->lifecycle};
 	}
 	enum weir_read answer = slots_fetch(reader, wants, n, err);
 	free(wants);
@@ -327,7 +326,8 @@ static bool
 names_miss(const struct weir_reader *reader, const struct card_raw *card)
 {
 	const struct partition_meta *partition_meta = &reader->partition_metas[card->partition];
-	return card->found && (card->card.carrier > partition_meta->carrier_count || card->card.plan > partition_meta->plan_count);
+	return card->found &&
+	       (card->card.carrier > partition_meta->carrier_count || card->card.plan > partition_meta->plan_count);
 }
 
 static enum weir_read

@@ -81,8 +81,8 @@ query_baselines(struct weir_reader *reader, const struct card_raw *card, bool da
 static enum weir_read
 broken_baselines(struct weir_error *err, const char *tags, int32_t number, uint32_t page, uint32_t partition)
 {
-	return read_fail(err, WEIR_READ_BROKEN, "%s:%d:%u of partition %u in Redis is no list of bases", tags, number,
-	    page, partition);
+	return read_fail(
+	    err, WEIR_READ_BROKEN, "%s:%d:%u of partition %u in Redis is no list of bases", tags, number, page, partition);
 }
 
 static enum weir_read
@@ -95,13 +95,15 @@ take_card(const struct weir_reader *reader, const struct card_raw *card, struct 
 	totals->cycle = slot.cycle;
 	totals->volume = (struct weir_volume){slot.up, slot.down, slot.records, slot.sessions};
 	for (uint32_t i = 0; i < totals->count; i++)
-		totals->closed_cycles[i].volume = closed_cycle_volume(query_bytes(reader, totals->closed_cycles[i].command));
+		totals->closed_cycles[i].volume =
+		    closed_cycle_volume(query_bytes(reader, totals->closed_cycles[i].command));
 	return WEIR_READ_OK;
 }
 
 /* Card's slot, past cycles, then bases of rows and tail, in this order. Returns the number of the first base's question. */
 static uint32_t
-query_card_usage(struct weir_reader *reader, const struct card_raw *card, const struct span_plan *plan, struct totals *totals)
+query_card_usage(
+    struct weir_reader *reader, const struct card_raw *card, const struct span_plan *plan, struct totals *totals)
 {
 	const uint32_t size = sizeof(struct weir_card_slot);
 	query_clear(reader);
@@ -110,9 +112,10 @@ query_card_usage(struct weir_reader *reader, const struct card_raw *card, const 
 	for (uint32_t i = 0; i < plan->count; i++)
 		want_closed_cycle(reader, totals, plan->rows[i].cycle);
 	for (uint32_t i = 0; i < totals->count; i++)
-		totals->closed_cycles[i].command = query_range(reader, card->partition, card->slot % CLOSED_CYCLES_A_PAGE * CLOSED_CYCLE_BYTES, CLOSED_CYCLE_BYTES,
-		    "y:%d:%u", totals->closed_cycles[i].cycle, card->slot / CLOSED_CYCLES_A_PAGE);
-	uint32_t first = ask_count(reader);
+		totals->closed_cycles[i].command =
+		    query_range(reader, card->partition, card->slot % CLOSED_CYCLES_A_PAGE * CLOSED_CYCLE_BYTES,
+			CLOSED_CYCLE_BYTES, "y:%d:%u", totals->closed_cycles[i].cycle, card->slot / CLOSED_CYCLES_A_PAGE);
+	uint32_t first = query_count(reader);
 	for (uint32_t i = 0; plan->span != WEIR_SPAN_CYCLE && i < plan->count; i++)
 		query_baselines(reader, card, plan->span == WEIR_SPAN_DAY, plan->rows[i].window.number);
 	for (uint32_t i = 0; i < plan->tail_count; i++)
@@ -190,7 +193,7 @@ struct group {
 	int32_t first;
 	uint32_t windows, tail;
 	struct weir_volume *out;
-	struct totals cycles;     /* which past cycles are asked for; their volumes differ by card */
+	struct totals cycles;             /* which past cycles are asked for; their volumes differ by card */
 	struct baselines_page *baselines; /* windows, then tail */
 };
 
@@ -249,8 +252,9 @@ query_group(struct group *g, struct calendars *calendars)
 			want_closed_cycle(g->reader, &g->cycles, cycles[w]);
 	}
 	for (uint32_t i = 0; i < g->cycles.count; i++)
-		g->cycles.closed_cycles[i].command = query_get(g->reader, g->partition, "y:%d:%u", g->cycles.closed_cycles[i].cycle, g->page / 2);
-	uint32_t first = ask_count(g->reader);
+		g->cycles.closed_cycles[i].command =
+		    query_get(g->reader, g->partition, "y:%d:%u", g->cycles.closed_cycles[i].cycle, g->page / 2);
+	uint32_t first = query_count(g->reader);
 	for (uint32_t w = 0; g->span == WEIR_SPAN_DAY && w < g->windows + g->tail; w++)
 		(void)query_get(g->reader, g->partition, "wd:%d:%u", g->first + (int32_t)w, g->page);
 	return first;
@@ -283,8 +287,8 @@ card_of_group(const struct group *g, uint32_t i, const struct weir_card_slot *sl
 	struct baseline_point points[PAGE_WINDOWS_MAX + READ_TAIL_MAX];
 	uint32_t count = g->windows + g->tail, at = card->slot % BASELINES_A_PAGE;
 	for (uint32_t w = 0; w < count; w++)
-		points[w] =
-		    (struct baseline_point){.cycle = cycles[w], .found = g->baselines[w].found[at], .at = g->baselines[w].at[at]};
+		points[w] = (struct baseline_point){
+		    .cycle = cycles[w], .found = g->baselines[w].found[at], .at = g->baselines[w].at[at]};
 	baselines_to_volumes(points, count, total_of, &totals);
 	for (uint32_t w = 0; w < g->windows; w++)
 		if (cycles[w] >= calendar->oldest)

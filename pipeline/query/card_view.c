@@ -213,8 +213,8 @@ card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct we
 	view->auto_registered = (card->flags & WEIR_CARD_AUTO_REGISTERED) != 0;
 	view->expired = (card->flags & WEIR_CARD_EXPIRED) != 0;
 	view->reasons = card->reasons;
-	view->not_enforced =
-	    card->reasons & unsupported_reasons(&reader->partition_metas[raw->partition], view->carrier, raw->lifecycle.pool_local != 0);
+	view->not_enforced = card->reasons & unsupported_reasons(&reader->partition_metas[raw->partition], view->carrier,
+						 raw->lifecycle.pool_local != 0);
 	view->status = card_status_shown(view->stored_status, view->reasons, view->not_enforced);
 	view->cycle = card_cycle_now(reader, carrier, card->cycle);
 	view_lifecycle(&raw->lifecycle, view);

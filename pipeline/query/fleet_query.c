@@ -74,8 +74,8 @@ count_card(struct weir_reader *reader, struct counts *counts, uint32_t partition
     bool pooled, const int32_t *cycles)
 {
 	const struct partition_carrier *carrier = partition_carrier(reader, partition, card->carrier);
-	uint16_t not_enforced =
-	    card->reasons & unsupported_reasons(&reader->partition_metas[partition], carrier != NULL ? carrier->id : "", pooled);
+	uint16_t not_enforced = card->reasons & unsupported_reasons(&reader->partition_metas[partition],
+						    carrier != NULL ? carrier->id : "", pooled);
 	uint32_t status = card_status_bit(card->flags & WEIR_CARD_STATUS_MASK, card->reasons, not_enforced);
 	counts->done++;
 	if (status != 0)
@@ -102,12 +102,13 @@ current_cycles(struct weir_reader *reader, uint32_t partition, int32_t cycles[25
 	for (uint32_t i = 1; i <= count; i++)
 		want_carrier(reader, partition, i);
 	definitions_query(reader);
-	enum weir_read answer = ask_count(reader) > 0 ? query_send(reader, err) : WEIR_READ_OK;
+	enum weir_read answer = query_count(reader) > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
 	definitions_take(reader);
 	for (uint32_t i = 0; i < 256; i++)
-		cycles[i] = i >= 1 && i <= count ? card_cycle_now(reader, partition_carrier(reader, partition, i), 0).number : 0;
+		cycles[i] =
+		    i >= 1 && i <= count ? card_cycle_now(reader, partition_carrier(reader, partition, i), 0).number : 0;
 	return WEIR_READ_OK;
 }
 
@@ -135,8 +136,8 @@ scan_pages(struct weir_reader *reader, struct counts *counts, uint32_t partition
 		if (!slot_of_page(query_bytes(reader, slot / CARDS_A_PAGE - first), slot, CARD_BYTES, &card) ||
 		    weir_iccid_is_zero(card.iccid))
 			continue;
-		(void)slot_of_page(
-		    query_bytes(reader, last - first + 1 + slot / lifecycles_a_page - first_lifecycle), slot, LIFECYCLE_BYTES, &lifecycle);
+		(void)slot_of_page(query_bytes(reader, last - first + 1 + slot / lifecycles_a_page - first_lifecycle), slot,
+		    LIFECYCLE_BYTES, &lifecycle);
 		count_card(reader, counts, partition, &card, lifecycle.pool_local != 0, cycles);
 	}
 	return answer;
@@ -243,7 +244,8 @@ view_headers(struct weir_reader *reader, struct weir_fleet_view *view)
 			continue;
 		view->cards += slots_given(partition_meta, WEIR_SLAB_CARDS, CARD_BYTES);
 		view->pools += slots_given(partition_meta, WEIR_SLAB_POOLS, sizeof(struct weir_pool_slot));
-		if (partition_meta->stream_time_us != 0 && (view->stream_time_us == 0 || partition_meta->stream_time_us < view->stream_time_us))
+		if (partition_meta->stream_time_us != 0 &&
+		    (view->stream_time_us == 0 || partition_meta->stream_time_us < view->stream_time_us))
 			view->stream_time_us = partition_meta->stream_time_us;
 		for (uint32_t k = 0; k < partition_meta->checkpoint_offset_count; k++)
 			for (uint32_t i = 0; i < settings->input_count; i++)

@@ -13,7 +13,8 @@
 
 #define ID_SLOT_BYTES 256u
 #define PAGES_A_ROUND 64u
-_Static_assert(sizeof(struct weir_pool_slot) == ID_SLOT_BYTES && sizeof(struct weir_pool_local_slot) == ID_SLOT_BYTES, "256 each");
+_Static_assert(
+    sizeof(struct weir_pool_slot) == ID_SLOT_BYTES && sizeof(struct weir_pool_local_slot) == ID_SLOT_BYTES, "256 each");
 _Static_assert(offsetof(struct weir_pool_slot, id) == 0 && offsetof(struct weir_pool_local_slot, pool) == 0, "id first");
 
 static uint64_t
@@ -64,7 +65,8 @@ id_index_get(const struct id_index *id_index, uint64_t hash, uint32_t n, uint32_
 {
 	if (id_index->cap == 0)
 		return false;
-	for (uint32_t at = (uint32_t)hash & (id_index->cap - 1); id_index->hashes[at] != 0; at = (at + 1) & (id_index->cap - 1)) {
+	for (uint32_t at = (uint32_t)hash & (id_index->cap - 1); id_index->hashes[at] != 0;
+	     at = (at + 1) & (id_index->cap - 1)) {
 		if (id_index->hashes[at] == hash && n-- == 0) {
 			*slot_out = id_index->slots[at];
 			return true;
@@ -133,8 +135,8 @@ is_its_own(const struct id_lookup *want)
 
 /* One look at the n-th candidates of all wants that are not found; *more_out: there was one to look at. */
 static enum weir_read
-look(struct weir_reader *reader, struct id_lookup *wants, uint32_t count, uint32_t n, bool *more_out,
-    struct weir_error *err)
+look(
+    struct weir_reader *reader, struct id_lookup *wants, uint32_t count, uint32_t n, bool *more_out, struct weir_error *err)
 {
 	struct slot_want *slots = arena_take(&reader->arena, count, sizeof(*slots));
 	uint32_t asked = 0;

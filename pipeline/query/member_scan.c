@@ -97,7 +97,8 @@ scan_some(struct member_scan *member_scan, uint32_t *slots, uint32_t room, uint3
 	while (at->a != 0 && *count_out < room) {
 		struct weir_lifecycle_slot lifecycle;
 		bool bad = at->a > UINT32_MAX;
-		enum weir_read answer = bad ? WEIR_READ_OK : lifecycle_at(member_scan, (uint32_t)at->a - 1, &lifecycle, err);
+		enum weir_read answer =
+		    bad ? WEIR_READ_OK : lifecycle_at(member_scan, (uint32_t)at->a - 1, &lifecycle, err);
 		if (answer == WEIR_READ_OK && (bad || !is_member(member_scan, &lifecycle)))
 			answer = find_way_back(member_scan, err);
 		else if (answer == WEIR_READ_OK) {

@@ -66,7 +66,8 @@ take_ability(struct partition_meta *partition_meta, const char *carrier, const s
 	unsigned single, pooled;
 	if (strlen(carrier) >= WEIR_ID_MAX || sscanf(value->str, "%u %u", &single, &pooled) != 2)
 		return;
-	partition_meta->abilities = weir_realloc(partition_meta->abilities, (partition_meta->ability_count + 1) * sizeof(*partition_meta->abilities));
+	partition_meta->abilities = weir_realloc(
+	    partition_meta->abilities, (partition_meta->ability_count + 1) * sizeof(*partition_meta->abilities));
 	struct partition_ability *ability = &partition_meta->abilities[partition_meta->ability_count++];
 	(void)snprintf(ability->carrier, sizeof(ability->carrier), "%s", carrier);
 	ability->single = (uint16_t)single;
@@ -76,8 +77,10 @@ take_ability(struct partition_meta *partition_meta, const char *carrier, const s
 static void
 take_checkpoint_offset(struct partition_meta *partition_meta, const char *topic, const struct weir_reply *value)
 {
-	partition_meta->checkpoint_offsets = weir_realloc(partition_meta->checkpoint_offsets, (partition_meta->checkpoint_offset_count + 1) * sizeof(*partition_meta->checkpoint_offsets));
-	struct checkpoint_offset *checkpoint_offset = &partition_meta->checkpoint_offsets[partition_meta->checkpoint_offset_count++];
+	partition_meta->checkpoint_offsets = weir_realloc(partition_meta->checkpoint_offsets,
+	    (partition_meta->checkpoint_offset_count + 1) * sizeof(*partition_meta->checkpoint_offsets));
+	struct checkpoint_offset *checkpoint_offset =
+	    &partition_meta->checkpoint_offsets[partition_meta->checkpoint_offset_count++];
 	(void)snprintf(checkpoint_offset->topic, sizeof(checkpoint_offset->topic), "%.249s", topic);
 	checkpoint_offset->offset = signed_of(value);
 }
@@ -145,7 +148,8 @@ grow_names(struct partition_meta *partition_meta, const char *name, uint32_t *ca
 		return false;
 	if (name[0] == 'c') {
 		if (*carriers == partition_meta->carrier_count) {
-			partition_meta->carriers = weir_realloc(partition_meta->carriers, (*carriers + 1) * sizeof(*partition_meta->carriers));
+			partition_meta->carriers =
+			    weir_realloc(partition_meta->carriers, (*carriers + 1) * sizeof(*partition_meta->carriers));
 			partition_meta->carriers[partition_meta->carrier_count++] = (struct partition_carrier){0};
 		}
 		struct partition_carrier *carrier = &partition_meta->carriers[(*carriers)++];
@@ -154,7 +158,8 @@ grow_names(struct partition_meta *partition_meta, const char *name, uint32_t *ca
 		(void)snprintf(carrier->id, sizeof(carrier->id), "%.63s", name + 2);
 	} else if (name[0] == 'p') {
 		if (*plans == partition_meta->plan_count) {
-			partition_meta->plans = weir_realloc(partition_meta->plans, (*plans + 1) * sizeof(*partition_meta->plans));
+			partition_meta->plans =
+			    weir_realloc(partition_meta->plans, (*plans + 1) * sizeof(*partition_meta->plans));
 			partition_meta->plans[partition_meta->plan_count++] = (struct partition_plan){0};
 		}
 		struct partition_plan *plan = &partition_meta->plans[(*plans)++];
@@ -207,7 +212,8 @@ part_forget(struct partition_meta *partition_meta)
 static bool
 partition_is_stale(const struct partition_meta *partition_meta)
 {
-	return weir_steady_is_past(partition_meta->header_at, HEADER_KEPT_US) || weir_steady_is_past(partition_meta->names_at, NAMES_KEPT_US);
+	return weir_steady_is_past(partition_meta->header_at, HEADER_KEPT_US) ||
+	       weir_steady_is_past(partition_meta->names_at, NAMES_KEPT_US);
 }
 
 /* Header and names come together in one round trip: the names are short, and asked for only when the header is. */
@@ -358,9 +364,9 @@ definitions_query(struct weir_reader *reader)
 	for (uint32_t i = 0; i < reader->want_count; i++) {
 		struct definition_want *want = &reader->wants[i];
 		want->command = want->plan ? query_field(reader, want->partition, "r", "plan:%s",
-					     plan_at(reader, want->partition, want->number)->id)
-				       : query_field(reader, want->partition, "r", "carrier:%s",
-					     carrier_at(reader, want->partition, want->number)->id);
+						 plan_at(reader, want->partition, want->number)->id)
+					   : query_field(reader, want->partition, "r", "carrier:%s",
+						 carrier_at(reader, want->partition, want->number)->id);
 	}
 }
 

@@ -10,7 +10,8 @@ partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_par
 	const char **topics = arena_take(&reader->arena, partition_meta->checkpoint_offset_count + 1, sizeof(*topics));
 	int64_t *offsets = arena_take(&reader->arena, partition_meta->checkpoint_offset_count + 1, sizeof(*offsets));
 	for (uint32_t k = 0; k < partition_meta->checkpoint_offset_count; k++) {
-		topics[k] = arena_text(&reader->arena, partition_meta->checkpoint_offsets[k].topic, strlen(partition_meta->checkpoint_offsets[k].topic));
+		topics[k] = arena_text(&reader->arena, partition_meta->checkpoint_offsets[k].topic,
+		    strlen(partition_meta->checkpoint_offsets[k].topic));
 		offsets[k] = partition_meta->checkpoint_offsets[k].offset;
 	}
 	*view = (struct weir_partition_view){.partition = number,

@@ -14,10 +14,11 @@ struct weir_volume
 pool_local_volume(const struct weir_pool_local_slot *pool_local, int32_t cycle)
 {
 	if (pool_local->cycle == cycle)
-		return (struct weir_volume){pool_local->up, pool_local->down, pool_local->records, POOL_LOCAL_SESSIONS(pool_local)};
-	if (pool_local->cycle == cycle + 1)
 		return (struct weir_volume){
-		    pool_local->before_up, pool_local->before_down, pool_local->before_records, POOL_LOCAL_BEFORE_SESSIONS(pool_local)};
+		    pool_local->up, pool_local->down, pool_local->records, POOL_LOCAL_SESSIONS(pool_local)};
+	if (pool_local->cycle == cycle + 1)
+		return (struct weir_volume){pool_local->before_up, pool_local->before_down, pool_local->before_records,
+		    POOL_LOCAL_BEFORE_SESSIONS(pool_local)};
 	return (struct weir_volume){0};
 }
 
@@ -40,7 +41,8 @@ find_pool_locals(struct weir_reader *reader, struct pool_raw *pools, uint32_t co
 {
 	uint32_t partition_metas = reader->partitions, n = 0;
 	struct id_lookup *wants = arena_take(&reader->arena, (size_t)count * partition_metas + 1, sizeof(*wants));
-	struct weir_pool_local_slot *slots = arena_take(&reader->arena, (size_t)count * partition_metas + 1, sizeof(*slots));
+	struct weir_pool_local_slot *slots =
+	    arena_take(&reader->arena, (size_t)count * partition_metas + 1, sizeof(*slots));
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t p = 0; p < partition_metas; p++, n++)
 			wants[n] = (struct id_lookup){.partition = p, .tag = 'a', .id = pools[i].id, .out = &slots[n]};
@@ -140,7 +142,8 @@ pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw)
 {
 	const struct partition_carrier *carrier = partition_carrier(reader, raw->partition, raw->pool.carrier);
 	for (uint32_t i = 0; carrier == NULL && i < raw->pool_local_count; i++)
-		carrier = partition_carrier(reader, raw->pool_locals[i].partition, POOL_LOCAL_CARRIER(&raw->pool_locals[i].slot));
+		carrier =
+		    partition_carrier(reader, raw->pool_locals[i].partition, POOL_LOCAL_CARRIER(&raw->pool_locals[i].slot));
 	return carrier;
 }
 

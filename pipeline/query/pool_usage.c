@@ -22,16 +22,18 @@ total_of_pool_local(void *ctx, int32_t cycle)
 static void
 query_pool_local_baselines(struct weir_reader *reader, const struct pool_local_raw *pool_local, bool day, int32_t number)
 {
-	(void)query_get(reader, pool_local->partition, "%s:%d:%u", day ? "vd" : "vh", number, pool_local->index / BASELINES_A_PAGE);
+	(void)query_get(
+	    reader, pool_local->partition, "%s:%d:%u", day ? "vd" : "vh", number, pool_local->index / BASELINES_A_PAGE);
 }
 
 /* Rows before `from` are told by the pool's own partition. */
 static uint32_t
-query_pool_local(struct weir_reader *reader, const struct pool_local_raw *pool_local, const struct span_plan *plan, uint32_t from)
+query_pool_local(
+    struct weir_reader *reader, const struct pool_local_raw *pool_local, const struct span_plan *plan, uint32_t from)
 {
 	const uint32_t size = sizeof(struct weir_pool_local_slot);
-	uint32_t first = query_range(reader, pool_local->partition, pool_local->index % slots_a_page(size) * size, size, "a:%u",
-	    pool_local->index / slots_a_page(size));
+	uint32_t first = query_range(reader, pool_local->partition, pool_local->index % slots_a_page(size) * size, size,
+	    "a:%u", pool_local->index / slots_a_page(size));
 	for (uint32_t i = from; i < plan->count; i++)
 		query_pool_local_baselines(reader, pool_local, plan->span == WEIR_SPAN_DAY, plan->rows[i].window.number);
 	for (uint32_t i = 0; i < plan->tail_count; i++)
@@ -40,8 +42,8 @@ query_pool_local(struct weir_reader *reader, const struct pool_local_raw *pool_l
 }
 
 static enum weir_read
-take_pool_local(struct weir_reader *reader, const struct pool_local_raw *pool_local, const struct span_plan *plan, uint32_t from,
-    uint32_t first, struct weir_error *err)
+take_pool_local(struct weir_reader *reader, const struct pool_local_raw *pool_local, const struct span_plan *plan,
+    uint32_t from, uint32_t first, struct weir_error *err)
 {
 	struct weir_pool_local_slot slot;
 	uint32_t rows = plan->count - from, count = rows + plan->tail_count;
@@ -104,8 +106,8 @@ cycles_of(struct weir_reader *reader, const struct pool_raw *pool, const struct 
 {
 	query_clear(reader);
 	for (uint32_t i = 0; i < plan->count; i++)
-		(void)query_range(reader, pool->partition, pool->slot % CLOSED_CYCLES_A_PAGE * CLOSED_CYCLE_BYTES, CLOSED_CYCLE_BYTES, "z:%d:%u",
-		    plan->rows[i].cycle, pool->slot / CLOSED_CYCLES_A_PAGE);
+		(void)query_range(reader, pool->partition, pool->slot % CLOSED_CYCLES_A_PAGE * CLOSED_CYCLE_BYTES,
+		    CLOSED_CYCLE_BYTES, "z:%d:%u", plan->rows[i].cycle, pool->slot / CLOSED_CYCLES_A_PAGE);
 	enum weir_read answer = plan->count > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	for (uint32_t i = 0; i < plan->count && answer == WEIR_READ_OK; i++) {
 		struct weir_usage_row *row = &plan->rows[i];
@@ -113,7 +115,8 @@ cycles_of(struct weir_reader *reader, const struct pool_raw *pool, const struct 
 		struct weir_closed_cycle_slot closed_cycles = {0};
 		if (pool->found && bytes.len >= sizeof(closed_cycles))
 			memcpy(&closed_cycles, bytes.data, sizeof(closed_cycles));
-		row->volume = (struct weir_volume){closed_cycles.up, closed_cycles.down, closed_cycles.records, closed_cycles.sessions};
+		row->volume = (struct weir_volume){
+		    closed_cycles.up, closed_cycles.down, closed_cycles.records, closed_cycles.sessions};
 		if (row->cycle < current - 1)
 			continue;
 		/* Fresher than what the pool was told. */

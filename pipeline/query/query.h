@@ -243,7 +243,7 @@ struct weir_pool_view { /* POOL-6, and what it follows from */
 	uint64_t plan_allowance;  /* 0 = not known */
 	uint64_t effective_total; /* WEIR_NO_LIMIT = none (metered), or not known */
 	struct weir_volume used;  /* of the cycle: sum over its accounts of all partitions, no older than a flush */
-	uint64_t used_evaluated;     /* as the pool's own partition knows it, by which it is judged (docs/pools.md) */
+	uint64_t used_evaluated;  /* as the pool's own partition knows it, by which it is judged (docs/pools.md) */
 	bool has_remaining;
 	int64_t remaining;          /* effective_total - used, may be negative */
 	uint64_t addons, threshold; /* threshold: WEIR_NO_LIMIT = none */

@@ -1,6 +1,7 @@
 /*
- * Inside of the reader: questions to Redis in pipelines (redis_pipeline.c), what is known of each partition (partition_meta.c), slots by number
- * (slot_fetch.c), indexes of pools and accounts (id_index.c), windows out of bases (baselines.c), and cursors (cursor.c).
+ * Inside of the reader: questions to Redis in pipelines (redis_pipeline.c), what is known of each partition
+ * (partition_meta.c), slots by number (slot_fetch.c), indexes of pools and accounts (id_index.c), windows out of bases
+ * (baselines.c), and cursors (cursor.c).
  */
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
@@ -69,7 +70,7 @@ enum weir_read query_send(struct weir_reader *reader, struct weir_error *err);
  */
 enum weir_read query_send_together(struct weir_reader *reader, struct weir_error *err);
 /* Commands since query_clear. */
-uint32_t ask_count(const struct weir_reader *reader);
+uint32_t query_count(const struct weir_reader *reader);
 const struct weir_reply *query_reply(const struct weir_reader *reader, uint32_t number);
 /* A string's bytes; empty when there is none. */
 struct weir_slice query_bytes(const struct weir_reader *reader, uint32_t number);
@@ -203,10 +204,10 @@ struct card_raw {
 	uint32_t partition, slot;
 	struct weir_card_slot card;
 	struct weir_lifecycle_slot lifecycle;
-	struct weir_card_overrides_slot overrides;       /* zeros: none */
-	struct weir_enforcement_slot e;     /* zeros: none */
-	char pool[WEIR_ID_MAX];             /* "" = none */
-	const char *tags, *remark, *family; /* stored JSON; "" = none */
+	struct weir_card_overrides_slot overrides; /* zeros: none */
+	struct weir_enforcement_slot e;            /* zeros: none */
+	char pool[WEIR_ID_MAX];                    /* "" = none */
+	const char *tags, *remark, *family;        /* stored JSON; "" = none */
 };
 /* Finds where the cards lie: sets found, partition, slot, and the card's and its life's slot. */
 enum weir_read cards_locate(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err);
@@ -294,7 +295,8 @@ enum weir_read windows_plan(struct weir_reader *reader, const struct partition_c
 /* The cycle to which a local day belongs; the carrier's zone is known. */
 int32_t windows_cycle_of_day(const struct partition_carrier *carrier, int32_t day);
 /* The oldest cycle of which days, or cycles, are kept now. */
-int32_t windows_oldest_cycle(const struct weir_reader *reader, const struct partition_carrier *carrier, enum weir_span span);
+int32_t windows_oldest_cycle(
+    const struct weir_reader *reader, const struct partition_carrier *carrier, enum weir_span span);
 
 /* ---- cursors (cursor.c) ---- */
 
@@ -328,8 +330,8 @@ struct search {
 	bool done;
 };
 /* Does the card match by its slots (all but tag and pool)? */
-bool search_matches(
-    const struct search *search, uint32_t partition, const struct weir_card_slot *card, const struct weir_lifecycle_slot *lifecycle);
+bool search_matches(const struct search *search, uint32_t partition, const struct weir_card_slot *card,
+    const struct weir_lifecycle_slot *lifecycle);
 void search_push(struct search *search, uint32_t partition, uint32_t slot, struct weir_iccid iccid);
 /* Names that a slot's numbers need are fetched when they are newer than ours. Forgets answers. */
 enum weir_read search_names(

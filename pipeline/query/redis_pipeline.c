@@ -14,7 +14,7 @@ query_clear(struct weir_reader *reader)
 }
 
 uint32_t
-ask_count(const struct weir_reader *reader)
+query_count(const struct weir_reader *reader)
 {
 	return weir_redis_count(reader->redis);
 }

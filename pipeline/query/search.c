@@ -38,8 +38,8 @@ read_slots(struct weir_reader *reader, uint32_t partition, uint32_t from, uint32
 	for (uint32_t slot = from; slot < to && answer == WEIR_READ_OK; slot++) {
 		struct scanned *s = &slots[slot - from];
 		(void)slot_of_page(query_bytes(reader, slot / CARDS_A_PAGE - first), slot, CARD_BYTES, &s->card);
-		(void)slot_of_page(
-		    query_bytes(reader, last - first + 1 + slot / lifecycles_a_page - first_lifecycle), slot, LIFECYCLE_BYTES, &s->lifecycle);
+		(void)slot_of_page(query_bytes(reader, last - first + 1 + slot / lifecycles_a_page - first_lifecycle), slot,
+		    LIFECYCLE_BYTES, &s->lifecycle);
 	}
 	return answer;
 }

@@ -4,8 +4,8 @@
 #include "pipeline/query/query_priv.h"
 
 bool
-search_matches(
-    const struct search *search, uint32_t partition, const struct weir_card_slot *card, const struct weir_lifecycle_slot *lifecycle)
+search_matches(const struct search *search, uint32_t partition, const struct weir_card_slot *card,
+    const struct weir_lifecycle_slot *lifecycle)
 {
 	const struct weir_card_query *q = search->query;
 	const struct weir_reader *reader = search->reader;

@@ -7,7 +7,7 @@
 
 #include "pipeline/query/query_priv.h"
 
-#define WHOLE_FROM 6u /* slots of one page that are wanted: a GET of 8 KiB costs about as much as so many GETRANGEs */
+#define WHOLE_FROM 6u    /* slots of one page that are wanted: a GET of 8 KiB costs about as much as so many GETRANGEs */
 #define QUERIES_MAX 512u /* questions a round trip: bounds the memory that answers take */
 
 static int

@@ -70,12 +70,13 @@ static enum weir_read
 read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, struct weir_error *err)
 {
 	const struct partition_meta *partition_meta = &reader->partition_metas[partition];
-	struct weir_snapshot_carrier *carriers = arena_take(&reader->arena, partition_meta->carrier_count + 1, sizeof(*carriers));
+	struct weir_snapshot_carrier *carriers =
+	    arena_take(&reader->arena, partition_meta->carrier_count + 1, sizeof(*carriers));
 	query_clear(reader);
 	for (uint32_t i = 0; i < partition_meta->carrier_count; i++)
 		want_carrier(reader, partition, i + 1);
 	definitions_query(reader);
-	enum weir_read answer = ask_count(reader) > 0 ? query_send(reader, err) : WEIR_READ_OK;
+	enum weir_read answer = query_count(reader) > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
 	definitions_take(reader);
@@ -112,7 +113,8 @@ read_once(
 		answer = read_closed_cycle(reader, partition, snapshot, err);
 	if (answer == WEIR_READ_OK)
 		answer = read_header(reader, partition, err);
-	*whole_out = partition_meta->flush == snapshot->partition.flush && partition_meta->epoch == snapshot->partition.epoch;
+	*whole_out =
+	    partition_meta->flush == snapshot->partition.flush && partition_meta->epoch == snapshot->partition.epoch;
 	return answer;
 }
 

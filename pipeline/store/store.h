@@ -32,10 +32,10 @@ enum weir_store_kind {
 enum weir_store_result {
 	WEIR_STORE_PENDING = 0,
 	WEIR_STORE_DONE,
-	WEIR_STORE_FENCED,    /* a higher epoch is stored: another owner */
-	WEIR_STORE_LOST_WRITES,    /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
-	WEIR_STORE_FAILED,    /* fatal, see error */
-	WEIR_STORE_CANCELLED, /* weir_store_cancel, or the store is stopping */
+	WEIR_STORE_FENCED,      /* a higher epoch is stored: another owner */
+	WEIR_STORE_LOST_WRITES, /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
+	WEIR_STORE_FAILED,      /* fatal, see error */
+	WEIR_STORE_CANCELLED,   /* weir_store_cancel, or the store is stopping */
 };
 
 /* Where a request is: its owner's, waiting or in hand, or answered and not yet taken back. The store's alone to change. */
@@ -113,7 +113,7 @@ struct weir_store_request {
 	uint64_t epoch_floor;
 	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
 	/* FLUSH */
-	uint64_t epoch;                             /* ours */
+	uint64_t epoch;                                      /* ours */
 	int64_t offsets_before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* that the header must hold, -1 = absent; order of
 						       weir_store_opts.topics */
 	int64_t offsets_after[WEIR_CHECKPOINT_OFFSETS_MAX];  /* that it holds once the body (which sets them) was applied */

@@ -17,7 +17,8 @@ offsets_equal(const struct weir_store *store, const int64_t *a, const int64_t *b
 
 /* PENDING = send it. */
 static enum weir_store_result
-decide_result(const struct weir_store *store, const struct weir_store_request *request, const struct weir_store_header *stored)
+decide_result(
+    const struct weir_store *store, const struct weir_store_request *request, const struct weir_store_header *stored)
 {
 	if (stored->epoch > request->epoch)
 		return WEIR_STORE_FENCED;

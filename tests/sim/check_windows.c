@@ -144,7 +144,8 @@ check_baselines(
 		struct model_usage baseline, right = all[n - first];
 		struct model_usage is = {0};
 		if (stored_base(sim, sim->card[card].partition, kind, n, slot, &baseline)) {
-			is = (struct model_usage){total.up - baseline.up, total.down - baseline.down, total.records - baseline.records};
+			is = (struct model_usage){
+			    total.up - baseline.up, total.down - baseline.down, total.records - baseline.records};
 			total = baseline;
 		}
 		if (is.up != right.up || is.down != right.down || is.records != right.records)

@@ -269,7 +269,7 @@ accumulative(struct sim *sim)
 	run_until_quiet(sim);
 	for (int i = 0; i < 3; i++)
 		expect_reasons(sim, i, REASON(POOL_EXHAUSTED));
-	expect_reasons(sim, 3, 0);                    /* not activated */
+	expect_reasons(sim, 3, 0);              /* not activated */
 	use_bytes(sim, 3, 1 * MB, sim->now_us); /* its first traffic activates it: 31 of 40 */
 	run_until_quiet(sim);
 	for (int i = 0; i < 4; i++)

@@ -50,7 +50,8 @@ MUTATIONS = [
     ("partials of an overthrown owner count", "aggregators/pools/pool_sources.c",
      "	if (report.epoch < pool_source->epoch)", "	if (report.epoch + 1 < 1)"),
     ("an older word replaces a newer one", "aggregators/pools/pool_local_state.c",
-     "	if (a == NULL || pool_state->epoch < a->state_epoch || (pool_state->epoch == a->state_epoch && pool_state->version <= a->state_version))",
+     "	if (a == NULL || pool_state->epoch < a->state_epoch ||\n"
+     "	    (pool_state->epoch == a->state_epoch && pool_state->version <= a->state_version))",
      "	if (a == NULL)"),
     ("a walk ends before the last member", "aggregators/pools/pool_local_state.c",
      "		for (; max > 0 && a->member_scan != 0; max--)\n			scan_step(p, pool_local);",

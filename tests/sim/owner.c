@@ -23,7 +23,8 @@ fill_command(const struct sim_owner *owner, uint32_t slot, struct weir_pending_c
 	    .slot = slot,
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
-	(void)snprintf(pending_command->carrier, sizeof(pending_command->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	(void)snprintf(pending_command->carrier, sizeof(pending_command->carrier), "%s",
+	    weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(owner->core, slot)) {
 		pending_command->desired = WEIR_CARD_UNKNOWN;
 		return;
@@ -77,10 +78,13 @@ publish_outbox(struct sim *sim, struct sim_owner *owner)
 		const struct weir_outbox_message *outgoing = &p->effects.outbox.v[i];
 		if (outgoing->topic == WEIR_OUTBOX_ALERTS)
 			sim_check_alert(sim, owner,
-			    (struct weir_slice){p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len});
-		struct sim_outgoing held = {.topic = (enum weir_outbox_topic)outgoing->topic, .partition = outgoing->partition};
+			    (struct weir_slice){
+				p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len});
+		struct sim_outgoing held = {
+		    .topic = (enum weir_outbox_topic)outgoing->topic, .partition = outgoing->partition};
 		weir_buf_append(&held.key, p->effects.outbox.bytes.data + outgoing->at, outgoing->key_len);
-		weir_buf_append(&held.value, p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len);
+		weir_buf_append(
+		    &held.value, p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len);
 		sim_outbox_push(&owner->outbox, &held);
 	}
 	p->effects.outbox.n = 0;
@@ -186,8 +190,9 @@ read_reports(struct sim *sim, struct sim_owner *owner, uint32_t max)
 			SIM_TRACE(sim,
 			    "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
 			    owner->process, owner->partition, (long long)offset, usage_report.pool, usage_report.source,
-			    (unsigned long long)usage_report.epoch, usage_report.cycle, usage_report.flags, usage_report.members,
-			    usage_report.active, (unsigned long long)(usage_report.up + usage_report.down));
+			    (unsigned long long)usage_report.epoch, usage_report.cycle, usage_report.flags,
+			    usage_report.members, usage_report.active,
+			    (unsigned long long)(usage_report.up + usage_report.down));
 		}
 		if (sim->options.trace && value.len == sizeof(struct weir_usage_report_hour)) {
 			struct weir_usage_report_hour window;
@@ -201,8 +206,8 @@ read_reports(struct sim *sim, struct sim_owner *owner, uint32_t max)
 			struct weir_source_watermark source_watermark;
 			memcpy(&source_watermark, value.data, sizeof(source_watermark));
 			SIM_TRACE(sim, "%u/%u partial %lld: %.4s from %u epoch %llu %lld", owner->process, owner->partition,
-			    (long long)offset, source_watermark.magic, source_watermark.source, (unsigned long long)source_watermark.epoch,
-			    (long long)source_watermark.published_us);
+			    (long long)offset, source_watermark.magic, source_watermark.source,
+			    (unsigned long long)source_watermark.epoch, (long long)source_watermark.published_us);
 		}
 		if (weir_partition_apply_report(owner->core, value, message->arrived_us, &err) != WEIR_OK)
 			sim_fail(sim, "a partial is refused: %s", err.text);
@@ -253,8 +258,8 @@ encode_flush(struct sim *sim, struct sim_owner *owner)
 	owner->flush_sent = false;
 	owner->outbox.closed = owner->outbox.n;
 	SIM_TRACE(sim, "%u/%u encodes flush %lld: cards %lld partials %lld records %lld", owner->process, owner->partition,
-	    (long long)owner->flush_number, (long long)owner->next_offset[SIM_CARDS], (long long)owner->next_offset[SIM_REPORTS],
-	    (long long)owner->next_offset[SIM_RECORDS]);
+	    (long long)owner->flush_number, (long long)owner->next_offset[SIM_CARDS],
+	    (long long)owner->next_offset[SIM_REPORTS], (long long)owner->next_offset[SIM_RECORDS]);
 }
 
 static bool
@@ -266,8 +271,8 @@ has_dirt(const struct weir_partition *p)
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
 		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 || p->registry.new_name_count > 0 ||
-	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
+	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
+	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }
 
 #define CHECK_EVERY_US (5 * SIM_SECOND) /* as lane_flush.c has it */

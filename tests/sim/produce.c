@@ -64,8 +64,8 @@ sim_send_carrier(struct sim *sim, int at)
 	add_reasons(&text, "single", c->unsupported_single);
 	add_text(&text, ",");
 	add_reasons(&text, "pooled", c->unsupported_pooled);
-	add_text(&text, "},\"device_lock\":\"%s\",\"rebinds_per_month\":%d,\"test_quota\":%" PRIu64, LOCKS[c->lock], c->rebinds,
-	    c->test_quota);
+	add_text(&text, "},\"device_lock\":\"%s\",\"rebinds_per_month\":%d,\"test_quota\":%" PRIu64, LOCKS[c->lock],
+	    c->rebinds, c->test_quota);
 	add_text(&text, ",\"test_months\":%d,\"silent_months\":%d,\"cancel_months\":%d}", c->test_months, c->silent_months,
 	    c->cancel_months);
 	broadcast(sim, &text);

@@ -3,9 +3,9 @@
  * from a seed (docs/simulator.md).
  *
  * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the
- * dispatcher's core. Simulated: Kafka (sim_kafka.c), Redis (sim_redis.c), the lane's order of work (owner.c, take.c), carriers
- * (sim_carrier.c), producers (produce.c, phases.c), trouble (faults.c). The model (model.c) shares nothing with weir and says
- * what must come out (sim_check.c).
+ * dispatcher's core. Simulated: Kafka (sim_kafka.c), Redis (sim_redis.c), the lane's order of work (owner.c, take.c),
+ * carriers (sim_carrier.c), producers (produce.c, phases.c), trouble (faults.c). The model (model.c) shares nothing with
+ * weir and says what must come out (sim_check.c).
  *
  * Everything hangs off struct sim; nothing is global, so that a run depends on its seed alone.
  */
@@ -108,10 +108,10 @@ struct sim_owner {
 	bool restart_commands;
 	bool changed;
 	int64_t flush_number, flush_due_us;
-	struct sim_request *flush;  /* encoded, waits for its messages */
-	bool flush_sent, check_only;     /* looks: it changes nothing */
-	int64_t flushed_us;         /* when its last flush was answered, or when it took the partition */
-	struct sim_request **queue; /* with the store */
+	struct sim_request *flush;   /* encoded, waits for its messages */
+	bool flush_sent, check_only; /* looks: it changes nothing */
+	int64_t flushed_us;          /* when its last flush was answered, or when it took the partition */
+	struct sim_request **queue;  /* with the store */
 	uint32_t queue_count, queue_cap;
 	struct sim_outbox outbox;
 };
@@ -140,11 +140,11 @@ struct sim_subscriber {
 	uint8_t pending; /* accepted and not done yet; 0 = none */
 	int64_t pending_us;
 	bool refuses;
-	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
-	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
-	bool is_unconfirmed;       /* Redis went back, and who knew what was sent is gone; until what came later is stored */
-	int64_t unconfirmed_us;    /* since when */
-	int64_t known_by;    /* number of the flush that stores it, 0 = none */
+	bool suspend_wanted;    /* its set was not empty at some time since its last confirmed state */
+	bool was_silent;        /* LIFE-6: commands were forbidden at some time */
+	bool is_unconfirmed;    /* Redis went back, and who knew what was sent is gone; until what came later is stored */
+	int64_t unconfirmed_us; /* since when */
+	int64_t known_by;       /* number of the flush that stores it, 0 = none */
 };
 
 /* ---- the world ---- */
@@ -319,7 +319,8 @@ void sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_reque
 
 /* sim_carrier.c */
 void sim_dispatch_new(struct sim *sim, uint32_t process);
-void sim_dispatch_enqueue(struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
+void sim_dispatch_enqueue(
+    struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);

@@ -34,7 +34,8 @@ sim_dispatch_enqueue(struct sim *sim, const struct sim_owner *owner, const struc
 	if (carrier < 0)
 		sim_fail(sim, "an offer to no carrier: '%s'", pending_command->carrier);
 	SIM_TRACE(sim, "%u/%u offers card %d: desired %u confirmed %u resumed %u", owner->process, owner->partition,
-	    sim_card_of(sim, pending_command->iccid), pending_command->desired, pending_command->confirmed, pending_command->resumed_state);
+	    sim_card_of(sim, pending_command->iccid), pending_command->desired, pending_command->confirmed,
+	    pending_command->resumed_state);
 	weir_dispatch_core_enqueue(
 	    sim->process[owner->process].dispatch, owner->process, (uint32_t)carrier, pending_command, sim->now_us);
 }

@@ -59,8 +59,8 @@ sim_check_command(struct sim *sim, const struct sim_owner *owner, const struct w
 	bool wanted = weir_partition_enforced(owner->core, pending_command->slot) != 0;
 	bool withdrawn = pending_command->desired == WEIR_CARD_UNKNOWN;
 	if (card < 0 || (!withdrawn && wanted != (pending_command->desired == WEIR_CARD_SUSPENDED)))
-		sim_fail(
-		    sim, "card %d: offered as desired %u, %s reason", card, pending_command->desired, wanted ? "with a" : "without");
+		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, pending_command->desired,
+		    wanted ? "with a" : "without");
 	if (wanted)
 		sim->card[card].at_carrier.suspend_wanted = true;
 }
@@ -124,7 +124,8 @@ check_usage(struct sim *sim, int card, const struct weir_card_slot *slot, uint32
 		struct model_usage right = model_usage(&sim->model, card, cycle);
 		struct weir_closed_cycle_slot held = closed_cycle_of(sim, sim->card[card].partition, cycle, number);
 		if (cycle == slot->cycle)
-			held = (struct weir_closed_cycle_slot){.up = slot->up, .down = slot->down, .records = slot->records};
+			held =
+			    (struct weir_closed_cycle_slot){.up = slot->up, .down = slot->down, .records = slot->records};
 		if (held.up != right.up || held.down != right.down || held.records != right.records)
 			sim_fail(sim,
 			    "card %d cycle %d: up %" PRIu64 " down %" PRIu64 " records %u; right are %" PRIu64 " %" PRIu64
@@ -200,8 +201,8 @@ check_dead_letters(struct sim *sim)
 			uint32_t right = RIGHT[message->verdict],
 				 published = message->rejected | (message->rejected_aside & right);
 			if ((published & ~given_up) != right)
-				sim_fail(
-				    sim, "record %u/%lld: dead letters %x, right are %x", p, (long long)i, published, right);
+				sim_fail(sim, "record %u/%lld: dead letters %x, right are %x", p, (long long)i, published,
+				    right);
 		}
 }
 

@@ -89,7 +89,8 @@ sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *outgoing)
 	enum sim_topic topic = outgoing->topic == WEIR_OUTBOX_USAGE_REPORTS ? SIM_REPORTS : SIM_CARDS;
 	sim_append_bytes(sim, topic, partition, key, outgoing->value.data, outgoing->value.len);
 	if (topic == SIM_CARDS)
-		SIM_TRACE(sim, "kafka cards/%u %.*s", partition, (int)outgoing->value.len, (const char *)outgoing->value.data);
+		SIM_TRACE(
+		    sim, "kafka cards/%u %.*s", partition, (int)outgoing->value.len, (const char *)outgoing->value.data);
 	else
 		SIM_TRACE(sim, "kafka partials/%u of %s", partition, key);
 }

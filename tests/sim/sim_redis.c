@@ -271,7 +271,8 @@ sim_store_fetch(const struct sim_store *store, const struct weir_fetch_request *
 	uint32_t from = fetch->place % 256 * (uint32_t)sizeof(struct weir_closed_cycle_slot);
 	if (blob == NULL || from >= blob->len)
 		return;
-	uint32_t len = blob->len - from < sizeof(struct weir_closed_cycle_slot) ? blob->len - from : sizeof(struct weir_closed_cycle_slot);
+	uint32_t len = blob->len - from < sizeof(struct weir_closed_cycle_slot) ? blob->len - from
+										: sizeof(struct weir_closed_cycle_slot);
 	weir_buf_append(value_out, blob->data + from, len);
 }
 
@@ -325,7 +326,8 @@ load_dedupe_keys(const struct sim_store *store, struct weir_partition *core)
 		if ((char)(blob->key >> 56) != 'm' || hour < stream_hour - core->opts.dedupe_fresh_h ||
 		    hour > stream_hour + 1)
 			continue;
-		if (!weir_dedupe_keys_load(&core->tables.dedupe_keys, hour, (uint32_t)(blob->key & 0xffffffu), blob->data, blob->len))
+		if (!weir_dedupe_keys_load(
+			&core->tables.dedupe_keys, hour, (uint32_t)(blob->key & 0xffffffu), blob->data, blob->len))
 			return false;
 	}
 	return true;

@@ -154,7 +154,8 @@ test_store_gives_back_what_it_was_given(void **state)
 				   "*4\r\n$8\r\nSETRANGE\r\n$13\r\nweir:{0}:y:1:\r\n$1\r\n4\r\n$2\r\nxy\r\n";
 	struct bench_store *store = bench_store_new();
 	bench_store_apply(store, (struct weir_slice){(const uint8_t *)body, sizeof(body) - 1});
-	struct weir_slice dedupe_keys = bench_store_get(store, "m:", 0, 0), closed_cycles = bench_store_get(store, "y:1:", 3, 2);
+	struct weir_slice dedupe_keys = bench_store_get(store, "m:", 0, 0),
+			  closed_cycles = bench_store_get(store, "y:1:", 3, 2);
 	assert_true(weir_slice_equals(dedupe_keys, "abcde"));
 	assert_int_equal(closed_cycles.len, 2);
 	assert_memory_equal(closed_cycles.data, "\0x", 2);

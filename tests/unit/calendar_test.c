@@ -154,7 +154,8 @@ test_terms(void **state)
 	assert_int_equal(weir_zone_add_months(zone, utc_us(2096, 2, 29, 0, 0), 48), utc_us(2100, 2, 28, 0, 0));
 	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 8, 31, 0, 0), 3), utc_us(2026, 11, 30, 0, 0));
 	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 12, 15, 6, 0), 1), utc_us(2027, 1, 15, 6, 0));
-	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 5, 5, 5, 5) + 999999, 0), utc_us(2026, 5, 5, 5, 5) + 999999);
+	assert_int_equal(
+	    weir_zone_add_months(zone, utc_us(2026, 5, 5, 5, 5) + 999999, 0), utc_us(2026, 5, 5, 5, 5) + 999999);
 	assert_int_equal(weir_zone_add_months(zone, utc_us(1969, 12, 31, 23, 59) + 1, 2), utc_us(1970, 2, 28, 23, 59) + 1);
 	weir_zone_free(zone);
 	zone = zone_get("Asia/Shanghai"); /* 31 January 00:30 there is the 30th in UTC */
@@ -168,7 +169,8 @@ test_terms_across_changes(void **state)
 {
 	(void)state;
 	struct weir_zone *zone = zone_get("Europe/Berlin");
-	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 3, 15, 11, 0), 1), utc_us(2026, 4, 15, 10, 0)); /* noon, noon */
+	assert_int_equal(
+	    weir_zone_add_months(zone, utc_us(2026, 3, 15, 11, 0), 1), utc_us(2026, 4, 15, 10, 0)); /* noon, noon */
 	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 9, 30, 10, 0), 1), utc_us(2026, 10, 30, 11, 0));
 	/* 29 March 02:30 is skipped: the change at 01:00 UTC, not an hour off on either side */
 	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 1, 29, 1, 30), 2), utc_us(2026, 3, 29, 1, 0));

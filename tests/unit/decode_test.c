@@ -139,7 +139,8 @@ test_rejects(void **state)
 	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"id\":18446744073709551615,\"up\":1"));
 	expect_reject(&feed, WEIR_REJECT_NONE, "{\"iccid\":null," E ",\"id\":7,\"down\":0}");
 	expect_reject(&feed, WEIR_REJECT_NONE, R("\"end\":1774847296894,\"id\":7,\"down\":0,\"start\":null"));
-	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"seq\":9223372036854775807,\"up\":72057594037927935"));
+	expect_reject(
+	    &feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"seq\":9223372036854775807,\"up\":72057594037927935"));
 	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"up_total\":5,\"event\":\"start\""));
 	expect_reject(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":\"8986000000000000000-\"," E ",\"id\":7,\"up\":1}");
 	expect_reject(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":89860000000000000001," E ",\"id\":7,\"up\":1}");
@@ -263,15 +264,18 @@ test_repeated_and_escaped(void **state)
 	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"\\u0069d\":\"a\\u00e9\\ud83d\\ude00\\n\",\"u\\u0070\":5"));
 	assert_true(feed.out_fast.v[0].id_hash ==
 		    weir_identity_hash(feed.out_fast.v[0].iccid, (const uint8_t *)"a\xc3\xa9\xf0\x9f\x98\x80\n", 8));
-	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"id\":\"\xc3\xa9\",\"up\":5,\"n\":99999999999999999999999,\"m\":1e999"));
+	expect_reject(
+	    &feed, WEIR_REJECT_NONE, R(E ",\"id\":\"\xc3\xa9\",\"up\":5,\"n\":99999999999999999999999,\"m\":1e999"));
 	feed_close(&feed);
 	feed_open(&feed, "iccid: a.b.iccid\nid: id\nup: a.up\nend: a\n");
-	expect_reject(&feed, WEIR_REJECT_BAD_TIME, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1}");
+	expect_reject(
+	    &feed, WEIR_REJECT_BAD_TIME, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1}");
 	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME,
 	    "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1,\"a\":7}");
 	feed_close(&feed);
 	feed_open(&feed, "iccid: a.b.iccid\nid: id\nup: a.up\nend: {path: end, format: unix_s}\n");
-	expect_reject(&feed, WEIR_REJECT_NONE, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1,\"end\":5}");
+	expect_reject(
+	    &feed, WEIR_REJECT_NONE, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1,\"end\":5}");
 	assert_int_equal(feed.out_fast.v[0].end_us, 5000000);
 	expect_reject(&feed, WEIR_REJECT_NONE,
 	    "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"b\":1,\"up\":5},\"id\":1,\"end\":5}");

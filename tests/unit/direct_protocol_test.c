@@ -130,7 +130,8 @@ test_fetch_requests(void **state)
 	};
 	for (size_t i = 0; i < sizeof(WANT) / sizeof(WANT[0]); i++) {
 		struct weir_buf b = {0};
-		struct protocol_fetch_request request = {.wait_ms = 5, .min_bytes = 1, .max_bytes = 1 << 20, .committed = true};
+		struct protocol_fetch_request request = {
+		    .wait_ms = 5, .min_bytes = 1, .max_bytes = 1 << 20, .committed = true};
 		struct protocol_fetch_part part = {.partition = 2, .epoch = 4, .max_bytes = 4096, .offset = 99};
 		struct protocol_id id;
 		memset(id.bytes, 'I', sizeof(id.bytes));

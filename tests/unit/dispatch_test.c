@@ -122,8 +122,8 @@ static void
 bench_command(struct bench *bench, uint32_t slot, uint8_t desired, uint8_t confirmed)
 {
 	struct weir_pending_command *card = &bench->cards[slot];
-	*card =
-	    (struct weir_pending_command){.iccid = iccid_of(slot), .slot = slot, .desired = desired, .confirmed = confirmed};
+	*card = (struct weir_pending_command){
+	    .iccid = iccid_of(slot), .slot = slot, .desired = desired, .confirmed = confirmed};
 	memcpy(card->carrier, "ov", 3);
 	assert_true(weir_dispatch_enqueue(bench->dispatch, 0, card));
 }

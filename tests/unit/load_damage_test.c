@@ -134,7 +134,7 @@ damage_bytes(void)
 			at = draw_below(item->len);
 		item->data[at] = (uint8_t)(draw_below(3) == 0   ? draw_below(256)
 					   : draw_below(2) == 0 ? draw_below(8)
-							  : item->data[at] ^ (1u << draw_below(8)));
+								: item->data[at] ^ (1u << draw_below(8)));
 	}
 }
 
@@ -162,9 +162,8 @@ load_copy(struct weir_partition *p, const struct weir_partition *old)
 	}
 	for (int i = 0; i < item_count; i++) {
 		const char *tag = strchr(tags, items[i].key[0]);
-		if (tag != NULL &&
-		    !weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
-			(struct weir_slice){items[i].data, items[i].len}))
+		if (tag != NULL && !weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
+				       (struct weir_slice){items[i].data, items[i].len}))
 			return false;
 	}
 	struct weir_unconfirmed_card intent = {.token = draw_below(4), .state = (uint8_t)draw_below(4)};
@@ -185,7 +184,8 @@ work_with(struct weir_partition *p)
 	weir_partition_caught_up(p, true, true);
 	for (int i = 0; i < 3; i++) {
 		for (unsigned k = 0; k < 40; k++)
-			use_bytes(p, (unsigned)draw_below(CARDS), draw_below(500), p->clock.now_us - (int64_t)draw_below(HOUR));
+			use_bytes(
+			    p, (unsigned)draw_below(CARDS), draw_below(500), p->clock.now_us - (int64_t)draw_below(HOUR));
 		for (int ticks = 0; ticks < 50 && weir_partition_tick(p, 100); ticks++) {
 		}
 		publish_to_self(p);

@@ -56,8 +56,8 @@ test_totals_and_events(void **state)
 {
 	(void)state;
 	struct weir_mapping *mapping = parse_mapping("volume: total\nsession: s\nup: u\ndown: d\nend: t\n"
-					     "event: {path: e, start: [Start, 1], stop: Stop}\n"
-					     "filter: [{path: k, prefix: a}]\n");
+						     "event: {path: e, start: [Start, 1], stop: Stop}\n"
+						     "filter: [{path: k, prefix: a}]\n");
 	assert_null(mapping->fields[WEIR_FIELD_UP].path);
 	assert_string_equal(mapping->fields[WEIR_FIELD_UP_TOTAL].path, "u");
 	assert_string_equal(mapping->fields[WEIR_FIELD_DOWN_TOTAL].path, "d");

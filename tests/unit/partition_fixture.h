@@ -142,8 +142,8 @@ on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
 	(void)snprintf(key, sizeof(key), "%s:%d:%u", weir_window_tags(kind), window, page);
 	return append(key, len);
 }
-MAYBE_UNUSED static const struct weir_writer WRITER = {
-    NULL, on_page, on_range, on_closed_cycle, on_dedupe_keys, on_directory, on_name, on_reference, on_intent_done, on_window};
+MAYBE_UNUSED static const struct weir_writer WRITER = {NULL, on_page, on_range, on_closed_cycle, on_dedupe_keys,
+    on_directory, on_name, on_reference, on_intent_done, on_window};
 
 /* ---- partitions ---- */
 
@@ -290,8 +290,8 @@ reload(const struct weir_partition *old, int64_t now_us)
 		long long a;
 		unsigned b;
 		if (tag != NULL)
-			assert_true(weir_partition_load_page(p, (uint32_t)(tag - tags),
-			    (uint32_t)atoi(items[i].key + 2), (struct weir_slice){items[i].data, items[i].len}));
+			assert_true(weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
+			    (struct weir_slice){items[i].data, items[i].len}));
 		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->tables.dedupe_keys.fresh_from)
 			assert_true(weir_dedupe_keys_load(&p->tables.dedupe_keys, a, b, items[i].data, items[i].len));
 	}

@@ -471,8 +471,8 @@ test_member_scans_survive_leaving(void **state)
 		hear_state(net, pool_state(1, EXHAUSTED, CARDS));
 		while (weir_pool_locals_scan(p, 1 + (uint32_t)rand() % 4)) {
 			const struct weir_pool_local_slot *a = net_pool_local(net, 0, "g");
-			uint32_t slot =
-			    rand() % 3 == 0 && a->member_scan != 0 ? a->member_scan - 1 : net_slot(net, 0, (unsigned)rand() % CARDS);
+			uint32_t slot = rand() % 3 == 0 && a->member_scan != 0 ? a->member_scan - 1
+									       : net_slot(net, 0, (unsigned)rand() % CARDS);
 			struct weir_cause cause = {UINT32_MAX, -1, NOW, 0, 0};
 			weir_pool_local_move(p, slot, rand() % 2 == 0 ? "" : rand() % 2 == 0 ? "g" : "h");
 			weir_partition_evaluate(p, slot, &cause);

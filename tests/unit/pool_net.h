@@ -256,7 +256,8 @@ net_deliver(struct net *net)
 		if (batch[i].topic == WEIR_OUTBOX_USAGE_REPORTS) {
 			net->reports++;
 			(void)net_log(net, batch[i].to, NET_REPORT, value);
-			assert_int_equal(weir_partition_apply_report(net->p[batch[i].to], value, net->now_us, &err), WEIR_OK);
+			assert_int_equal(
+			    weir_partition_apply_report(net->p[batch[i].to], value, net->now_us, &err), WEIR_OK);
 		} else {
 			net->pool_states++;
 			net->states_to[batch[i].to]++;
@@ -433,8 +434,8 @@ static inline void
 net_flush(struct net *net, uint32_t i)
 {
 	struct net_store *store = &net->store[i];
-	const struct weir_writer writer = {store, net_on_page, net_on_range, net_on_closed_cycle, net_on_dedupe_keys, net_on_directory,
-	    net_on_name, net_on_reference, net_on_intent_done, net_on_window};
+	const struct weir_writer writer = {store, net_on_page, net_on_range, net_on_closed_cycle, net_on_dedupe_keys,
+	    net_on_directory, net_on_name, net_on_reference, net_on_intent_done, net_on_window};
 	net_serve(net, i);
 	weir_partition_encode(net->p[i], &writer, 12);
 	weir_partition_stored(net->p[i]);

@@ -282,8 +282,8 @@ test_state_that_a_replay_takes_back(void **state)
 	/* As much remains as in what was stored: nothing but the replay itself is a cause to tell. */
 	net_apply(net, home, "{'type':'request','pool':'g','action':'addon','bytes':2000000,'id':'a'}");
 	struct weir_error err;
-	assert_int_equal(
-	    weir_partition_apply_report(net->p[home], (struct weir_slice){(uint8_t *)&again, sizeof(again)}, net->now_us, &err),
+	assert_int_equal(weir_partition_apply_report(
+			     net->p[home], (struct weir_slice){(uint8_t *)&again, sizeof(again)}, net->now_us, &err),
 	    WEIR_OK);
 	weir_partition_caught_up(net->p[home], true, true);
 	net_pump(net);
@@ -321,7 +321,8 @@ test_boundary_while_away(void **state)
 	assert_int_equal(net_card(net, west, 2)->reasons, 0);
 	uint32_t slot;
 	assert_non_null(weir_partition_find_pool(net->p[home], "g", &slot));
-	assert_int_equal(weir_closed_cycles_find(&net->p[home]->tables.pool_closed_cycles, CYCLE, slot)->value.down, 25 * MB);
+	assert_int_equal(
+	    weir_closed_cycles_find(&net->p[home]->tables.pool_closed_cycles, CYCLE, slot)->value.down, 25 * MB);
 	net_free(net);
 }
 

@@ -417,7 +417,8 @@ test_late_record_restates(void **state)
 	net_use(net, 0, 0, MB);
 	net_tick(net);
 	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 5 * MB);
-	weir_pool_local_count(net->p[0], 0, CYCLE, 0, 2 * MB, false, 0); /* as the fold does once the past has been fetched */
+	weir_pool_local_count(
+	    net->p[0], 0, CYCLE, 0, 2 * MB, false, 0); /* as the fold does once the past has been fetched */
 	weir_pool_local_count(net->p[1], 0, CYCLE, 1 * MB, 0, false, 0); /* whose account is still in March */
 	net_tick(net);
 	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 7 * MB);
@@ -468,7 +469,8 @@ static enum weir_class
 give_report(struct weir_partition *p, const struct weir_usage_report *given)
 {
 	struct weir_error err;
-	return weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)given, sizeof(*given)}, p->clock.now_us, &err);
+	return weir_partition_apply_report(
+	    p, (struct weir_slice){(const uint8_t *)given, sizeof(*given)}, p->clock.now_us, &err);
 }
 
 /* rule POOL-7: lower epochs are a zombie's; unsettled numbers only raise; a settled partial is the truth again. */
@@ -537,7 +539,8 @@ test_garbage(void **state)
 	struct weir_usage_report good = make_report(10, true, 2, 500), bad = good;
 	for (size_t len = 0; len < sizeof(good); len++)
 		assert_int_equal(
-		    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&good, len}, NOW, &err), WEIR_POISON);
+		    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&good, len}, NOW, &err),
+		    WEIR_POISON);
 	bad.magic[3] = '2';
 	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;

@@ -81,7 +81,8 @@ home_of(const char *key)
 
 /* The card, its life and its place in the directory. */
 static inline void
-put_card_at(uint32_t partition, uint32_t slot, const char *text, struct weir_card_slot card, struct weir_lifecycle_slot lifecycle)
+put_card_at(
+    uint32_t partition, uint32_t slot, const char *text, struct weir_card_slot card, struct weir_lifecycle_slot lifecycle)
 {
 	card.iccid = iccid_of(text);
 	const uint32_t entry[2] = {weir_iccid_tag(card.iccid), slot};
@@ -135,7 +136,8 @@ put_closed_cycle(uint32_t partition, char tag, int32_t cycle, uint32_t slot, str
 	    .down = volume.down,
 	    .records = (uint32_t)volume.records,
 	    .sessions = (uint32_t)volume.sessions};
-	put("SETRANGE weir:{%u}:%s:%d:%u %u %b", partition, name, cycle, slot / 256, slot % 256 * 32, &closed_cycles, sizeof(closed_cycles));
+	put("SETRANGE weir:{%u}:%s:%d:%u %u %b", partition, name, cycle, slot / 256, slot % 256 * 32, &closed_cycles,
+	    sizeof(closed_cycles));
 }
 
 /* Headers of all partitions: carriers 1 cm, 2 cu; plans 1 single of 1000 with a limit of 800, 2 a pool's. */

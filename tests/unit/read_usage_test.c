@@ -248,7 +248,8 @@ a_pool_is_shown_with_the_sum_of_its_pool_locals(void **state)
 	assert_int_equal(weir_read_pool(*state, "city-8", &pool, &err), WEIR_READ_MISSING);
 	assert_int_equal(weir_read_pool(*state, "no id", &pool, &err), WEIR_READ_MISSING);
 	/* cards name it, nobody has defined it */
-	struct weir_pool_local_slot pool_local = {.pool = "city-8", .members = 1, .active = 1, .up = 4, .cycle = CYCLE(2026, 3)};
+	struct weir_pool_local_slot pool_local = {
+	    .pool = "city-8", .members = 1, .active = 1, .up = 4, .cycle = CYCLE(2026, 3)};
 	put_slot(0, 'a', 39, &pool_local, sizeof(pool_local));
 	put("HSET weir:{0}:h accounts 50");
 	weir_reader_free(*state);

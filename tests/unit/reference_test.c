@@ -34,8 +34,9 @@ static void
 test_messages(void **state)
 {
 	(void)state;
-	struct weir_reference r = parse_reference("{\"type\":\"carrier\",\"id\":\"cu\",\"zone\":\"Asia/Shanghai\",\"cycle_day\":27,"
-					"\"cycle_named_after\":\"end\",\"mb_bytes\":1048576}");
+	struct weir_reference r =
+	    parse_reference("{\"type\":\"carrier\",\"id\":\"cu\",\"zone\":\"Asia/Shanghai\",\"cycle_day\":27,"
+			    "\"cycle_named_after\":\"end\",\"mb_bytes\":1048576}");
 	assert_int_equal(r.type, WEIR_REF_CARRIER);
 	assert_int_equal(r.carrier.cycle_day, 27);
 	assert_true(r.carrier.named_after_end);
@@ -51,9 +52,10 @@ test_messages(void **state)
 	r = parse_reference("{\"type\":\"card\",\"iccid\":\"89860000000000000001\"}");
 	assert_false(r.card.has_carrier || r.card.has_plan || r.card.has_status || r.card.has_limit);
 	assert_false(r.card.has_auto_restore || r.card.has_imei);
-	r = parse_reference("{\"type\":\"card\",\"iccid\":\"89860000000000000001\",\"carrier\":\"cm\",\"plan\":null,\"status\":"
-		  "\"inactive\","
-		  "\"limit\":null,\"auto_restore\":false,\"pool\":null,\"imei\":\"8677300511111142\"}");
+	r = parse_reference(
+	    "{\"type\":\"card\",\"iccid\":\"89860000000000000001\",\"carrier\":\"cm\",\"plan\":null,\"status\":"
+	    "\"inactive\","
+	    "\"limit\":null,\"auto_restore\":false,\"pool\":null,\"imei\":\"8677300511111142\"}");
 	assert_true(r.card.has_carrier && r.card.has_plan && r.card.has_status && r.card.has_limit);
 	assert_string_equal(r.card.plan, "");
 	assert_int_equal(r.card.status, WEIR_STATUS_INACTIVE);
@@ -66,13 +68,15 @@ static void
 test_requests(void **state)
 {
 	(void)state;
-	struct weir_reference r = parse_reference("{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\","
-					"\"limit\":7,\"auto_restore\":false}");
+	struct weir_reference r =
+	    parse_reference("{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\","
+			    "\"limit\":7,\"auto_restore\":false}");
 	assert_int_equal(r.request.action, WEIR_ACTION_LIMIT);
 	assert_int_equal(r.request.bytes, 7);
 	assert_true(r.request.has_auto_restore && !r.request.auto_restore);
 	assert_true(r.request.id_hash == 0);
-	r = parse_reference("{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\",\"limit\":null}");
+	r = parse_reference(
+	    "{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\",\"limit\":null}");
 	assert_true(r.request.bytes == WEIR_NO_LIMIT);
 	r = parse_reference(
 	    "{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"addon\",\"bytes\":9,\"id\":\"a-1\","
@@ -299,8 +303,8 @@ test_plan_vouchers(void **state)
 		if (weir_voucher_parse(bad[i], &plan, pool, &err) != WEIR_POISON || err.text[0] == '\0')
 			fail_msg("'%s' was taken", bad[i]);
 	}
-	struct weir_reference r =
-	    parse_reference("{\"type\":\"plan\",\"id\":\"p\",\"voucher\":\"CM_SFD_M_1_30M\",\"allowance\":5,\"alerts\":\"l\"}");
+	struct weir_reference r = parse_reference(
+	    "{\"type\":\"plan\",\"id\":\"p\",\"voucher\":\"CM_SFD_M_1_30M\",\"allowance\":5,\"alerts\":\"l\"}");
 	assert_string_equal(r.plan.carrier, "cm");
 	assert_int_equal(r.plan.kind, WEIR_PLAN_ACCUMULATIVE);
 	assert_true(r.plan.directional);
@@ -316,10 +320,10 @@ static void
 test_card_lifecycle(void **state)
 {
 	(void)state;
-	struct weir_reference r =
-	    parse_reference(CARD "\"pool\":\"p1\",\"parent\":\"89860000000000000009\",\"since\":\"2026-01-31T08:00:00+08:00\","
-		       "\"activated\":\"2026-01-31T00:00:01Z\",\"expires\":\"2105-12-31T23:59:59Z\",\"tags\":[\"a\",\"b "
-		       "c\",\"\xe7\x89\xa9\"]}");
+	struct weir_reference r = parse_reference(
+	    CARD "\"pool\":\"p1\",\"parent\":\"89860000000000000009\",\"since\":\"2026-01-31T08:00:00+08:00\","
+		 "\"activated\":\"2026-01-31T00:00:01Z\",\"expires\":\"2105-12-31T23:59:59Z\",\"tags\":[\"a\",\"b "
+		 "c\",\"\xe7\x89\xa9\"]}");
 	assert_true(r.card.has_pool && r.card.has_parent && r.card.has_since && r.card.has_activated);
 	assert_true(r.card.has_expires && r.card.has_tags);
 	assert_string_equal(r.card.pool, "p1");
@@ -329,7 +333,8 @@ test_card_lifecycle(void **state)
 	assert_true(r.card.since_us == INT64_C(1769817600000000));
 	assert_true(r.card.activated_us == INT64_C(1769817601000000));
 	assert_true(r.card.expires_us == INT64_C(4291747199000000)); /* the last second that 32 bits and whole years hold */
-	r = parse_reference(CARD "\"pool\":null,\"parent\":null,\"since\":null,\"activated\":null,\"expires\":null,\"tags\":null}");
+	r = parse_reference(
+	    CARD "\"pool\":null,\"parent\":null,\"since\":null,\"activated\":null,\"expires\":null,\"tags\":null}");
 	assert_true(r.card.has_pool && r.card.has_parent && r.card.has_since && r.card.has_activated);
 	assert_true(r.card.has_expires && r.card.has_tags && r.card.pool[0] == '\0' && weir_iccid_is_zero(r.card.parent));
 	assert_true(r.card.since_us == 0 && r.card.activated_us == 0 && r.card.expires_us == 0);
@@ -390,15 +395,17 @@ test_pools(void **state)
 	assert_string_equal(r.pool.plan, "p");
 	assert_true(r.pool.threshold_bytes == WEIR_NO_LIMIT && !r.pool.threshold_suspends);
 	assert_int_equal(r.pool.retention_days, 30);
-	r = parse_reference(POOL "\"kind\":\"fixed\",\"total\":7,\"threshold\":5,\"name\":\"\xe6\xb1\xa0 1\",\"alerts\":\"l\"}");
+	r = parse_reference(
+	    POOL "\"kind\":\"fixed\",\"total\":7,\"threshold\":5,\"name\":\"\xe6\xb1\xa0 1\",\"alerts\":\"l\"}");
 	assert_int_equal(r.pool.total_bytes, 7);
 	assert_int_equal(r.pool.threshold_bytes, 5);
 	assert_false(r.pool.threshold_suspends);
 	assert_string_equal(r.pool.name, "\xe6\xb1\xa0 1");
 	assert_string_equal(r.pool.alerts, "l");
 	assert_string_equal(r.pool.plan, "");
-	r = parse_reference(POOL "\"kind\":\"metered\",\"threshold\":5,\"threshold_action\":\"suspend\",\"retention_days\":7,"
-		       "\"batches\":[\"b1\",\"b2\"],\"plan\":null}");
+	r = parse_reference(
+	    POOL "\"kind\":\"metered\",\"threshold\":5,\"threshold_action\":\"suspend\",\"retention_days\":7,"
+		 "\"batches\":[\"b1\",\"b2\"],\"plan\":null}");
 	assert_int_equal(r.pool.kind, WEIR_PLAN_METERED);
 	assert_true(r.pool.threshold_suspends);
 	assert_int_equal(r.pool.retention_days, 7);

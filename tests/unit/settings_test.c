@@ -108,12 +108,12 @@ test_file(void **state)
 	(void)state;
 	struct weir_settings *settings =
 	    load_settings("kafka:\n  brokers: a:1,b:2\n  queue_kb: 2048\n"
-		 "  properties:\n    security.protocol: SSL\n    ssl:\n      ca.location: /ca\n"
-		 "flush.unflushed_max: 2 GiB\nlane.message_max_bytes: 64KiB\nenforcement: {shadow: true}\n"
-		 "redis:\nlog:\n  file:\n"
-		 "carriers:\n  default: {rate_per_s: 7}\n  ct: {adapter: cisco, url: 'http://h:1'}\n"
-		 "inputs: [{topic: t1}, {topic: t2, format: f}, {topic: t3, format: packed}]\n"
-		 "feeds:\n  f: {id: i, up: u, end: e}\n",
+			  "  properties:\n    security.protocol: SSL\n    ssl:\n      ca.location: /ca\n"
+			  "flush.unflushed_max: 2 GiB\nlane.message_max_bytes: 64KiB\nenforcement: {shadow: true}\n"
+			  "redis:\nlog:\n  file:\n"
+			  "carriers:\n  default: {rate_per_s: 7}\n  ct: {adapter: cisco, url: 'http://h:1'}\n"
+			  "inputs: [{topic: t1}, {topic: t2, format: f}, {topic: t3, format: packed}]\n"
+			  "feeds:\n  f: {id: i, up: u, end: e}\n",
 		NULL, 0);
 	assert_string_equal(settings->kafka_brokers, "a:1,b:2");
 	assert_int_equal(settings->kafka_queue_kb, 2048);

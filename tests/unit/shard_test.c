@@ -118,7 +118,8 @@ test_a_burst_takes_little(void **state)
 	struct weir_random random = {11};
 	for (int i = 0; i < 100000; i++) {
 		dedupe_keys.stream_us = 100 * WEIR_HOUR_US + WEIR_HOUR_US / 10 + i;
-		assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, weir_dedupe_keys_hour_find(&dedupe_keys, 100), weir_random_next(&random)));
+		assert_true(weir_dedupe_keys_hour_add(
+		    &dedupe_keys, weir_dedupe_keys_hour_find(&dedupe_keys, 100), weir_random_next(&random)));
 	}
 	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 100)), 100000, 100000 * 2 + 100000);
 	weir_dedupe_keys_free(&dedupe_keys);
@@ -171,7 +172,8 @@ test_stored_dedupe_keys_come_back(void **state)
 	for (int i = 0; i < 1000; i++) {
 		uint64_t h = weir_random_next(&random) | 1;
 		uint64_t high = h >> 8;
-		assert_true(weir_dedupe_keys_load(&dedupe_keys, 100, h & 255, (const uint8_t *)&high, WEIR_DEDUPE_KEY_BYTES));
+		assert_true(
+		    weir_dedupe_keys_load(&dedupe_keys, 100, h & 255, (const uint8_t *)&high, WEIR_DEDUPE_KEY_BYTES));
 		struct weir_dedupe_keys_hour *hour = weir_dedupe_keys_hour_find(&dedupe_keys, 100);
 		assert_false(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h));
 		assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h ^ (1ull << 63)));
@@ -189,7 +191,8 @@ test_warm_buckets_are_dropped_only_when_clean(void **state)
 	weir_dedupe_keys_init(&dedupe_keys);
 	bool created;
 	for (uint32_t i = 0; i < 300; i++) {
-		struct weir_dedupe_keys_bucket *bucket = weir_dedupe_keys_bucket_get(&dedupe_keys, 5 + i / 256, i % 256, &created);
+		struct weir_dedupe_keys_bucket *bucket =
+		    weir_dedupe_keys_bucket_get(&dedupe_keys, 5 + i / 256, i % 256, &created);
 		assert_true(created);
 		assert_true(weir_dedupe_keys_bucket_load(bucket, NULL, 0));
 	}

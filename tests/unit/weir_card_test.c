@@ -24,8 +24,8 @@ static void
 store_closed_cycle(redisContext *redis, const char *pages, int cycle, uint32_t slot, uint64_t up, uint64_t down)
 {
 	struct weir_closed_cycle_slot closed_cycles = {.up = up, .down = down};
-	freeReplyObject(redisCommand(
-	    redis, "SETRANGE weir:{3}:%s:%d:%u %u %b", pages, cycle, slot / 256, slot % 256 * 32, &closed_cycles, sizeof(closed_cycles)));
+	freeReplyObject(redisCommand(redis, "SETRANGE weir:{3}:%s:%d:%u %u %b", pages, cycle, slot / 256, slot % 256 * 32,
+	    &closed_cycles, sizeof(closed_cycles)));
 }
 
 static struct weir_iccid

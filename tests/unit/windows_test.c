@@ -16,7 +16,8 @@ publish_hour(struct weir_partition *p, uint64_t epoch, int32_t hour, uint64_t up
 	    .magic = "WPH1", .epoch = epoch, .hour = hour, .day = hour / 24, .up = up, .records = records, .pool = "q"};
 	struct weir_error err = {0};
 	assert_int_equal(
-	    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&window, sizeof(window)}, NOW, &err), WEIR_OK);
+	    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&window, sizeof(window)}, NOW, &err),
+	    WEIR_OK);
 	serve(p);
 }
 
@@ -27,7 +28,8 @@ publish_watermark_of(struct weir_partition *p, const char *magic, uint32_t sourc
 	struct weir_error err = {0};
 	memcpy(watermark.magic, magic, sizeof(watermark.magic));
 	assert_int_equal(
-	    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&watermark, sizeof(watermark)}, NOW, &err), WEIR_OK);
+	    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&watermark, sizeof(watermark)}, NOW, &err),
+	    WEIR_OK);
 	serve(p);
 }
 

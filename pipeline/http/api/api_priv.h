@@ -200,7 +200,7 @@ struct weir_api {
 	uint16_t port;
 	bool loopback;
 	enum weir_api_role anonymous;
-	char *cert, *key;       /* PEM */
+	char *cert, *key;         /* PEM */
 	pthread_key_t worker_key; /* worker thread -> its hand */
 	struct weir_api_pool *slow, *command_queue;
 	struct weir_api_limits *limits;
@@ -307,8 +307,8 @@ void weir_api_redis_free(struct weir_api_redis *redis); /* NULL is fine */
  * One command, key by name: `<prefix>:{api}:<name>` takes the place of argument 1. NULL with err when Redis does not answer
  * or refuses. Caller frees the reply. A broken connection is opened again once.
  */
-struct weir_reply *weir_api_redis_query(struct weir_api_redis *redis, const char *key, struct weir_error *err, uint32_t argc,
-    const struct weir_slice *argv); /* argv without the key: command, then what follows the key */
+struct weir_reply *weir_api_redis_query(struct weir_api_redis *redis, const char *key, struct weir_error *err,
+    uint32_t argc, const struct weir_slice *argv); /* argv without the key: command, then what follows the key */
 /* The same of texts, ended by NULL. */
 struct weir_reply *weir_api_redis_texts(struct weir_api_redis *redis, const char *key, struct weir_error *err, ...);
 

@@ -75,8 +75,8 @@ target_pool(struct weir_api_request *request, struct weir_api_worker *worker, co
 
 /* Just one of the three kinds. */
 static bool
-target_check(
-    struct weir_api_request *request, struct weir_api_worker *worker, const json_t *target, struct weir_bulk_entries *entries)
+target_check(struct weir_api_request *request, struct weir_api_worker *worker, const json_t *target,
+    struct weir_bulk_entries *entries)
 {
 	size_t size = json_object_size(target);
 	if (size == 1 && json_object_get(target, "pool") != NULL)

@@ -174,8 +174,8 @@ produce(struct weir_api_request *request, struct weir_api_message *messages, uin
  * Gives the message its id and sends it: `copies` of it, one to each partition, when it has no key. Takes `message` over.
  */
 void
-weir_api_command_request(struct weir_api_request *request, struct weir_api_worker *worker, json_t *message, struct weir_api_asked *asked,
-    uint32_t copies)
+weir_api_command_request(struct weir_api_request *request, struct weir_api_worker *worker, json_t *message,
+    struct weir_api_asked *asked, uint32_t copies)
 {
 	WEIR_CHECK(copies >= 1);
 	if (weir_api_key_begin(request, worker, asked->id) == WEIR_API_KEY_ANSWERED) {
