@@ -11,6 +11,8 @@
 #include "aggregators/tables/slots.h"
 #include "aggregators/tables/windows.h"
 
+#define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
+
 /* X(number, member of struct weir_tables, tag, type of a slot, count field of the header), in the order of the numbers. */
 #define WEIR_SLAB_LIST(X)                                                                                                  \
 	X(WEIR_SLAB_CARDS, cards, 'c', struct weir_card_slot, "cards")                                                     \

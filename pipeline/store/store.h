@@ -45,8 +45,6 @@ enum weir_request_state {
 	WEIR_REQUEST_ANSWERED,
 };
 
-#define WEIR_PAGE_BYTES 8192
-#define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
 /*
  * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
  * topic does).
