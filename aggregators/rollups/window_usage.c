@@ -118,11 +118,11 @@ set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, s
 static __attribute__((noinline)) void
 rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
 {
-	hours->newest =
-	    weir_window_holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
+	hours->newest = weir_window_holds(&carrier->hour, newest_us) ? carrier->hour.number
+								     : weir_zone_hour(carrier->zone, newest_us).number;
 	if (newest_us >= weir_carrier_day(carrier, at_us)->end_us)
-		days->newest =
-		    weir_window_holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
+		days->newest = weir_window_holds(&carrier->day, newest_us) ? carrier->day.number
+									   : weir_zone_day(carrier->zone, newest_us).number;
 	set_ends(carrier, at_us, hours, days);
 }
 

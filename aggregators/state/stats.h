@@ -13,22 +13,22 @@
 	X(stale)                                                                                                           \
 	X(late)                                                                                                            \
 	X(parked)                                                                                                          \
-	X(up)                                                                                                              \
-	X(down)                                                                                                            \
+	X(bytes_up)                                                                                                        \
+	X(bytes_down)                                                                                                      \
 	X(cards_made)                                                                                                      \
-	X(suspends)                                                                                                        \
+	X(suspends) /* decided, as are resumes */                                                                          \
 	X(resumes)                                                                                                         \
 	X(decisions)                                                                                                       \
 	X(gaps_lost)                                                                                                       \
 	X(activations)                                                                                                     \
 	X(expiries)                                                                                                        \
 	X(alerts)                                                                                                          \
-	X(unsupported)                                                                                                     \
+	X(unsupported) /* reasons raised that a carrier does not enforce (SUS-4) */                                        \
 	X(partials_told)                                                                                                   \
 	X(words_told)                                                                                                      \
 	X(words_taken)                                                                                                     \
 	X(partials_taken)                                                                                                  \
-	X(walked)                                                                                                          \
+	X(walked)       /* members looked at because of their pool's word */                                               \
 	X(guarded)      /* suspends held back by a tripped guard */                                                        \
 	X(unattributed) /* counted in their card, too old for its pool's account: never with a horizon up to 25 days */    \
 	X(windows_told) /* of accounts to pools */                                                                         \

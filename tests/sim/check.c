@@ -57,8 +57,8 @@ sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct wei
 {
 	int card = sim_card_of(sim, offer->iccid);
 	bool wanted = weir_partition_enforced(owner->core, offer->slot) != 0;
-	bool withdrawn = offer->desired == WEIR_CARD_UNKNOWN;
-	if (card < 0 || (!withdrawn && wanted != (offer->desired == WEIR_CARD_SUSPENDED)))
+	bool withdrawn = offer->desired == WEIR_DESIRED_UNKNOWN;
+	if (card < 0 || (!withdrawn && wanted != (offer->desired == WEIR_DESIRED_SUSPENDED)))
 		sim_fail(
 		    sim, "card %d: offered as desired %u, %s reason", card, offer->desired, wanted ? "with a" : "without");
 	if (wanted)
@@ -91,13 +91,13 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 	const struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
 	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
 	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
-		      (core->guard->tripped && call->call.target == WEIR_CARD_SUSPENDED);
+		      (core->guard->tripped && call->call.target == WEIR_DESIRED_SUSPENDED);
 	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
 	 */
-	bool again = call->call.target == WEIR_CARD_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
+	bool again = call->call.target == WEIR_DESIRED_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
 	if (call->call.kind == WEIR_CALL_SET && silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid))
 		sim_fail(sim, "card %d: a command though none may be sent", card);
-	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
+	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_DESIRED_SUSPENDED &&
 	    !sim->card[card].at_carrier.suspend_wanted)
 		sim_fail(sim, "card %d: suspended without a reason", card);
 }

@@ -21,11 +21,11 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 	*offer = (struct weir_command_offer){.iccid = card->iccid,
 	    .partition = owner->partition,
 	    .slot = slot,
-	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
-	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
+	    .desired = e != NULL ? e->desired : WEIR_DESIRED_ACTIVE,
+	    .confirmed = e != NULL ? e->confirmed : WEIR_DESIRED_ACTIVE};
 	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(owner->core, slot)) {
-		offer->desired = WEIR_CARD_UNKNOWN;
+		offer->desired = WEIR_DESIRED_UNKNOWN;
 		return;
 	}
 	offer->pending = e != NULL ? e->pending : 0;
