@@ -13,9 +13,9 @@
 #include "aggregators/fold/sessions.h"
 #include "aggregators/lifecycle/lifecycle.h"
 #include "aggregators/lifecycle/timers.h"
-#include "aggregators/pools/account.h"
-#include "aggregators/pools/account_state.h"
 #include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
 #include "aggregators/pools/pool_state_out.h"
 #include "aggregators/rollups/feed_pools.h"
 #include "aggregators/state/families.h"
@@ -32,9 +32,9 @@ weir_partition_new(const struct weir_partition_opts *opts)
 #define WEIR_SLAB_INIT(number, member, tag, type, field) weir_slab_init(&p->tables.member, sizeof(type));
 	WEIR_SLAB_LIST(WEIR_SLAB_INIT)
 #undef WEIR_SLAB_INIT
-	weir_marks_init(&p->tables.marks);
-	weir_past_init(&p->tables.past);
-	weir_past_init(&p->tables.pool_past);
+	weir_dedupe_keys_init(&p->tables.dedupe_keys);
+	weir_closed_cycles_init(&p->tables.closed_cycles);
+	weir_closed_cycles_init(&p->tables.pool_closed_cycles);
 	weir_guard_init(p);
 	weir_feeds_init(p);
 	return p;
@@ -53,11 +53,11 @@ weir_partition_free(struct weir_partition *p)
 		weir_slab_free(weir_partition_slab(p, i));
 	weir_shards_free(&p->tables.card_index);
 	weir_shards_free(&p->tables.session_index);
-	weir_shards_free(&p->tables.account_index);
+	weir_shards_free(&p->tables.pool_local_index);
 	weir_shards_free(&p->tables.pool_index);
-	weir_marks_free(&p->tables.marks);
-	weir_past_free(&p->tables.past);
-	weir_past_free(&p->tables.pool_past);
+	weir_dedupe_keys_free(&p->tables.dedupe_keys);
+	weir_closed_cycles_free(&p->tables.closed_cycles);
+	weir_closed_cycles_free(&p->tables.pool_closed_cycles);
 	weir_guard_free(p);
 	weir_feeds_free(p);
 	weir_timers_free(p);
@@ -71,14 +71,14 @@ weir_partition_free(struct weir_partition *p)
 	free(p->registry.plans);
 	free(p->registry.ladders);
 	free(p->effects.outbox.v);
-	free(p->pools_work.telling.v);
+	free(p->pools_work.publish_queue.v);
 	free(p->pools_work.urgent.v);
-	free(p->pools_work.words.v);
-	free(p->pools_work.walks.v);
+	free(p->pools_work.pool_states.v);
+	free(p->pools_work.scans.v);
 	free(p->tables.new_cards.v);
-	weir_doubts_free(&p->unconfirmed.intents_done);
-	weir_doubts_free(&p->unconfirmed.loaded);
-	weir_doubts_free(&p->unconfirmed.early);
+	weir_unconfirmed_free(&p->unconfirmed.intents_done);
+	weir_unconfirmed_free(&p->unconfirmed.loaded);
+	weir_unconfirmed_free(&p->unconfirmed.early);
 	free(p->effects.fetch_requests.v);
 	free(p->effects.pending_commands.v);
 	free(p->effects.audits.v);
@@ -95,10 +95,11 @@ weir_partition_parked(const struct weir_partition *p)
 uint64_t
 weir_partition_bytes(const struct weir_partition *p)
 {
-	uint64_t bytes = sizeof(*p) + sizeof(*p->guard) + weir_shards_bytes(&p->tables.card_index) +
-			 weir_shards_bytes(&p->tables.session_index) + weir_shards_bytes(&p->tables.account_index) +
-			 weir_shards_bytes(&p->tables.pool_index) + weir_marks_bytes(&p->tables.marks) +
-			 (p->tables.past.cap + p->tables.pool_past.cap) * sizeof(struct weir_past_entry);
+	uint64_t bytes =
+	    sizeof(*p) + sizeof(*p->guard) + weir_shards_bytes(&p->tables.card_index) +
+	    weir_shards_bytes(&p->tables.session_index) + weir_shards_bytes(&p->tables.pool_local_index) +
+	    weir_shards_bytes(&p->tables.pool_index) + weir_dedupe_keys_bytes(&p->tables.dedupe_keys) +
+	    (p->tables.closed_cycles.cap + p->tables.pool_closed_cycles.cap) * sizeof(struct weir_closed_cycle_entry);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
@@ -112,8 +113,9 @@ weir_partition_unflushed(const struct weir_partition *p)
 	uint64_t windows = p->feeds->sealed_bytes.len;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
 		windows += p->tables.windows[kind].dirty * sizeof(struct weir_counts);
-	return windows + p->tables.marks.pending * sizeof(uint64_t) +
-	       (p->tables.past.dirty + p->tables.pool_past.dirty) * sizeof(struct weir_past_entry) +
+	return windows + p->tables.dedupe_keys.pending * sizeof(uint64_t) +
+	       (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) *
+		   sizeof(struct weir_closed_cycle_entry) +
 	       p->effects.audits.n * sizeof(struct weir_audit);
 }
 
@@ -126,7 +128,7 @@ run_timers(struct weir_partition *p, uint32_t max)
 	uint32_t slot;
 	for (uint32_t i = 0; i < max && weir_timers_next_due(p, &slot); i++)
 		if (slot != UINT32_MAX)
-			weir_life_due(p, slot);
+			weir_lifecycle_due(p, slot);
 	return weir_timers_are_due(p);
 }
 
@@ -138,12 +140,12 @@ run_timers(struct weir_partition *p, uint32_t max)
 static void
 tick_boundary(struct weir_partition *p, uint32_t slots_max)
 {
-	for (uint32_t i = 0; i < slots_max && p->walks.boundary_running; i++) {
-		if (p->walks.boundary_slot >= p->tables.enforcements.used) {
-			p->walks.boundary_running = false;
+	for (uint32_t i = 0; i < slots_max && p->scans.boundary_running; i++) {
+		if (p->scans.boundary_slot >= p->tables.enforcements.used) {
+			p->scans.boundary_running = false;
 			break;
 		}
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, p->walks.boundary_slot++);
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, p->scans.boundary_slot++);
 		if (e->card == 0)
 			continue;
 		struct weir_cause cause = {
@@ -155,7 +157,7 @@ tick_boundary(struct weir_partition *p, uint32_t slots_max)
 static void
 scan_end(struct weir_partition *p)
 {
-	p->walks.scan_running = p->walks.scan_all = false;
+	p->scans.scan_running = p->scans.scan_all = false;
 	for (uint32_t k = 0; k < p->registry.plan_count; k++)
 		p->registry.plans[k].changed = false;
 }
@@ -167,10 +169,10 @@ scan_card(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	if (weir_slab_is_filler(&p->tables.cards, slot) ||
-	    (!p->walks.scan_all && (card->plan == 0 || !p->registry.plans[card->plan - 1].changed)))
+	    (!p->scans.scan_all && (card->plan == 0 || !p->registry.plans[card->plan - 1].changed)))
 		return;
 	if (card->plan != 0)
-		weir_life_term_known(p, slot);
+		weir_lifecycle_term_known(p, slot);
 	if (card->cycle < p->registry.carriers[card->carrier - 1].current.number)
 		return;
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, 0, weir_card_used(card)};
@@ -180,42 +182,42 @@ scan_card(struct weir_partition *p, uint32_t slot)
 static void
 tick_scan(struct weir_partition *p, uint32_t slots_max)
 {
-	for (uint32_t i = 0; i < slots_max && p->walks.scan_running; i++) {
-		if (p->walks.scan_slot >= p->tables.cards.used)
+	for (uint32_t i = 0; i < slots_max && p->scans.scan_running; i++) {
+		if (p->scans.scan_slot >= p->tables.cards.used)
 			scan_end(p);
 		else
-			scan_card(p, p->walks.scan_slot++);
+			scan_card(p, p->scans.scan_slot++);
 	}
 }
 
 static void
-walk_step(struct weir_partition *p, uint32_t account)
+scan_step(struct weir_partition *p, uint32_t pool_local)
 {
-	struct weir_account_slot *a = weir_account_at(p, account);
+	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	uint32_t card_slot = a->walk - 1;
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, a->cut_us, weir_card_used(card)};
-	a->walk = weir_life_at(p, card_slot)->next;
-	weir_account_check_member(p, account, card_slot, &cause);
+	a->walk = weir_lifecycle_at(p, card_slot)->next;
+	weir_account_check_member(p, pool_local, card_slot, &cause);
 	weir_partition_evaluate(p, card_slot, &cause);
-	p->stats.walked++;
+	p->stats.members_scanned++;
 }
 
 bool
-weir_accounts_walk(struct weir_partition *p, uint32_t max)
+weir_pool_locals_scan(struct weir_partition *p, uint32_t max)
 {
-	while (p->pools_work.walks_head < p->pools_work.walks.n) {
-		uint32_t account = (uint32_t)p->pools_work.walks.v[p->pools_work.walks_head];
-		struct weir_account_slot *a = weir_account_at(p, account);
+	while (p->pools_work.scans_head < p->pools_work.scans.n) {
+		uint32_t pool_local = (uint32_t)p->pools_work.scans.v[p->pools_work.scans_head];
+		struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 		for (; max > 0 && a->walk != 0; max--)
-			walk_step(p, account);
+			scan_step(p, pool_local);
 		if (a->walk != 0)
 			return true;
-		a->flags &= (uint8_t)~WEIR_ACCOUNT_WALK;
-		weir_slab_dirty(&p->tables.accounts, account);
-		p->pools_work.walks_head++;
+		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_SCAN;
+		weir_slab_dirty(&p->tables.pool_locals, pool_local);
+		p->pools_work.scans_head++;
 	}
-	p->pools_work.walks.n = p->pools_work.walks_head = 0;
+	p->pools_work.scans.n = p->pools_work.scans_head = 0;
 	return false;
 }
 
@@ -225,41 +227,41 @@ weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 	bool more = run_timers(p, slots_max);
 	tick_boundary(p, slots_max);
 	tick_scan(p, slots_max);
-	more |= weir_accounts_walk(p, slots_max);
+	more |= weir_pool_locals_scan(p, slots_max);
 	more |= weir_pools_tick(p, slots_max);
 	more |= weir_feeds_tick(p, slots_max);
 	more |= p->feeds->stored && p->feeds->given < p->feeds->sealed_count;
 	if (p->parked.records.n == 0) /* a total that waits still needs its session, however far stream time has gone on */
 		weir_partition_session_sweep(p, slots_max / 16);
-	return more || p->walks.boundary_running || p->walks.scan_running;
+	return more || p->scans.boundary_running || p->scans.scan_running;
 }
 
 /* ---- the end of a round ---- */
 
 void
-weir_partition_tell(struct weir_partition *p)
+weir_partition_publish(struct weir_partition *p)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	weir_accounts_tell(p, false);
-	weir_pools_tell(p);
-	weir_feeds_tell_rows(p);
+	weir_pool_locals_publish(p, false);
+	weir_pools_publish(p);
+	weir_feeds_publish_rows(p);
 	(void)weir_feeds_give(p, GIVE_A_ROUND);
 }
 
 void
-weir_partition_settled(struct weir_partition *p, bool cards, bool pools)
+weir_partition_caught_up(struct weir_partition *p, bool cards, bool pools)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	if (cards && !p->pools_work.cards_settled) {
-		p->pools_work.cards_settled = true;
+	if (cards && !p->pools_work.cards_caught_up) {
+		p->pools_work.cards_caught_up = true;
 		/*
 		 * All, not only those that the replay touched: it may have attributed a record to another account than the
 		 * run before the crash did, whose partial may be the last word on the one that went without.
 		 */
-		weir_accounts_tell(p, true);
+		weir_pool_locals_publish(p, true);
 	}
-	if (pools && !p->pools_work.pools_settled) {
-		p->pools_work.pools_settled = true;
-		weir_pools_settle(p);
+	if (pools && !p->pools_work.pools_caught_up) {
+		p->pools_work.pools_caught_up = true;
+		weir_pools_caught_up(p);
 	}
 }

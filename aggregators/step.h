@@ -11,14 +11,15 @@ void weir_partition_free(struct weir_partition *partition);
  * due. */
 bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
 /* Of that: looks at most at max members of accounts whose word has changed. */
-bool weir_accounts_walk(struct weir_partition *p, uint32_t max);
+bool weir_pool_locals_scan(struct weir_partition *p, uint32_t max);
 
-/* End of a round: partials and words that are due become `tells`. Call after folding and ticking, before taking effects. */
-void weir_partition_tell(struct weir_partition *partition);
+/* End of a round: partials and words that are due become `outbox`. Call after folding and ticking, before taking effects.
+ */
+void weir_partition_publish(struct weir_partition *partition);
 
 /* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is told.
  */
-void weir_partition_settled(struct weir_partition *partition, bool cards, bool pools);
+void weir_partition_caught_up(struct weir_partition *partition, bool cards, bool pools);
 
 /* Records or pools' windows that wait for wishes: no encode until there are none. */
 uint32_t weir_partition_parked(const struct weir_partition *partition);

@@ -20,8 +20,8 @@ uint16_t
 weir_card_ladder(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	uint16_t ladder = terms != NULL ? terms->alerts : 0;
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	uint16_t ladder = overrides != NULL ? overrides->alerts : 0;
 	return ladder == 0 && card->plan != 0 ? p->registry.plans[card->plan - 1].alerts : ladder;
 }
 
@@ -58,8 +58,8 @@ void
 weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 {
 	const struct weir_ref_alerts *from = weir_ladder_of(p, before), *to = weir_ladder_of(p, weir_card_ladder(p, slot));
-	if (from != to && carry_on(from, to, &weir_life_at(p, slot)->ladder))
-		weir_slab_dirty(&p->tables.lives, slot);
+	if (from != to && carry_on(from, to, &weir_lifecycle_at(p, slot)->ladder))
+		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
 /* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
@@ -73,12 +73,12 @@ weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref
 	weir_ladder_define(p, ref);
 	const struct weir_ref_alerts *now = &p->registry.ladders[number].ref;
 	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++) {
-		struct weir_life_slot *life = weir_life_at(p, slot);
-		if (weir_slab_is_filler(&p->tables.cards, slot) || life->ladder == 0 ||
+		struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
+		if (weir_slab_is_filler(&p->tables.cards, slot) || lifecycle->ladder == 0 ||
 		    weir_ladder_of(p, weir_card_ladder(p, slot)) != now)
 			continue;
-		if (carry_on(&before, now, &life->ladder))
-			weir_slab_dirty(&p->tables.lives, slot);
+		if (carry_on(&before, now, &lifecycle->ladder))
+			weir_slab_dirty(&p->tables.lifecycles, slot);
 	}
 	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pools, slot))

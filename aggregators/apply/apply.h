@@ -10,9 +10,9 @@ enum weir_class weir_partition_apply(struct weir_partition *partition, const str
 
 /*
  * Takes one message of weir.partials: arrived_us its Kafka time. POISON with err for bytes that are no partial. Afterwards,
- * with the round's others, weir_partition_tell.
+ * with the round's others, weir_partition_publish.
  */
-enum weir_class weir_partition_partial(
+enum weir_class weir_partition_apply_report(
     struct weir_partition *partition, struct weir_slice value, int64_t arrived_us, struct weir_error *err);
 
 #endif

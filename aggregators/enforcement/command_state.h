@@ -18,6 +18,6 @@ bool weir_partition_may_send(struct weir_partition *partition, uint32_t card_slo
  * Offers every card whose desired state is not its confirmed one, or that a command in motion may take out of it;
  * unknown_too also those that an intent made unknown.
  */
-void weir_partition_offer_all(struct weir_partition *partition, bool unknown_too);
+void weir_partition_enqueue_all(struct weir_partition *partition, bool unknown_too);
 
 #endif

@@ -9,7 +9,7 @@ void weir_device_record_slow(struct weir_partition *p, uint32_t slot, uint64_t i
 static inline void
 weir_device_record(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause)
 {
-	if (imei14 != 0 && __builtin_expect(weir_life_imei(weir_life_at(p, slot)) != imei14, 0))
+	if (imei14 != 0 && __builtin_expect(weir_lifecycle_imei(weir_lifecycle_at(p, slot)) != imei14, 0))
 		weir_device_record_slow(p, slot, imei14, cause);
 }
 

@@ -15,7 +15,7 @@ void weir_card_evaluate(
 void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 
 /* SUS-4: the card has moved and was evaluated; reasons that it still holds and that are enforced no more are told. */
-void weir_partition_tell_moved(
+void weir_partition_alert_moved(
     struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause);
 
 #endif

@@ -20,7 +20,7 @@ parked_bit(uint32_t slot, uint32_t *word_out)
 static inline bool
 is_of_other_device(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
-	return r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) != r->imei14;
+	return r->imei14 != 0 && weir_lifecycle_imei(weir_lifecycle_at(p, slot)) != r->imei14;
 }
 
 void
@@ -58,7 +58,7 @@ bool
 weir_park_must_wait(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	return (r->flags & WEIR_RECORD_TOTALS) != 0 || weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE ||
-	       (r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) == 0) || waits_by_device(p, slot, r);
+	       (r->imei14 != 0 && weir_lifecycle_imei(weir_lifecycle_at(p, slot)) == 0) || waits_by_device(p, slot, r);
 }
 
 struct weir_records
@@ -72,16 +72,18 @@ weir_park_take(struct weir_partition *p)
 }
 
 bool
-weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wish, struct weir_slice value)
+weir_partition_fetched(struct weir_partition *p, const struct weir_fetch_request *fetch, struct weir_slice value)
 {
-	if (wish->kind == WEIR_WISH_MARKS) {
-		struct weir_marks_bucket *bucket = weir_marks_bucket_find(&p->tables.marks, wish->number, wish->place);
-		return bucket == NULL || bucket->loaded || weir_marks_bucket_load(bucket, value.data, value.len);
+	if (fetch->kind == WEIR_FETCH_DEDUPE_KEYS) {
+		struct weir_dedupe_keys_bucket *bucket =
+		    weir_dedupe_keys_bucket_find(&p->tables.dedupe_keys, fetch->number, fetch->place);
+		return bucket == NULL || bucket->loaded || weir_dedupe_keys_bucket_load(bucket, value.data, value.len);
 	}
-	if (wish->kind == WEIR_WISH_WINDOW)
-		return wish->window < WEIR_WINDOW_KINDS &&
-		       weir_windows_answer(&p->tables.windows[wish->window], (int32_t)wish->number, wish->place, value);
-	struct weir_past_entry *entry = weir_past_find(&p->tables.past, (uint16_t)wish->number, wish->place);
+	if (fetch->kind == WEIR_FETCH_WINDOW)
+		return fetch->window < WEIR_WINDOW_KINDS &&
+		       weir_windows_answer(&p->tables.windows[fetch->window], (int32_t)fetch->number, fetch->place, value);
+	struct weir_closed_cycle_entry *entry =
+	    weir_closed_cycles_find(&p->tables.closed_cycles, (uint16_t)fetch->number, fetch->place);
 	if (entry == NULL || entry->loaded)
 		return true;
 	if (value.len != 0 && value.len != sizeof(entry->value))

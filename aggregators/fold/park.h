@@ -12,6 +12,7 @@ bool weir_park_must_wait(const struct weir_partition *p, uint32_t slot, const st
 struct weir_records weir_park_take(struct weir_partition *p);
 
 /* An answer to a fetch request; false when the stored string is none. */
-bool weir_partition_wish_answer(struct weir_partition *partition, const struct weir_wish *wish, struct weir_slice value);
+bool weir_partition_fetched(
+    struct weir_partition *partition, const struct weir_fetch_request *fetch, struct weir_slice value);
 
 #endif

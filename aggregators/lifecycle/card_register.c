@@ -10,6 +10,6 @@ weir_card_register(struct weir_partition *p, struct weir_iccid iccid, uint32_t c
 	uint32_t slot = weir_partition_new_card(p, iccid, carrier_number);
 	if (p->families != NULL)
 		weir_family_card_made(p, iccid);
-	weir_doubts_card_made(p, slot);
+	weir_unconfirmed_card_created(p, slot);
 	return slot;
 }

@@ -81,7 +81,7 @@ void
 weir_timers_touch(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_timers *t = timers_of(p);
-	uint32_t due_s = weir_life_at(p, slot)->due_s;
+	uint32_t due_s = weir_lifecycle_at(p, slot)->due_s;
 	if (due_s != 0 && due_s < t->horizon_s)
 		heap_push(t, (uint64_t)due_s << 32 | slot);
 }
@@ -97,11 +97,11 @@ scan(struct weir_partition *p, struct weir_timers *t, uint32_t now_s, uint64_t s
 		t->horizon_s = now_s + HORIZON_S;
 	}
 	for (uint64_t i = 0; i < slots_max && t->scanning; i++) {
-		if (t->scan_slot >= p->tables.lives.used) {
+		if (t->scan_slot >= p->tables.lifecycles.used) {
 			t->scanning = false;
 			break;
 		}
-		uint32_t slot = t->scan_slot++, due_s = weir_life_at(p, slot)->due_s;
+		uint32_t slot = t->scan_slot++, due_s = weir_lifecycle_at(p, slot)->due_s;
 		if (due_s != 0 && due_s >= t->scanned_from_s && due_s < t->horizon_s)
 			heap_push(t, (uint64_t)due_s << 32 | slot);
 	}
@@ -133,7 +133,7 @@ weir_timers_next_due(struct weir_partition *p, uint32_t *slot_out)
 		return false;
 	uint64_t entry = heap_pop(t);
 	*slot_out = (uint32_t)entry;
-	if (weir_life_at(p, *slot_out)->due_s != entry >> 32)
+	if (weir_lifecycle_at(p, *slot_out)->due_s != entry >> 32)
 		*slot_out = UINT32_MAX;
 	return true;
 }

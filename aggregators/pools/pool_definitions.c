@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "aggregators/pools/shares.h"
+#include "aggregators/pools/pool_sources.h"
 
 #define S_US 1000000ll
 #define SCAN_US (60 * S_US) /* at the latest: a carrier's calendar may have been defined anew */
@@ -94,7 +94,7 @@ weir_pools_plan_changed(struct weir_partition *p, uint32_t plan_number)
 
 /* POOL-5: arrears past the retention period disable a metered pool. */
 static void
-look_at_arrears(struct weir_partition *p, uint32_t slot)
+check_arrears(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	if (pool->arrears_s == 0 || pool->disabled_s != 0 || pool->kind != WEIR_PLAN_METERED)
@@ -110,24 +110,24 @@ look_at_arrears(struct weir_partition *p, uint32_t slot)
 }
 
 static void
-look(struct weir_partition *p, uint32_t slot)
+check_clock(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	if (weir_pool_is_free(p, slot) || pool->carrier == 0)
 		return;
 	const struct weir_window *current = &p->registry.carriers[pool->carrier - 1].current;
 	if (current->number > pool->cycle) {
-		weir_pool_roll(p, slot, current->number);
+		weir_pool_roll_over(p, slot, current->number);
 		weir_pool_touch(p, slot);
 	}
 	weir_pool_due(p, current->end_us);
-	look_at_arrears(p, slot);
+	check_arrears(p, slot);
 }
 
 bool
 weir_pools_tick(struct weir_partition *p, uint32_t max)
 {
-	if (!p->pools_work.pools_settled)
+	if (!p->pools_work.pools_caught_up)
 		return false;
 	if (!p->pools_work.scan.running) {
 		if (p->clock.now_us < p->pools_work.scan.due_us)
@@ -137,18 +137,18 @@ weir_pools_tick(struct weir_partition *p, uint32_t max)
 		p->pools_work.scan.due_us = p->clock.now_us + SCAN_US;
 	}
 	for (; max > 0 && p->pools_work.scan.next < p->tables.pools.used; max--)
-		look(p, p->pools_work.scan.next++);
+		check_clock(p, p->pools_work.scan.next++);
 	p->pools_work.scan.running = p->pools_work.scan.next < p->tables.pools.used;
 	return p->pools_work.scan.running;
 }
 
 void
-weir_pools_settle(struct weir_partition *p)
+weir_pools_caught_up(struct weir_partition *p)
 {
 	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
 		if (weir_pool_is_free(p, slot))
 			continue;
-		look(p, slot);
+		check_clock(p, slot);
 		weir_pool_at(p, slot)->flags |= WEIR_POOL_FORCE;
 		weir_pool_touch(p, slot);
 	}
@@ -167,7 +167,7 @@ check_pool(struct weir_partition *p, uint32_t slot)
 	    weir_partition_find_pool(p, pool->id, &other) != NULL)
 		return false;
 	/* Lists that only memory holds; every word is told when the stage has settled. */
-	pool->flags &= (uint8_t) ~(WEIR_POOL_TELL | WEIR_POOL_FORCE);
+	pool->flags &= (uint8_t) ~(WEIR_POOL_EVALUATE_DUE | WEIR_POOL_FORCE);
 	weir_pool_index(p, slot);
 	return true;
 }
@@ -183,5 +183,5 @@ weir_pools_load(struct weir_partition *p)
 		else if (!check_pool(p, slot))
 			return false;
 	}
-	return weir_shares_load(p);
+	return weir_pool_sources_load(p);
 }

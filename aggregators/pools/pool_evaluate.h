@@ -5,7 +5,7 @@
 #include "aggregators/state/pool_table.h"
 
 /* Reasons, status and alerts from the sums. */
-void weir_pool_judge(struct weir_partition *p, uint32_t slot);
+void weir_pool_evaluate(struct weir_partition *p, uint32_t slot);
 
 /* What used is compared with: total, or the threshold that suspends; UINT64_MAX = nothing. */
 uint64_t weir_pool_limit(const struct weir_pool_slot *pool);

@@ -5,9 +5,9 @@
 #include "aggregators/state/state.h"
 
 /* Slack of a pool without a limit, or with one that is met: its sources tell by the tick alone. */
-#define WEIR_SLACK_NONE (UINT64_MAX / 2)
+#define WEIR_UNREPORTED_UNBOUNDED (UINT64_MAX / 2)
 
 /* Evaluates the pools that were touched in this round, and tells of those that have changed. */
-void weir_pools_tell(struct weir_partition *p);
+void weir_pools_publish(struct weir_partition *p);
 
 #endif

@@ -6,8 +6,9 @@
 
 /* An hour that a source told, and how far it has told; POISON for one that cannot be. */
 enum weir_class weir_feeds_window(
-    struct weir_partition *p, const struct weir_partial_window *window, struct weir_error *err);
-enum weir_class weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, struct weir_error *err);
+    struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err);
+enum weir_class weir_feeds_watermark_of_source(
+    struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err);
 
 /* Hears of a source's owner; false when a later one was heard of. */
 bool weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch);
@@ -22,6 +23,6 @@ void weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot);
 bool weir_feeds_tick(struct weir_partition *p, uint32_t max);
 
 /* Rows of windows restated in this round become tells. */
-void weir_feeds_tell_rows(struct weir_partition *p);
+void weir_feeds_publish_rows(struct weir_partition *p);
 
 #endif

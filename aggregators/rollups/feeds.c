@@ -17,7 +17,7 @@ void
 weir_feeds_init(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds = weir_calloc(1, sizeof(*f));
-	f->marks = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->marks));
+	f->watermarks = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->watermarks));
 	f->epochs = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->epochs));
 	f->revision = p->opts.epoch; /* which follows the clock: rows of a later owner have later revisions */
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
@@ -45,7 +45,7 @@ weir_feeds_free(struct weir_partition *p)
 	free(f->days.sealing.v);
 	free(f->kept);
 	free(f->sealed);
-	free(f->marks);
+	free(f->watermarks);
 	free(f->epochs);
 	free(f->waiting);
 	free(f->texts);
@@ -115,12 +115,12 @@ weir_feeds_give(struct weir_partition *p, uint32_t max)
 	if (!f->stored)
 		return false;
 	for (; max > 0 && f->given < f->sealed_count; max--, f->given++) {
-		const struct weir_tell *tell = &f->sealed[f->given];
-		const uint8_t *at = f->sealed_bytes.data + tell->at;
+		const struct weir_outbox_message *message = &f->sealed[f->given];
+		const uint8_t *at = f->sealed_bytes.data + message->at;
 		char key[WEIR_FEED_KEY_MAX] = "";
-		memcpy(key, at, tell->key_len);
-		weir_partition_tell_bytes(
-		    p, (enum weir_tell_topic)tell->topic, tell->partition, key, at + tell->key_len, tell->value_len);
+		memcpy(key, at, message->key_len);
+		weir_outbox_add(p, (enum weir_outbox_topic)message->topic, message->partition, key, at + message->key_len,
+		    message->value_len);
 	}
 	return f->given < f->sealed_count;
 }
@@ -128,8 +128,8 @@ weir_feeds_give(struct weir_partition *p, uint32_t max)
 static bool
 is_behind(const struct weir_feeds *f, const struct weir_feed_source *source)
 {
-	return source->again.list.n > 0 || source->now.walk.running ||
-	       (source->now.told_us != 0 && weir_feeds_quarter(f->watermark_us) > source->now.told_us);
+	return source->again.list.n > 0 || source->now.scan.running ||
+	       (source->now.published_us != 0 && weir_feeds_quarter(f->watermark_us) > source->now.published_us);
 }
 
 bool
@@ -137,7 +137,7 @@ weir_partition_feeds_due(const struct weir_partition *p)
 {
 	const struct weir_feeds *f = p->feeds;
 	return f->kept_count > f->kept_sealed || is_behind(f, &f->hours) || is_behind(f, &f->days) ||
-	       (!f->placed && f->hours.now.told_us != 0) ||
+	       (!f->placed && f->hours.now.published_us != 0) ||
 	       (f->sealed_count > 0 && f->given == f->sealed_count); /* that they were is to be written down */
 }
 

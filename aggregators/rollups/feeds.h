@@ -24,7 +24,7 @@ struct weir_feed_pairs {
 };
 
 /* A walk over all slots, for windows that end after from_us and up to to_us. */
-struct weir_feed_walk {
+struct weir_feed_scan {
 	int64_t from_us, to_us;
 	uint32_t next;
 	bool running;
@@ -32,8 +32,8 @@ struct weir_feed_walk {
 
 /* Where a side of cards is: accounts' hours, or cards' days. */
 struct weir_feed_place {
-	int64_t told_us; /* windows that end up to here were told */
-	struct weir_feed_walk walk;
+	int64_t published_us; /* windows that end up to here were told */
+	struct weir_feed_scan scan;
 };
 struct weir_feed_source {
 	struct weir_feed_place now, safe; /* safe: as of the last flush whose messages were all given */
@@ -43,17 +43,17 @@ struct weir_feed_source {
 
 /* An account's hour of a cycle that the account has forgotten before it could be told. */
 struct weir_feed_kept {
-	uint32_t account;
+	uint32_t pool_local;
 	int32_t hour, day;
 	struct weir_counts usage;
 };
 
-struct weir_feed_message { /* of weir.partials, waits for pages */
-	int64_t told_us;   /* a mark's; 0 = a window */
-	bool begins;       /* a mark: its owner's first word */
-	struct weir_partial_window window;
+struct weir_feed_message {    /* of weir.partials, waits for pages */
+	int64_t published_us; /* a mark's; 0 = a window */
+	bool begins;          /* a mark: its owner's first word */
+	struct weir_usage_report_hour window;
 	uint32_t source;
-	bool overthrown; /* who told it */
+	bool fenced; /* who told it */
 };
 
 /* A pool's texts that were loaded before the pools were. */
@@ -69,20 +69,20 @@ struct weir_feeds {
 	struct weir_feed_source hours, days;
 	struct weir_feed_kept *kept;
 	uint32_t kept_count, kept_cap, kept_sealed; /* the first kept_sealed are in the sealed messages */
-	struct weir_tell *sealed;
+	struct weir_outbox_message *sealed;
 	uint32_t sealed_count, sealed_cap, given;
 	struct weir_buf sealed_bytes;
 	bool stored; /* the flush that sealed them is */
 	bool placed; /* the owner has said from where on it tells hours */
 
 	/* pools' side */
-	int64_t *marks;   /* by source: its hours up to here are told; 0 = not known */
-	uint64_t *epochs; /* by source: of the newest owner that was heard of */
-	int64_t whole_us; /* rows of windows that end up to here were emitted as complete */
-	int64_t fed_us;   /* or at all */
-	int64_t early_us; /* before the first complete ones: start of the oldest window that was told; 0 = none */
-	struct weir_feed_walk walk;
-	bool walk_whole, walk_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
+	int64_t *watermarks; /* by source: its hours up to here are told; 0 = not known */
+	uint64_t *epochs;    /* by source: of the newest owner that was heard of */
+	int64_t whole_us;    /* rows of windows that end up to here were emitted as complete */
+	int64_t fed_us;      /* or at all */
+	int64_t early_us;    /* before the first complete ones: start of the oldest window that was told; 0 = none */
+	struct weir_feed_scan scan;
+	bool scan_whole, scan_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
 	struct weir_feed_pairs hour_rows, day_rows; /* restated in this round */
 	struct weir_feed_message *waiting;
 	uint32_t waiting_count, waiting_cap;

@@ -44,24 +44,25 @@ weir_feeds_quarter(int64_t at_us)
 static int64_t
 edge(const struct weir_feed_source *source)
 {
-	return source->now.walk.running ? source->now.walk.to_us : source->now.told_us;
+	return source->now.scan.running ? source->now.scan.to_us : source->now.published_us;
 }
 
 void
 weir_feeds_edge(struct weir_partition *p)
 {
 	int64_t hours_us = edge(&p->feeds->hours), days_us = edge(&p->feeds->days);
-	p->clock.told_edge_us = hours_us > days_us ? hours_us : days_us;
+	p->clock.published_edge_us = hours_us > days_us ? hours_us : days_us;
 }
 
 void
 weir_feeds_begin(struct weir_partition *p, int64_t at_us)
 {
 	struct weir_feeds *f = p->feeds;
-	if (f->hours.now.told_us != 0)
+	if (f->hours.now.published_us != 0)
 		return;
 	int64_t from_us = at_us - ((int64_t)p->opts.dedupe_horizon_h + 2) * WEIR_HOUR_US;
-	f->hours.now.told_us = f->days.now.told_us = weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
+	f->hours.now.published_us = f->days.now.published_us =
+	    weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
 	f->hours.safe = f->hours.now;
 	f->days.safe = f->days.now;
 	weir_feeds_edge(p);
@@ -75,8 +76,8 @@ weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct we
 }
 
 void
-weir_feeds_account_changed(struct weir_partition *p, uint32_t account, const struct weir_window *hour)
+weir_feeds_pool_local_changed(struct weir_partition *p, uint32_t pool_local, const struct weir_window *hour)
 {
 	if (hour->end_us <= edge(&p->feeds->hours))
-		weir_feed_pairs_add(&p->feeds->hours.again, account, hour->number);
+		weir_feed_pairs_add(&p->feeds->hours.again, pool_local, hour->number);
 }

@@ -8,7 +8,7 @@ weir_feeds_whole_us(const struct weir_partition *p)
 {
 	int64_t least_us = p->opts.partitions == 0 ? 0 : INT64_MAX;
 	for (uint32_t i = 0; i < p->opts.partitions; i++)
-		least_us = p->feeds->marks[i] < least_us ? p->feeds->marks[i] : least_us;
+		least_us = p->feeds->watermarks[i] < least_us ? p->feeds->watermarks[i] : least_us;
 	return least_us;
 }
 
@@ -21,7 +21,7 @@ hour_before(int64_t at_us, uint32_t hours)
 
 /* The day before that in which the cycle began, as many before the current one, of the carrier whose began first. */
 static int32_t
-past_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
+closed_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
 {
 	int32_t from = INT32_MAX;
 	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
@@ -43,13 +43,14 @@ past_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
 static int64_t
 time_of(const struct weir_partition *p, enum weir_window_kind kind)
 {
-	int64_t told_us = p->feeds->hours.safe.told_us, whole_us = weir_feeds_whole_us(p);
-	if (kind == WEIR_WINDOW_SHARE_HOUR)
+	int64_t published_us = p->feeds->hours.safe.published_us, whole_us = weir_feeds_whole_us(p);
+	if (kind == WEIR_WINDOW_POOL_SOURCE_HOUR)
 		return p->feeds->whole_us; /* not by the marks, which may go back: what was deleted is gone */
-	if (kind == WEIR_WINDOW_ACCOUNT_HOUR || kind == WEIR_WINDOW_ACCOUNT_DAY)
-		return told_us < p->clock.stream_time_us ? told_us : p->clock.stream_time_us;
+	if (kind == WEIR_WINDOW_POOL_LOCAL_HOUR || kind == WEIR_WINDOW_POOL_LOCAL_DAY)
+		return published_us < p->clock.stream_time_us ? published_us : p->clock.stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */
-	return kind > WEIR_WINDOW_SHARE_HOUR && whole_us > p->clock.stream_time_us ? whole_us : p->clock.stream_time_us;
+	return kind > WEIR_WINDOW_POOL_SOURCE_HOUR && whole_us > p->clock.stream_time_us ? whole_us
+											 : p->clock.stream_time_us;
 }
 
 int32_t
@@ -60,10 +61,10 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 	int64_t at_us = time_of(p, kind);
 	if (at_us == 0)
 		return WEIR_WINDOW_NONE;
-	if (kind == WEIR_WINDOW_ACCOUNT_DAY)
-		return past_cycles_day(p, at_us, 1); /* as many as it holds totals of */
+	if (kind == WEIR_WINDOW_POOL_LOCAL_DAY)
+		return closed_cycles_day(p, at_us, 1); /* as many as it holds totals of */
 	if (kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_DAY)
-		return past_cycles_day(p, at_us, p->opts.day_cycles > 1 ? p->opts.day_cycles : 1);
+		return closed_cycles_day(p, at_us, p->opts.day_cycles > 1 ? p->opts.day_cycles : 1);
 	if (kind == WEIR_WINDOW_CARD_HOUR)
 		wanted = 24 * p->opts.card_hours_days;
 	if (kind == WEIR_WINDOW_POOL_HOUR)
@@ -74,9 +75,9 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 uint32_t
 weir_partition_window_pages(const struct weir_partition *p, enum weir_window_kind kind)
 {
-	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY      ? p->tables.cards.used
-			 : kind <= WEIR_WINDOW_ACCOUNT_DAY ? p->tables.accounts.used
-			 : kind == WEIR_WINDOW_SHARE_HOUR  ? p->tables.shares.used
-							   : p->tables.pools.used;
+	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY           ? p->tables.cards.used
+			 : kind <= WEIR_WINDOW_POOL_LOCAL_DAY   ? p->tables.pool_locals.used
+			 : kind == WEIR_WINDOW_POOL_SOURCE_HOUR ? p->tables.pool_sources.used
+								: p->tables.pools.used;
 	return (slots + WEIR_WINDOW_SLOTS - 1) / WEIR_WINDOW_SLOTS;
 }

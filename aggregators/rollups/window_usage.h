@@ -9,38 +9,38 @@
  * told? Then no window changes but by the counters. Two comparisons and one an account, on the fold's usual path.
  */
 static inline bool
-weir_bases_unchanged(const struct weir_partition *p, const struct weir_carrier_entry *carrier,
-    const struct weir_card_slot *card, uint32_t account, const struct weir_record *r)
+weir_window_unchanged(const struct weir_partition *p, const struct weir_carrier_entry *carrier,
+    const struct weir_card_slot *card, uint32_t pool_local, const struct weir_record *r)
 {
 	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
 	return end_s - carrier->hour_s < carrier->hour_len_s && card->last_s - carrier->hour_s < carrier->hour_len_s &&
-	       r->end_us >= p->clock.told_edge_us &&
-	       (account == 0 || weir_account_at(p, account - 1)->hour == carrier->hour.number);
+	       r->end_us >= p->clock.published_edge_us &&
+	       (pool_local == 0 || weir_pool_local_at(p, pool_local - 1)->hour == carrier->hour.number);
 }
 
 /* Is all in memory that the record may change, or wished for? To be asked before anything is changed. */
-bool weir_bases_ready(struct weir_partition *p, uint32_t slot, uint32_t account, const struct weir_record *r);
+bool weir_window_ready(struct weir_partition *p, uint32_t slot, uint32_t pool_local, const struct weir_record *r);
 
 /* The record is about to be counted in its card, whose totals of the record's cycle are `before`. */
-void weir_bases_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r, const struct weir_counts *before,
-    const struct weir_counts *more);
+void weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r,
+    const struct weir_counts *before, const struct weir_counts *more);
 
 /* Likewise in its card's account, by whose cycle it is counted there. */
-void weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slot, const struct weir_record *r,
-    int32_t cycle, const struct weir_counts *more);
+void weir_window_count_pool_local(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot,
+    const struct weir_record *r, int32_t cycle, const struct weir_counts *more);
 
 /* Usage of a window of a card or an account. */
-enum weir_bases_answer {
-	WEIR_BASES_NONE, /* nothing was counted in it */
-	WEIR_BASES_KNOWN,
-	WEIR_BASES_WAIT, /* wishes say for what */
-	WEIR_BASES_GONE, /* an account holds two cycles, and it is of an older one */
+enum weir_window_usage_answer {
+	WEIR_WINDOW_USAGE_NONE, /* nothing was counted in it */
+	WEIR_WINDOW_USAGE_KNOWN,
+	WEIR_WINDOW_USAGE_WAIT, /* wishes say for what */
+	WEIR_WINDOW_USAGE_GONE, /* an account holds two cycles, and it is of an older one */
 };
 
-enum weir_bases_answer weir_bases_usage(
+enum weir_window_usage_answer weir_window_usage(
     struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out);
 
 /* Loading: which windows may be in Redis. */
-void weir_bases_load(struct weir_partition *p);
+void weir_window_baselines_load(struct weir_partition *p);
 
 #endif

@@ -12,14 +12,14 @@ struct weir_writer {
 	void (*page)(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len);
 	void (*range)(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
 	/* letter: 'y' cards', 'z' pools' past cycles */
-	void (*past)(
-	    void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
-	uint8_t *(*marks)(
+	void (*closed_cycles)(
+	    void *ctx, char tag, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
+	uint8_t *(*dedupe_keys)(
 	    void *ctx, int64_t hour, uint32_t bucket, uint32_t len);     /* append: returns where to write len bytes */
 	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len); /* append */
 	void (*name)(void *ctx, struct weir_slice name);                 /* push */
 	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json); /* set */
-	void (*intent_done)(void *ctx, const struct weir_doubt *intent);
+	void (*intent_done)(void *ctx, const struct weir_unconfirmed_card *intent);
 	weir_windows_append_fn window; /* append */
 };
 

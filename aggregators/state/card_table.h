@@ -11,16 +11,16 @@ weir_card_at(const struct weir_partition *p, uint32_t slot)
 	return weir_slab_at(&p->tables.cards, slot);
 }
 
-static inline struct weir_terms_slot *
-weir_terms_of(const struct weir_partition *p, const struct weir_card_slot *card)
+static inline struct weir_card_overrides_slot *
+weir_card_overrides_of(const struct weir_partition *p, const struct weir_card_slot *card)
 {
-	return card->terms == 0 ? NULL : weir_slab_at(&p->tables.terms, card->terms - 1);
+	return card->overrides == 0 ? NULL : weir_slab_at(&p->tables.overrides, card->overrides - 1);
 }
 
-static inline struct weir_life_slot *
-weir_life_at(const struct weir_partition *p, uint32_t card_slot)
+static inline struct weir_lifecycle_slot *
+weir_lifecycle_at(const struct weir_partition *p, uint32_t card_slot)
 {
-	return weir_slab_at(&p->tables.lives, card_slot);
+	return weir_slab_at(&p->tables.lifecycles, card_slot);
 }
 
 static inline unsigned
@@ -57,7 +57,7 @@ struct weir_card_slot *weir_partition_find(
 uint32_t weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number);
 
 /* The card's terms, made when it has none. */
-struct weir_terms_slot *weir_partition_terms(struct weir_partition *p, uint32_t slot);
+struct weir_card_overrides_slot *weir_partition_card_overrides(struct weir_partition *p, uint32_t slot);
 /* The enforcement slot of a card, or NULL. */
 struct weir_enforcement_slot *weir_partition_enforcement(const struct weir_partition *partition, uint32_t card_slot);
 /* The card's enforcement slot, made (active, confirmed) when it has none. */

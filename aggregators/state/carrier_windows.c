@@ -4,7 +4,7 @@
  */
 #include "aggregators/state/carrier_windows.h"
 
-#include "aggregators/tables/marks.h"
+#include "aggregators/tables/dedupe_keys.h"
 
 #define DAY_US (24 * WEIR_HOUR_US)
 #define S_US 1000000ll

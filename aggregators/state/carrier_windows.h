@@ -3,7 +3,7 @@
 #define WEIR_AGGREGATORS_STATE_CARRIER_WINDOWS_H
 
 #include "aggregators/state/registry.h"
-#include "aggregators/tables/marks.h"
+#include "aggregators/tables/dedupe_keys.h"
 
 static inline bool
 weir_window_holds(const struct weir_window *window, int64_t at_us)

@@ -13,8 +13,8 @@ advance_cycles(struct weir_partition *p)
 			continue;
 		carrier->current =
 		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, p->clock.now_us);
-		p->walks.boundary_running = true;
-		p->walks.boundary_slot = 0;
+		p->scans.boundary_running = true;
+		p->scans.boundary_slot = 0;
 	}
 }
 
@@ -30,5 +30,5 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 	if (stream_us > p->clock.stream_time_us)
 		p->clock.stream_time_us = stream_us;
 	weir_clock_limits(
-	    &p->clock, &p->opts, &p->tables.marks, p->clock.stream_time_us != 0 ? p->clock.stream_time_us : now_us);
+	    &p->clock, &p->opts, &p->tables.dedupe_keys, p->clock.stream_time_us != 0 ? p->clock.stream_time_us : now_us);
 }

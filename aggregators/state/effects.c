@@ -15,8 +15,8 @@
 
 #include "aggregators/state/card_table.h"
 
-static struct weir_tell *
-tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key)
+static struct weir_outbox_message *
+outbox_begin(struct weir_partition *p, enum weir_outbox_topic topic, uint32_t partition, const char *key)
 {
 	if (p->effects.outbox.n == p->effects.outbox.cap) {
 		p->effects.outbox.cap = p->effects.outbox.cap == 0 ? 64 : p->effects.outbox.cap * 2;
@@ -26,22 +26,22 @@ tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partit
 	/* The owner empties both at once; the bytes start anew with the first message of a round. */
 	if (p->effects.outbox.n == 0)
 		p->effects.outbox.bytes.len = 0;
-	struct weir_tell *tell = &p->effects.outbox.v[p->effects.outbox.n++];
-	*tell = (struct weir_tell){.topic = (uint8_t)topic,
+	struct weir_outbox_message *message = &p->effects.outbox.v[p->effects.outbox.n++];
+	*message = (struct weir_outbox_message){.topic = (uint8_t)topic,
 	    .partition = partition,
 	    .at = (uint32_t)p->effects.outbox.bytes.len,
 	    .key_len = (uint16_t)strlen(key)};
-	weir_buf_append(&p->effects.outbox.bytes, key, tell->key_len);
-	return tell;
+	weir_buf_append(&p->effects.outbox.bytes, key, message->key_len);
+	return message;
 }
 
 void
-weir_partition_tell_bytes(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key,
+weir_outbox_add(struct weir_partition *p, enum weir_outbox_topic topic, uint32_t partition, const char *key,
     const void *value, uint32_t len)
 {
-	struct weir_tell *tell = tell_begin(p, topic, partition, key);
+	struct weir_outbox_message *message = outbox_begin(p, topic, partition, key);
 	weir_buf_append(&p->effects.outbox.bytes, value, len);
-	tell->value_len = len;
+	message->value_len = len;
 }
 
 void
@@ -53,12 +53,12 @@ weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt,
 	int len = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 	WEIR_CHECK(len > 0);
-	struct weir_tell *tell = tell_begin(p, WEIR_TELL_ALERTS, WEIR_TELL_BY_KEY, key);
+	struct weir_outbox_message *message = outbox_begin(p, WEIR_OUTBOX_ALERTS, WEIR_OUTBOX_BY_KEY, key);
 	weir_buf_reserve(&p->effects.outbox.bytes, (size_t)len + 1);
 	(void)vsnprintf((char *)p->effects.outbox.bytes.data + p->effects.outbox.bytes.len, (size_t)len + 1, fmt, again);
 	va_end(again);
 	p->effects.outbox.bytes.len += (size_t)len;
-	tell->value_len = (uint32_t)len;
+	message->value_len = (uint32_t)len;
 	p->stats.alerts++;
 }
 
@@ -138,67 +138,69 @@ weir_partition_remember(struct weir_partition *p, const char *kind, const char *
 }
 
 void
-weir_doubts_push(struct weir_doubts *list, const struct weir_doubt *doubt)
+weir_unconfirmed_push(struct weir_unconfirmed_list *list, const struct weir_unconfirmed_card *unconfirmed_card)
 {
 	if (list->n == list->cap) {
 		list->cap = list->cap == 0 ? 16 : list->cap * 2;
 		list->v = weir_realloc(list->v, list->cap * sizeof(*list->v));
 	}
-	list->v[list->n++] = *doubt;
+	list->v[list->n++] = *unconfirmed_card;
 }
 
 void
-weir_doubts_free(struct weir_doubts *list)
+weir_unconfirmed_free(struct weir_unconfirmed_list *list)
 {
 	free(list->v);
-	*list = (struct weir_doubts){0};
+	*list = (struct weir_unconfirmed_list){0};
 }
 
 /* ---- what is to be fetched ---- */
 
 void
-weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
+weir_partition_request_fetch(struct weir_partition *p, struct weir_fetch_request fetch)
 {
 	if (p->effects.fetch_requests.n == p->effects.fetch_requests.cap) {
 		p->effects.fetch_requests.cap = p->effects.fetch_requests.cap == 0 ? 64 : p->effects.fetch_requests.cap * 2;
 		p->effects.fetch_requests.v = weir_realloc(
 		    p->effects.fetch_requests.v, p->effects.fetch_requests.cap * sizeof(*p->effects.fetch_requests.v));
 	}
-	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = wish;
+	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = fetch;
 }
 
 void
-weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
+weir_fetch_key(
+    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
 {
-	const uint32_t size = sizeof(struct weir_past_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
-	const char *letters = wish->kind == WEIR_WISH_MARKS  ? "m"
-			      : wish->kind == WEIR_WISH_PAST ? "y"
-							     : weir_window_letters(wish->window);
-	bool past = wish->kind == WEIR_WISH_PAST;
-	*from_out = past ? wish->place % slots * size : 0;
-	*len_out = past ? size : 0;
-	(void)snprintf(name_out, WEIR_WISH_KEY_MAX, "%s:%lld:%u", letters, (long long)wish->number,
-	    past ? wish->place / slots : wish->place);
+	const uint32_t size = sizeof(struct weir_closed_cycle_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
+	const char *tags = fetch->kind == WEIR_FETCH_DEDUPE_KEYS    ? "m"
+			   : fetch->kind == WEIR_FETCH_CLOSED_CYCLE ? "y"
+								    : weir_window_tags(fetch->window);
+	bool closed_cycles = fetch->kind == WEIR_FETCH_CLOSED_CYCLE;
+	*from_out = closed_cycles ? fetch->place % slots * size : 0;
+	*len_out = closed_cycles ? size : 0;
+	(void)snprintf(name_out, WEIR_FETCH_KEY_MAX, "%s:%lld:%u", tags, (long long)fetch->number,
+	    closed_cycles ? fetch->place / slots : fetch->place);
 }
 
-struct weir_past_entry *
-weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot)
+struct weir_closed_cycle_entry *
+weir_partition_closed_cycle(struct weir_partition *p, uint16_t cycle, uint32_t slot)
 {
 	bool created;
-	struct weir_past_entry *entry = weir_past_get(&p->tables.past, cycle, slot, &created);
+	struct weir_closed_cycle_entry *entry = weir_closed_cycles_get(&p->tables.closed_cycles, cycle, slot, &created);
 	if (created)
-		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_PAST, .number = cycle, .place = slot});
+		weir_partition_request_fetch(
+		    p, (struct weir_fetch_request){.kind = WEIR_FETCH_CLOSED_CYCLE, .number = cycle, .place = slot});
 	return entry->loaded ? entry : NULL;
 }
 
 void
-weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
+weir_partition_request_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
 	struct weir_window_page *page = weir_windows_get(&p->tables.windows[kind], number, slot / WEIR_WINDOW_SLOTS);
 	if (page->complete || page->asked)
 		return;
 	page->asked = true;
-	weir_partition_wish(p, (struct weir_wish){WEIR_WISH_WINDOW, (uint8_t)kind, number, page->page});
+	weir_partition_request_fetch(p, (struct weir_fetch_request){WEIR_FETCH_WINDOW, (uint8_t)kind, number, page->page});
 }
 
 /* ---- taking them ---- */
@@ -237,11 +239,11 @@ weir_effects_drain(struct weir_effects *effects, const struct weir_effects_handl
 		to->audit(to->ctx, &effects->audits.v[i]);
 	effects->audits.n = 0;
 	for (uint32_t i = 0; to->publish != NULL && i < effects->outbox.n; i++) {
-		const struct weir_tell *tell = &effects->outbox.v[i];
-		const uint8_t *key = effects->outbox.bytes.data + tell->at;
-		WEIR_CHECK((size_t)tell->at + tell->key_len + tell->value_len <= effects->outbox.bytes.len);
-		to->publish(to->ctx, tell, (struct weir_slice){key, tell->key_len},
-		    (struct weir_slice){key + tell->key_len, tell->value_len});
+		const struct weir_outbox_message *message = &effects->outbox.v[i];
+		const uint8_t *key = effects->outbox.bytes.data + message->at;
+		WEIR_CHECK((size_t)message->at + message->key_len + message->value_len <= effects->outbox.bytes.len);
+		to->publish(to->ctx, message, (struct weir_slice){key, message->key_len},
+		    (struct weir_slice){key + message->key_len, message->value_len});
 	}
 	effects->outbox.n = 0;
 	effects->outbox.bytes.len = 0;

@@ -6,8 +6,8 @@
 #ifndef WEIR_AGGREGATORS_STATE_EFFECTS_H
 #define WEIR_AGGREGATORS_STATE_EFFECTS_H
 
-#include "aggregators/tables/marks.h"
-#include "aggregators/tables/past.h"
+#include "aggregators/tables/closed_cycles.h"
+#include "aggregators/tables/dedupe_keys.h"
 #include "aggregators/tables/record.h"
 #include "aggregators/tables/windows.h"
 #include "config/base/slice.h"
@@ -52,18 +52,18 @@ struct weir_audit {
 };
 
 /* What is told to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
-enum weir_tell_topic {
-	WEIR_TELL_PARTIALS,
-	WEIR_TELL_CARDS,
-	WEIR_TELL_ALERTS,
-	WEIR_TELL_POOL_HOURLY, /* rows of the feeds (docs/rollups.md) */
-	WEIR_TELL_POOL_DAILY,
-	WEIR_TELL_CARD_DAILY
+enum weir_outbox_topic {
+	WEIR_OUTBOX_USAGE_REPORTS,
+	WEIR_OUTBOX_CARDS,
+	WEIR_OUTBOX_ALERTS,
+	WEIR_OUTBOX_POOL_HOURLY, /* rows of the feeds (docs/rollups.md) */
+	WEIR_OUTBOX_POOL_DAILY,
+	WEIR_OUTBOX_CARD_DAILY
 };
-#define WEIR_TELL_BY_KEY UINT32_MAX
-struct weir_tell {
-	uint8_t topic;      /* enum weir_tell_topic */
-	uint32_t partition; /* WEIR_TELL_BY_KEY: by the key, as records are */
+#define WEIR_OUTBOX_BY_KEY UINT32_MAX
+struct weir_outbox_message {
+	uint8_t topic;      /* enum weir_outbox_topic */
+	uint32_t partition; /* WEIR_OUTBOX_BY_KEY: by the key, as records are */
 	uint32_t at;        /* key, then value, in weir_effects.outbox.bytes */
 	uint16_t key_len;
 	uint32_t value_len;
@@ -79,31 +79,32 @@ struct weir_cause {
 };
 
 /* A string that a parked record, or a feed, waits for. */
-enum weir_wish_kind { WEIR_WISH_MARKS, WEIR_WISH_PAST, WEIR_WISH_WINDOW };
-struct weir_wish {
-	uint8_t kind;   /* enum weir_wish_kind */
-	uint8_t window; /* of WEIR_WISH_WINDOW: enum weir_window_kind */
+enum weir_fetch_kind { WEIR_FETCH_DEDUPE_KEYS, WEIR_FETCH_CLOSED_CYCLE, WEIR_FETCH_WINDOW };
+struct weir_fetch_request {
+	uint8_t kind;   /* enum weir_fetch_kind */
+	uint8_t window; /* of WEIR_FETCH_WINDOW: enum weir_window_kind */
 	int64_t number; /* marks: hour; past: cycle; else the window's */
 	uint32_t place; /* marks: bucket; past: card's slot; else the page */
 };
-#define WEIR_WISH_KEY_MAX 64
+#define WEIR_FETCH_KEY_MAX 64
 /* Its key's name after the partition tag, and which bytes of it are wanted: *len_out 0 = all. */
-void weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
+void weir_fetch_key(
+    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
 
 /* A card of which is told what it may be in at its carrier: an intent, or what an owner knew (unconfirmed.c). */
-struct weir_doubt {
+struct weir_unconfirmed_card {
 	struct weir_iccid iccid;
 	uint64_t token; /* of the intent, and of no other; 0 = it is none */
 	uint8_t state;  /* enum weir_desired: what the command is for, or what was confirmed */
 };
 
-struct weir_doubts {
-	struct weir_doubt *v;
+struct weir_unconfirmed_list {
+	struct weir_unconfirmed_card *v;
 	uint32_t n, cap;
 };
 
-void weir_doubts_push(struct weir_doubts *list, const struct weir_doubt *doubt);
-void weir_doubts_free(struct weir_doubts *list);
+void weir_unconfirmed_push(struct weir_unconfirmed_list *list, const struct weir_unconfirmed_card *unconfirmed_card);
+void weir_unconfirmed_free(struct weir_unconfirmed_list *list);
 
 /*
  * What a partition wants done outside. Rules append, the owner takes: weir_effects_drain gives each list to its handler and
@@ -116,13 +117,13 @@ struct weir_effects {
 		uint32_t n, cap;
 	} audits;
 	struct {
-		struct weir_tell *v;
+		struct weir_outbox_message *v;
 		uint32_t n, cap;
 		struct weir_buf bytes; /* keys and values */
 	} outbox;
 	struct weir_u64_list pending_commands; /* card slots whose desired or confirmed state changed */
 	struct {
-		struct weir_wish *v;
+		struct weir_fetch_request *v;
 		uint32_t n, cap;
 	} fetch_requests;
 };
@@ -133,8 +134,10 @@ struct weir_effects_handler {
 	void (*dead_letter)(void *ctx, const struct weir_record *record);
 	bool (*command)(void *ctx, uint32_t card_slot); /* false: no room, this one and those after it stay */
 	void (*audit)(void *ctx, const struct weir_audit *audit);
-	void (*publish)(void *ctx, const struct weir_tell *message, struct weir_slice key, struct weir_slice value);
-	uint32_t (*fetch)(void *ctx, const struct weir_wish *requests, uint32_t count); /* how many of the first it took */
+	void (*publish)(
+	    void *ctx, const struct weir_outbox_message *message, struct weir_slice key, struct weir_slice value);
+	uint32_t (*fetch)(
+	    void *ctx, const struct weir_fetch_request *requests, uint32_t count); /* how many of the first it took */
 };
 
 /* Empties the lists in this order: dead letters, commands, audits, outbox, fetches. Handlers must not change the partition.
@@ -152,7 +155,7 @@ struct weir_audit *weir_partition_add_audit(
 struct weir_audit *weir_effects_add_audit(struct weir_effects *effects);
 
 /* A message of the outbox. */
-void weir_partition_tell_bytes(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key,
+void weir_outbox_add(struct weir_partition *p, enum weir_outbox_topic topic, uint32_t partition, const char *key,
     const void *value, uint32_t len);
 /* One of the alerts topic, whose value fmt makes; counted. */
 void weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt, ...)
@@ -169,10 +172,10 @@ bool weir_is_text_of_id(const char id[WEIR_ID_MAX]);
 void weir_partition_remember(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json);
 
 /* Asks the store for a string. */
-void weir_partition_wish(struct weir_partition *p, struct weir_wish wish);
+void weir_partition_request_fetch(struct weir_partition *p, struct weir_fetch_request fetch);
 /* Asks for the page of a slot's window, once. */
-void weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot);
+void weir_partition_request_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot);
 /* The card's totals of a closed cycle, or NULL: they are wished for. Valid until the next call. */
-struct weir_past_entry *weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot);
+struct weir_closed_cycle_entry *weir_partition_closed_cycle(struct weir_partition *p, uint16_t cycle, uint32_t slot);
 
 #endif

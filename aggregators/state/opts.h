@@ -16,7 +16,7 @@ struct weir_partition_opts {
 	const char *auto_register_carrier; /* borrowed */
 	uint32_t partitions;               /* of the topics: pools' slack is shared by that many */
 	uint64_t epoch;                    /* of this ownership: orders partials and words */
-	uint64_t slack_floor_bytes;
+	uint64_t unreported_floor_bytes;
 	uint32_t pool_tick_ms;
 	uint32_t
 	    guard_percent; /* CMD-5: share of the partition's cards suspended in guard_window_s that trips; 0 = no guard */

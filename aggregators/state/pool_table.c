@@ -15,16 +15,16 @@ weir_pool_hash(const char *id)
 	return XXH3_64bits(id, strlen(id));
 }
 
-struct weir_account_slot *
-weir_partition_find_account(const struct weir_partition *p, const char *id, uint32_t *slot_out)
+struct weir_pool_local_slot *
+weir_partition_find_pool_local(const struct weir_partition *p, const char *id, uint32_t *slot_out)
 {
 	uint64_t hash = weir_pool_hash(id);
-	const struct weir_shard *shard = &p->tables.account_index.shard[hash & (WEIR_SHARDS - 1)];
+	const struct weir_shard *shard = &p->tables.pool_local_index.shard[hash & (WEIR_SHARDS - 1)];
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
 	while (weir_index_candidate(shard, hash, &pos, &slot)) {
-		if (strcmp(weir_account_at(p, slot)->pool, id) == 0) {
+		if (strcmp(weir_pool_local_at(p, slot)->pool, id) == 0) {
 			*slot_out = slot;
-			return weir_account_at(p, slot);
+			return weir_pool_local_at(p, slot);
 		}
 	}
 	return NULL;
@@ -72,10 +72,10 @@ weir_pool_touch(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	weir_slab_dirty(&p->tables.pools, slot);
-	if ((pool->flags & WEIR_POOL_TELL) != 0)
+	if ((pool->flags & WEIR_POOL_EVALUATE_DUE) != 0)
 		return;
-	pool->flags |= WEIR_POOL_TELL;
-	weir_u64_list_push(&p->pools_work.words, slot);
+	pool->flags |= WEIR_POOL_EVALUATE_DUE;
+	weir_u64_list_push(&p->pools_work.pool_states, slot);
 }
 
 void
@@ -86,18 +86,18 @@ weir_pool_due(struct weir_partition *p, int64_t at_us)
 }
 
 uint32_t
-weir_share_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
+weir_pool_source_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	for (uint32_t at = pool->first_share; at != 0; at = weir_share_at(p, at - 1)->next)
-		if (weir_share_at(p, at - 1)->source == source)
+	for (uint32_t at = pool->first_source; at != 0; at = weir_pool_source_at(p, at - 1)->next)
+		if (weir_pool_source_at(p, at - 1)->source == source)
 			return at - 1;
-	uint32_t slot = weir_slab_new(&p->tables.shares);
-	struct weir_share_slot *share = weir_share_at(p, slot);
-	share->pool = pool_slot + 1;
-	share->source = source;
-	share->next = pool->first_share;
-	share->flags = WEIR_SHARE_NEW;
-	pool->first_share = slot + 1;
+	uint32_t slot = weir_slab_new(&p->tables.pool_sources);
+	struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, slot);
+	pool_source->pool = pool_slot + 1;
+	pool_source->source = source;
+	pool_source->next = pool->first_source;
+	pool_source->flags = WEIR_POOL_SOURCE_NEW;
+	pool->first_source = slot + 1;
 	return slot;
 }

@@ -87,8 +87,8 @@ weir_partition_plan_number(struct weir_partition *p, const char *id)
 void
 weir_partition_scan_all(struct weir_partition *p)
 {
-	p->walks.scan_running = p->walks.scan_all = p->tables.cards.used > 0;
-	p->walks.scan_slot = 0;
+	p->scans.scan_running = p->scans.scan_all = p->tables.cards.used > 0;
+	p->scans.scan_slot = 0;
 }
 
 enum weir_class
@@ -179,8 +179,8 @@ weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
 		if (strcmp(named, ref->id) != 0)
 			continue;
 		p->registry.plans[i].changed = true;
-		p->walks.scan_running = p->tables.cards.used > 0;
-		p->walks.scan_slot = 0;
+		p->scans.scan_running = p->tables.cards.used > 0;
+		p->scans.scan_slot = 0;
 	}
 }
 
@@ -203,8 +203,8 @@ weir_partition_define_plan(struct weir_partition *p, const struct weir_ref_plan 
 	plan->known = true;
 	plan->changed = true;
 	plan->alerts = (uint16_t)(ladder == UINT32_MAX ? 0 : ladder + 1);
-	p->walks.scan_running = p->tables.cards.used > 0;
-	p->walks.scan_slot = 0;
+	p->scans.scan_running = p->tables.cards.used > 0;
+	p->scans.scan_slot = 0;
 }
 
 const char *

@@ -25,30 +25,30 @@ struct weir_parked {
 
 /* Commands whose outcome nobody knows: what intents and earlier owners said (unconfirmed.c). */
 struct weir_unconfirmed {
-	struct weir_doubts intents_done; /* the next flush may delete them */
-	struct weir_doubts loaded;       /* while loading */
-	struct weir_doubts early;        /* of cards not made yet, sorted: they were new when the owner died */
+	struct weir_unconfirmed_list intents_done; /* the next flush may delete them */
+	struct weir_unconfirmed_list loaded;       /* while loading */
+	struct weir_unconfirmed_list early;        /* of cards not made yet, sorted: they were new when the owner died */
 };
 
 /* Queues of both sides of the pools, in memory only. */
 struct weir_pools_work {
-	struct weir_u64_list telling; /* accounts with something untold (slots) */
-	struct weir_u64_list urgent;  /* those of them that are told with the round */
-	struct weir_u64_list words;   /* pools with a word due (slots) */
-	struct weir_u64_list walks;   /* accounts whose members are to be looked at (slots), the first is being walked */
-	uint32_t walks_head;          /* how many of `walks` are done */
-	int64_t told_us;              /* last tick of partials, clock */
-	struct {                      /* look at every pool: boundaries, arrears, retention */
+	struct weir_u64_list publish_queue; /* accounts with something untold (slots) */
+	struct weir_u64_list urgent;        /* those of them that are told with the round */
+	struct weir_u64_list pool_states;   /* pools with a word due (slots) */
+	struct weir_u64_list scans; /* accounts whose members are to be looked at (slots), the first is being walked */
+	uint32_t scans_head;        /* how many of `scans` are done */
+	int64_t published_us;       /* last tick of partials, clock */
+	struct {                    /* look at every pool: boundaries, arrears, retention */
 		bool running;
 		uint32_t next;  /* slot */
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
 	} scan;
-	bool cards_settled; /* the card stage has caught up: partials are settled ones */
-	bool pools_settled; /* the pool stage has: words are told */
+	bool cards_caught_up; /* the card stage has caught up: partials are settled ones */
+	bool pools_caught_up; /* the pool stage has: words are told */
 };
 
 /* Places of the background scans over slots, a bounded number a tick. */
-struct weir_walks {
+struct weir_scans {
 	uint32_t scan_slot;     /* re-evaluation of cards after a plan, a carrier or a ladder changed: next slot */
 	uint32_t boundary_slot; /* enforcement slots left to look at after a cycle ended */
 	uint32_t session_sweep; /* next session slot to look at for expiry */
@@ -67,7 +67,7 @@ struct weir_partition {
 	struct weir_parked parked;
 	struct weir_unconfirmed unconfirmed;
 	struct weir_pools_work pools_work;
-	struct weir_walks walks;
+	struct weir_scans scans;
 	struct weir_guard *guard;       /* CMD-5: how many suspends were decided of late */
 	struct weir_feeds *feeds;       /* what of the windows was told, and what is to be */
 	struct weir_families *families; /* smart cards' children */

@@ -24,18 +24,18 @@
 	X(expiries)                                                                                                        \
 	X(alerts)                                                                                                          \
 	X(unsupported) /* reasons raised that a carrier does not enforce (SUS-4) */                                        \
-	X(partials_told)                                                                                                   \
-	X(words_told)                                                                                                      \
-	X(words_taken)                                                                                                     \
-	X(partials_taken)                                                                                                  \
-	X(walked)       /* members looked at because of their pool's word */                                               \
-	X(guarded)      /* suspends held back by a tripped guard */                                                        \
-	X(unattributed) /* counted in their card, too old for its pool's account: never with a horizon up to 25 days */    \
-	X(windows_told) /* of accounts to pools */                                                                         \
+	X(reports_published)                                                                                               \
+	X(pool_states_published)                                                                                           \
+	X(pool_states_applied)                                                                                             \
+	X(reports_applied)                                                                                                 \
+	X(members_scanned) /* members looked at because of their pool's word */                                            \
+	X(guarded)         /* suspends held back by a tripped guard */                                                     \
+	X(unattributed)    /* counted in their card, too old for its pool's account: never with a horizon up to 25 days */ \
+	X(windows_published) /* of accounts to pools */                                                                    \
 	X(windows_taken)                                                                                                   \
-	X(windows_old) /* taken and left out: their windows are gone; never of what sources tell by the rules */           \
-	X(rows_told)   /* of the feeds */                                                                                  \
-	X(rows_again)  /* of them because a window changed that had ended (ROL-3) */
+	X(windows_old)    /* taken and left out: their windows are gone; never of what sources tell by the rules */        \
+	X(rows_published) /* of the feeds */                                                                               \
+	X(rows_again)     /* of them because a window changed that had ended (ROL-3) */
 
 struct weir_partition_stats {
 #define WEIR_STATS_MEMBER(counter) uint64_t counter;

@@ -21,8 +21,8 @@ struct weir_lane;
 struct weir_lane_row {
 	_Atomic uint32_t lane; /* number + 1 of the lane that owns it; 0 = none of this process */
 	_Atomic uint32_t state;
-	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, letters, walks,
-	    slack_bytes, guard_tripped;
+	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, outbox_producer, scans,
+	    unreported_bytes, guard_tripped;
 	_Atomic int64_t stream_us, flushed_us, watermark_us, complete_us;
 	_Atomic int64_t lag_messages[WEIR_TOPICS_MAX];
 };
@@ -35,13 +35,13 @@ struct weir_lane_histogram {
 /* What lanes share; owned by the run, outlives them. */
 struct weir_lane_shared {
 	const struct weir_settings *settings;
-	const char *topics[WEIR_TOPICS_MAX];        /* inputs, then cards, then partials */
-	const char *positions[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
+	const char *topics[WEIR_TOPICS_MAX];                 /* inputs, then cards, then partials */
+	const char *checkpoint_offsets[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
 	uint32_t topic_count;
-	uint32_t cards, partials; /* their places in topics; what lies before are inputs */
-	uint32_t partitions;      /* of each of the topics */
+	uint32_t cards, reports; /* their places in topics; what lies before are inputs */
+	uint32_t partitions;     /* of each of the topics */
 	struct weir_dispatch *dispatch;
-	struct weir_letters *letters;
+	struct weir_outbox_producer *outbox_producer;
 	const char *owner_name;
 	struct weir_lane_row *rows;                                   /* by partition number */
 	void (*event)(void *ctx, const struct weir_run_event *event); /* for the live view; rare */

@@ -6,23 +6,24 @@
 
 #include "pipeline/engine/lane_priv.h"
 
-static struct weir_letterbox *
+static struct weir_ack_window *
 box_of(struct weir_lane *lane, uint32_t number)
 {
-	if (number >= lane->box_cap) {
-		uint32_t cap = lane->box_cap == 0 ? 64 : lane->box_cap;
+	if (number >= lane->ack_window_cap) {
+		uint32_t cap = lane->ack_window_cap == 0 ? 64 : lane->ack_window_cap;
 		while (cap <= number)
 			cap *= 2;
-		lane->boxes = weir_realloc(lane->boxes, cap * sizeof(*lane->boxes));
-		memset(lane->boxes + lane->box_cap, 0, (cap - lane->box_cap) * sizeof(*lane->boxes));
-		lane->box_cap = cap;
+		lane->ack_windows = weir_realloc(lane->ack_windows, cap * sizeof(*lane->ack_windows));
+		memset(
+		    lane->ack_windows + lane->ack_window_cap, 0, (cap - lane->ack_window_cap) * sizeof(*lane->ack_windows));
+		lane->ack_window_cap = cap;
 	}
-	if (lane->boxes[number] == NULL) {
-		lane->boxes[number] = weir_calloc(1, sizeof(struct weir_letterbox));
-		lane->boxes[number]->bell_fd = lane->bell_fd;
-		lane->boxes[number]->rounds = &lane->counters.rounds;
+	if (lane->ack_windows[number] == NULL) {
+		lane->ack_windows[number] = weir_calloc(1, sizeof(struct weir_ack_window));
+		lane->ack_windows[number]->bell_fd = lane->bell_fd;
+		lane->ack_windows[number]->rounds = &lane->counters.rounds;
 	}
-	return lane->boxes[number];
+	return lane->ack_windows[number];
 }
 
 static struct lane_partition *
@@ -32,7 +33,7 @@ add_partition(struct weir_lane *lane, uint32_t number)
 	WEIR_CHECK(lane_find(lane, number) == NULL);
 	lp->lane = lane;
 	lp->owner = owner_new(&lane->rules, number, &LANE_IO, lp);
-	lp->box = box_of(lane, number);
+	lp->ack_window = box_of(lane, number);
 	if (lane->partition_count == lane->partition_cap) {
 		lane->partition_cap = lane->partition_cap == 0 ? 16 : lane->partition_cap * 2;
 		lane->partitions = weir_realloc(lane->partitions, lane->partition_cap * sizeof(*lane->partitions));
@@ -91,7 +92,7 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct lane_partition *lp = lane_find(lane, starts[i].partition);
 		if (lp != NULL)
-			memcpy(starts[i].offsets, lp->owner->position, sizeof(starts[i].offsets));
+			memcpy(starts[i].offsets, lp->owner->next_offset, sizeof(starts[i].offsets));
 	}
 	return true;
 }

@@ -64,7 +64,7 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	out->flush_us_total += s.flush_us;
 	out->flush_bytes += s.flush_bytes;
 	out->fenced += s.fenced;
-	out->forgot += s.forgot;
+	out->lost_writes += s.lost_writes;
 }
 
 void
@@ -123,9 +123,9 @@ partition_of(const struct weir_lane_row *row, uint32_t number)
 	    LOAD(unflushed_bytes),
 	    LOAD(parked),
 	    LOAD(redis_requests),
-	    LOAD(letters),
-	    LOAD(walks),
-	    LOAD(slack_bytes),
+	    LOAD(outbox_producer),
+	    LOAD(scans),
+	    LOAD(unreported_bytes),
 	    LOAD(guard_tripped),
 	    LOAD(stream_us),
 	    LOAD(flushed_us),

@@ -30,10 +30,10 @@ enum weir_store_kind {
 enum weir_store_result {
 	WEIR_STORE_PENDING = 0,
 	WEIR_STORE_DONE,
-	WEIR_STORE_FENCED,    /* a higher epoch is stored: another owner */
-	WEIR_STORE_FORGOT,    /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
-	WEIR_STORE_FAILED,    /* fatal, see error */
-	WEIR_STORE_CANCELLED, /* weir_store_cancel, or the store is stopping */
+	WEIR_STORE_FENCED,      /* a higher epoch is stored: another owner */
+	WEIR_STORE_LOST_WRITES, /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
+	WEIR_STORE_FAILED,      /* fatal, see error */
+	WEIR_STORE_CANCELLED,   /* weir_store_cancel, or the store is stopping */
 };
 
 #define WEIR_PAGE_BYTES 8192
@@ -42,7 +42,7 @@ enum weir_store_result {
  * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
  * topic does).
  */
-#define WEIR_POSITIONS_MAX (WEIR_INPUTS_MAX + 3)
+#define WEIR_CHECKPOINT_OFFSETS_MAX (WEIR_INPUTS_MAX + 3)
 
 /* Header as stored. offsets[i] = -1 when nothing is stored for that topic. */
 struct weir_store_header {
@@ -50,7 +50,7 @@ struct weir_store_header {
 	uint64_t epoch; /* after raising */
 	int64_t stream_time_us;
 	uint32_t slots[WEIR_SLABS]; /* slots given out */
-	int64_t offsets[WEIR_POSITIONS_MAX];
+	int64_t offsets[WEIR_CHECKPOINT_OFFSETS_MAX];
 };
 
 /*
@@ -66,7 +66,7 @@ struct weir_load_sink {
 	bool (*reference)(void *ctx, struct weir_slice field, struct weir_slice json);
 	bool (*page)(void *ctx, enum weir_slab_kind slab, uint32_t page,
 	    struct weir_slice bytes); /* missing pages are not called; short ones are as stored */
-	bool (*marks)(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes);
+	bool (*dedupe_keys)(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes);
 	bool (*intent)(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired);
 };
 
@@ -90,10 +90,10 @@ struct weir_store_request {
 	uint64_t epoch_floor;
 	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
 	/* FLUSH */
-	uint64_t epoch;                             /* ours */
-	int64_t offsets_before[WEIR_POSITIONS_MAX]; /* that the header must hold, -1 = absent; order of
+	uint64_t epoch;                                      /* ours */
+	int64_t offsets_before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* that the header must hold, -1 = absent; order of
 						       weir_store_opts.topics */
-	int64_t offsets_after[WEIR_POSITIONS_MAX];  /* that it holds once the body (which sets them) was applied */
+	int64_t offsets_after[WEIR_CHECKPOINT_OFFSETS_MAX];  /* that it holds once the body (which sets them) was applied */
 	struct weir_buf body; /* RESP commands, without MULTI/EXEC; freed by the caller after it came back */
 	uint32_t commands;    /* their number */
 	/* FETCH */
@@ -118,7 +118,7 @@ struct weir_store_opts {
 };
 
 struct weir_store_counters { /* relaxed snapshot; any thread */
-	uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;
+	uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, lost_writes;
 	bool connected;
 };
 
