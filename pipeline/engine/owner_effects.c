@@ -28,12 +28,12 @@ fill_command(const struct owner *o, uint32_t slot, struct weir_pending_command *
 	*command = (struct weir_pending_command){.iccid = card->iccid,
 	    .partition = o->number,
 	    .slot = slot,
-	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
-	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
+	    .desired = e != NULL ? e->desired : WEIR_DESIRED_ACTIVE,
+	    .confirmed = e != NULL ? e->confirmed : WEIR_DESIRED_ACTIVE};
 	(void)snprintf(command->carrier, sizeof(command->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(o->core, slot)) {
 		/* Not the confirmed state: the dispatcher may know of a newer one, and would command ours. */
-		command->desired = WEIR_CARD_UNKNOWN;
+		command->desired = WEIR_DESIRED_UNKNOWN;
 		return;
 	}
 	command->pending = e != NULL ? e->pending : 0;

@@ -92,7 +92,7 @@ MUTATIONS = [
     ("a state is believed while the opposite may come", "pipeline/dispatch/dispatch_outcome.c",
      "	bool final = (card->pending & ~card->target) == 0;", "	bool final = true;"),
     ("a lost answer counts as done", "pipeline/dispatch/dispatch_outcome.c",
-     "	if (!card->asking && outcome->maybe_done)\n		card->confirmed = WEIR_CARD_UNKNOWN;",
+     "	if (!card->asking && outcome->maybe_done)\n		card->confirmed = WEIR_DESIRED_UNKNOWN;",
      "	if (!card->asking && outcome->maybe_done)\n		card->confirmed = card->target;"),
     ("a record overtakes the one that ends its card's test", "aggregators/fold/park.c",
      "weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE ||", "weir_card_status_of(weir_card_at(p, slot)) > 7 ||"),
