@@ -194,10 +194,10 @@ static void
 scan_step(struct weir_partition *p, uint32_t pool_local)
 {
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
-	uint32_t card_slot = a->walk - 1;
+	uint32_t card_slot = a->member_scan - 1;
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, a->cut_us, weir_card_used(card)};
-	a->walk = weir_lifecycle_at(p, card_slot)->next;
+	a->member_scan = weir_lifecycle_at(p, card_slot)->next;
 	weir_account_check_member(p, pool_local, card_slot, &cause);
 	weir_partition_evaluate(p, card_slot, &cause);
 	p->stats.members_scanned++;
@@ -209,9 +209,9 @@ weir_pool_locals_scan(struct weir_partition *p, uint32_t max)
 	while (p->pools_work.scans_head < p->pools_work.scans.n) {
 		uint32_t pool_local = (uint32_t)p->pools_work.scans.v[p->pools_work.scans_head];
 		struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
-		for (; max > 0 && a->walk != 0; max--)
+		for (; max > 0 && a->member_scan != 0; max--)
 			scan_step(p, pool_local);
-		if (a->walk != 0)
+		if (a->member_scan != 0)
 			return true;
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_SCAN;
 		weir_slab_dirty(&p->tables.pool_locals, pool_local);
