@@ -54,9 +54,9 @@ MUTATIONS = [
      "	    (pool_state->epoch == a->state_epoch && pool_state->version <= a->state_version))",
      "	if (a == NULL)"),
     ("a walk ends before the last member", "aggregators/step.c",
-     "		for (; max > 0 && a->walk != 0; max--)\n			scan_step(p, pool_local);",
-     "		for (; max > 0 && a->walk != 0; max--) {\n			scan_step(p, pool_local);\n			if (a->walk != 0 && "
-     "weir_lifecycle_at(p, a->walk - 1)->next == 0)\n				a->walk = 0;\n		}"),
+     "		for (; max > 0 && a->member_scan != 0; max--)\n			scan_step(p, pool_local);",
+     "		for (; max > 0 && a->member_scan != 0; max--) {\n			scan_step(p, pool_local);\n			if (a->member_scan != 0 && "
+     "weir_lifecycle_at(p, a->member_scan - 1)->next == 0)\n				a->member_scan = 0;\n		}"),
     ("a pool's add-on bought once counts twice", "aggregators/apply/pool_requests.c",
      "		if (pool->addon_id[i] != id)\n			continue;", "		if (id != 1)\n			continue;"),
     ("paying does not thaw a pool", "aggregators/apply/pool_requests.c",
