@@ -33,7 +33,7 @@ struct weir_run_counters {
 	uint64_t guarded;     /* suspends held back by a tripped guard (CMD-5) */
 	uint64_t pools;       /* owned here */
 	uint64_t reports_published, reports_applied, pool_states_published, pool_states_applied;
-	uint64_t members_scanned; /* members looked at because of their pool's word */
+	uint64_t members_scanned; /* members evaluated after a pool state update */
 	uint64_t commands_sent, commands_confirmed, commands_failed;
 	uint64_t flushes, flush_us_total, flush_bytes;
 	uint64_t fenced, lost_writes, intents_skipped, parked;
