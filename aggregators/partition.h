@@ -10,7 +10,7 @@
  * (lifecycle.c, timers.c), SUS-5 (device_lock.c), reference data (apply.c) and operators' requests (requests.c), POOL on
  * the cards' side (pool_local.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state
  * (command_state.c), ROL (window_usage.c, feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md,
- * docs/life.md and docs/rollups.md are the designs.
+ * docs/lifecycle.md and docs/rollups.md are the designs.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
