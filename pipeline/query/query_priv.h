@@ -97,7 +97,7 @@ struct partition_meta {
 	bool exists;
 	uint64_t epoch, flush;
 	int64_t stream_time_us;
-	uint32_t slots[WEIR_SLAB_COUNT];
+	uint32_t slots[WEIR_SLABS];
 	char owner[96];
 	struct partition_ability *abilities;
 	uint32_t ability_count;

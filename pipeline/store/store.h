@@ -45,19 +45,6 @@ enum weir_request_state {
 	WEIR_REQUEST_ANSWERED,
 };
 
-/* The core's slabs by number (weir_partition_slab); letters of their keys are WEIR_SLAB_TAGS. */
-enum weir_slab_kind {
-	WEIR_SLAB_CARDS = 0,
-	WEIR_SLAB_CARD_OVERRIDES,
-	WEIR_SLAB_ENFORCEMENTS,
-	WEIR_SLAB_SESSIONS,
-	WEIR_SLAB_LIFECYCLES,
-	WEIR_SLAB_POOL_LOCALS,
-	WEIR_SLAB_POOLS,
-	WEIR_SLAB_POOL_SOURCES,
-	WEIR_SLAB_COUNT
-};
-_Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of them");
 #define WEIR_PAGE_BYTES 8192
 #define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
 /*
@@ -71,7 +58,7 @@ struct weir_store_header {
 	bool exists;    /* false: the partition was never flushed */
 	uint64_t epoch; /* after raising */
 	int64_t stream_time_us;
-	uint32_t slots[WEIR_SLAB_COUNT]; /* slots given out */
+	uint32_t slots[WEIR_SLABS]; /* slots given out */
 	int64_t offsets[WEIR_CHECKPOINT_OFFSETS_MAX];
 };
 

@@ -14,11 +14,12 @@ enum header_field {
 	FIELD_FORMAT = 0,
 	FIELD_EPOCH,
 	FIELD_STREAM_TIME,
-	FIELD_SLOTS, /* WEIR_SLAB_COUNT of them */
-	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLAB_COUNT,
+	FIELD_SLOTS, /* WEIR_SLABS of them */
+	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLABS,
 };
-static const char *const FIELD_NAMES[FIELD_OFFSETS] = {"format", "epoch", "stream_time_us", "cards", "terms",
-    "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
+#define COUNT_FIELD(number, member, tag, type, field) field,
+static const char *const FIELD_NAMES[FIELD_OFFSETS] = {"format", "epoch", "stream_time_us", WEIR_SLAB_LIST(COUNT_FIELD)};
+#undef COUNT_FIELD
 
 void
 weir_header_init(struct weir_store *store)
