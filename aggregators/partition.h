@@ -13,7 +13,7 @@
  * - step: background work and the end of a round. snapshot/: to bytes and back.
  *
  * This header is the face of all of them for the owner; files in here include what they need. Designs: docs/pools.md,
- * docs/life.md, docs/rollups.md.
+ * docs/lifecycle.md, docs/rollups.md.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
@@ -26,8 +26,8 @@
 #include "aggregators/fold/park.h"
 #include "aggregators/rollups/feeds.h"
 #include "aggregators/rollups/retention.h"
+#include "aggregators/snapshot/decode.h"
 #include "aggregators/snapshot/encode.h"
-#include "aggregators/snapshot/load.h"
 #include "aggregators/state/card_table.h"
 #include "aggregators/state/pool_table.h"
 #include "aggregators/state/state.h"

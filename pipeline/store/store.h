@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "aggregators/partition.h"
+#include "aggregators/tables/layout.h"
 #include "config/base/error.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
