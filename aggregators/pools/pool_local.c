@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregators/state/sound.h"
+
 uint32_t
 weir_pool_local_get(struct weir_partition *p, const char *pool)
 {
@@ -271,29 +273,16 @@ struct tally {
 	uint32_t members, active;
 };
 
-/* One member against its neighbours and its account. Lists whose every link answers, and that have one head, hold no loop.
- */
 static bool
-check_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
+tally_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
 {
-	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
-	uint32_t pool_local = lifecycle->pool_local, self = card_slot + 1;
-	bool counted = (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
+	if (!weir_membership_is_sound(p, card_slot))
+		return false;
+	uint32_t pool_local = weir_lifecycle_at(p, card_slot)->pool_local;
 	if (pool_local == 0)
-		return !counted && lifecycle->next == 0 && lifecycle->prev == 0;
-	if (pool_local > p->tables.pool_locals.used || lifecycle->next > p->tables.cards.used ||
-	    lifecycle->prev > p->tables.cards.used)
-		return false;
-	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local - 1);
-	if (a->pool[0] == '\0' || (lifecycle->prev == 0) != (a->first == self))
-		return false;
-	if (lifecycle->next != 0 && (weir_lifecycle_at(p, lifecycle->next - 1)->prev != self ||
-					weir_lifecycle_at(p, lifecycle->next - 1)->pool_local != pool_local))
-		return false;
-	if (lifecycle->prev != 0 && weir_lifecycle_at(p, lifecycle->prev - 1)->next != self)
-		return false;
+		return true;
 	tallies[pool_local - 1].members++;
-	tallies[pool_local - 1].active += counted;
+	tallies[pool_local - 1].active += (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
 	return true;
 }
 
@@ -302,11 +291,7 @@ index_pool_local(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, slot);
 	uint32_t other;
-	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->tables.cards.used ||
-	    a->carrier > p->registry.carrier_count || a->plan > p->registry.plan_count ||
-	    a->zone > p->registry.carrier_count || a->hour < 0 ||
-	    (a->zone != 0 && !p->registry.carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
-	    weir_partition_find_pool_local(p, a->pool, &other) != NULL)
+	if (!weir_pool_local_is_sound(p, slot) || weir_partition_find_pool_local(p, a->pool, &other) != NULL)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);
 	weir_shard_insert(weir_shards_of(&p->tables.pool_local_index, hash), weir_index_entry(hash, slot));
@@ -327,7 +312,7 @@ weir_pool_locals_load(struct weir_partition *p)
 	struct tally *tallies = weir_calloc((size_t)p->tables.pool_locals.used + 1, sizeof(*tallies));
 	bool good = true;
 	for (uint32_t slot = 0; good && slot < p->tables.cards.used; slot++)
-		good = weir_slab_is_filler(&p->tables.cards, slot) || check_member(p, slot, tallies);
+		good = weir_slab_is_filler(&p->tables.cards, slot) || tally_member(p, slot, tallies);
 	for (uint32_t slot = 0; good && slot < p->tables.pool_locals.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pool_locals, slot))
 			continue;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aggregators/snapshot/check.h"
+
 void
 sim_fail(struct sim *sim, const char *fmt, ...)
 {
@@ -107,6 +109,8 @@ sim_step(struct sim *sim)
 		(void)sim_carriers_answer(sim);
 		break;
 	}
+	if (owner->used)
+		weir_partition_check(owner->core);
 }
 
 /* Everything once. */
