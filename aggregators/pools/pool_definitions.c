@@ -40,6 +40,7 @@ check_definition(const struct weir_partition *p, const struct weir_pool_slot *po
 static void
 take_definition(struct weir_partition *p, uint32_t slot, const struct weir_ref_pool *ref, uint32_t carrier, uint32_t plan)
 {
+	WEIR_CHECK(carrier > 0 && carrier <= p->registry.carrier_count && plan <= p->registry.plan_count);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint32_t ladder = ref->alerts[0] == '\0' ? 0 : weir_ladder_number(p, ref->alerts) + 1;
 	if (pool->carrier != carrier)

@@ -15,6 +15,7 @@
 uint32_t
 weir_pool_local_get(struct weir_partition *p, const char *pool)
 {
+	WEIR_CHECK(pool[0] != '\0');
 	uint32_t slot;
 	if (weir_partition_find_pool_local(p, pool, &slot) != NULL)
 		return slot;
@@ -32,6 +33,7 @@ weir_pool_local_get(struct weir_partition *p, const char *pool)
 void
 weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urgent)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	if ((a->flags & WEIR_POOL_LOCAL_QUEUED) == 0)
 		weir_u64_list_push(&p->pools_work.publish_queue, pool_local);
@@ -54,6 +56,7 @@ count_active(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, 
 		return;
 	card->flags ^= WEIR_CARD_MEMBER_ACTIVE;
 	weir_slab_dirty(&p->tables.cards, card_slot);
+	WEIR_CHECK(active ? a->active < a->members : a->active > 0);
 	a->active += active ? 1 : UINT32_MAX;
 	if ((a->reasons & WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)) != 0)
 		a->flags |= WEIR_POOL_LOCAL_RESCAN;
@@ -83,6 +86,7 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 	if (lifecycle->next != 0)
 		set_neighbour(p, &weir_lifecycle_at(p, lifecycle->next - 1)->prev, lifecycle->next, lifecycle->prev);
 	lifecycle->pool_local = lifecycle->next = lifecycle->prev = 0;
+	WEIR_CHECK(a->members > 0 && (a->first == 0) == (a->members == 1));
 	a->members--;
 	weir_slab_dirty(&p->tables.lifecycles, card_slot);
 	weir_pool_local_changed(p, pool_local, true);
@@ -93,6 +97,8 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 static void
 join(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot)
 {
+	WEIR_CHECK(weir_lifecycle_at(p, card_slot)->pool_local == 0);
+	WEIR_CHECK((weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) == 0);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	lifecycle->pool_local = pool_local + 1;
@@ -156,6 +162,8 @@ void
 weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down,
     bool session, int64_t arrived_us)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
+	WEIR_CHECK(cycle >= 0 && cycle <= UINT16_MAX);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	a->crossed_us = arrived_us;
 	if (cycle > a->cycle) {

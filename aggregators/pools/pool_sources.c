@@ -47,6 +47,7 @@ replace(struct weir_pool_source_slot *pool_source, const struct weir_usage_repor
 static void
 roll_over_source(struct weir_pool_source_slot *pool_source, uint16_t cycle)
 {
+	WEIR_CHECK(cycle > pool_source->cycle);
 	bool next = pool_source->cycle != 0 && cycle == pool_source->cycle + 1;
 	pool_source->before_up = next ? pool_source->up : 0;
 	pool_source->before_down = next ? pool_source->down : 0;
@@ -82,8 +83,9 @@ keep_larger(struct weir_pool_source_slot *pool_source, const struct weir_usage_r
 }
 
 void
-weir_share_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
+weir_pool_source_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
 {
+	WEIR_CHECK(report->active <= report->members && report->source < p->opts.partitions);
 	uint32_t pool_slot = weir_pool_get(p, report->pool);
 	uint32_t slot = weir_pool_source_get(p, pool_slot, report->source);
 	struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, slot);
@@ -208,6 +210,8 @@ weir_pool_sum(struct weir_partition *p, uint32_t slot)
 void
 weir_pool_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle)
 {
+	WEIR_CHECK(slot < p->tables.pools.used && cycle <= UINT16_MAX);
+	WEIR_CHECK(cycle >= weir_pool_at(p, slot)->cycle);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	for (int i = 0; pool->cycle < cycle; i++) {
 		pool->cycle = (uint16_t)(i < ROLLOVERS_MAX ? pool->cycle + 1 : cycle);

@@ -19,6 +19,7 @@
 void
 weir_partition_load_sizes(struct weir_partition *p, const uint32_t slots[WEIR_SLABS], int64_t stream_time_us)
 {
+	WEIR_CHECK(p->tables.cards.used == 0 /* of a new partition */);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		weir_slab_resize(weir_partition_slab(p, i), slots[i]);
 	p->clock.stream_time_us = stream_time_us;
@@ -151,6 +152,7 @@ ship_carriers(struct weir_partition *p)
 bool
 weir_partition_load_finish(struct weir_partition *p)
 {
+	WEIR_CHECK(p->tables.lifecycles.free_count == 0);
 	ship_carriers(p);
 	if (!index_cards(p) || !check_overrides(p) || !check_enforcements(p) || !index_sessions(p) || !take_lifecycles(p) ||
 	    !weir_pool_locals_load(p) || !weir_pools_load(p) || !weir_feeds_load_finish(p))

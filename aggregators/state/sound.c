@@ -44,7 +44,9 @@ weir_enforcement_is_sound(const struct weir_partition *p, uint32_t slot)
 		return false;
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, weir_card_at(p, e->card - 1));
 	return overrides != NULL && overrides->enforcement == slot + 1 && e->desired <= WEIR_DESIRED_SUSPENDED &&
-	       e->confirmed <= WEIR_DESIRED_SUSPENDED && e->ticket[sizeof(e->ticket) - 1] == '\0';
+	       e->confirmed <= WEIR_DESIRED_SUSPENDED && e->command <= WEIR_COMMAND_FAILED &&
+	       e->target <= WEIR_DESIRED_SUSPENDED && e->pending <= (WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED) &&
+	       e->ticket[sizeof(e->ticket) - 1] == '\0';
 }
 
 bool
@@ -95,7 +97,9 @@ bool
 weir_pool_is_sound(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	return pool->id[sizeof(pool->id) - 1] == '\0' && (pool->carrier == 0 || is_known_carrier(p, pool->carrier)) &&
+	bool defined = (pool->flags & WEIR_POOL_DEFINED) != 0;
+	return pool->id[sizeof(pool->id) - 1] == '\0' &&
+	       (pool->carrier == 0 ? !defined : is_known_carrier(p, pool->carrier)) &&
 	       pool->plan <= p->registry.plan_count && pool->kind <= WEIR_PLAN_METERED &&
 	       pool->status <= WEIR_POOL_DISABLED;
 }
