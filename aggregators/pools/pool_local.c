@@ -76,6 +76,7 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
 	uint32_t pool_local = lifecycle->pool_local - 1;
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
+	WEIR_CHECK(a->members > 0);
 	count_active(p, pool_local, card_slot, false);
 	if (a->member_scan == card_slot + 1)
 		a->member_scan = lifecycle->next;
@@ -86,8 +87,8 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 	if (lifecycle->next != 0)
 		set_neighbour(p, &weir_lifecycle_at(p, lifecycle->next - 1)->prev, lifecycle->next, lifecycle->prev);
 	lifecycle->pool_local = lifecycle->next = lifecycle->prev = 0;
-	WEIR_CHECK(a->members > 0 && (a->first == 0) == (a->members == 1));
 	a->members--;
+	WEIR_CHECK((a->first == 0) == (a->members == 0));
 	weir_slab_dirty(&p->tables.lifecycles, card_slot);
 	weir_pool_local_changed(p, pool_local, true);
 }
