@@ -13,7 +13,7 @@
  * - step: background work and the end of a round. snapshot/: to bytes and back.
  *
  * This header is the face of all of them for the owner; files in here include what they need. Designs: docs/pools.md,
- * docs/life.md, docs/rollups.md.
+ * docs/lifecycle.md, docs/rollups.md.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H

@@ -1,5 +1,5 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/life.md is the design.
+ * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
  *
  * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
  * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its account's

@@ -1,5 +1,5 @@
 /*
- * Cards' next events of life by the clock (docs/life.md "Timers").
+ * Cards' next events of life by the clock (docs/lifecycle.md "Timers").
  *
  * The truth is `due_s` in the life slots; in memory lies only what is near. A heap of (time, card) holds all events before
  * the horizon. Once an hour of the clock a scan over the life slots, a bounded number a tick, moves the horizon to two

@@ -1,4 +1,4 @@
-/* Cards' next events by due_s of their life slots (docs/life.md "Timers"). */
+/* Cards' next events by due_s of their life slots (docs/lifecycle.md "Timers"). */
 #ifndef WEIR_AGGREGATORS_LIFECYCLE_TIMERS_H
 #define WEIR_AGGREGATORS_LIFECYCLE_TIMERS_H
 

@@ -54,7 +54,7 @@ struct weir_lifecycle_slot {
 	uint32_t pool_local; /* pool's account + 1; 0 = in no pool */
 	uint32_t next;       /* member of the same account, card slot + 1 */
 	uint32_t prev;
-	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/life.md) */
+	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/lifecycle.md) */
 	union {
 		struct {
 			uint32_t activated_s; /* 0 = not yet */
