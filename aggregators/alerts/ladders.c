@@ -62,7 +62,7 @@ weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
-/* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
+/* All at once, since a record may come before a scan does; only who has climbed it is checked twice. */
 void
 weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref)
 {

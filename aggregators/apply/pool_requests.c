@@ -1,5 +1,5 @@
 /*
- * Operators' requests on a pool: add-on, account in arrears, account paid, enable (POOL-1, POOL-5).
+ * Operators' requests on a pool: add-on, customer in arrears, paid, enable (POOL-1, POOL-5).
  *
  * A request acts on the pool's current cycle. By the clock that is, but while the stage replays by the request's own time
  * in the log, so that an add-on bought a minute before a boundary is not taken for the next cycle's.
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "aggregators/pools/pool_evaluate.h"
-#include "aggregators/pools/shares.h"
+#include "aggregators/pools/pool_sources.h"
 #include "aggregators/state/carrier_windows.h"
 
 #define S_US 1000000ll

@@ -3,10 +3,11 @@
  * SUS-1, SUS-2, SUS-4).
  *
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
- * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
- * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
- * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
- * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
+ * life, reset from its terms, the pool's from its pool local's last state. All others are kept as they were set. The
+ * carrier enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not
+ * empty, whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold
+ * or alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can
+ * change.
  */
 #include "aggregators/enforcement/evaluate.h"
 
@@ -15,7 +16,7 @@
 #include "aggregators/alerts/ladders.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/thresholds.h"
-#include "aggregators/pools/account_state.h"
+#include "aggregators/pools/pool_local_state.h"
 #include "aggregators/state/pool_table.h"
 #include "config/base/timetext.h"
 

@@ -5,8 +5,8 @@
 #include "aggregators/state/state.h"
 
 /*
- * Sets and clears reasons that are not derived, then brings reasons, desired state and gate in line with the card's usage
- * and terms (SUS-2). The card's cycle must not be behind its carrier's: rollover.h sees to that.
+ * Sets and clears reasons that are not derived, then brings reasons, desired state and next threshold in line with the
+ * card's usage and terms (SUS-2). The card's cycle must not be behind its carrier's: rollover.h sees to that.
  */
 void weir_card_evaluate(
     struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause);

@@ -3,19 +3,19 @@
  *
  * Records come in blocks. Three passes over a block keep many cache misses in flight at once: hash and prefetch the index
  * and the mark's place; look up the card and prefetch its line; fold. Deciding what a record is needs, in this order: its
- * time against stream time, its card, the past cycle's totals if it is late for a closed cycle, its identity. Everything
- * that may be missing in memory (an old hour's marks, past totals) is checked before anything is changed, so that a parked
- * record can simply be folded again.
+ * time against stream time, its card, the closed cycle's totals if it is late for a closed cycle, its identity. Everything
+ * that may be missing in memory (an old hour's dedupe keys, past totals) is checked before anything is changed, so that a
+ * parked record can simply be folded again.
  */
 #include "aggregators/fold/fold.h"
 
-#include "aggregators/apply/card_register.h"
 #include "aggregators/enforcement/device_lock.h"
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/fold/park.h"
 #include "aggregators/fold/sessions.h"
+#include "aggregators/lifecycle/card_register.h"
 #include "aggregators/lifecycle/lifecycle.h"
-#include "aggregators/pools/account.h"
+#include "aggregators/pools/pool_local.h"
 #include "aggregators/rollups/feed_cards.h"
 #include "aggregators/rollups/feed_pools.h"
 #include "aggregators/rollups/restated.h"
@@ -25,7 +25,7 @@
 #define BLOCK 64u
 #define NO_SLOT UINT32_MAX
 
-/* Stream time moves with each record, so that a replay judges each as the first run did, wherever batches end. */
+/* Stream time moves with each record, so that a replay evaluates each as the first run did, wherever batches end. */
 static inline void
 advance_stream(struct weir_partition *p, int64_t arrived_us)
 {
@@ -145,7 +145,7 @@ count_in_closed_cycle(
 	}
 }
 
-/* Is it new? Marks it as seen. Everything needed is in memory by now. */
+/* Is it new? Then it is remembered as seen. Everything needed is in memory by now. */
 static inline bool
 identity_is_new(struct weir_partition *p, const struct weir_record *r, struct weir_dedupe_keys_hour *hour,
     struct weir_dedupe_keys_bucket *bucket)
@@ -178,7 +178,7 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 	return false;
 }
 
-/* Is all of the windows in memory that the record may change, or that its account is about to forget? Else asked for. */
+/* Is all of the windows in memory that the record may change, or that its pool local is about to forget? Else asked for. */
 static bool
 windows_are_ready(struct weir_partition *p, uint32_t slot, const struct counting *c)
 {
@@ -229,8 +229,8 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	if (by_session && !session_says_count(p, slot, cycle, r, &up, &down, &session))
 		return;
 	p->stats.counted++;
-	p->stats.up += up;
-	p->stats.down += down;
+	p->stats.bytes_up += up;
+	p->stats.bytes_down += down;
 	c.more = (struct weir_counts){up, down, 1, session};
 	if (closed) {
 		p->stats.late++;
@@ -314,8 +314,8 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 }
 
 /*
- * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
- * function that does nothing but prefetch for one without effect and drops the call.
+ * A record's pool local, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes
+ * a function that does nothing but prefetch for one without effect and drops the call.
  */
 static inline const struct weir_pool_local_slot *
 pool_local_of(const struct weir_partition *p, uint32_t slot)
@@ -354,7 +354,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			slot[i] = NO_SLOT;
 		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
-			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
+			/* Looked at for the pool local and the device: without pools and IMEIs it stays where it is. */
 			if (p->tables.pool_locals.used != 0 || r->imei14 != 0)
 				__builtin_prefetch(weir_lifecycle_at(p, slot[i]), 0, 3);
 		}

@@ -4,7 +4,7 @@
 
 #include "aggregators/state/state.h"
 
-/* Slack of a pool without a limit, or with one that is met: its sources tell by the tick alone. */
+/* Unreported allowance of a pool without a limit, or with one that is met: its sources tell by the tick alone. */
 #define WEIR_UNREPORTED_UNBOUNDED (UINT64_MAX / 2)
 
 /* Evaluates the pools that were touched in this round, and tells of those that have changed. */

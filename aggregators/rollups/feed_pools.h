@@ -1,4 +1,5 @@
-/* Feeds on the pools' side: hours of shares summed to hours and days of their pools, and rows of them (ROL-2, ROL-3). */
+/* Feeds on the pools' side: hours of source totals summed to hours and days of their pools, and rows of them (ROL-2,
+ * ROL-3). */
 #ifndef WEIR_AGGREGATORS_ROLLUPS_FEED_POOLS_H
 #define WEIR_AGGREGATORS_ROLLUPS_FEED_POOLS_H
 
@@ -19,7 +20,7 @@ void weir_feeds_unpark(struct weir_partition *p);
 /* The pool is defined at last, and had traffic before: rows of what was told of late are due. */
 void weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot);
 
-/* Walks over pools; bounded; true when more is due. */
+/* Scans over pools; bounded; true when more is due. */
 bool weir_feeds_tick(struct weir_partition *p, uint32_t max);
 
 /* Rows of windows restated in this round become tells. */

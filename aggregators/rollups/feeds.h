@@ -1,11 +1,12 @@
 /*
  * What of the windows was told to whom, and what is to be (ROL-3; docs/rollups.md).
  *
- * Two sides, as everywhere in a partition. The cards' side tells its accounts' hours to their pools and emits cards' days.
- * It tells only what is stored: messages are made when a flush is encoded ("sealed"), and given out when that flush is in
- * the store. So what others know is always the usage of a state that will not be taken back, whichever account a replay
- * finds a record's card in. What was sealed and not yet acknowledged when an owner died is made again by the next one: the
- * walks' places and the list of restated windows are part of the state, as of the last flush whose messages were all given.
+ * Two sides, as everywhere in a partition. The cards' side tells its pool locals' hours to their pools and emits cards'
+ * days. It tells only what is stored: messages are made when a flush is encoded ("sealed"), and given out when that flush
+ * is in the store. So what others know is always the usage of a state that will not be taken back, whichever pool local a
+ * replay finds a record's card in. What was sealed and not yet acknowledged when an owner died is made again by the next
+ * one: the scans' places and the list of restated windows are part of the state, as of the last flush whose messages were
+ * all given.
  *
  * The pools' side is a function of the log of weir.partials, so it emits its rows at once: a replay emits them again.
  */
@@ -23,14 +24,14 @@ struct weir_feed_pairs {
 	struct weir_shard seen;
 };
 
-/* A walk over all slots, for windows that end after from_us and up to to_us. */
+/* A scan over all slots, for windows that end after from_us and up to to_us. */
 struct weir_feed_scan {
 	int64_t from_us, to_us;
 	uint32_t next;
 	bool running;
 };
 
-/* Where a side of cards is: accounts' hours, or cards' days. */
+/* Where a side of cards is: pool locals' hours, or cards' days. */
 struct weir_feed_place {
 	int64_t published_us; /* windows that end up to here were told */
 	struct weir_feed_scan scan;
@@ -41,7 +42,7 @@ struct weir_feed_source {
 	struct weir_u64_list sealing;     /* restated, sealed and not yet all given */
 };
 
-/* An account's hour of a cycle that the account has forgotten before it could be told. */
+/* A pool local's hour of a cycle that the pool local has forgotten before it could be told. */
 struct weir_feed_kept {
 	uint32_t pool_local;
 	int32_t hour, day;
@@ -50,7 +51,7 @@ struct weir_feed_kept {
 
 struct weir_feed_message {    /* of weir.partials, waits for pages */
 	int64_t published_us; /* a mark's; 0 = a window */
-	bool begins;          /* a mark: its owner's first word */
+	bool begins;          /* a mark: its owner's first message */
 	struct weir_usage_report_hour window;
 	uint32_t source;
 	bool fenced; /* who told it */

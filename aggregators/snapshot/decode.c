@@ -2,15 +2,15 @@
  * From stored bytes back to a partition: pages as they are, then indexes and free lists out of them. Bytes from the
  * store are input: a slot that contradicts the others makes the load fail, never an assert.
  */
-#include "aggregators/snapshot/load.h"
+#include "aggregators/snapshot/decode.h"
 
 #include "aggregators/apply/smart_cards.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/unconfirmed.h"
 #include "aggregators/fold/sessions.h"
 #include "aggregators/lifecycle/timers.h"
-#include "aggregators/pools/account.h"
 #include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
 #include "aggregators/rollups/feed_state.h"
 #include "aggregators/rollups/pool_texts.h"
 #include "aggregators/rollups/window_usage.h"
@@ -79,7 +79,7 @@ index_cards(struct weir_partition *p)
 	return true;
 }
 
-/* Number for number with the cards; their place in lists is the accounts' to check. */
+/* Number for number with the cards; their place in lists is the pool locals' to check. */
 static bool
 take_lifecycles(struct weir_partition *p)
 {
@@ -189,7 +189,7 @@ weir_partition_load_finish(struct weir_partition *p)
 	weir_unconfirmed_loaded(p);
 	for (uint32_t i = 0; i < p->registry.plan_count; i++)
 		p->registry.plans[i].changed = false;
-	/* A scan may have been under way when the pages were stored: all cards are looked at once. */
+	/* A scan may have been under way when the pages were stored: all cards are checked once. */
 	weir_partition_scan_all(p);
 	/* A boundary may have passed since: look once at all that are suspended. */
 	p->scans.boundary_running = p->tables.enforcements.used > 0;

@@ -32,18 +32,18 @@ struct weir_unconfirmed {
 
 /* Queues of both sides of the pools, in memory only. */
 struct weir_pools_work {
-	struct weir_u64_list publish_queue; /* accounts with something untold (slots) */
+	struct weir_u64_list publish_queue; /* pool locals with something untold (slots) */
 	struct weir_u64_list urgent;        /* those of them that are told with the round */
-	struct weir_u64_list pool_states;   /* pools with a word due (slots) */
-	struct weir_u64_list scans; /* accounts whose members are to be looked at (slots), the first is being walked */
+	struct weir_u64_list pool_states;   /* pools with a state update due (slots) */
+	struct weir_u64_list scans; /* pool locals whose members are to be checked (slots), the first is being scanned */
 	uint32_t scans_head;        /* how many of `scans` are done */
-	int64_t published_us;       /* last tick of partials, clock */
+	int64_t published_us;       /* last tick of usage reports, clock */
 	struct {                    /* look at every pool: boundaries, arrears, retention */
 		bool running;
 		uint32_t next;  /* slot */
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
 	} scan;
-	bool cards_caught_up; /* the card stage has caught up: partials are settled ones */
+	bool cards_caught_up; /* the card stage has caught up: usage reports are caught up ones */
 	bool pools_caught_up; /* the pool stage has: words are told */
 };
 
