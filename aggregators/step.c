@@ -199,7 +199,7 @@ scan_step(struct weir_partition *p, uint32_t pool_local)
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, a->cut_us, weir_card_used(card)};
 	a->member_scan = weir_lifecycle_at(p, card_slot)->next;
-	weir_account_check_member(p, pool_local, card_slot, &cause);
+	weir_pool_local_check_member(p, pool_local, card_slot, &cause);
 	weir_partition_evaluate(p, card_slot, &cause);
 	p->stats.members_scanned++;
 }

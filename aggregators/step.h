@@ -18,7 +18,8 @@ bool weir_pool_locals_scan(struct weir_partition *p, uint32_t max);
  */
 void weir_partition_publish(struct weir_partition *partition);
 
-/* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is told.
+/* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is
+ * published.
  */
 void weir_partition_caught_up(struct weir_partition *partition, bool cards, bool pools);
 

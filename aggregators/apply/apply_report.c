@@ -1,6 +1,6 @@
 /*
- * Messages of weir.partials: usage reports of pools by their sources, hours of theirs, and how far a source has told them.
- * Bytes from a topic are input: what cannot be is refused.
+ * Messages of weir.partials: usage reports of pools by their sources, hours of theirs, and how far a source has published
+ * them. Bytes from a topic are input: what cannot be is refused.
  */
 #include <string.h>
 

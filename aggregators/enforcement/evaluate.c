@@ -53,7 +53,7 @@ derive_reasons(const struct weir_partition *p, uint32_t slot, const struct weir_
 }
 
 /*
- * ALR-1: tells the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
+ * ALR-1: alerts the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
  * single plan's allowance with add-ons, else of the usage limit in force.
  */
 static uint64_t
@@ -146,7 +146,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 	e->overshoot = g->limit != 0 ? weir_sub_saturating(g->usage_after, g->limit) : 0;
 }
 
-/* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
+/* SUS-4: what the carrier cannot do is alerted once: when the reason is raised, or its card moves to where it cannot. */
 static void
 alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {

@@ -14,7 +14,7 @@ void weir_card_evaluate(
 /* Gives the card's enforcement slot back when it holds nothing more to do or to know. */
 void weir_partition_release_idle(struct weir_partition *p, uint32_t slot);
 
-/* SUS-4: the card has moved and was evaluated; reasons that it still holds and that are enforced no more are told. */
+/* SUS-4: the card has moved and was evaluated; reasons that it still holds and that are enforced no more are alerted. */
 void weir_partition_alert_moved(
     struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause);
 

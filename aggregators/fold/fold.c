@@ -372,7 +372,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			__builtin_prefetch(&pool_local->up, 1, 3);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
+		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, says whether it is the card.
 		 */
 		if (slot[i] != NO_SLOT && !weir_iccid_equal(weir_card_at(p, slot[i])->iccid, records[i].iccid) &&
 		    weir_partition_find(p, records[i].iccid, &slot[i]) == NULL)

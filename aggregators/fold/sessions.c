@@ -7,7 +7,7 @@
  *
  * A total adds what it exceeds the session's high-water mark by; a lower one is an old record. A start marker newer than
  * anything seen of the session begins the count anew. A session unknown here that began before the retention may have been
- * forgotten: its total cannot be told from what was counted, so it is too late.
+ * forgotten: its total cannot be separated from what was counted, so it is too late.
  */
 #include "aggregators/fold/sessions.h"
 

@@ -35,7 +35,7 @@ void weir_lifecycle_due(struct weir_partition *p, uint32_t slot);
 
 /* ---- for requests ---- */
 
-#define WEIR_LIFE_S_US INT64_C(1000000) /* microseconds a second */
+#define WEIR_LIFECYCLE_S_US INT64_C(1000000) /* microseconds a second */
 
 /* Seconds as slots hold them: 0 means "none", so that the year 1970 begins at 1; the last are those of 2106. */
 uint32_t weir_lifecycle_seconds(int64_t at_us);

@@ -166,7 +166,7 @@ check_pool(struct weir_partition *p, uint32_t slot)
 	    pool->kind > WEIR_PLAN_METERED || pool->status > WEIR_POOL_DISABLED ||
 	    weir_partition_find_pool(p, pool->id, &other) != NULL)
 		return false;
-	/* Lists that only memory holds; every word is told when the stage has caught up. */
+	/* Lists that only memory holds; every pool's state is published when the stage has caught up. */
 	pool->flags &= (uint8_t) ~(WEIR_POOL_EVALUATE_DUE | WEIR_POOL_FORCE);
 	weir_pool_index(p, slot);
 	return true;

@@ -136,7 +136,7 @@ before_of(const struct weir_pool_local_slot *a)
 	return weir_add_saturating(a->before_up, a->before_down);
 }
 
-/* Counting goes over to a newer cycle; what is older than the one before it has long been told. */
+/* Counting goes over to a newer cycle; what is older than the one before it has long been published. */
 static void
 roll_over(struct weir_pool_local_slot *a, int32_t cycle)
 {
@@ -312,7 +312,7 @@ index_pool_local(struct weir_partition *p, uint32_t slot)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);
 	weir_shard_insert(weir_shards_of(&p->tables.pool_local_index, hash), weir_index_entry(hash, slot));
-	/* Lists that only memory holds; all is told when the stage has caught up. */
+	/* Lists that only memory holds; all is published when the stage has caught up. */
 	a->flags &= (uint8_t) ~(WEIR_POOL_LOCAL_QUEUED | WEIR_POOL_LOCAL_URGENT);
 	if ((a->flags & WEIR_POOL_LOCAL_SCAN) != 0) {
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_SCAN;

@@ -1,4 +1,4 @@
-/* Pools on the cards' side (docs/pools.md): membership, usage, and what is told of them to their pools. */
+/* Pools on the cards' side (docs/pools.md): membership, usage, and what is published of them to their pools. */
 #ifndef WEIR_AGGREGATORS_POOLS_POOL_LOCAL_H
 #define WEIR_AGGREGATORS_POOLS_POOL_LOCAL_H
 
@@ -63,7 +63,8 @@ weir_pool_local_count(struct weir_partition *p, uint32_t pool_local, int32_t cyc
 /* All its members are to be checked, from the first. */
 void weir_pool_local_begin_scan(struct weir_partition *p, uint32_t pool_local);
 
-/* Usage reports that are due. all: of every pool local that has ever told, changed or not (the stage has just caught up).
+/* Usage reports that are due. all: of every pool local that has ever reported, changed or not (the stage has just caught
+ * up).
  */
 void weir_pool_locals_publish(struct weir_partition *p, bool all);
 

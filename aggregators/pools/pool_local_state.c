@@ -43,7 +43,7 @@ weir_pool_local_admits(
 
 /* It was taken in before the pool's definition was known here: it leaves, what it has used stays (POOL-3). */
 void
-weir_account_check_member(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
+weir_pool_local_check_member(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
 {
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
@@ -143,7 +143,7 @@ weir_pool_local_apply_state(struct weir_partition *p, const struct weir_ref_pool
 	bool moved = known_cycle != pool_state->cycle && (known_reasons | pool_state->reasons) != 0;
 	if (look || moved || known_reasons != pool_state->reasons || held != reasons_in(p, a, pool_state->cycle))
 		weir_pool_local_begin_scan(p, slot);
-	if (weir_pool_local_asks(a)) /* the usage report that told of those members may have crossed this word */
+	if (weir_pool_local_asks(a)) /* the usage report with those members may have crossed this state */
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_PUBLISHED;
 	if (weir_pool_local_asks(a) ||
 	    (a->published_cycle == a->cycle && weir_pool_local_used(a) - a->published_used >= a->unreported_allowance))

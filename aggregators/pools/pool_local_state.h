@@ -17,7 +17,7 @@ enum weir_class weir_pool_local_apply_state(
     struct weir_partition *p, const struct weir_ref_pool_state *pool_state, struct weir_error *err);
 
 /* POOL-1: a member that was taken in before the pool was known, and is not of its carrier and plan, leaves. */
-void weir_account_check_member(
+void weir_pool_local_check_member(
     struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Source totals: what each source partition last told of a pool, and the sums over them (POOL-1, POOL-3, CYC-3).
+ * Source totals: what each source partition last reported of a pool, and the sums over them (POOL-1, POOL-3, CYC-3).
  *
  * A usage report is absolute, so a source total takes the newest and forgets the rest: repeated and lost-and-repeated ones
  * change nothing. Two things can make a usage report say less than an earlier one did without anything having been given
@@ -142,7 +142,8 @@ cycle_of(const struct weir_partition *p, const struct weir_pool_slot *pool, uint
 
 /*
  * The cycle before, as far as the source totals tell it: restated by late records (REC-6). A source that is a cycle ahead
- * of the pool's clock no longer tells it; that lasts a moment around a boundary, when nothing can be late by a whole cycle.
+ * of the pool's clock no longer reports it; that lasts a moment around a boundary, when nothing can be late by a whole
+ * cycle.
  */
 static void
 keep_closed_cycle(struct weir_partition *p, uint32_t slot, const struct sums *sums)

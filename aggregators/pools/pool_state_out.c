@@ -7,8 +7,8 @@
  * whatever the log's order.
  *
  * unreported allowance = max(floor, remaining / (2 x partitions)): all partitions together may keep half of what remains to
- * themselves. It is told again when it has halved or doubled, so a pool that is used up evenly costs a state update a
- * halving; once the limit is met nothing depends on being told early and the tick is enough.
+ * themselves. It is published again when it has halved or doubled, so a pool that is used up evenly costs a state update a
+ * halving; once the limit is met nothing depends on being published early and the tick is enough.
  */
 #include "aggregators/pools/pool_state_out.h"
 

@@ -1,10 +1,10 @@
 /*
- * Feeds on the cards' side: pool locals' hours told to their pools, and cards' days as rows (ROL-3).
+ * Feeds on the cards' side: pool locals' hours published to their pools, and cards' days as rows (ROL-3).
  *
  * Messages are made when a flush is encoded, of what that flush makes durable: first what was restated, then a bounded part
  * of the scan over all pool locals and cards for windows that the watermark has passed. A scan goes from quarter to quarter
- * of an hour; when it has told the last pool local, every partition is told how far that is. A base that is not in memory
- * stops the scan until the next flush; what lies ahead is asked for meanwhile.
+ * of an hour; when it has published the last pool local, every partition hears how far that is. A base that is not in
+ * memory stops the scan until the next flush; what lies ahead is asked for meanwhile.
  */
 #include "aggregators/rollups/feed_cards.h"
 
@@ -342,8 +342,8 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cy
 }
 
 /*
- * Before its first hour an owner says from where on it tells: where Redis went back that is before the mark of the owner
- * before it, and hours that the pools' side has from that one will be told again, first with less.
+ * Before its first hour an owner says from where on it publishes: where Redis went back that is before the watermark of the
+ * owner before it, and hours that the pools' side has from that one will be published again, first with less.
  */
 static void
 publish_first_watermark(struct weir_partition *p)

@@ -4,7 +4,7 @@
 
 #include "aggregators/rollups/feeds.h"
 
-/* Windows up to here have been told by all sources; 0 = not all have told. */
+/* Windows up to here have been published by all sources; 0 = not all have published. */
 int64_t weir_feeds_whole_us(const struct weir_partition *p);
 
 /*

@@ -29,7 +29,7 @@ struct row {
 	int32_t end;    /* windows from here on are of a later cycle */
 };
 
-/* Past the last window whose base the record may change, or which tells the usage. */
+/* Past the last window whose base the record may change, or which gives the usage. */
 static int32_t
 row_end(const struct row *row)
 {

@@ -6,7 +6,7 @@
 
 /*
  * Is the record in the hour of its card's newest record, and of its pool local's (+ 1, 0 = none), and can neither have been
- * told? Then no window changes but by the counters. Two comparisons and one a pool local, on the fold's usual path.
+ * published? Then no window changes but by the counters. Two comparisons and one a pool local, on the fold's usual path.
  */
 static inline bool
 weir_window_unchanged(const struct weir_partition *p, const struct weir_carrier_entry *carrier,

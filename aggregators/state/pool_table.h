@@ -47,10 +47,10 @@ struct weir_pool_local_slot *weir_partition_find_pool_local(
 uint32_t weir_pool_get(struct weir_partition *p, const char *id);
 /* Loading: makes the pool's slot be found by its id. */
 void weir_pool_index(struct weir_partition *p, uint32_t slot);
-/* The pool's source total of a source, made (told nothing yet) when there is none. */
+/* The pool's source total of a source, made (nothing reported yet) when there is none. */
 uint32_t weir_pool_source_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source);
 
-/* To be evaluated, and told if need be, at the end of the round. */
+/* To be evaluated, and published if need be, at the end of the round. */
 void weir_pool_touch(struct weir_partition *p, uint32_t slot);
 /* Its clock-driven state is to be checked by at_us at the latest. */
 void weir_pool_due(struct weir_partition *p, int64_t at_us);

@@ -175,9 +175,9 @@ _Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
 struct weir_pool_local_slot {
 	char pool[WEIR_ID_MAX];        /* id, zero-padded; empty = free */
 	uint64_t up, down;             /* bytes attributed (POOL-3) in `cycle` */
-	uint64_t published_used;       /* as last told, of `published_cycle` */
+	uint64_t published_used;       /* as last published, of `published_cycle` */
 	uint64_t unreported_allowance; /* bytes of usage that may go untold */
-	int64_t crossed_us;            /* arrival of the newest record counted and not told; for the latency of a cut-off */
+	int64_t crossed_us; /* arrival of the newest record counted and not reported; for the latency of a cut-off */
 	uint32_t records, sessions;
 	int32_t hour;   /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
 	uint16_t cycle; /* 0 = nothing counted yet */
@@ -213,8 +213,8 @@ _Static_assert(offsetof(struct weir_pool_local_slot, up) == 64 && offsetof(struc
 enum {
 	WEIR_POOL_LOCAL_SCAN = 1,      /* members are to be checked: from the start after a load */
 	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of pool locals with something to tell; memory only */
-	WEIR_POOL_LOCAL_URGENT = 4,    /* to be told with the round, not with the tick; memory only */
-	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has told its pool at least once */
+	WEIR_POOL_LOCAL_URGENT = 4,    /* to be published with the round, not with the tick; memory only */
+	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has reported to its pool at least once */
 	WEIR_POOL_LOCAL_ASKS = 16,     /* has no word yet, or one whose carrier is not known here */
 	WEIR_POOL_LOCAL_RESCAN =
 	    32, /* activated members changed while it was exhausted: the next state update is scanned */
@@ -240,7 +240,7 @@ struct weir_pool_slot {
 	uint64_t addon_id[3];     /* hashes of its newest add-ons' ids */
 	uint16_t addon_cycle;
 	uint16_t retention_days;
-	uint16_t published_reasons; /* as last told */
+	uint16_t published_reasons; /* as last published */
 	uint16_t published_cycle;
 	uint64_t published_allowance;
 	uint64_t used; /* of `cycle`, sum over source totals */
@@ -253,7 +253,7 @@ struct weir_pool_slot {
 	uint32_t pad2;
 	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
 	int64_t crossed_us;       /* arrival of the record that made the last state */
-	int64_t newest_us;        /* arrival of the newest record that a usage report told of */
+	int64_t newest_us;        /* arrival of the newest record that a usage report counted */
 	uint64_t evaluated_used;  /* `used` when reasons were last evaluated */
 	uint64_t before_up;       /* of the cycle before, as last written to the past */
 	uint64_t before_down;
@@ -268,7 +268,7 @@ enum {
 	WEIR_POOL_FROZEN = 2,
 	WEIR_POOL_EVALUATE_DUE = 4, /* to be evaluated at the round's end; memory only */
 	WEIR_POOL_DEFINED = 8,
-	WEIR_POOL_FORCE = 16,   /* its state goes to every source, whatever was told; memory only */
+	WEIR_POOL_FORCE = 16,   /* its state goes to every source, whatever was published; memory only */
 	WEIR_POOL_ALERTED = 32, /* the threshold's alert of `cycle` was given */
 };
 
@@ -292,7 +292,7 @@ struct weir_pool_source_slot {
 _Static_assert(sizeof(struct weir_pool_source_slot) == 128, "two cache lines");
 
 enum {
-	WEIR_POOL_SOURCE_CAUGHT_UP = 1, /* told by a source that had caught up */
+	WEIR_POOL_SOURCE_CAUGHT_UP = 1, /* reported by a source that had caught up */
 	WEIR_POOL_SOURCE_NEW = 2,       /* asks for the pool's state; memory only */
 };
 
@@ -326,12 +326,13 @@ struct weir_usage_report_hour {
 };
 _Static_assert(sizeof(struct weir_usage_report_hour) == 112, "as documented");
 
-/* And how far a source has told its hours; or, the first that its owner says of them, from where on it tells them. */
+/* And how far a source has published its hours; or, its owner's first message about them, from where on it publishes. */
 struct weir_source_watermark {
 	char magic[4]; /* "WPM1"; an owner's first message "WPB1" */
 	uint32_t source;
 	uint64_t epoch;
-	int64_t published_us; /* hours that end up to here were told before this; "WPB1": later ones are told after it */
+	int64_t published_us; /* hours that end up to here were published before this; "WPB1": later ones are published
+				 after it */
 };
 _Static_assert(sizeof(struct weir_source_watermark) == 24, "as documented");
 
