@@ -10,11 +10,11 @@ void weir_partition_free(struct weir_partition *partition);
 /* Bounded background work (timers, cycle boundary, scans over pools' members, plan scan, session expiry); true when more is
  * due. */
 bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
-/* Of that: looks at most at max members of pool locals whose word has changed. */
+/* Of that: looks at most at max members of pool locals whose state has changed. */
 bool weir_pool_locals_scan(struct weir_partition *p, uint32_t max);
 
-/* End of a round: usage reports and words that are due become `outbox`. Call after folding and ticking, before taking
- * effects.
+/* End of a round: usage reports and state updates that are due become `outbox`. Call after folding and ticking, before
+ * taking effects.
  */
 void weir_partition_publish(struct weir_partition *partition);
 

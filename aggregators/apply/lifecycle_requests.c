@@ -1,5 +1,5 @@
 /*
- * Requests on a card's life: activation without traffic, deactivation, cancellation, renewal, network reset (LIFE-2,
+ * Requests on a card's lifecycle: activation without traffic, deactivation, cancellation, renewal, network reset (LIFE-2,
  * LIFE-5, LIFE-7, SUS-6). All act at the request's Kafka time, so that a replay ends as the first run did.
  */
 #include "aggregators/apply/lifecycle_requests.h"

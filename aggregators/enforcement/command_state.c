@@ -1,5 +1,5 @@
 /*
- * The life of a command as its card's owner sees it (CMD-1, CMD-2, CMD-4): what the dispatcher reports is written to the
+ * The way of a command as its card's owner sees it (CMD-1, CMD-2, CMD-4): what the dispatcher reports is written to the
  * card's enforcement slot and to the audit. Level-triggered: the slot holds desired and confirmed state, and whoever finds
  * them apart enqueues the card for the dispatcher again.
  */

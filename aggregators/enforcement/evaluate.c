@@ -1,9 +1,9 @@
 /*
- * The evaluator: from a card's usage, terms, life and pool to its set of reasons, from the set to its desired state (SUS,
- * SUS-1, SUS-2, SUS-4).
+ * The evaluator: from a card's usage, overrides, lifecycle and pool to its set of reasons, from the set to its desired
+ * state (SUS, SUS-1, SUS-2, SUS-4).
  *
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
- * life, reset from its terms, the pool's from its pool local's last state. All others are kept as they were set. The
+ * life, reset from its overrides, the pool's from its pool local's last state. All others are kept as they were set. The
  * carrier enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not
  * empty, whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold
  * or alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can

@@ -1,4 +1,4 @@
-/* From a card's usage, terms, life and pool to its reasons and its desired state (SUS). */
+/* From a card's usage, overrides, lifecycle and pool to its reasons and its desired state (SUS). */
 #ifndef WEIR_AGGREGATORS_ENFORCEMENT_EVALUATE_H
 #define WEIR_AGGREGATORS_ENFORCEMENT_EVALUATE_H
 
@@ -6,7 +6,7 @@
 
 /*
  * Sets and clears reasons that are not derived, then brings reasons, desired state and next threshold in line with the
- * card's usage and terms (SUS-2). The card's cycle must not be behind its carrier's: rollover.h sees to that.
+ * card's usage and overrides (SUS-2). The card's cycle must not be behind its carrier's: rollover.h sees to that.
  */
 void weir_card_evaluate(
     struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause);

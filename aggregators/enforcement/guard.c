@@ -55,8 +55,8 @@ counted(const struct weir_partition *p)
 }
 
 /*
- * What waits in the dispatcher's queue is withdrawn, also what an unsettled replay asserts, and what was suspended and may
- * have to be suspended again after a command that crossed.
+ * What waits in the dispatcher's queue is withdrawn, also what a replay that has not caught up asserts, and what was
+ * suspended and may have to be suspended again after a command that crossed.
  */
 static void
 withdraw_suspends(struct weir_partition *p)

@@ -1,10 +1,10 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
+ * A card's lifecycle (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
  *
- * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
+ * Status lies in the card's flags, dates and the next event in its lifecycle slot. Everything that changes one of them goes
  * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its pool local's
  * number of activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which
- * derives plan_expired from the flag and reset from the terms.
+ * derives plan_expired from the flag and reset from the overrides.
  *
  * Times: a record acts at its end time, a message at its Kafka time, a timer at the instant for which it was set, not at
  * the one at which it was run. So a lane that was away for a week ends with the dates of one that was not.
@@ -43,7 +43,8 @@ weir_lifecycle_cause_us(const struct weir_partition *p, const struct weir_cause 
 uint32_t
 weir_lifecycle_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months)
 {
-	return weir_lifecycle_seconds(weir_zone_add_months(carrier_of(p, slot)->zone, from_s * WEIR_LIFECYCLE_S_US, months));
+	return weir_lifecycle_seconds(
+	    weir_zone_add_months(carrier_of(p, slot)->zone, from_s * WEIR_LIFECYCLE_S_US, months));
 }
 
 bool
@@ -108,7 +109,8 @@ deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int6
 	case WEIR_STATUS_INACTIVE:
 		if (carrier->ref.silent_months == 0)
 			return 0;
-		int64_t end_us = weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * WEIR_LIFECYCLE_S_US;
+		int64_t end_us =
+		    weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * WEIR_LIFECYCLE_S_US;
 		return weir_lifecycle_seconds(weir_zone_month_start_after(carrier->zone, end_us));
 	case WEIR_STATUS_DEACTIVATED:
 		return carrier->ref.cancel_months == 0

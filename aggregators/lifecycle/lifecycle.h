@@ -1,6 +1,6 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6). Every change of status or expiry goes through here: it keeps pool locals, timers
- * and reasons in line.
+ * A card's lifecycle (LIFE-1 to LIFE-7, SUS-6). Every change of status or expiry goes through here: it keeps pool locals,
+ * timers and reasons in line.
  */
 #ifndef WEIR_AGGREGATORS_LIFECYCLE_LIFECYCLE_H
 #define WEIR_AGGREGATORS_LIFECYCLE_LIFECYCLE_H
@@ -44,7 +44,7 @@ uint32_t weir_lifecycle_now(const struct weir_partition *p);
 int64_t weir_lifecycle_cause_us(const struct weir_partition *p, const struct weir_cause *cause);
 /* By the calendar of the card's carrier. */
 uint32_t weir_lifecycle_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months);
-/* Has it been activated, so that its life slot holds dates. */
+/* Has it been activated, so that its lifecycle slot holds dates. */
 bool weir_lifecycle_has_dates(const struct weir_card_slot *card);
 /* LIFE-5: is the card's expiry a renewal's? */
 void weir_lifecycle_set_renewed(struct weir_partition *p, uint32_t slot, bool renewed);

@@ -244,7 +244,8 @@ publish_queued(struct weir_partition *p, struct weir_u64_list *list, uint8_t que
 		if (has_unpublished(a)) {
 			publish_one(p, (uint32_t)list->v[i]);
 		} else if ((a->flags & WEIR_POOL_LOCAL_RESCAN) != 0 && a->active <= a->state_active) {
-			/* One came and another went: there is nothing to tell, so no word will have them looked at. */
+			/* One came and another went: there is nothing to tell, so no state update will have them looked at.
+			 */
 			a->flags &= (uint8_t)~WEIR_POOL_LOCAL_RESCAN;
 			weir_pool_local_begin_scan(p, (uint32_t)list->v[i]);
 		}

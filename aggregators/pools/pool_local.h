@@ -11,7 +11,8 @@ weir_pool_local_used(const struct weir_pool_local_slot *a)
 	return weir_add_saturating(a->up, a->down);
 }
 
-/* Wants an answer whatever the pool thinks: it has no word, or one whose total does not count all its activated members. */
+/* Wants an answer whatever the pool thinks: it has no state, or one whose total does not count all its activated members.
+ */
 static inline bool
 weir_pool_local_asks(const struct weir_pool_local_slot *a)
 {

@@ -3,8 +3,8 @@
  *
  * A usage report is absolute, so a source total takes the newest and forgets the rest: repeated and lost-and-repeated ones
  * change nothing. Two things can make a usage report say less than an earlier one did without anything having been given
- * back: its source was fenced (lower epoch: ignored), or it replays (unsettled: the larger of each number is kept). So sums
- * fall only when a source that has caught up says so.
+ * back: its source was fenced (lower epoch: ignored), or it replays (not caught up: the larger of each number is kept). So
+ * sums fall only when a source that has caught up says so.
  *
  * A pool's source totals are a list, one a source, in the order in which they came; sums are made by scanning it. An index
  * by source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is

@@ -7,10 +7,10 @@
 /* Takes a report of its source (arrived_us: its Kafka time) that is not of an owner before the source total's. */
 void weir_share_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us);
 
-/* Sums over source totals: members, active, used, effective total; and what the cycle before had, to the past when it
- * changed. */
+/* Sums over source totals: members, active, used, effective total; and what the cycle before had, to its closed cycle when
+ * it changed. */
 void weir_pool_sum(struct weir_partition *p, uint32_t slot);
-/* Ends cycles up to the one before `cycle` (CYC-3): totals to the past, counting by the source totals of the new one. */
+/* Ends cycles up to the one before `cycle` (CYC-3): totals are kept, counting by the source totals of the new one. */
 void weir_pool_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle);
 
 /* Loading: lists of source totals checked, sums made anew. */

@@ -3,8 +3,8 @@
  *
  * The state says all of the pool that a member's partition needs: definition, reasons and their cycle, unreported
  * allowance. It goes to every partition that has a source total, each by its own number, when any of it has changed in a
- * way that matters, and to a single one that asked. Versions rise with every word, so that a partition takes them in order
- * whatever the log's order.
+ * way that matters, and to a single one that asked. Versions rise with every update, so that a partition takes them in
+ * order whatever the log's order.
  *
  * unreported allowance = max(floor, remaining / (2 x partitions)): all partitions together may keep half of what remains to
  * themselves. It is published again when it has halved or doubled, so a pool that is used up evenly costs a state update a

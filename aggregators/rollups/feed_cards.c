@@ -3,7 +3,7 @@
  *
  * Messages are made when a flush is encoded, of what that flush makes durable: first what was restated, then a bounded part
  * of the scan over all pool locals and cards for windows that the watermark has passed. A scan goes from quarter to quarter
- * of an hour; when it has published the last pool local, every partition hears how far that is. A base that is not in
+ * of an hour; when it has published the last pool local, every partition hears how far that is. A baseline that is not in
  * memory stops the scan until the next flush; what lies ahead is asked for meanwhile.
  */
 #include "aggregators/rollups/feed_cards.h"
@@ -266,7 +266,8 @@ scan_hours(struct weir_partition *p)
 		    publish_pool_local);
 	else
 		place->scan.next = p->tables.pool_locals.used;
-	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending.
+	/* The pools' side lets go of what a late record cannot change any more by this watermark: nothing older may be
+	 * pending.
 	 */
 	if (place->scan.next < p->tables.pool_locals.used || p->feeds->hours.again.list.n > 0)
 		return;

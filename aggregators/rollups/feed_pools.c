@@ -101,7 +101,7 @@ is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, u
  *
  * An hour that a fenced owner publishes counts when it has more records than what is known. What is published was stored,
  * and records are only added: so it is of a later state, which the next owner began with and has no reason to tell again.
- * That an owner which was fenced stores anything happens when Redis has lost who overthrew it.
+ * That an owner which was fenced stores anything happens when Redis has lost the newer owner's epoch.
  */
 static bool
 take_window(struct weir_partition *p, const struct weir_feed_message *message)
@@ -221,10 +221,10 @@ weir_feeds_watermark_of_source(
     struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err)
 {
 	if (watermark->source >= p->opts.partitions)
-		return weir_error_set(
-		    err, WEIR_POISON, "a mark of partition %u, but there are %u", watermark->source, p->opts.partitions);
+		return weir_error_set(err, WEIR_POISON, "a watermark of partition %u, but there are %u", watermark->source,
+		    p->opts.partitions);
 	if (watermark->published_us <= 0 || watermark->published_us > p->clock.now_us + FUTURE_US)
-		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
+		return weir_error_set(err, WEIR_POISON, "a watermark of no time that has been");
 	if (!weir_feeds_is_of_owner(p, watermark->source, watermark->epoch))
 		return WEIR_OK;
 	struct weir_feed_message message = {.published_us = watermark->published_us,

@@ -50,8 +50,8 @@ struct weir_feed_kept {
 };
 
 struct weir_feed_message {    /* of weir.partials, waits for pages */
-	int64_t published_us; /* a mark's; 0 = a window */
-	bool begins;          /* a mark: its owner's first message */
+	int64_t published_us; /* a watermark's; 0 = a window */
+	bool begins;          /* a watermark: its owner's first message */
 	struct weir_usage_report_hour window;
 	uint32_t source;
 	bool fenced; /* who published it */

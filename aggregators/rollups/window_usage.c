@@ -2,10 +2,10 @@
  * Baselines: windows of cards and pool locals as differences of counters that are there anyway (ROL-1, ROL-2;
  * docs/rollups.md).
  *
- * A window's base is where the counters of its cycle stood before the first record in it. Its usage is the next base of the
- * same cycle less its own, or the cycle's total less its own. So hours add up to their day and days to their cycle whatever
- * happens, and one append a window is all that usage by hour costs. The newest window with a base is known without looking:
- * a card's by the end time of its newest record, a pool local's by a number in its slot.
+ * A window's baseline is where the counters of its cycle stood before the first record in it. Its usage is the next
+ * baseline of the same cycle less its own, or the cycle's total less its own. So hours add up to their day and days to
+ * their cycle whatever happens, and one append a window is all that usage by hour costs. The newest window with a baseline
+ * is known without looking: a card's by the end time of its newest record, a pool local's by a number in its slot.
  *
  * A record of an older window raises the baselines of all later ones of its cycle, and gives its own one if it had none:
  * that of the next window before the raising. All of those must be in memory first, so they are checked before anything is
@@ -25,7 +25,7 @@ struct row {
 	enum weir_window_kind kind;
 	uint32_t slot;
 	int32_t number; /* the one that is checked */
-	int32_t newest; /* the newest that has a base; any lower than number when it is older */
+	int32_t newest; /* the newest that has a baseline; any lower than number when it is older */
 	int32_t end;    /* windows from here on are of a later cycle */
 };
 
@@ -95,7 +95,7 @@ row_count(struct weir_partition *p, const struct row *row, const struct weir_cou
 		row_count_late(p, row, before, more);
 }
 
-/* The window has a base. */
+/* The window has a baseline. */
 static struct weir_counts
 row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
 {
@@ -127,7 +127,7 @@ rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, 
 	set_ends(carrier, at_us, hours, days);
 }
 
-/* newest_us: an instant in the owner's newest hour and day with a base; INT64_MIN = none. */
+/* newest_us: an instant in the owner's newest hour and day with a baseline; INT64_MIN = none. */
 static void
 rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
 {

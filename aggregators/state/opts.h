@@ -15,7 +15,7 @@ struct weir_partition_opts {
 	bool auto_register;
 	const char *auto_register_carrier; /* borrowed */
 	uint32_t partitions;               /* of the topics: pools' unreported allowance is shared by that many */
-	uint64_t epoch;                    /* of this ownership: orders usage reports and words */
+	uint64_t epoch;                    /* of this ownership: orders usage reports and state updates */
 	uint64_t unreported_floor_bytes;
 	uint32_t pool_tick_ms;
 	uint32_t

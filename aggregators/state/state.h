@@ -32,7 +32,7 @@ struct weir_unconfirmed {
 
 /* Queues of both sides of the pools, in memory only. */
 struct weir_pools_work {
-	struct weir_u64_list publish_queue; /* pool locals with something untold (slots) */
+	struct weir_u64_list publish_queue; /* pool locals with something unpublished (slots) */
 	struct weir_u64_list urgent;        /* those of them that are published with the round */
 	struct weir_u64_list pool_states;   /* pools with a state update due (slots) */
 	struct weir_u64_list scans; /* pool locals whose members are to be checked (slots), the first is being scanned */

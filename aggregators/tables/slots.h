@@ -47,8 +47,8 @@ _Static_assert(offsetof(struct weir_card_slot, overrides) == 60, "as documented"
 #define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its pool local's `active` */
 
 /*
- * A card's life and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it and the
- * fold can prefetch it beside the card.
+ * A card's lifecycle and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it
+ * and the fold can prefetch it beside the card.
  */
 struct weir_lifecycle_slot {
 	uint32_t pool_local; /* pool's pool local + 1; 0 = in no pool */
@@ -96,7 +96,7 @@ struct weir_card_overrides_slot {
 	uint16_t alerts;             /* number of its own ladder + 1 */
 	uint8_t rebinds;             /* in rebind_month */
 	uint8_t pad2;
-	uint32_t status_due_s; /* while reset_s is set: what the life slot's due_s stands for otherwise */
+	uint32_t status_due_s; /* while reset_s is set: what the lifecycle slot's due_s stands for otherwise */
 	uint64_t renew_id;     /* hash of the newest renewal's id */
 	uint8_t spare[16];
 };
@@ -176,10 +176,10 @@ struct weir_pool_local_slot {
 	char pool[WEIR_ID_MAX];        /* id, zero-padded; empty = free */
 	uint64_t up, down;             /* bytes attributed (POOL-3) in `cycle` */
 	uint64_t published_used;       /* as last published, of `published_cycle` */
-	uint64_t unreported_allowance; /* bytes of usage that may go untold */
+	uint64_t unreported_allowance; /* bytes of usage that may go unpublished */
 	int64_t crossed_us; /* arrival of the newest record counted and not reported; for the latency of a cut-off */
 	uint32_t records, sessions;
-	int32_t hour;   /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
+	int32_t hour;   /* newest hour with a baseline (docs/rollups.md), hours since 1970; 0 = none */
 	uint16_t cycle; /* 0 = nothing counted yet */
 	uint16_t published_cycle;
 	uint8_t carrier;      /* of the definition, number + 1; 0 = not known */
@@ -215,7 +215,7 @@ enum {
 	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of pool locals with something to tell; memory only */
 	WEIR_POOL_LOCAL_URGENT = 4,    /* to be published with the round, not with the tick; memory only */
 	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has reported to its pool at least once */
-	WEIR_POOL_LOCAL_ASKS = 16,     /* has no word yet, or one whose carrier is not known here */
+	WEIR_POOL_LOCAL_ASKS = 16,     /* has no state yet, or one whose carrier is not known here */
 	WEIR_POOL_LOCAL_RESCAN =
 	    32, /* activated members changed while it was exhausted: the next state update is scanned */
 };

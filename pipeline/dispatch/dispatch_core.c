@@ -84,6 +84,7 @@ static void
 card_take(struct weir_dispatch_core *core, struct weir_card_entry *card)
 {
 	struct weir_card_list *list = place_list(core, card);
+	WEIR_CHECK(card->place != WEIR_PLACE_FREE && card->place != WEIR_PLACE_FLIGHT && card->place != WEIR_PLACE_MOVING);
 	if (list != NULL)
 		weir_list_remove(&core->cards, list, card);
 	if (card->place == WEIR_PLACE_HEAP || card->place == WEIR_PLACE_RETRY)
@@ -94,6 +95,7 @@ card_take(struct weir_dispatch_core *core, struct weir_card_entry *card)
 static void
 card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum weir_place place, int64_t due_us)
 {
+	WEIR_CHECK(card->place == WEIR_PLACE_MOVING);
 	card->place = (uint8_t)place;
 	weir_heap_push(&core->cards, card, due_us);
 	struct weir_card_list *list = place_list(core, card);
@@ -310,6 +312,8 @@ static void
 card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, struct weir_dispatch_call *call)
 {
 	struct weir_core_carrier *carrier = &core->carriers[card->carrier];
+	WEIR_CHECK(card->place == WEIR_PLACE_SUSPENDS || card->place == WEIR_PLACE_RESUMES); /* so no call is open for it */
+	WEIR_CHECK(card->carrier == card->carrier_next && !card->forgotten && weir_card_needs_call(card));
 	card_take(core, card);
 	card->asking = card->accepted || card->ask_first;
 	bool wants_intent = false;
@@ -317,6 +321,7 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 		if (card->target != card->desired)
 			card->attempts = 0;
 		card->target = card->desired;
+		WEIR_CHECK(card->target == WEIR_DESIRED_ACTIVE || card->target == WEIR_DESIRED_SUSPENDED);
 		card->attempts += card->attempts < UINT16_MAX;
 		card->command_us = now_us;
 		card->commanded = true;

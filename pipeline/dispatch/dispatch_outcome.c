@@ -193,8 +193,9 @@ weir_dispatch_core_finish(
     struct weir_dispatch_core *core, uint32_t self, const struct weir_outcome *outcome, int64_t now_us)
 {
 	struct weir_card_entry *card = weir_cards_at(&core->cards, self);
-	WEIR_CHECK(card->place == WEIR_PLACE_FLIGHT);
+	WEIR_CHECK(card->place == WEIR_PLACE_FLIGHT); /* each call ends once */
 	uint32_t carrier = card->carrier;
+	WEIR_CHECK(carrier < core->carrier_count && card->carrier_next < core->carrier_count);
 	bool recovered = weir_carrier_limiter_end(&core->carriers[carrier].limiter, outcome, now_us);
 	core->carriers[carrier].timeouts += outcome->timed_out;
 	card->place = WEIR_PLACE_MOVING;
@@ -259,6 +260,8 @@ weir_dispatch_core_counters(const struct weir_dispatch_core *core, uint32_t inde
 	row_out->queued_suspends = carrier->suspends.count;
 	row_out->queued_resumes = carrier->resumes.count;
 	row_out->in_flight = carrier->limiter.in_flight;
+	WEIR_CHECK(row_out->queued_suspends + row_out->queued_resumes + carrier->retries.count + row_out->in_flight <=
+		   core->cards.count); /* each card is in one place */
 	row_out->breaker_open = carrier->limiter.breaker != WEIR_BREAKER_CLOSED;
 }
 

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "aggregators/partition.h"
+#include "aggregators/tables/layout.h"
 #include "config/base/error.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
@@ -45,8 +46,6 @@ enum weir_request_state {
 	WEIR_REQUEST_ANSWERED,
 };
 
-#define WEIR_PAGE_BYTES 8192
-#define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
 /*
  * Checkpoint offsets of a header: the input topics, topics.cards, topics.partials, and the number of the flush (which moves
  * when no topic does).
