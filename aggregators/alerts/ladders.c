@@ -25,7 +25,7 @@ weir_card_ladder(const struct weir_partition *p, uint32_t slot)
 	return ladder == 0 && card->plan != 0 ? p->registry.plans[card->plan - 1].alerts : ladder;
 }
 
-/* rule ALR-1: what was told of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
+/* rule ALR-1: what was alerted of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
 static uint16_t
 carry(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, uint16_t reached)
 {
@@ -63,7 +63,7 @@ weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
-/* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
+/* All at once, since a record may come before a scan does; only who has climbed it is checked twice. */
 void
 weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref)
 {

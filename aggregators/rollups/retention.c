@@ -45,7 +45,7 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 {
 	int64_t published_us = p->feeds->hours.safe.published_us, whole_us = weir_feeds_whole_us(p);
 	if (kind == WEIR_WINDOW_POOL_SOURCE_HOUR)
-		return p->feeds->whole_us; /* not by the marks, which may go back: what was deleted is gone */
+		return p->feeds->whole_us; /* not by the watermarks, which may go back: what was deleted is gone */
 	if (kind == WEIR_WINDOW_POOL_LOCAL_HOUR || kind == WEIR_WINDOW_POOL_LOCAL_DAY)
 		return published_us < p->clock.stream_time_us ? published_us : p->clock.stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */

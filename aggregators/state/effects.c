@@ -1,10 +1,10 @@
 /*
- * What a partition tells others: messages for Kafka, collected until the owner takes them at the end of a round; audit
+ * What a partition publishes: messages for Kafka, collected until the owner takes them at the end of a round; audit
  * entries, dead letters, and what is to be fetched.
  *
  * A message's key and value lie one after the other in one buffer, so that a round's thousand reports cost no allocation
- * after warm-up. Telling is at least once: a replay tells again what it decides again, so every message is absolute and
- * says which state of things it is of (epoch and version, or an alert's card or pool, cycle and level).
+ * after warm-up. Publishing is at least once: a replay publishes again what it decides again, so every message is absolute
+ * and says which state of things it is of (epoch and version, or an alert's card or pool, cycle and level).
  */
 #include "aggregators/state/effects.h"
 

@@ -64,7 +64,7 @@ expected_of(const struct weir_dedupe_keys *dedupe_keys, int64_t hour)
 	return weir_shards_share(used);
 }
 
-#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time tells nothing of an hour: a burst, or a backlog of a minute */
+#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time says nothing of an hour: a burst, or a backlog of a minute */
 
 void
 weir_dedupe_keys_make_room(

@@ -162,7 +162,7 @@ describe("sign-in", () => {
 		assert.equal(await text(page, "h1"), PLAIN);
 	});
 
-	test("a role that may only read is offered no operations", async () => {
+	test("a role that may only read sees no operations", async () => {
 		const page = await visit("#/cards/" + CUT, {token: "read-token"});
 		assert.equal(await page.getByRole("group", {name: "Operations"}).count(), 0);
 		assert.equal(await page.getByRole("button", {name: /Edit/}).count(), 0);
