@@ -14,15 +14,14 @@ check_topic(const char *text)
 {
 	for (const char *at = text; *at != '\0'; at++)
 		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *at) == NULL)
-			return "letters, digits, dots, underscores and hyphens are right";
-	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ? "a topic name is right" : NULL;
+			return "must be letters, digits, dots, underscores and hyphens";
+	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ? "must be a topic name" : NULL;
 }
 
 static const char *
 check_prefix(const char *text)
 {
-	return strpbrk(text, "{}: \t\r\n\"'\\") == NULL ? NULL
-							: "a word without braces, colons, quotes and spaces is right";
+	return strpbrk(text, "{}: \t\r\n\"'\\") == NULL ? NULL : "must be a word without braces, colons, quotes and spaces";
 }
 
 static const char *
@@ -32,7 +31,7 @@ check_redis_url(const char *text)
 	for (uint32_t i = 0; i < 3; i++)
 		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 && text[strlen(schemes[i])] != '\0')
 			return NULL;
-	return "redis://host[:port][/db], rediss://... or unix:///path is right";
+	return "must be redis://host[:port][/db], rediss://... or unix:///path";
 }
 
 static const char *
@@ -42,20 +41,20 @@ check_log_level(const char *text)
 	for (uint32_t i = 0; i < 4; i++)
 		if (strcmp(text, levels[i]) == 0)
 			return NULL;
-	return "debug, info, warn or error is right";
+	return "must be debug, info, warn or error";
 }
 
 static const char *
 check_log_format(const char *text)
 {
-	return strcmp(text, "logfmt") == 0 || strcmp(text, "json") == 0 ? NULL : "logfmt or json is right";
+	return strcmp(text, "logfmt") == 0 || strcmp(text, "json") == 0 ? NULL : "must be logfmt or json";
 }
 
 static const char *
 check_anonymous(const char *text)
 {
 	bool right = strcmp(text, "none") == 0 || strcmp(text, "read") == 0 || strcmp(text, "operate") == 0;
-	return right ? NULL : "none, read or operate is right";
+	return right ? NULL : "must be none, read or operate";
 }
 
 /* host:port by numbers, as bind(2) takes it; empty = off. */
@@ -65,20 +64,20 @@ check_listen(const char *text)
 	const char *colon = strrchr(text, ':');
 	size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
 	bool right = digits >= 1 && digits <= 5 && colon[1 + digits] == '\0' && strtoul(colon + 1, NULL, 10) <= 65535;
-	return right || text[0] == '\0' ? NULL : "address:port, such as 127.0.0.1:9464 or [::]:9464, or empty is right";
+	return right || text[0] == '\0' ? NULL : "must be address:port, such as 127.0.0.1:9464 or [::]:9464, or empty";
 }
 
 static const char *
 check_source(const char *text)
 {
 	bool right = strcmp(text, "auto") == 0 || strcmp(text, "direct") == 0 || strcmp(text, "librdkafka") == 0;
-	return right ? NULL : "auto, direct or librdkafka is right";
+	return right ? NULL : "must be auto, direct or librdkafka";
 }
 
 static const char *
 check_adapter(const char *text)
 {
-	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "log or cisco is right";
+	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "must be log or cisco";
 }
 
 static const char *
@@ -86,7 +85,7 @@ check_http_url(const char *text)
 {
 	bool http = strncmp(text, "http://", 7) == 0 && text[7] != '\0';
 	bool https = strncmp(text, "https://", 8) == 0 && text[8] != '\0';
-	return text[0] == '\0' || http || https ? NULL : "http://host[:port] or https://host[:port] is right";
+	return text[0] == '\0' || http || https ? NULL : "must be http://host[:port] or https://host[:port]";
 }
 
 #define AT(field) offsetof(struct weir_settings, field)
@@ -126,7 +125,7 @@ static const struct weir_setting TABLE[] = {
 	TEXT("topics.cards", 1, 249, "weir.cards", topic_cards, check_topic, "Reference data and operator requests."),
 	TEXT("topics.dead", 1, 249, "weir.dead", topic_dead, check_topic, "Dead letters."),
 	TEXT("topics.audit", 1, 249, "weir.audit", topic_audit, check_topic, "Audit entries."),
-	TEXT("topics.partials", 1, 249, "weir.partials", topic_partials, check_topic, "Pools' usage, told by the partitions of their cards to the pool's."),
+	TEXT("topics.partials", 1, 249, "weir.partials", topic_partials, check_topic, "Pool usage reports: from the partitions of a pool's cards to the pool's own."),
 	TEXT("topics.alerts", 1, 249, "weir.alerts", topic_alerts, check_topic, "Alerts (ALR)."),
 	TEXT("topics.pool_hourly", 0, 249, "weir.pool.hourly", topic_pool_hourly, check_topic, "Feed of pools' hours (ROL-3); empty = off."),
 	TEXT("topics.pool_daily", 0, 249, "weir.pool.daily", topic_pool_daily, check_topic, "Feed of pools' days; empty = off."),
@@ -139,28 +138,28 @@ static const struct weir_setting TABLE[] = {
 	U32("redis.timeout_ms", "ms", 10, 60000, "2000", redis_timeout_ms, "Longest wait for a reply."),
 	U32("lane.count", "", 1, 64, "2", lane_count, "Lanes (threads that own partitions) of this process."),
 	U32("lane.batch_records", "messages", 64, 65536, "2048", lane_batch_records, "Most messages taken in one poll."),
-	U32("lane.parked_max", "records", 1, 16777216, "65536", lane_parked_max, "Most late records that wait for their hour's marks."),
+	U32("lane.parked_max", "records", 1, 16777216, "65536", lane_parked_max, "Most late records that wait for the dedupe keys of their hour."),
 	U32("lane.message_max_bytes", "bytes", 1024, 1073741824, "16777216", message_max_bytes, "Larger messages go to the dead-letter topic."),
 	U32("flush.interval_ms", "ms", 10, 60000, "1000", flush_interval_ms, "Time between two flushes to Redis."),
 	U32("flush.behind_interval_ms", "ms", 10, 60000, "3000", flush_behind_interval_ms, "The same while records older than 10 s are read: a backlog; below flush.interval_ms it means that."),
 	U64("flush.unflushed_max", "bytes", 1048576, UINT64_C(1099511627776), "268435456", flush_unflushed_max, "Unflushed data of a lane above which it stops reading."),
 	U32("flush.sparse_slots", "slots", 0, 128, "12", flush_sparse_slots, "A page with fewer dirty slots is written slot by slot."),
 	U32("dedupe.horizon_h", "h", 1, 600, "48", dedupe_horizon_h, "Older records go to the dead-letter topic as too_late (REC-3)."),
-	U32("dedupe.fresh_h", "h", 0, 48, "1", dedupe_fresh_h, "Hours before the current one whose marks stay in memory."),
+	U32("dedupe.fresh_h", "h", 0, 48, "1", dedupe_fresh_h, "Hours before the current one whose dedupe keys stay in memory."),
 	U32("session.retention_h", "h", 1, 8784, "768", session_retention_h, "How long a silent session is remembered."),
 	U32("rules.future_skew_s", "s", 0, 86400, "300", future_skew_s, "How far in the future a record may end (REC-7)."),
 	BOOL("rules.auto_register", "false", auto_register, "Unknown cards register themselves."),
 	TEXT("rules.auto_register_carrier", 1, 63, "cm", auto_register_carrier, check_prefix, "Carrier of cards that registered themselves."),
-	U32("rules.cycles_kept", "cycles", 6, 60, "6", cycles_kept, "Past cycles that stay readable (CYC-3)."),
+	U32("rules.cycles_kept", "cycles", 6, 60, "6", cycles_kept, "Closed cycles that stay readable (CYC-3)."),
 	U32("rollups.card_hours_days", "days", 1, 400, "7", card_hours_days, "How long a card's hours are kept (ROL-1)."),
 	U32("rollups.pool_hours_days", "days", 1, 400, "62", pool_hours_days, "How long a pool's hours are kept (ROL-1)."),
-	U32("rollups.day_cycles", "cycles", 1, 6, "1", day_cycles, "Past cycles whose days are kept, besides the current one's, of cards and pools (ROL-1)."),
-	U32("rollups.grace_s", "s", 0, 3600, "60", rollup_grace_s, "How long after its end an hour or day is told to the feeds: records that come within it need no restatement."),
-	U32("rollups.wait_s", "s", 0, 86400, "60", rollup_wait_s, "How much longer rows of pools wait for partitions that are behind; then they are emitted as not complete, and again when they are."),
+	U32("rollups.day_cycles", "cycles", 1, 6, "1", day_cycles, "Closed cycles whose days are kept, besides the current one's, of cards and pools (ROL-1)."),
+	U32("rollups.grace_s", "s", 0, 3600, "60", rollup_grace_s, "How long after its end an hour or day goes to the feeds: records that come within that time need no restatement."),
+	U32("rollups.wait_s", "s", 0, 86400, "60", rollup_wait_s, "How much longer rows of pools wait for partitions that are behind. Then they go out as not complete, and again when they are."),
 	U32("audit.history", "entries", 0, 1000, "16", history_entries, "Audit entries kept per card in Redis."),
-	U32("pool.tick_ms", "ms", 100, 60000, "1000", pool_tick_ms, "How long usage may go untold to its pool (POOL-7)."),
-	U64("pool.slack_floor", "bytes", 0, UINT64_C(1099511627776), "65536", pool_unreported_floor, "Usage of a partition that may always go untold to its pool until the next tick; smaller is exacter, and more messages (POOL-7)."),
-	U32("guard.percent", "%", 0, 100, "0", guard_percent, "Share of a partition's cards whose suspends within guard.window_s stop sending until an operator lets go (CMD-5); 0 = no guard."),
+	U32("pool.tick_ms", "ms", 100, 60000, "1000", pool_tick_ms, "How long a pool may not know of usage (POOL-7)."),
+	U64("pool.slack_floor", "bytes", 0, UINT64_C(1099511627776), "65536", pool_unreported_floor, "Least unreported allowance: usage that a partition need not report before the next tick. Smaller is exacter, with more messages (POOL-7)."),
+	U32("guard.percent", "%", 0, 100, "0", guard_percent, "Percent of a partition's cards: more suspends within guard.window_s stop sending until an operator releases the guard (CMD-5); 0 = off."),
 	U32("guard.cards_min", "cards", 1, 4294967295, "1000", guard_cards_min, "Fewer suspends than this never trip the guard."),
 	U32("guard.window_s", "s", 1, 86400, "600", guard_window_s, "The guard's window."),
 	BOOL("enforcement.shadow", "false", shadow, "Decide and audit, send nothing (CMD-5)."),
@@ -201,7 +200,7 @@ static const struct weir_setting CARRIER_TABLE[] = {
 	U32("retry_max_ms", "ms", 1, 86400000, "300000", retry_max_ms, "Longest retry delay."),
 	U32("breaker_failures", "calls", 1, 10000, "10", breaker_failures, "Failures in a row that open the breaker."),
 	U32("breaker_open_ms", "ms", 1, 3600000, "5000", breaker_open_ms, "How long it stays open before one trial call."),
-	U32("confirm_ms", "ms", 10, 86400000, "1000", confirm_ms, "How often an accepted command is asked after."),
+	U32("confirm_ms", "ms", 10, 86400000, "1000", confirm_ms, "How often weir asks for the outcome of an accepted command."),
 	U32("confirm_max_s", "s", 1, 7776000, "259200", confirm_max_s, "How long an accepted command may take before it is sent again (tickets may take days)."),
 };
 /* clang-format on */

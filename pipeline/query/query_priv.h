@@ -6,31 +6,14 @@
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
 
-#include <hiredis/hiredis.h>
-
+#include "aggregators/tables/layout.h"
 #include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/query.h"
+#include "pipeline/redis/client.h"
 #include "pipeline/redis/resp.h"
-#include "pipeline/store/store.h"
 
-/* What the core's windows brought with them: how long hours are kept, accounts' sessions and calendar. */
-#if __has_include("aggregators/tables/windows.h")
-#define READ_CARD_HOURS(settings) ((int64_t)(settings)->card_hours_days * 24)
-#define READ_POOL_HOURS(settings) ((int64_t)(settings)->pool_hours_days * 24)
-#define POOL_LOCAL_SESSIONS(pool_local) ((pool_local)->sessions)
-#define POOL_LOCAL_BEFORE_SESSIONS(pool_local) ((pool_local)->before_sessions)
-#define POOL_LOCAL_CARRIER(pool_local) ((pool_local)->zone != 0 ? (pool_local)->zone : (pool_local)->carrier)
-#else
-#define READ_CARD_HOURS(settings) ((void)(settings), INT64_C(7) * 24)
-#define READ_POOL_HOURS(settings) ((void)(settings), INT64_C(62) * 24)
-#define POOL_LOCAL_SESSIONS(pool_local) ((void)(pool_local), 0)
-#define POOL_LOCAL_BEFORE_SESSIONS(pool_local) ((void)(pool_local), 0)
-#define POOL_LOCAL_CARRIER(pool_local) ((pool_local)->carrier)
-#endif
-
-#define READ_NODES 16
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
 
@@ -51,22 +34,7 @@ void arena_free(struct arena *arena);
 
 /* ---- pipelines (redis_pipeline.c) ---- */
 
-#define QUERY_ANY_NODE UINT32_MAX /* for no partition's key: the node of redis.url */
-
-struct command {
-	uint32_t partition;
-	size_t at, len;    /* of the command in asks.bytes */
-	redisReply *reply; /* owned */
-};
-struct pipeline {
-	struct weir_buf bytes;
-	struct command *v;
-	uint32_t n, cap;
-};
-struct link {
-	redisContext *redis; /* NULL = closed */
-	char node[280];      /* host:port that MOVED named; "" = redis.url */
-};
+#define QUERY_ANY_NODE UINT32_MAX /* for no partition: the key <prefix>:partitions */
 
 /* Forgets the commands and answers before. */
 void query_clear(struct weir_reader *reader);
@@ -86,10 +54,11 @@ enum weir_read query_send(struct weir_reader *reader, struct weir_error *err);
  * a partition must lie side by side.
  */
 enum weir_read query_send_together(struct weir_reader *reader, struct weir_error *err);
-const redisReply *query_reply(const struct weir_reader *reader, uint32_t number);
+/* Commands since query_clear. */
+uint32_t query_count(const struct weir_reader *reader);
+const struct weir_reply *query_reply(const struct weir_reader *reader, uint32_t number);
 /* A string's bytes; empty when there is none. */
 struct weir_slice query_bytes(const struct weir_reader *reader, uint32_t number);
-void query_close(struct weir_reader *reader);
 
 /* ---- partitions (partition_meta.c) ---- */
 
@@ -128,7 +97,7 @@ struct partition_meta {
 	bool exists;
 	uint64_t epoch, flush;
 	int64_t stream_time_us;
-	uint32_t slots[WEIR_SLAB_COUNT];
+	uint32_t slots[WEIR_SLABS];
 	char owner[96];
 	struct partition_ability *abilities;
 	uint32_t ability_count;
@@ -247,6 +216,12 @@ struct pool_local_raw {
 	uint32_t partition, index; /* slot's number */
 	struct weir_pool_local_slot slot;
 };
+/* The carrier whose calendar a pool counts by: its own zone when it has one. */
+static inline uint32_t
+pool_local_carrier(const struct weir_pool_local_slot *pool_local)
+{
+	return pool_local->zone != 0 ? pool_local->zone : pool_local->carrier;
+}
 struct pool_raw {
 	bool found; /* has a slot; false: cards name it, its partition does not know it yet */
 	char id[WEIR_ID_MAX];
@@ -368,14 +343,11 @@ struct weir_reader {
 	uint32_t magic;
 	struct weir_reader_opts opts;
 	const char *prefix;
-	struct link links[READ_NODES];
-	uint32_t link_count;
-	struct pipeline pipeline;
+	struct weir_redis *redis; /* its batch is the question's (redis_pipeline.c) */
 	struct arena arena;
 	uint32_t partitions;
 	struct weir_steady partitions_at; /* fetched */
-	uint8_t *node_of;                 /* partition -> link */
-	uint8_t any_link;                 /* of the number of partitions */
+	uint16_t *slot_of;                /* partition -> hash slot of its keys */
 	struct partition_meta *partition_metas;
 	struct definition_want *wants;
 	uint32_t want_count, want_cap;

@@ -6,7 +6,16 @@
  * The epoch is at least the clock's microseconds: partials and words in Kafka carry epochs of owners that a Redis which
  * forgot knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
  */
+#include <stdio.h>
+
 #include "pipeline/store/store_priv.h"
+
+static uint64_t
+clock_us(void)
+{
+	int64_t now_us = weir_wall_now().us;
+	return now_us <= 0 ? 1 : (uint64_t)now_us;
+}
 
 static void
 write_raise(struct weir_store *store, const struct weir_store_request *request, uint64_t epoch, struct weir_buf *body)
@@ -31,8 +40,7 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = weir_header_watch(store, request, header);
 	if (step != WEIR_STEP_OK)
 		return step;
-	int64_t now_us = weir_wall_now().us;
-	uint64_t base = now_us > 0 ? (uint64_t)now_us - 1 : 0;
+	uint64_t base = clock_us() - 1;
 	if (base < request->epoch_floor)
 		base = request->epoch_floor;
 	if (base < header->epoch)
@@ -43,6 +51,7 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 		    request, WEIR_POISON, "the epoch of partition %u cannot rise any more", request->partition);
 	}
 	struct weir_buf body = {0};
+	WEIR_CHECK(base + 1 > header->epoch); /* an epoch never comes twice */
 	write_raise(store, request, base + 1, &body);
 	step = weir_header_exec(store, request, &body, 1);
 	weir_buf_free(&body);
@@ -86,6 +95,7 @@ weir_store_take(struct weir_store *store, struct weir_store_request *request)
 	if (loaded != WEIR_STEP_OK && loaded != WEIR_STEP_ANSWERED)
 		return loaded;
 	struct weir_error load_error = request->error;
+	WEIR_CHECK(loaded != WEIR_STEP_ANSWERED || request->result == WEIR_STORE_FAILED);
 	step = check_epoch_again(store, request);
 	if (step != WEIR_STEP_OK)
 		return step;
