@@ -320,7 +320,7 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 		if (card->target != card->desired)
 			card->attempts = 0;
 		card->target = card->desired;
-		WEIR_CHECK(card->target == WEIR_CARD_ACTIVE || card->target == WEIR_CARD_SUSPENDED);
+		WEIR_CHECK(card->target == WEIR_DESIRED_ACTIVE || card->target == WEIR_DESIRED_SUSPENDED);
 		card->attempts += card->attempts < UINT16_MAX;
 		card->command_us = now_us;
 		card->commanded = true;
