@@ -1,8 +1,8 @@
 /*
- * Reading a partition into the lane's sink: header, names, reference data, pages, fresh hours' marks, intents. Pages come
- * in pieces of 2 MiB and marks in quarters of an hour's 256 strings, so that neither Redis nor weir holds a whole partition
- * as one answer. Plain reads after the epoch was raised: nobody else's flush can pass the fence, and store_take.c looks at
- * the epoch again at the end. Store thread only; what a key holds is the sink's to judge.
+ * Reading a partition into the lane's sink: header, names, reference data, pages, fresh hours' dedupe keys, intents. Pages
+ * come in pieces of 2 MiB and dedupe keys in quarters of an hour's 256 strings, so that neither Redis nor weir holds a
+ * whole partition as one answer. Plain reads after the epoch was raised: nobody else's flush can pass the fence, and
+ * store_take.c looks at the epoch again at the end. Store thread only; what a key holds is the sink's to judge.
  */
 #include <string.h>
 
