@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "aggregators/alerts/ladders.h"
-#include "aggregators/apply/card_register.h"
 #include "aggregators/apply/card_requests.h"
 #include "aggregators/apply/pool_requests.h"
 #include "aggregators/apply/smart_cards.h"
@@ -17,10 +16,12 @@
 #include "aggregators/enforcement/evaluate.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/rollover.h"
+#include "aggregators/lifecycle/card_register.h"
 #include "aggregators/lifecycle/lifecycle.h"
-#include "aggregators/pools/account.h"
-#include "aggregators/pools/account_state.h"
 #include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
+#include "aggregators/rollups/feed_pools.h"
 #include "aggregators/rollups/pool_texts.h"
 
 static uint32_t
@@ -36,7 +37,7 @@ carrier_for_card(struct weir_partition *p, const struct weir_ref_card *ref, stru
 	for (uint32_t i = 0; ref->has_plan && i < p->registry.plan_count; i++)
 		if (strcmp(p->registry.plans[i].ref.id, ref->plan) == 0 && p->registry.plans[i].known)
 			return weir_partition_carrier_number(p, p->registry.plans[i].ref.carrier);
-	(void)weir_error_set(err, WEIR_POISON, "a new card needs 'carrier', or a known 'plan' that tells it");
+	(void)weir_error_set(err, WEIR_POISON, "a new card needs 'carrier', or a known 'plan' that has one");
 	return UINT32_MAX;
 }
 
@@ -95,11 +96,13 @@ check_card(struct weir_partition *p, const struct weir_card_slot *card, uint32_t
 	return class;
 }
 
-/* The members that can no longer be wrong. Life goes before the pool, whose account counts what the card then is. */
+/* The members that can no longer be wrong. The lifecycle goes before the pool, whose pool local counts what the card then
+ * is. */
 static void
 change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, struct target to,
     const struct weir_cause *cause)
 {
+	WEIR_CHECK(to.carrier > 0 && to.carrier <= p->registry.carrier_count && to.plan <= p->registry.plan_count);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	bool other_plan = card->plan != to.plan;
 	uint16_t ladder = weir_card_ladder(p, slot);
@@ -153,6 +156,22 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 }
 
 static enum weir_class
+define_pool(struct weir_partition *p, const struct weir_ref_pool *ref, struct weir_slice json, struct weir_error *err)
+{
+	uint32_t slot;
+	const struct weir_pool_slot *pool = weir_partition_find_pool(p, ref->id, &slot);
+	bool had_traffic = pool != NULL && (pool->flags & WEIR_POOL_DEFINED) == 0 && pool->first_source != 0;
+	enum weir_class class = weir_pool_define(p, ref, err);
+	if (class != WEIR_OK)
+		return class;
+	if (had_traffic)
+		weir_feeds_pool_defined(p, slot);
+	weir_partition_remember(p, "pool", ref->id, json);
+	weir_feeds_pool_text(p, ref->id, json);
+	return WEIR_OK;
+}
+
+static enum weir_class
 define(struct weir_partition *p, const struct weir_reference *reference, struct weir_slice json, struct weir_error *err)
 {
 	enum weir_class class = WEIR_OK;
@@ -168,11 +187,7 @@ define(struct weir_partition *p, const struct weir_reference *reference, struct 
 		weir_partition_remember(p, "plan", reference->plan.id, json);
 		break;
 	case WEIR_REF_POOL:
-		class = weir_pool_define(p, &reference->pool, err);
-		if (class != WEIR_OK)
-			break;
-		weir_partition_remember(p, "pool", reference->pool.id, json);
-		weir_feeds_pool_text(p, reference->pool.id, json);
+		class = define_pool(p, &reference->pool, json, err);
 		break;
 	default:
 		weir_ladder_redefine(p, &reference->alerts);

@@ -1,6 +1,7 @@
 /*
- * The decisions of the dispatcher; what they are is told in dispatch_core.h. Here: the one place where an entry's next
- * step is chosen (card_settle) and the two where facts change (an offer; the outcome of a call, in dispatch_outcome.c).
+ * The decisions of the dispatcher; dispatch_core.h says what they are. Here: the one place where an entry's next
+ * step is chosen (weir_card_reschedule) and the two where facts change (a pending command; the outcome of a call, in
+ * dispatch_outcome.c).
  */
 #include "pipeline/dispatch/core_priv.h"
 
@@ -13,14 +14,14 @@ weir_card_needs_call(const struct weir_card_entry *card)
 {
 	if (card->accepted || card->ask_first)
 		return true;
-	return card->desired != WEIR_CARD_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
+	return card->desired != WEIR_DESIRED_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
 }
 
 /* Nothing is wanted any more, but what was sent may have been done. */
 bool
 weir_card_is_left_unknown(const struct weir_card_entry *card)
 {
-	return card->desired == WEIR_CARD_UNKNOWN && card->confirmed == WEIR_CARD_UNKNOWN && card->attempts > 0;
+	return card->desired == WEIR_DESIRED_UNKNOWN && card->confirmed == WEIR_DESIRED_UNKNOWN && card->attempts > 0;
 }
 
 static int64_t
@@ -103,8 +104,8 @@ card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum we
 }
 
 /*
- * Nothing to do: remembered for a while if we ever called for it, else dropped. The intent goes: how this ended is told,
- * and the owner's next flush deletes it; another command for the same state needs one of its own.
+ * Nothing to do: remembered for a while if we ever called for it, else dropped. The intent goes: how this ended is
+ * reported, and the owner's next flush deletes it; another command for the same state needs one of its own.
  */
 static void
 card_rest(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us)
@@ -135,7 +136,7 @@ weir_card_reschedule(
 		card_wait(core, card, how == WEIR_RESCHEDULE_RETRY ? WEIR_PLACE_RETRY : WEIR_PLACE_HEAP, due_us);
 		return;
 	}
-	card->place = card->desired == WEIR_CARD_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
+	card->place = card->desired == WEIR_DESIRED_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
 	weir_list_push(&core->cards, place_list(core, card), card, how == WEIR_RESCHEDULE_FRONT);
 }
 
@@ -150,7 +151,7 @@ weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int
 	}
 }
 
-/* ---- offers ---- */
+/* ---- pending commands ---- */
 
 /* A command of an earlier run that may have reached the carrier: its ticket, or else the card's state, comes first. */
 static void
@@ -160,12 +161,12 @@ card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
 	bool in_motion = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED ||
 			 pending_command->resumed_state == WEIR_COMMAND_SENT ||
 			 (pending_command->resumed_state == WEIR_COMMAND_QUEUED && pending_command->resumed_attempts > 0);
-	if (!in_motion || (pending_command->resumed_desired != WEIR_CARD_ACTIVE &&
-			      pending_command->resumed_desired != WEIR_CARD_SUSPENDED))
+	if (!in_motion || (pending_command->resumed_desired != WEIR_DESIRED_ACTIVE &&
+			      pending_command->resumed_desired != WEIR_DESIRED_SUSPENDED))
 		return;
 	card->target = pending_command->resumed_desired;
 	card->attempts = pending_command->resumed_attempts;
-	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->confirmed = WEIR_DESIRED_UNKNOWN;
 	card->pending |= card->target;
 	card->touched = true;
 	if (!core->carriers[card->carrier].limiter.limits.can_ask)
@@ -197,7 +198,7 @@ weir_card_switch_carrier(struct weir_card_entry *card)
 {
 	card->carrier = card->carrier_next;
 	card->accepted = card->ask_first = false;
-	card->confirmed = WEIR_CARD_UNKNOWN; /* what one carrier did says nothing of another's card */
+	card->confirmed = WEIR_DESIRED_UNKNOWN; /* what one carrier did says nothing of another's card */
 	card->fails = card->polls = 0;
 	card->refused = card->intent = card->pending = 0;
 	weir_card_set_ticket(card, "");
@@ -250,9 +251,9 @@ enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uin
 		core->carriers[card->carrier].withdrawn++;
 		if (!weir_card_is_left_unknown(card))
 			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
-	} else if (!needs && pending_command->desired != WEIR_CARD_UNKNOWN &&
+	} else if (!needs && pending_command->desired != WEIR_DESIRED_UNKNOWN &&
 		   pending_command->desired != pending_command->confirmed) {
-		/* Settled before this owner came: it has not been told. */
+		/* Finished before this owner came: it does not know. */
 		enum weir_command_state reported =
 		    card->desired == card->refused ? WEIR_COMMAND_FAILED : WEIR_COMMAND_CONFIRMED;
 		weir_card_report(core, card, reported, card->desired, now_us, 0, NULL);
@@ -265,10 +266,10 @@ weir_dispatch_core_enqueue(struct weir_dispatch_core *core, uint32_t lane, uint3
     const struct weir_pending_command *pending_command, int64_t now_us)
 {
 	WEIR_CHECK(carrier < core->carrier_count);
-	if (pending_command->desired > WEIR_CARD_SUSPENDED)
+	if (pending_command->desired > WEIR_DESIRED_SUSPENDED)
 		return;
 	struct weir_card_entry *card = weir_cards_find(&core->cards, pending_command->partition, pending_command->slot);
-	if (card == NULL && pending_command->desired != WEIR_CARD_UNKNOWN)
+	if (card == NULL && pending_command->desired != WEIR_DESIRED_UNKNOWN)
 		enqueue_new(core, lane, carrier, pending_command, now_us);
 	else if (card != NULL)
 		enqueue_known(core, card, lane, carrier, pending_command, now_us);
@@ -320,7 +321,7 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 		if (card->target != card->desired)
 			card->attempts = 0;
 		card->target = card->desired;
-		WEIR_CHECK(card->target == WEIR_CARD_ACTIVE || card->target == WEIR_CARD_SUSPENDED);
+		WEIR_CHECK(card->target == WEIR_DESIRED_ACTIVE || card->target == WEIR_DESIRED_SUSPENDED);
 		card->attempts += card->attempts < UINT16_MAX;
 		card->command_us = now_us;
 		card->commanded = true;
