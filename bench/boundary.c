@@ -56,12 +56,9 @@ apply(struct weir_partition *p, const char *json)
 static void
 forget_effects(struct weir_partition *p)
 {
-	p->offers.n = 0;
-	p->audit_count = 0;
-	p->rejects.n = 0;
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
-	p->intents_done.n = 0;
+	static const struct weir_effects_handler nobody = {0};
+	weir_effects_drain(&p->effects, &nobody);
+	p->unconfirmed.intents_done.n = 0;
 }
 
 static struct weir_partition *

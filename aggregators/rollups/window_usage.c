@@ -92,7 +92,7 @@ row_is_ready(struct weir_partition *p, const struct row *row)
 {
 	bool ready = true;
 	for (int32_t n = row->number; n < row_end(row); n++) {
-		if (weir_windows_ready(&p->windows[row->kind], n, row->slot))
+		if (weir_windows_ready(&p->tables.windows[row->kind], n, row->slot))
 			continue;
 		weir_partition_wish_window(p, row->kind, n, row->slot);
 		ready = false;
@@ -110,7 +110,7 @@ row_may_count(struct weir_partition *p, const struct row *row)
 void
 weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
-	struct weir_window_page *page = weir_windows_get(&p->windows[kind], number, slot / WEIR_WINDOW_SLOTS);
+	struct weir_window_page *page = weir_windows_get(&p->tables.windows[kind], number, slot / WEIR_WINDOW_SLOTS);
 	if (page->complete || page->asked)
 		return;
 	page->asked = true;
@@ -123,14 +123,14 @@ next_base(const struct weir_partition *p, const struct row *row)
 {
 	const struct weir_counts *next = NULL;
 	for (int32_t n = row->number + 1; n < row_end(row) && next == NULL; n++)
-		next = weir_windows_find(&p->windows[row->kind], n, row->slot);
+		next = weir_windows_find(&p->tables.windows[row->kind], n, row->slot);
 	return next;
 }
 
 static void
 row_count(struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
 {
-	struct weir_windows *windows = &p->windows[row->kind];
+	struct weir_windows *windows = &p->tables.windows[row->kind];
 	if (row->number == row->newest)
 		return;
 	/*
@@ -153,7 +153,7 @@ row_count(struct weir_partition *p, const struct row *row, const struct weir_cou
 static struct weir_counts
 row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
 {
-	const struct weir_counts *base = weir_windows_find(&p->windows[row->kind], row->number, row->slot);
+	const struct weir_counts *base = weir_windows_find(&p->tables.windows[row->kind], row->number, row->slot);
 	const struct weir_counts *next = next_base(p, row);
 	return weir_counts_less(next != NULL ? next : total, base);
 }
@@ -194,7 +194,7 @@ rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, st
 static struct weir_carrier_entry *
 card_carrier(const struct weir_partition *p, uint32_t slot)
 {
-	return &p->carriers[weir_card_at(p, slot)->carrier - 1];
+	return &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 }
 
 static void
@@ -240,7 +240,7 @@ weir_bases_card(struct weir_partition *p, uint32_t slot, const struct weir_recor
 	card_rows(p, slot, r->end_us, &hours, &days);
 	row_count(p, &hours, before, more);
 	row_count(p, &days, before, more);
-	if (__builtin_expect(r->end_us < p->told_edge_us, 0))
+	if (__builtin_expect(r->end_us < p->clock.told_edge_us, 0))
 		weir_feeds_card_changed(p, slot, weir_carrier_day(card_carrier(p, slot), r->end_us));
 }
 
@@ -272,7 +272,7 @@ weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slo
 	if (hours.number > a->hour)
 		a->hour = hours.number; /* the count that follows marks the slot dirty */
 	a->zone = weir_card_at(p, card_slot)->carrier;
-	if (__builtin_expect(r->end_us < p->told_edge_us, 0))
+	if (__builtin_expect(r->end_us < p->clock.told_edge_us, 0))
 		weir_feeds_account_changed(p, account, weir_carrier_hour(carrier, r->end_us));
 }
 
@@ -309,7 +309,7 @@ calendar_of(const struct weir_partition *p, enum weir_window_kind kind, uint32_t
 {
 	bool card = kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_CARD_DAY;
 	uint8_t carrier = card ? weir_card_at(p, slot)->carrier : weir_account_at(p, slot)->zone;
-	return carrier == 0 ? NULL : &p->carriers[carrier - 1];
+	return carrier == 0 ? NULL : &p->registry.carriers[carrier - 1];
 }
 
 enum weir_bases_answer
@@ -335,7 +335,7 @@ weir_bases_usage(
 		return WEIR_BASES_WAIT;
 	int32_t cycle = weir_partition_cycle_of(carrier, at_us);
 	struct weir_counts total = {0};
-	if (weir_windows_find(&p->windows[kind], number, slot) == NULL)
+	if (weir_windows_find(&p->tables.windows[kind], number, slot) == NULL)
 		return WEIR_BASES_NONE;
 	if (card ? !card_total(p, slot, cycle, &total) : !account_total(weir_account_at(p, slot), cycle, &total))
 		return card ? WEIR_BASES_WAIT : WEIR_BASES_GONE;
@@ -358,18 +358,18 @@ weir_bases_load(struct weir_partition *p)
 {
 	uint32_t last_s = 0;
 	int32_t hour = 0;
-	for (uint32_t slot = 0; slot < p->cards.used; slot++)
-		if (!weir_slab_is_filler(&p->cards, slot) && weir_card_at(p, slot)->last_s > last_s)
+	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.cards, slot) && weir_card_at(p, slot)->last_s > last_s)
 			last_s = weir_card_at(p, slot)->last_s;
-	for (uint32_t slot = 0; slot < p->accounts.used; slot++)
-		if (!weir_slab_is_filler(&p->accounts, slot) && weir_account_at(p, slot)->hour > hour)
+	for (uint32_t slot = 0; slot < p->tables.accounts.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.accounts, slot) && weir_account_at(p, slot)->hour > hour)
 			hour = weir_account_at(p, slot)->hour;
 	if (last_s != 0) {
-		p->windows[WEIR_WINDOW_CARD_HOUR].known_after = (int32_t)(last_s / 3600);
-		p->windows[WEIR_WINDOW_CARD_DAY].known_after = (int32_t)(((int64_t)last_s + 15 * 3600) / 86400);
+		p->tables.windows[WEIR_WINDOW_CARD_HOUR].known_after = (int32_t)(last_s / 3600);
+		p->tables.windows[WEIR_WINDOW_CARD_DAY].known_after = (int32_t)(((int64_t)last_s + 15 * 3600) / 86400);
 	}
 	if (hour != 0) {
-		p->windows[WEIR_WINDOW_ACCOUNT_HOUR].known_after = hour;
-		p->windows[WEIR_WINDOW_ACCOUNT_DAY].known_after = (hour + 16) / 24;
+		p->tables.windows[WEIR_WINDOW_ACCOUNT_HOUR].known_after = hour;
+		p->tables.windows[WEIR_WINDOW_ACCOUNT_DAY].known_after = (hour + 16) / 24;
 	}
 }

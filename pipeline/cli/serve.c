@@ -61,7 +61,8 @@ metrics_begin(const struct weir_settings *settings, struct weir_api *api)
 	const char *listen = settings->api_metrics_listen;
 	if (listen[0] == '\0')
 		return NULL;
-	if (weir_metrics_server_start(listen, (struct weir_metrics_of){.api = api}, NULL, &server, &err) != WEIR_OK)
+	struct weir_metrics_of of = {.api = api, .api_counters = weir_api_counters_get};
+	if (weir_metrics_server_start(listen, of, NULL, &server, &err) != WEIR_OK)
 		weir_log(WEIR_LOG_ERROR, "metrics_off", "api.%s; going on without metrics", err.text);
 	else
 		weir_log(WEIR_LOG_INFO, "metrics_on", "port=%u %s", weir_metrics_server_port(server), listen);

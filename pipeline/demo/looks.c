@@ -23,7 +23,7 @@ weir_demo_looks_open(const struct weir_settings *settings, const char *config, s
 	if (class != WEIR_OK)
 		return class;
 	weir_health_begin(&looks->health, settings->lane_count, weir_steady_now());
-	struct weir_metrics_of of = {.run = run, .api = looks->api};
+	struct weir_metrics_of of = {.run = run, .api = looks->api, .api_counters = weir_api_counters_get};
 	class = weir_metrics_server_start(settings->metrics_listen, of, &looks->health, &looks->metrics, err);
 	if (class == WEIR_OK)
 		lines_make(looks, config);

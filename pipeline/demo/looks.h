@@ -8,6 +8,7 @@
 
 #include "config/base/clock.h"
 #include "config/settings/settings.h"
+#include "pipeline/http/api/api.h"
 #include "pipeline/http/metrics/server.h"
 
 #define WEIR_DEMO_LINES 3

@@ -55,7 +55,7 @@ apply_message(struct lane_partition *lp, const struct weir_message *message)
 	struct weir_reference reference = {.type = WEIR_REF_CARD}; /* the parser sets it before it finds fault */
 	struct weir_error err;
 	struct weir_cause cause = {topic, message->offset, message->timestamp_us, message->timestamp_us, 0};
-	weir_partition_set_time(lp->core, lp->core->now_us, 0);
+	weir_partition_set_time(lp->core, lp->core->clock.now_us, 0);
 	enum weir_class class = weir_reference_parse(message->value, &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(lp->core, &reference, message->value, &cause, &err);
@@ -172,7 +172,7 @@ settle(struct lane_partition *lp)
 	for (uint32_t t = 0; t < shared->cards; t++)
 		cards = cards && lp->at_end[t];
 	/* What is parked is not counted yet: told as settled, a pool's usage would fall back for as long as it waits. */
-	cards = cards && lp->core->parked.n == 0;
+	cards = cards && lp->core->parked.records.n == 0;
 	if (cards != lp->cards_settled || pools != lp->pools_settled) {
 		lp->cards_settled = cards;
 		lp->pools_settled = pools;
@@ -207,10 +207,10 @@ has_changed(const struct lane_partition *lp)
 		if (weir_partition_slab(p, i)->dirty_count > 0)
 			return true;
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
-		if (p->windows[i].dirty > 0)
+		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
-	       weir_partition_feeds_due(p);
+	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
+	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }
 
 static bool
@@ -270,8 +270,8 @@ publish(struct weir_lane *lane)
 		const uint64_t *from = (const uint64_t *)&lp->core->stats;
 		for (size_t k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
 			((uint64_t *)&sum)[k] += from[k];
-		cards += weir_slab_count(&lp->core->cards);
-		pools += weir_slab_count(&lp->core->pools);
+		cards += weir_slab_count(&lp->core->tables.cards);
+		pools += weir_slab_count(&lp->core->tables.pools);
 		for (uint32_t t = 0; t < lane->shared->cards; t++)
 			lag += weir_source_lag(lane->source, t, lp->number, lp->position[t]);
 	}

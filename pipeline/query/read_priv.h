@@ -33,7 +33,7 @@
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
 
-/* ---- memory of one answer (reader.c): given out in pieces, taken back as a whole by the next question ---- */
+/* ---- memory of one answer (arena.c): given out in pieces, taken back as a whole by the next question ---- */
 
 struct arena_block {
 	struct arena_block *next;
@@ -46,6 +46,7 @@ struct arena {
 void *arena_take(struct arena *arena, size_t count, size_t size);
 const char *arena_text(struct arena *arena, const void *text, size_t len); /* copied and terminated; len 0 is "" */
 void arena_reset(struct arena *arena);
+void arena_free(struct arena *arena);
 
 /* ---- pipelines (ask.c) ---- */
 
@@ -171,6 +172,13 @@ static inline uint32_t
 slots_a_page(uint32_t slot_bytes)
 {
 	return WEIR_PAGE_BYTES / slot_bytes;
+}
+/* Slots of a slab that were given out: a page's last slot never is. */
+static inline uint64_t
+slots_given(const struct part *part, uint32_t slab, uint32_t slot_bytes)
+{
+	uint32_t slots = part->slots[slab];
+	return slots - slots / slots_a_page(slot_bytes);
 }
 /* A slot that is wanted: its bytes go to `out`; what is not stored reads as zeros. */
 struct slot_want {
@@ -316,8 +324,14 @@ enum weir_read cursor_read(const char *text, uint64_t query, struct cursor *curs
 /* Of bytes that say what is asked for. */
 uint64_t cursor_query(struct weir_slice bytes);
 
-/* ---- lists (search.c, members.c, tagged.c) ---- */
+/* ---- lists (search.c, members.c, tagged.c, on search_page.c) ---- */
 
+/* A text of a query that is not asked for. */
+static inline bool
+search_any(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
 /* A page in the making: matching cards' places, then their slots. */
 struct search {
 	struct weir_reader *reader;
@@ -374,9 +388,8 @@ enum weir_read read_begin(struct weir_reader *reader, struct weir_error *err);
 enum weir_read read_fail(struct weir_error *err, enum weir_read how, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 const struct weir_zone *read_zone(struct weir_reader *reader, const char *name);
+void zones_free(struct weir_reader *reader);
 void fleet_free(struct fleet *fleet);
 void partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_partition_view *view);
-/* Zero-padded id of a stored field as text in the arena; "" when it is not terminated. */
-const char *read_id(struct weir_reader *reader, const char id[WEIR_ID_MAX]);
 
 #endif

@@ -167,10 +167,10 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 		    " %u: changed %d flush %d queue %u outbox %u offers %u parked %u walks %u settled %d stored %lld/%lld "
 		    "%lld/%lld "
 		    "%lld/%lld;",
-		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n, owner->core->offers.n,
-		    owner->core->parked.n, owner->core->walks.n, owner->settled, (long long)owner->stored[0],
-		    (long long)sim->logs[0][p].n, (long long)owner->stored[1], (long long)sim->logs[1][p].n,
-		    (long long)owner->stored[2], (long long)sim->logs[2][p].n);
+		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n,
+		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.walks.n,
+		    owner->settled, (long long)owner->stored[0], (long long)sim->logs[0][p].n, (long long)owner->stored[1],
+		    (long long)sim->logs[1][p].n, (long long)owner->stored[2], (long long)sim->logs[2][p].n);
 	}
 	sim_fail(sim, "it does not come to rest:%s", what);
 }

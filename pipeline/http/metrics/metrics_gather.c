@@ -93,7 +93,7 @@ weir_metrics_gather(struct weir_metrics_of of, struct weir_metrics_figures *out)
 	if (out->has_run)
 		gather_run(of.run, out);
 	if (out->has_api)
-		weir_api_counters_get(of.api, &out->api);
+		of.api_counters(of.api, &out->api);
 	weir_log_counters_get(&out->log);
 	if (out->process.started_us == 0)
 		out->process.started_us = started_us();
