@@ -365,9 +365,7 @@ void weir_partition_tell_bytes(struct weir_partition *p, enum weir_tell_topic to
 void weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* An id as it stands in JSON: backslashes escaped; an id holds nothing else that needs it. */
-#define WEIR_JSON_ID_MAX (2 * WEIR_ID_MAX)
-void weir_json_id(const char *id, char out[WEIR_JSON_ID_MAX]);
+#define WEIR_JSON_ID_MAX (2 * WEIR_ID_MAX) /* an id as JSON text (weir_json_escape_text): backslashes are escaped */
 
 /* guard.c: CMD-5. */
 void weir_guard_suspend(struct weir_partition *p); /* a suspend was decided */

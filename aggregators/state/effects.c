@@ -62,18 +62,6 @@ weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt,
 }
 
 void
-weir_json_id(const char *id, char out[WEIR_JSON_ID_MAX])
-{
-	size_t n = 0;
-	for (; *id != '\0' && n < WEIR_JSON_ID_MAX - 2; id++) {
-		if (*id == '\\')
-			out[n++] = '\\';
-		out[n++] = *id;
-	}
-	out[n] = '\0';
-}
-
-void
 weir_partition_tell(struct weir_partition *p)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);

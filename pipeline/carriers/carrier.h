@@ -76,7 +76,7 @@ struct weir_outcome {
 	bool timed_out;    /* RETRY after a SET: ask for the state before repeating (CMD-2) */
 	uint32_t after_ms; /* RETRY, RATE_LIMITED */
 	char ticket[WEIR_TICKET_MAX];
-	char text[80]; /* for people, without secrets */
+	char text[WEIR_CARRIER_TEXT_MAX]; /* the carrier's words, UTF-8 without controls; without secrets */
 };
 
 struct weir_carrier_adapter {

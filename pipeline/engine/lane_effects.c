@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "config/base/json_out.h"
 #include "pipeline/engine/lane_priv.h"
 #include "pipeline/redis/resp.h"
 
@@ -67,21 +68,11 @@ give_offers(struct lane_partition *lp)
 		lp->restart_offers = false;
 }
 
-/* JSON text of words that may come from a carrier: quotes, backslashes and controls escaped. */
 static void
 json_text(struct weir_buf *out, const char *name, const char *text)
 {
-	weir_buf_printf(out, ",\"%s\":\"", name);
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
-			weir_buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			weir_buf_printf(out, "\\u%04x", c);
-		else
-			weir_buf_append(out, &c, 1);
-	}
-	weir_buf_append(out, "\"", 1);
+	weir_buf_printf(out, ",\"%s\":", name);
+	weir_json_string(out, weir_slice_of(text));
 }
 
 static void
@@ -153,10 +144,10 @@ audit_json(const struct lane_partition *lp, const struct weir_audit *a, struct w
 		weir_buf_printf(out, ",\"topic\":\"%s\",\"partition\":%u,\"offset\":%lld", shared->topics[a->input],
 		    lp->number, (long long)a->offset);
 	weir_buf_printf(out,
-	    ",\"at_us\":%lld,\"record_us\":%lld,\"decided_us\":%lld,\"sent_us\":%lld,\"confirmed_us\":%lld,\"carrier\":\"%"
-	    "s\"",
+	    ",\"at_us\":%lld,\"record_us\":%lld,\"decided_us\":%lld,\"sent_us\":%lld,\"confirmed_us\":%lld",
 	    (long long)a->at_us, (long long)a->record_us, (long long)a->decided_us, (long long)a->sent_us,
-	    (long long)a->confirmed_us, weir_partition_carrier_name(lp->core, a->carrier));
+	    (long long)a->confirmed_us);
+	json_text(out, "carrier", weir_partition_carrier_name(lp->core, a->carrier));
 	if (a->ticket[0] != '\0')
 		json_text(out, "ticket", a->ticket);
 	if (a->text[0] != '\0')
