@@ -16,12 +16,6 @@
 #include "consumers/source/source.h"
 #include "pipeline/kafka/admin.h"
 
-void
-bench_site_path(const struct bench_site *site, const char *name, char out[BENCH_PATH_MAX])
-{
-	(void)snprintf(out, BENCH_PATH_MAX, "%s/%.200s", site->folder, name);
-}
-
 static void __attribute__((format(printf, 2, 3))) add_set(struct bench_site *site, const char *format, ...)
 {
 	va_list args;

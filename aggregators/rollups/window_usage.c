@@ -25,13 +25,13 @@ holds(const struct weir_window *window, int64_t at_us)
 	return at_us >= window->start_us && at_us < window->end_us;
 }
 
-const struct weir_window *
-weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
+/*
+ * What is rare lies apart, here and below: a function that takes a window by value has it on its stack, and a guard
+ * there is paid by each call.
+ */
+static __attribute__((noinline)) const struct weir_window *
+other_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (holds(&carrier->hour, at_us))
-		return &carrier->hour;
-	if (holds(&carrier->hour_other, at_us))
-		return &carrier->hour_other;
 	if (at_us < carrier->hour.end_us) {
 		carrier->hour_other = weir_zone_hour(carrier->zone, at_us);
 		return &carrier->hour_other;
@@ -44,18 +44,34 @@ weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 }
 
 const struct weir_window *
-weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (holds(&carrier->day, at_us))
-		return &carrier->day;
-	if (holds(&carrier->day_other, at_us))
-		return &carrier->day_other;
+	if (holds(&carrier->hour, at_us))
+		return &carrier->hour;
+	if (holds(&carrier->hour_other, at_us))
+		return &carrier->hour_other;
+	return other_hour(carrier, at_us);
+}
+
+static __attribute__((noinline)) const struct weir_window *
+other_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
 	bool newer = at_us >= carrier->day.end_us;
 	if (newer)
 		carrier->day_other = carrier->day;
 	struct weir_window *to = newer ? &carrier->day : &carrier->day_other;
 	*to = weir_zone_day(carrier->zone, at_us);
 	return to;
+}
+
+const struct weir_window *
+weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (holds(&carrier->day, at_us))
+		return &carrier->day;
+	if (holds(&carrier->day_other, at_us))
+		return &carrier->day_other;
+	return other_day(carrier, at_us);
 }
 
 struct weir_window
@@ -127,26 +143,33 @@ next_base(const struct weir_partition *p, const struct row *row)
 	return next;
 }
 
-static void
-row_count(struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
+/* A record of a window before the newest: all bases after it grow. */
+static __attribute__((noinline)) void
+row_count_late(
+    struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
 {
 	struct weir_windows *windows = &p->tables.windows[row->kind];
-	if (row->number == row->newest)
-		return;
-	/*
-	 * One may be there that the newest window does not tell of: the card had another carrier, by whose calendar its
-	 * newest record was in a later window. It stays.
-	 */
-	if (row->number > row->newest) {
-		weir_windows_make(windows, row->number, row->slot, before);
-		return;
-	}
 	const struct weir_counts *next = next_base(p, row);
 	struct weir_counts base = next != NULL ? *next : *before;
 	weir_windows_make(windows, row->number, row->slot, &base);
 	for (int32_t n = row->number + 1; n < row_end(row); n++)
 		if (weir_windows_find(windows, n, row->slot) != NULL)
 			weir_counts_add(weir_windows_change(windows, n, row->slot), more);
+}
+
+static void
+row_count(struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
+{
+	if (row->number == row->newest)
+		return;
+	/*
+	 * One may be there that the newest window does not tell of: the card had another carrier, by whose calendar its
+	 * newest record was in a later window. It stays.
+	 */
+	if (row->number > row->newest)
+		weir_windows_make(&p->tables.windows[row->kind], row->number, row->slot, before);
+	else
+		row_count_late(p, row, before, more);
 }
 
 /* The window has a base. */
@@ -169,6 +192,18 @@ set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, s
 	days->end = weir_zone_day(carrier->zone, end_us).number;
 }
 
+/* The newest hour and day of an owner whose newest record is after the hour of at_us. */
+static __attribute__((noinline)) void
+rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
+{
+	hours->newest =
+	    holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
+	if (newest_us >= weir_carrier_day(carrier, at_us)->end_us)
+		days->newest =
+		    holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
+	set_ends(carrier, at_us, hours, days);
+}
+
 /* newest_us: an instant in the owner's newest hour and day with a base; INT64_MIN = none. */
 static void
 rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
@@ -181,14 +216,8 @@ rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, st
 	if (newest_us < day->start_us)
 		days->newest--;
 	hours->end = days->end = INT32_MAX;
-	if (newest_us < hour->end_us)
-		return;
-	hours->newest =
-	    holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
-	if (newest_us >= day->end_us)
-		days->newest =
-		    holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
-	set_ends(carrier, at_us, hours, days);
+	if (newest_us >= hour->end_us)
+		rows_late(carrier, at_us, newest_us, hours, days);
 }
 
 static struct weir_carrier_entry *

@@ -9,6 +9,7 @@
 
 #include "config/base/clock.h"
 #include "config/base/log.h"
+#include "consumers/direct/direct.h"
 #include "consumers/direct/direct_priv.h"
 #include "consumers/direct/transport.h"
 
@@ -197,8 +198,8 @@ source_close(struct weir_source *source)
 	free(s);
 }
 
-enum weir_class
-source_direct_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
+static enum weir_class
+source_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
 {
 	struct direct_source *s = weir_calloc(1, sizeof(*s));
 	s->base.ops = &OPS;
@@ -411,3 +412,5 @@ static const struct source_ops OPS = {.close = source_close,
     .drop = source_drop,
     .commit = source_commit,
     .lag = source_lag};
+
+const struct weir_source_kind source_direct = {.name = "direct", .unable = security_unable, .open = source_open};

@@ -104,6 +104,7 @@ void weir_demo_fleet_free(struct weir_demo_fleet *fleet);
 
 /* The number of the billing cycle that holds an instant, for a zone with a fixed offset. */
 int32_t weir_demo_cycle_number(int64_t at_us, int32_t offset_s, uint32_t cycle_day, bool named_after_end);
+int weir_demo_day_of_month(int64_t at_us, int32_t offset_s); /* 1 to 31 */
 int32_t weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us);
 
 /* Adds one record to the sums of its cycle, of the card and of its pool. False when it saw more cycles than there is room.

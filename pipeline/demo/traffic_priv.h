@@ -1,4 +1,4 @@
-/* The generator's own: its state, shared by traffic.c (thread, sending) and records.c (what is sent). */
+/* The generator's own: its state, shared by traffic.c (thread), records.c (what is sent) and send.c. */
 #ifndef WEIR_PIPELINE_DEMO_TRAFFIC_PRIV_H
 #define WEIR_PIPELINE_DEMO_TRAFFIC_PRIV_H
 

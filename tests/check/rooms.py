@@ -73,7 +73,7 @@ class Table:
     def room(self, path):
         """the room a source lies in, or None"""
         for room in self.by_length:
-            if path.startswith((room + "/", room + ".", room + "_priv.")):
+            if path.startswith(room[:-1] if room.endswith("*") else (room + "/", room + ".", room + "_priv.")):
                 return room
         return None
 
@@ -421,10 +421,10 @@ def test_reading():
 
 
 def test_rules():
-    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low\ntop 1 high/\nflat 1 high")
-    assert (table.uses["top"], table.uses["flat"]) == ({"high", "high/in"}, {"high"}), table.uses
-    assert [table.room(p) for p in ("low/a.c", "high/in/a.c", "high/in_priv.h", "high/in_a.c", "highest/a.c")] == [
-        "low", "high/in", "high/in", "high", None]
+    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low\nhigh/many* 1 -\ntop 1 high/\nflat 1 high")
+    assert (table.uses["top"], table.uses["flat"]) == ({"high", "high/in", "high/many*"}, {"high"}), table.uses
+    assert [table.room(p) for p in ("low/a.c", "high/in/a.c", "high/in_priv.h", "high/in_a.c", "high/many_b.c", "highest/a.c")] == [
+        "low", "high/in", "high/in", "high", "high/many*", None]
     down = made(low__a="a", high__b="b > a")
     expect("an arrow that the table allows", room_mistakes(table, arrows_of(down)[0], []))
     up = made(low__a="a > b", high__b="b")

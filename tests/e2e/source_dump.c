@@ -15,7 +15,7 @@
 #include <xxhash.h>
 
 #include "config/base/clock.h"
-#include "consumers/source/source.h"
+#include "consumers/kinds.h"
 
 #define PARTITIONS_MAX 64u
 #define TIMEOUT_S 60
@@ -129,7 +129,8 @@ main(int argc, char **argv)
 	    .partitions = (uint32_t)atoi(argv[2]),
 	    .start = atoll(argv[3]),
 	    .until = getenv("WEIR_DUMP_UNTIL")};
-	struct weir_source_opts opts = {.settings = settings,
+	struct weir_source_opts opts = {.kinds = weir_source_kinds,
+	    .settings = settings,
 	    .topics = dump.topics,
 	    .topic_count = dump.topic_count,
 	    .bell_fd = eventfd(0, EFD_NONBLOCK),

@@ -253,7 +253,8 @@ serve_tls(const char *directory, const char *name, int port)
 		(void)dup2(null, 0);
 		(void)dup2(null, 1);
 		(void)dup2(null, 2);
-		(void)chdir(directory);
+		if (chdir(directory) != 0)
+			_exit(127);
 		(void)execlp(
 		    "openssl", "openssl", "s_server", "-accept", at, "-key", "k.pem", "-cert", "c.pem", "-quiet", NULL);
 		_exit(127);

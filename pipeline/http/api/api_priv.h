@@ -27,7 +27,7 @@ struct weir_api_redis;
 struct weir_api_producer;
 struct weir_api_request;
 
-/* ---- what a thread works with ---- */
+/* ---- worker.c: what a thread works with ---- */
 
 struct weir_api_hand {
 	struct weir_api *api;
@@ -154,6 +154,11 @@ struct weir_api_request {
 	bool not_modified, gzip;
 };
 
+/* request.c */
+const char *weir_api_param(const struct weir_api_request *request, const char *name); /* NULL = not given */
+/* A step of a connection begins: its time runs from here, unless we are busy with it. peer NULL is fine. */
+void weir_api_peer_step(struct weir_api_peer *peer, bool busy);
+
 /* problem.c: an error as RFC 9457 says; replaces whatever the answer was. parameter NULL = none to name. */
 void weir_api_problem(struct weir_api_request *request, unsigned status, const char *code, const char *parameter,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
@@ -167,7 +172,6 @@ struct weir_json weir_api_json(struct weir_api_request *request, unsigned status
 /* params.c. Each returns false after it has made the problem that names the parameter. */
 bool weir_api_decode(struct weir_slice text, bool plus_is_space, char **out); /* percent-encoding; false: malformed */
 bool weir_api_params_take(struct weir_api_request *request);                  /* all of the query; unknown ones refused */
-const char *weir_api_param(const struct weir_api_request *request, const char *name); /* NULL = not given */
 bool weir_api_get_u32(struct weir_api_request *request, const char *name, uint32_t min, uint32_t max, uint32_t *in_out);
 bool weir_api_get_time(struct weir_api_request *request, const char *name, int64_t *us_out); /* 0 = not given */
 bool weir_api_get_iccid(struct weir_api_request *request, const char *name, struct weir_iccid *iccid_out);
@@ -230,8 +234,6 @@ bool weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err); /* w
 enum MHD_Result weir_api_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
     const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls);
 void weir_api_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode code);
-/* A step of a connection begins: its time runs from here, unless we are busy with it. peer NULL is fine. */
-void weir_api_peer_step(struct weir_api_peer *peer, bool busy);
 void weir_api_connected(
     void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code);
 /* answer.c */

@@ -16,16 +16,6 @@
 #include "pipeline/http/api/bulk_priv.h"
 
 #define PAUSE_MS 500
-#define LEASE_MS "15000"
-#define RENEW_US 4000000
-
-static bool
-done(struct redisReply *reply)
-{
-	if (reply != NULL)
-		freeReplyObject(reply);
-	return reply != NULL;
-}
 
 /* Waits, less when rung. True: go on; false: stop. */
 static bool
@@ -49,48 +39,6 @@ bulk_free(struct weir_bulk *bulk)
 	json_decref(bulk->message);
 	json_decref(bulk->target);
 	free(bulk);
-}
-
-/* ---- the lease ---- */
-
-static bool
-lease_take(struct weir_api_bulks *bulks, const char *id)
-{
-	char name[64];
-	struct weir_error err = {0};
-	(void)snprintf(name, sizeof(name), "w:%s", id);
-	struct redisReply *reply =
-	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
-	bool ours = reply != NULL && reply->type == REDIS_REPLY_STATUS;
-	(void)done(reply);
-	return ours;
-}
-
-bool
-weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
-{
-	char name[64];
-	struct weir_error err = {0};
-	if (!weir_steady_is_past(bulk->renewed, RENEW_US))
-		return true;
-	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
-	bool lost = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
-	(void)done(reply);
-	if (lost)
-		return false;
-	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
-	bulk->renewed = weir_steady_now();
-	return true;
-}
-
-static void
-lease_drop(struct weir_api_bulks *bulks, const struct weir_bulk *bulk)
-{
-	char name[64];
-	struct weir_error err = {0};
-	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "DEL", NULL));
 }
 
 /* ---- taking one up ---- */
@@ -124,7 +72,7 @@ entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		bulk->entries.v = weir_calloc(bulk->entries.n + 1u, size);
 		memcpy(bulk->entries.v, reply->str, (size_t)reply->len);
 	}
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 	return right && bulk->sent <= bulk->entries.n;
 }
 
@@ -142,14 +90,14 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
 	for (size_t i = 0; asked && i + 1 < reply->elements; i += 2)
 		field_take(bulk, reply->element[i]->str, reply->element[i + 1]->str);
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 	bool collects = strcmp(bulk->state, "collecting") == 0;
 	bool right = asked && json_is_object(bulk->message) && json_is_object(bulk->target) &&
 		     (collects || entries_load(bulks, bulk));
 	if (right)
 		return bulk;
 	if (asked) /* expired: no work any more */
-		(void)done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", id, NULL));
+		(void)weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", id, NULL));
 	bulk_free(bulk);
 	return NULL;
 }
@@ -171,14 +119,14 @@ bulks_look(struct weir_api_bulks *bulks)
 	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
 		const char *id = reply->element[i]->str;
 		struct weir_bulk *bulk = NULL;
-		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && lease_take(bulks, id))
+		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && weir_bulk_lease_take(bulks, id))
 			bulk = bulk_load(bulks, id);
 		if (bulk != NULL) {
 			bulk->next = bulks->list;
 			bulks->list = bulk;
 		}
 	}
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 }
 
 static bool
@@ -202,9 +150,9 @@ bulk_go_on(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		return false;
 	weir_log(WEIR_LOG_INFO, "api_bulk_over", "id=%s state=%s cards=%u skipped=%u", bulk->id, bulk->state,
 	    bulk->entries.n, bulk->skipped);
-	if (!done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", bulk->id, NULL)))
+	if (!weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", bulk->id, NULL)))
 		return false;
-	lease_drop(bulks, bulk);
+	weir_bulk_lease_drop(bulks, bulk);
 	return true;
 }
 
@@ -273,7 +221,7 @@ weir_api_bulks_stop(struct weir_api_bulks *bulks)
 	while (bulks->list != NULL) {
 		struct weir_bulk *bulk = bulks->list;
 		bulks->list = bulk->next;
-		lease_drop(bulks, bulk); /* another process goes on */
+		weir_bulk_lease_drop(bulks, bulk); /* another process goes on */
 		bulk_free(bulk);
 	}
 	weir_api_hand_free(bulks->hand);

@@ -18,16 +18,6 @@ peer_of(struct MHD_Connection *connection)
 	return info != NULL ? info->socket_context : NULL;
 }
 
-void
-weir_api_peer_step(struct weir_api_peer *peer, bool busy)
-{
-	if (peer == NULL)
-		return;
-	/* relaxed: the watcher looks once a second and may see either */
-	atomic_store_explicit(&peer->since_us, weir_steady_now().us, memory_order_relaxed);
-	atomic_store_explicit(&peer->busy, busy, memory_order_relaxed);
-}
-
 static struct weir_api_request *
 request_new(struct weir_api *api, struct MHD_Connection *connection)
 {

@@ -31,27 +31,6 @@
 #define CONNECTION_MEMORY 32768
 #define PEM_BYTES_MAX 1048576
 
-struct weir_api_hand *
-weir_api_hand_new(struct weir_api *api)
-{
-	struct weir_api_hand *hand = weir_calloc(1, sizeof(*hand));
-	struct weir_reader_opts opts = {.settings = api->settings};
-	hand->api = api;
-	hand->reader = weir_reader_new(&opts);
-	hand->redis = weir_api_redis_new(api->settings);
-	return hand;
-}
-
-void
-weir_api_hand_free(struct weir_api_hand *hand)
-{
-	if (hand == NULL)
-		return;
-	weir_reader_free(hand->reader);
-	weir_api_redis_free(hand->redis);
-	free(hand);
-}
-
 static void
 hand_at_thread_end(void *hand)
 {
