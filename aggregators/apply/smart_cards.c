@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "aggregators/partition_priv.h"
+#include "config/base/vec.h"
 
 #define WEIR_CHILDREN_MAX 16
 
@@ -50,10 +51,7 @@ make_family(struct weir_partition *p, struct weir_iccid parent)
 	if (p->families == NULL)
 		p->families = weir_calloc(1, sizeof(*p->families));
 	struct weir_families *all = p->families;
-	if (all->n == all->cap) {
-		all->cap = all->cap == 0 ? 16 : all->cap * 2;
-		all->v = weir_realloc(all->v, all->cap * sizeof(*all->v));
-	}
+	WEIR_VEC_ROOM(all->v, all->n, all->cap, 16);
 	uint64_t hash = weir_iccid_hash(parent);
 	weir_shard_insert(weir_shards_of(&all->index, hash), weir_index_entry(hash, all->n));
 	all->v[all->n] = (struct family){.parent = parent};

@@ -13,6 +13,7 @@
 #include "aggregators/partition_priv.h"
 #include "config/base/json_out.h"
 #include "config/base/timetext.h"
+#include "config/base/vec.h"
 
 #define POOL_REASONS                                                                                                       \
 	(WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD) |                       \
@@ -312,11 +313,7 @@ struct weir_audit *
 weir_partition_add_audit(
     struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
-	if (p->effects.audits.n == p->effects.audits.cap) {
-		p->effects.audits.cap = p->effects.audits.cap == 0 ? 64 : p->effects.audits.cap * 2;
-		p->effects.audits.v =
-		    weir_realloc(p->effects.audits.v, p->effects.audits.cap * sizeof(*p->effects.audits.v));
-	}
+	WEIR_VEC_ROOM(p->effects.audits.v, p->effects.audits.n, p->effects.audits.cap, 64);
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n++];
 	*audit = (struct weir_audit){.iccid = card->iccid,

@@ -11,14 +11,12 @@
 #include <string.h>
 
 #include "aggregators/partition_priv.h"
+#include "config/base/vec.h"
 
 void
 weir_doubts_push(struct weir_doubts *list, const struct weir_doubt *doubt)
 {
-	if (list->n == list->cap) {
-		list->cap = list->cap == 0 ? 16 : list->cap * 2;
-		list->v = weir_realloc(list->v, list->cap * sizeof(*list->v));
-	}
+	WEIR_VEC_ROOM(list->v, list->n, list->cap, 16);
 	list->v[list->n++] = *doubt;
 }
 

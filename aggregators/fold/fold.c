@@ -12,6 +12,7 @@
 
 #include "aggregators/partition_priv.h"
 #include "aggregators/rollups/feeds.h"
+#include "config/base/vec.h"
 
 #define BLOCK 64u
 #define NO_SLOT UINT32_MAX
@@ -41,11 +42,7 @@ advance_stream(struct weir_partition *p, int64_t arrived_us)
 void
 weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
 {
-	if (p->effects.fetch_requests.n == p->effects.fetch_requests.cap) {
-		p->effects.fetch_requests.cap = p->effects.fetch_requests.cap == 0 ? 64 : p->effects.fetch_requests.cap * 2;
-		p->effects.fetch_requests.v = weir_realloc(
-		    p->effects.fetch_requests.v, p->effects.fetch_requests.cap * sizeof(*p->effects.fetch_requests.v));
-	}
+	WEIR_VEC_ROOM(p->effects.fetch_requests.v, p->effects.fetch_requests.n, p->effects.fetch_requests.cap, 64);
 	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = wish;
 }
 

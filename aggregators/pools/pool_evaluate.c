@@ -10,6 +10,7 @@
 
 #include "config/base/json_out.h"
 #include "config/base/timetext.h"
+#include "config/base/vec.h"
 
 uint64_t
 weir_pool_limit(const struct weir_pool_slot *pool)
@@ -47,11 +48,7 @@ status_of(const struct weir_pool_slot *pool)
 struct weir_audit *
 weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
-	if (p->effects.audits.n == p->effects.audits.cap) {
-		p->effects.audits.cap = p->effects.audits.cap == 0 ? 64 : p->effects.audits.cap * 2;
-		p->effects.audits.v =
-		    weir_realloc(p->effects.audits.v, p->effects.audits.cap * sizeof(*p->effects.audits.v));
-	}
+	WEIR_VEC_ROOM(p->effects.audits.v, p->effects.audits.n, p->effects.audits.cap, 64);
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint64_t limit = weir_pool_limit(pool);
 	struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n++];

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "config/base/vec.h"
+
 #define ACCOUNTS_A_FLUSH 32768u
 #define AGAIN_A_FLUSH 32768u
 #define ROWS_A_FLUSH 4096u
@@ -21,10 +23,7 @@
 static void
 seal(struct weir_feeds *f, enum weir_tell_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
 {
-	if (f->sealed_count == f->sealed_cap) {
-		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
-		f->sealed = weir_realloc(f->sealed, f->sealed_cap * sizeof(*f->sealed));
-	}
+	WEIR_VEC_ROOM(f->sealed, f->sealed_count, f->sealed_cap, 64);
 	f->sealed[f->sealed_count++] = (struct weir_tell){.topic = (uint8_t)topic,
 	    .partition = partition,
 	    .at = (uint32_t)f->sealed_bytes.len,
@@ -293,10 +292,7 @@ keep(struct weir_partition *p, uint32_t account, int32_t hour, const struct weir
 			return;
 		}
 	}
-	if (f->kept_count == f->kept_cap) {
-		f->kept_cap = f->kept_cap == 0 ? 16 : f->kept_cap * 2;
-		f->kept = weir_realloc(f->kept, f->kept_cap * sizeof(*f->kept));
-	}
+	WEIR_VEC_ROOM(f->kept, f->kept_count, f->kept_cap, 16);
 	f->kept[f->kept_count++] = (struct weir_feed_kept){account, hour, day_of_hour(p, account, hour), *usage};
 }
 

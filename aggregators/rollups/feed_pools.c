@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "aggregators/pools/pools.h"
+#include "config/base/vec.h"
 
 #define PAGES_AHEAD 64u
 #define LATELY_H 26                   /* a day of any length, and an hour */
@@ -155,10 +156,7 @@ take_or_wait(struct weir_partition *p, const struct weir_feed_message *message)
 	struct weir_feeds *f = p->feeds;
 	if (f->waiting_count == 0 && take_message(p, message))
 		return;
-	if (f->waiting_count == f->waiting_cap) {
-		f->waiting_cap = f->waiting_cap == 0 ? 64 : f->waiting_cap * 2;
-		f->waiting = weir_realloc(f->waiting, f->waiting_cap * sizeof(*f->waiting));
-	}
+	WEIR_VEC_ROOM(f->waiting, f->waiting_count, f->waiting_cap, 64);
 	f->waiting[f->waiting_count++] = *message;
 }
 

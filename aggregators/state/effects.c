@@ -11,17 +11,14 @@
 
 #include "aggregators/partition_priv.h"
 #include "aggregators/rollups/feeds.h"
+#include "config/base/vec.h"
 
 #define GIVE_A_ROUND 4096u /* messages of a flush, so that no round is long */
 
 static struct weir_tell *
 tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key)
 {
-	if (p->effects.outbox.n == p->effects.outbox.cap) {
-		p->effects.outbox.cap = p->effects.outbox.cap == 0 ? 64 : p->effects.outbox.cap * 2;
-		p->effects.outbox.v =
-		    weir_realloc(p->effects.outbox.v, p->effects.outbox.cap * sizeof(*p->effects.outbox.v));
-	}
+	WEIR_VEC_ROOM(p->effects.outbox.v, p->effects.outbox.n, p->effects.outbox.cap, 64);
 	/* The owner empties both at once; the bytes start anew with the first message of a round. */
 	if (p->effects.outbox.n == 0)
 		p->effects.outbox.bytes.len = 0;

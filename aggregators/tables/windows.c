@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/base/check.h"
+#include "config/base/vec.h"
 
 const char *
 weir_window_letters(unsigned kind)
@@ -85,10 +86,7 @@ rebuild(struct weir_windows *windows, uint32_t cap)
 static void
 push(struct weir_window_page ***list, uint32_t *count, uint32_t *cap, struct weir_window_page *page)
 {
-	if (*count == *cap) {
-		*cap = *cap == 0 ? 64 : *cap * 2;
-		*list = weir_realloc(*list, *cap * sizeof(**list));
-	}
+	WEIR_VEC_ROOM(*list, *count, *cap, 64);
 	(*list)[(*count)++] = page;
 }
 
@@ -101,15 +99,7 @@ note_newest(struct weir_windows *windows, struct weir_window_page *page)
 	if (page->window > windows->newest_window && windows->newest_cap > 0)
 		memset(windows->newest, 0, windows->newest_cap * sizeof(struct weir_window_page *));
 	windows->newest_window = page->window;
-	if (page->page >= windows->newest_cap) {
-		uint32_t cap = windows->newest_cap == 0 ? 64 : windows->newest_cap;
-		while (cap <= page->page)
-			cap *= 2;
-		windows->newest = weir_realloc(windows->newest, cap * sizeof(struct weir_window_page *));
-		memset(windows->newest + windows->newest_cap, 0,
-		    (cap - windows->newest_cap) * sizeof(struct weir_window_page *));
-		windows->newest_cap = cap;
-	}
+	WEIR_VEC_REACH(windows->newest, windows->newest_cap, page->page, 64);
 	windows->newest[page->page] = page;
 }
 

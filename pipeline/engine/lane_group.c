@@ -4,19 +4,13 @@
  */
 #include <stdlib.h>
 
+#include "config/base/vec.h"
 #include "pipeline/engine/lane_priv.h"
 
 static struct weir_letterbox *
 box_of(struct weir_lane *lane, uint32_t number)
 {
-	if (number >= lane->box_cap) {
-		uint32_t cap = lane->box_cap == 0 ? 64 : lane->box_cap;
-		while (cap <= number)
-			cap *= 2;
-		lane->boxes = weir_realloc(lane->boxes, cap * sizeof(*lane->boxes));
-		memset(lane->boxes + lane->box_cap, 0, (cap - lane->box_cap) * sizeof(*lane->boxes));
-		lane->box_cap = cap;
-	}
+	WEIR_VEC_REACH(lane->boxes, lane->box_cap, number, 64);
 	if (lane->boxes[number] == NULL) {
 		lane->boxes[number] = weir_calloc(1, sizeof(struct weir_letterbox));
 		lane->boxes[number]->bell_fd = lane->bell_fd;
@@ -33,10 +27,7 @@ add_partition(struct weir_lane *lane, uint32_t number)
 	lp->lane = lane;
 	lp->owner = owner_new(&lane->rules, number, &LANE_IO, lp);
 	lp->box = box_of(lane, number);
-	if (lane->partition_count == lane->partition_cap) {
-		lane->partition_cap = lane->partition_cap == 0 ? 16 : lane->partition_cap * 2;
-		lane->partitions = weir_realloc(lane->partitions, lane->partition_cap * sizeof(*lane->partitions));
-	}
+	WEIR_VEC_ROOM(lane->partitions, lane->partition_count, lane->partition_cap, 16);
 	lane->partitions[lane->partition_count++] = lp;
 	return lp;
 }

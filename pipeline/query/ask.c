@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
 #include "pipeline/query/read_priv.h"
 
 #define MOVES_MAX 3 /* slots that move while we ask */
@@ -46,10 +47,7 @@ ask_begin(struct weir_reader *reader, uint32_t partition, uint32_t argc, struct 
 {
 	struct asks *asks = &reader->asks;
 	close_command(asks);
-	if (asks->n == asks->cap) {
-		asks->cap = asks->cap == 0 ? 64 : asks->cap * 2;
-		asks->v = weir_realloc(asks->v, asks->cap * sizeof(*asks->v));
-	}
+	WEIR_VEC_ROOM(asks->v, asks->n, asks->cap, 64);
 	asks->v[asks->n] = (struct ask){.partition = partition, .at = asks->bytes.len};
 	weir_resp_command(&asks->bytes, argc);
 	*out = &asks->bytes;

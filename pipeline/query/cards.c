@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
 #include "pipeline/query/read_priv.h"
 
 #define DIRECTORY_BUCKETS 1024u
@@ -41,10 +42,7 @@ take_bucket(struct candidates *candidates, uint32_t card, uint32_t partition, ui
 		memcpy(entry, bucket.data + at, sizeof(entry));
 		if (entry[0] != tag)
 			continue;
-		if (candidates->n == candidates->cap) {
-			candidates->cap = candidates->cap == 0 ? 16 : candidates->cap * 2;
-			candidates->v = weir_realloc(candidates->v, candidates->cap * sizeof(*candidates->v));
-		}
+		WEIR_VEC_ROOM(candidates->v, candidates->n, candidates->cap, 16);
 		candidates->v[candidates->n++] = (struct candidate){.card = card, .partition = partition, .slot = entry[1]};
 	}
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
 #include "pipeline/query/read_priv.h"
 
 #define HEADER_KEPT_US 1000000
@@ -325,10 +326,7 @@ define_plan(struct part_plan *plan, struct weir_slice json)
 static void
 want_push(struct weir_reader *reader, uint32_t partition, uint32_t number, bool plan)
 {
-	if (reader->want_count == reader->want_cap) {
-		reader->want_cap = reader->want_cap == 0 ? 32 : reader->want_cap * 2;
-		reader->wants = weir_realloc(reader->wants, reader->want_cap * sizeof(*reader->wants));
-	}
+	WEIR_VEC_ROOM(reader->wants, reader->want_count, reader->want_cap, 32);
 	reader->wants[reader->want_count++] = (struct definition_want){partition, number, plan, 0};
 }
 

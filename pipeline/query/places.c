@@ -4,7 +4,6 @@
  * header says that there are more slots. A slot is its pool's for good, but Redis may forget, so each use reads the slot
  * and looks at the id: one that differs makes the index begin anew. 12 bytes a pool and partition.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/query/read_priv.h"
@@ -19,58 +18,25 @@ _Static_assert(offsetof(struct weir_pool_slot, id) == 0 && offsetof(struct weir_
 static uint64_t
 hash_of(const char *id, size_t len)
 {
-	uint64_t hash = XXH3_64bits(id, len);
-	return hash == 0 ? 1 : hash;
+	return XXH3_64bits(id, len);
 }
 
 void
 places_free(struct places *places)
 {
-	free(places->hashes);
-	free(places->slots);
+	weir_map_free(&places->slots);
 	*places = (struct places){0};
 }
 
-static void
-places_put(struct places *places, uint64_t hash, uint32_t slot)
-{
-	uint32_t at = (uint32_t)hash & (places->cap - 1);
-	while (places->hashes[at] != 0)
-		at = (at + 1) & (places->cap - 1);
-	places->hashes[at] = hash;
-	places->slots[at] = slot;
-	places->used++;
-}
-
-static void
-places_add(struct places *places, uint64_t hash, uint32_t slot)
-{
-	if (places->used * 2 >= places->cap) {
-		struct places grown = {.cap = places->cap == 0 ? 64 : places->cap * 2, .scanned = places->scanned};
-		grown.hashes = weir_calloc(grown.cap, sizeof(*grown.hashes));
-		grown.slots = weir_calloc(grown.cap, sizeof(*grown.slots));
-		for (uint32_t i = 0; i < places->cap; i++)
-			if (places->hashes[i] != 0)
-				places_put(&grown, places->hashes[i], places->slots[i]);
-		places_free(places);
-		*places = grown;
-	}
-	places_put(places, hash, slot);
-}
-
-/* The slot at the n-th place of that hash; false when there are no more. */
+/* The n-th slot under that hash; false when there are no more. */
 static bool
 places_get(const struct places *places, uint64_t hash, uint32_t n, uint32_t *slot_out)
 {
-	if (places->cap == 0)
-		return false;
-	for (uint32_t at = (uint32_t)hash & (places->cap - 1); places->hashes[at] != 0; at = (at + 1) & (places->cap - 1)) {
-		if (places->hashes[at] == hash && n-- == 0) {
-			*slot_out = places->slots[at];
-			return true;
-		}
-	}
-	return false;
+	uint32_t at, slot = weir_map_first(&places->slots, hash, &at);
+	for (; slot != WEIR_MAP_NONE && n > 0; n--)
+		slot = weir_map_next(&places->slots, hash, &at);
+	*slot_out = slot;
+	return slot != WEIR_MAP_NONE;
 }
 
 static struct places *
@@ -94,7 +60,7 @@ take_page(struct places *places, struct weir_slice page, uint32_t first, uint32_
 			continue;
 		size_t len = strnlen(id, WEIR_ID_MAX);
 		if (len > 0 && len < WEIR_ID_MAX)
-			places_add(places, hash_of(id, len), slot);
+			weir_map_add(&places->slots, hash_of(id, len), slot);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <hiredis/hiredis.h>
 
 #include "config/base/clock.h"
+#include "config/base/map.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/read.h"
@@ -117,9 +118,7 @@ struct part_ability { /* of the header's k:<carrier> (SUS-4) */
 };
 /* id -> slot of pools or accounts, by hash; each use checks the slot. */
 struct places {
-	uint64_t *hashes; /* 0 = empty place */
-	uint32_t *slots;
-	uint32_t cap, used;
+	struct weir_map slots;
 	uint32_t scanned; /* slots looked at */
 };
 struct part {

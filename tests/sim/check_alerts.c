@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "config/base/vec.h"
+
 static bool
 text_after(struct weir_slice json, const char *name, char *out, size_t size)
 {
@@ -36,10 +38,7 @@ is_told(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
 static void
 remember_alert(struct sim *sim, const struct sim_alert *alert)
 {
-	if (sim->told_count == sim->told_cap) {
-		sim->told_cap = sim->told_cap == 0 ? 64 : sim->told_cap * 2;
-		sim->told = weir_realloc(sim->told, sim->told_cap * sizeof(*sim->told));
-	}
+	WEIR_VEC_ROOM(sim->told, sim->told_count, sim->told_cap, 64);
 	sim->told[sim->told_count++] = *alert;
 }
 

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "config/base/vec.h"
+
 /* ---- effects ---- */
 
 static void
@@ -90,10 +92,7 @@ give_tells(struct sim *sim, struct sim_owner *owner)
 static struct sim_request *
 submit(struct sim_owner *owner, struct sim_request *request)
 {
-	if (owner->queue_count == owner->queue_cap) {
-		owner->queue_cap = owner->queue_cap == 0 ? 8 : owner->queue_cap * 2;
-		owner->queue = weir_realloc(owner->queue, owner->queue_cap * sizeof(struct sim_request *));
-	}
+	WEIR_VEC_ROOM(owner->queue, owner->queue_count, owner->queue_cap, 8);
 	return owner->queue[owner->queue_count++] = request;
 }
 
