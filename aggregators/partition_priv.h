@@ -3,6 +3,7 @@
 #define WEIR_AGGREGATORS_PARTITION_PRIV_H
 
 #include "aggregators/partition.h"
+#include "config/base/saturate.h"
 
 static inline struct weir_card_slot *
 weir_card_at(const struct weir_partition *p, uint32_t slot)
@@ -207,12 +208,6 @@ weir_device_record(struct weir_partition *p, uint32_t slot, uint64_t imei14, con
 void weir_device_bind(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause);
 enum weir_class weir_device_rebind(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause,
     const char **reply_out, struct weir_error *err);
-
-static inline uint64_t
-weir_add_saturating(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 /* fold.c: asks for a string; the owner takes the list. */
 void weir_partition_wish(struct weir_partition *p, struct weir_wish wish);

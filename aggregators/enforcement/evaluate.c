@@ -23,12 +23,6 @@
 	    WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED) | WEIR_REASON_BIT(WEIR_REASON_RESET) | POOL_REASONS)
 
 static uint64_t
-sub_saturating(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-static uint64_t
 exempt_of(const struct weir_partition *p, const struct weir_card_slot *card)
 {
 	const struct weir_terms_slot *terms = weir_terms_of(p, card);
@@ -38,7 +32,7 @@ exempt_of(const struct weir_partition *p, const struct weir_card_slot *card)
 uint64_t
 weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card)
 {
-	return sub_saturating(weir_card_used(card), exempt_of(p, card));
+	return weir_sub_saturating(weir_card_used(card), exempt_of(p, card));
 }
 
 uint16_t
@@ -162,8 +156,8 @@ grounds_of(const struct weir_partition *p, uint32_t slot, uint8_t reason, const 
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_account_slot *account = weir_account_of(p, slot);
-	struct grounds g = {reason, 0, sub_saturating(cause->usage_before, exempt_of(p, card)), weir_card_metered(p, card),
-	    cause->arrived_us};
+	struct grounds g = {reason, 0, weir_sub_saturating(cause->usage_before, exempt_of(p, card)),
+	    weir_card_metered(p, card), cause->arrived_us};
 	if (reason == WEIR_REASON_PLAN_EXHAUSTED && t->plan != UINT64_MAX)
 		g.limit = t->plan;
 	if (reason == WEIR_REASON_USAGE_LIMIT && t->limit != WEIR_NO_LIMIT)
@@ -192,7 +186,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 	e->sent_us = e->confirmed_us = 0;
 	e->usage_before = g->usage_before;
 	e->usage_after = g->usage_after;
-	e->overshoot = g->limit != 0 ? sub_saturating(g->usage_after, g->limit) : 0;
+	e->overshoot = g->limit != 0 ? weir_sub_saturating(g->usage_after, g->limit) : 0;
 }
 
 /* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
@@ -272,7 +266,7 @@ settle(struct weir_partition *p, uint32_t slot, uint16_t before, const struct we
 	audit->limit = g.limit;
 	audit->usage_before = g.usage_before;
 	audit->usage_after = g.usage_after;
-	audit->overshoot = g.limit != 0 ? sub_saturating(g.usage_after, g.limit) : 0;
+	audit->overshoot = g.limit != 0 ? weir_sub_saturating(g.usage_after, g.limit) : 0;
 	p->stats.decisions++;
 	uint16_t unsupported = card->reasons & (uint16_t) ~(before | enforced);
 	if (unsupported != 0 && weir_card_may_command(card))

@@ -36,7 +36,6 @@ void weir_pool_due(struct weir_partition *p, int64_t at_us);
 /* pool_shares.c */
 /* The pool's share of a source, made (told nothing yet) when there is none. */
 uint32_t weir_share_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source);
-bool weir_is_text_of_id(const char id[WEIR_ID_MAX]);
 /* Sums over shares: members, active, used, effective total; and what the cycle before had, to the past when it changed. */
 void weir_pool_sum(struct weir_partition *p, uint32_t slot);
 /* Ends cycles up to the one before `cycle` (CYC-3): totals to the past, counting by the shares of the new one. */

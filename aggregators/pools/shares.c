@@ -97,16 +97,6 @@ keep_larger(struct weir_share_slot *share, const struct weir_partial *partial)
 	}
 }
 
-bool
-weir_is_text_of_id(const char id[WEIR_ID_MAX])
-{
-	size_t len = strnlen(id, WEIR_ID_MAX);
-	for (size_t i = 0; i < WEIR_ID_MAX; i++)
-		if (i < len ? id[i] <= 0x20 || id[i] >= 0x7f || strchr("{}\"'", id[i]) != NULL : id[i] != '\0')
-			return false;
-	return len > 0 && len < WEIR_ID_MAX;
-}
-
 static enum weir_class
 read_partial(const struct weir_partition *p, struct weir_slice value, struct weir_partial *out, struct weir_error *err)
 {
@@ -116,7 +106,7 @@ read_partial(const struct weir_partition *p, struct weir_slice value, struct wei
 	memcpy(out, value.data, sizeof(*out));
 	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
 		return weir_error_set(err, WEIR_POISON, "no partial: it does not begin with WPA1");
-	if (!weir_is_text_of_id(out->pool))
+	if (!weir_id_field_is_valid(out->pool))
 		return weir_error_set(err, WEIR_POISON, "a partial without a pool's id");
 	if (out->source >= p->opts.partitions)
 		return weir_error_set(

@@ -198,7 +198,7 @@ weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch
 enum weir_class
 weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *window, struct weir_error *err)
 {
-	if (!weir_is_text_of_id(window->pool))
+	if (!weir_id_field_is_valid(window->pool))
 		return weir_error_set(err, WEIR_POISON, "an hour without a pool's id");
 	if (window->source >= p->opts.partitions)
 		return weir_error_set(

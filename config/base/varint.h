@@ -18,7 +18,8 @@
 static inline uint32_t
 weir_varint_len(uint64_t number)
 {
-	return (70u - (uint32_t)__builtin_clzll(number | 1)) / 7u;
+	uint32_t bit = 63u ^ (uint32_t)__builtin_clzll(number | 1);
+	return (bit * 9 + 73) >> 6; /* bit / 7 + 1, without a division */
 }
 
 /* Writes the number; returns the place behind it. */

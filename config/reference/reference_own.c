@@ -122,7 +122,7 @@ static void
 scan_id(struct scan *scan, const char *name, char out[WEIR_ID_MAX])
 {
 	scan_text(scan, name, out);
-	scan->failed |= !scan->failed && !weir_ref_id_is_valid(out);
+	scan->failed |= !scan->failed && !weir_id_is_valid(out);
 }
 
 /* Quotes are for numbers of all 64 bits. */

@@ -6,6 +6,7 @@
 
 #include "config/base/map.h"
 #include "config/base/random.h"
+#include "config/base/saturate.h"
 #include "config/base/vec.h"
 
 #define HOUR_US INT64_C(3600000000)
@@ -205,8 +206,8 @@ total_adds(struct session *session, const struct weir_record *record, bool fresh
 {
 	if (!fresh && (record->flags & WEIR_RECORD_START) != 0 && record->end_us > session->last_us)
 		session->up = session->down = 0;
-	*up = record->up > session->up ? record->up - session->up : 0;
-	*down = record->down > session->down ? record->down - session->down : 0;
+	*up = weir_sub_saturating(record->up, session->up);
+	*down = weir_sub_saturating(record->down, session->down);
 	session->up += *up;
 	session->down += *down;
 	return fresh || *up + *down > 0 || record->end_us > session->last_us;

@@ -7,23 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/saturate.h"
 #include "pipeline/query/read_priv.h"
 
 static const char *const COMMAND_STATES[] = {"idle", "queued", "sent", "accepted", "confirmed", "failed"};
 
 /* ---- small parts ---- */
-
-static uint64_t
-sub_saturating(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-static uint64_t
-add_saturating(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 uint32_t
 card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced)
@@ -146,7 +135,7 @@ view_usage(const struct card_raw *raw, struct weir_card_view *view)
 		return;
 	view->used = (struct weir_volume){card->up, card->down, card->records, card->sessions};
 	uint64_t exempt = raw->terms.exempt_cycle == card->cycle ? raw->terms.exempt_bytes : 0;
-	view->metered = sub_saturating(weir_volume_bytes(&view->used), exempt);
+	view->metered = weir_sub_saturating(weir_volume_bytes(&view->used), exempt);
 }
 
 static void
@@ -160,7 +149,7 @@ view_limits(const struct card_raw *raw, const struct part_plan *plan, struct wei
 	if (view->plan_known) {
 		view->limit = plan->ref.limit_bytes;
 		if (plan->ref.kind == WEIR_PLAN_SINGLE && raw->life.account == 0)
-			view->total = add_saturating(plan->ref.allowance_bytes, view->addons);
+			view->total = weir_add_saturating(plan->ref.allowance_bytes, view->addons);
 	}
 	if (has_terms && terms->limit != WEIR_NO_LIMIT) {
 		view->limit = terms->limit;
@@ -174,7 +163,7 @@ view_limits(const struct card_raw *raw, const struct part_plan *plan, struct wei
 		return;
 	uint64_t bound = view->total < view->limit ? view->total : view->limit;
 	if (bound != WEIR_NO_LIMIT)
-		view->remaining = sub_saturating(bound, view->metered);
+		view->remaining = weir_sub_saturating(bound, view->metered);
 }
 
 static void
@@ -254,7 +243,7 @@ sum_children(struct weir_card_view *view, const struct weir_child_view *children
 	for (uint32_t i = 0; i < count; i++) {
 		if (!children[i].known)
 			continue;
-		view->children_used = add_saturating(view->children_used, children[i].used);
+		view->children_used = weir_add_saturating(view->children_used, children[i].used);
 		differ |= status != NULL && strcmp(status, children[i].status) != 0;
 		status = children[i].status;
 	}

@@ -7,6 +7,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "aggregators/tables/windows.h"
 #include "config/base/clock.h"
 #include "config/base/map.h"
 #include "config/base/slice.h"
@@ -266,7 +267,7 @@ struct weir_volume account_volume(const struct weir_account_slot *account, int32
 /* ---- bases (bases.c): pure ---- */
 
 /* Last entry of each slot of a page of bases; false when the bytes are no such list. found: a bit a slot. */
-#define BASES_A_PAGE 128u /* slots whose entries lie in one string */
+#define BASES_A_PAGE WEIR_WINDOW_SLOTS /* slots whose entries lie in one string */
 struct bases_page {
 	struct weir_volume at[BASES_A_PAGE];
 	bool found[BASES_A_PAGE];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/base/decimal.h"
+#include "config/base/ids.h"
 #include "config/base/nearest.h"
 #include "config/base/timetext.h"
 #include "pipeline/http/api/api_priv.h"
@@ -169,19 +170,9 @@ weir_api_get_iccid(struct weir_api_request *request, const char *name, struct we
 }
 
 static bool
-id_is_right(const char *id)
-{
-	size_t len = strlen(id);
-	for (size_t i = 0; i < len; i++)
-		if (id[i] <= 0x20 || id[i] >= 0x7f || strchr("{}\"'", id[i]) != NULL)
-			return false;
-	return len >= 1 && len < WEIR_ID_MAX;
-}
-
-static bool
 id_check(struct weir_api_request *request, const char *name, const char *id)
 {
-	if (id_is_right(id))
+	if (weir_id_is_valid(id))
 		return true;
 	weir_api_problem(request, 400, "bad-parameter", name,
 	    "%s: 1 to 63 printable characters without spaces, braces and quotes are right", name);
