@@ -30,21 +30,21 @@ direct_check_send(struct direct_source *s, struct direct_part *part)
 	}
 	int32_t correlation = conn_request(conn, api, version, tag_of(s, part), part->generation, s->now_us);
 	if (api == API_EPOCH_END)
-		protocol_ask_epoch_end(
+		protocol_request_epoch_end(
 		    &conn->out, version, correlation, topic, (int32_t)part->number, part->epoch, part->read_epoch);
 	else
-		protocol_ask_offset(&conn->out, version, correlation, false, topic, (int32_t)part->number, part->epoch,
+		protocol_request_offset(&conn->out, version, correlation, false, topic, (int32_t)part->number, part->epoch,
 		    part->need == NEED_HIGH ? -1 : -2);
 	part->checking = true;
 	conn_push(conn, s->now_us);
 }
 
 static void
-gone(struct direct_source *s, struct direct_part *part)
+offset_gone(struct direct_source *s, struct direct_part *part)
 {
 	direct_part_discard(part);
 	part->failed = true;
-	(void)source_gone(&s->error, s->opts.topics[part->topic], part->number, part->position);
+	(void)source_gone(&s->error, s->opts.topics[part->topic], part->number, part->next_offset);
 }
 
 static void
@@ -52,18 +52,18 @@ take_offset(struct direct_source *s, struct direct_part *part, int64_t offset)
 {
 	switch (part->need) {
 	case NEED_FIRST:
-		part->position = part->fetch_offset = offset;
+		part->next_offset = part->fetch_offset = offset;
 		part->need = NEED_NOTHING;
 		break;
 	case NEED_LOW:
 		part->need = NEED_HIGH;
-		if (part->position < offset)
-			gone(s, part);
+		if (part->next_offset < offset)
+			offset_gone(s, part);
 		break;
 	default:
 		part->need = NEED_NOTHING;
-		if (part->position > offset)
-			gone(s, part);
+		if (part->next_offset > offset)
+			offset_gone(s, part);
 		else { /* a replica that was behind, or one that lost what was not delivered yet */
 			direct_part_discard(part);
 			part->retry_us = s->now_us + conn_spread_us(&s->random, RETRY_US);
@@ -94,8 +94,8 @@ direct_check_take(struct direct_source *s, const struct conn_request *request, s
 		take_offset(s, part, offset);
 	else {
 		part->need = NEED_NOTHING;
-		if (offset >= 0 && offset < part->position)
-			gone(s, part);
+		if (offset >= 0 && offset < part->next_offset)
+			offset_gone(s, part);
 	}
 	return true;
 }

@@ -48,8 +48,8 @@ start_part(struct direct_source *s, struct direct_part *part, int64_t offset)
 	direct_part_discard(part);
 	s->active += !part->assigned;
 	part->assigned = true;
-	part->failed = part->checking = part->end_known = part->end_told = false;
-	part->position = part->fetch_offset = offset;
+	part->failed = part->checking = part->end_known = part->end_reported = false;
+	part->next_offset = part->fetch_offset = offset;
 	part->need = offset < 0 ? NEED_FIRST : NEED_NOTHING;
 	part->read_epoch = -1;
 	part->retry_us = 0;
@@ -327,8 +327,8 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 	if (class != WEIR_OK)
 		return class;
 	*batch = (struct weir_batch){.messages = s->messages, .count = count};
-	if (part->spent == part->segment_count && part->end_known && !part->end_told && part->position >= part->end)
-		batch->end = part->end_told = true;
+	if (part->spent == part->segment_count && part->end_known && !part->end_reported && part->next_offset >= part->end)
+		batch->end = part->end_reported = true;
 	if (count == 0)
 		direct_part_spend(part);
 	if (count == 0 && !batch->end)

@@ -30,7 +30,7 @@ struct owned {
 	bool unread[WEIR_TOPICS_MAX]; /* another source reads it */
 	bool dropped;
 	rd_kafka_queue_t *queue[WEIR_TOPICS_MAX];
-	int64_t position[WEIR_TOPICS_MAX]; /* next offset to deliver */
+	int64_t next_offset[WEIR_TOPICS_MAX]; /* next offset to deliver */
 };
 
 struct rdkafka_source {
@@ -172,7 +172,7 @@ assign_all(struct rdkafka_source *s)
 		for (uint32_t t = 0; t < s->opts.topic_count; t++) {
 			if (s->owned[p].unread[t])
 				continue;
-			int64_t at = s->owned[p].position[t];
+			int64_t at = s->owned[p].next_offset[t];
 			rd_kafka_topic_partition_list_add(list, s->opts.topics[t], (int32_t)p)->offset =
 			    at == WEIR_OFFSET_START ? RD_KAFKA_OFFSET_BEGINNING : at;
 		}
@@ -183,7 +183,7 @@ assign_all(struct rdkafka_source *s)
 }
 
 static void
-fail(struct rdkafka_source *s, const char *what, const char *why)
+source_fail(struct rdkafka_source *s, const char *what, const char *why)
 {
 	s->failed = true;
 	(void)weir_error_set(&s->fatal, WEIR_FATAL, "%s: %s", what, why);
@@ -206,12 +206,12 @@ take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t 
 		if (is_whole(s, &s->owned[p]))
 			starts[count++].partition = p;
 		else if (is_touched(s, &s->owned[p]))
-			fail(s, "assignment",
+			source_fail(s, "assignment",
 			    "a partition's topics are not all here: use the range assignor and equal partition counts");
 	}
 	bool ready = !s->failed && s->opts.on_assign(s->opts.ctx, starts, count);
 	for (uint32_t i = 0; ready && i < count; i++)
-		memcpy(s->owned[starts[i].partition].position, starts[i].offsets, sizeof(starts[i].offsets));
+		memcpy(s->owned[starts[i].partition].next_offset, starts[i].offsets, sizeof(starts[i].offsets));
 	free(starts);
 	if (!ready) {
 		for (uint32_t p = 0; p < s->owned_cap; p++)
@@ -219,7 +219,7 @@ take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t 
 	}
 	rd_kafka_resp_err_t code = assign_all(s);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		fail(s, "assign", rd_kafka_err2str(code));
+		source_fail(s, "assign", rd_kafka_err2str(code));
 }
 
 static void
@@ -349,7 +349,7 @@ source_poll(struct weir_source *source, struct weir_error *err)
 		if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			weir_log(WEIR_LOG_WARN, "kafka_event", "%s", rd_kafka_message_errstr(message));
 		if (message->err == RD_KAFKA_RESP_ERR__FATAL)
-			fail(s, "kafka", rd_kafka_message_errstr(message));
+			source_fail(s, "kafka", rd_kafka_message_errstr(message));
 		rd_kafka_message_destroy(message);
 	}
 	if (!s->failed)
@@ -364,7 +364,7 @@ queue_error(const struct owned *owned, uint32_t topic, const rd_kafka_message_t 
 {
 	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
 		(void)source_gone(
-		    err, rd_kafka_topic_name(message->rkt), (uint32_t)message->partition, owned->position[topic]);
+		    err, rd_kafka_topic_name(message->rkt), (uint32_t)message->partition, owned->next_offset[topic]);
 		return true;
 	}
 	weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%d]: %s", rd_kafka_topic_name(message->rkt), message->partition,
@@ -407,7 +407,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 				class = WEIR_FATAL;
 			continue;
 		}
-		if (raw->offset < owned->position[topic])
+		if (raw->offset < owned->next_offset[topic])
 			continue; /* fetched before a rewind to a later place */
 		batch->end = false;
 		rd_kafka_timestamp_type_t type;
@@ -418,7 +418,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 		    .offset = raw->offset,
 		    .timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms <= 0 ? 0 : ms * 1000,
 		};
-		owned->position[topic] = raw->offset + 1;
+		owned->next_offset[topic] = raw->offset + 1;
 	}
 	if (class != WEIR_OK)
 		source_release(source, batch);
@@ -433,7 +433,7 @@ source_rewind(struct weir_source *source, const struct weir_start *start, struct
 		return WEIR_OK; /* no longer ours */
 	struct owned *owned = &s->owned[start->partition];
 	/* What the queue still holds is from the old position; the assign's version barrier outdates it. */
-	memcpy(owned->position, start->offsets, sizeof(owned->position));
+	memcpy(owned->next_offset, start->offsets, sizeof(owned->next_offset));
 	owned->dropped = false;
 	rd_kafka_resp_err_t code = assign_all(s);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_OK
@@ -485,7 +485,7 @@ source_rdkafka_hand(struct weir_source *source, uint32_t topic, uint32_t partiti
 	if (partition >= s->owned_cap || !is_whole(s, &s->owned[partition]))
 		return WEIR_OK; /* no longer ours */
 	s->owned[partition].unread[topic] = false;
-	s->owned[partition].position[topic] = offset;
+	s->owned[partition].next_offset[topic] = offset;
 	rd_kafka_resp_err_t code = assign_all(s);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_OK
 						  : weir_error_set(err, WEIR_FATAL, "assign: %s", rd_kafka_err2str(code));

@@ -252,7 +252,7 @@ is_new(struct weir_recount *r, const struct weir_record *record, int32_t cycle, 
 }
 
 static void
-count(struct weir_recount *r, uint32_t slot, const struct weir_record *record)
+count_record(struct weir_recount *r, uint32_t slot, const struct weir_record *record)
 {
 	int32_t cycle;
 	struct counted counted;
@@ -303,7 +303,7 @@ weir_recount_record(struct weir_recount *r, const struct weir_record *record)
 	else if (!find_card(r, record->iccid, &slot))
 		r->stats.unknown_cards++;
 	else
-		count(r, slot, record);
+		count_record(r, slot, record);
 }
 
 /* ---- results ---- */

@@ -16,7 +16,7 @@
 #include "pipeline/engine/lane_priv.h"
 
 #define CARDS_BATCH 1024u
-#define PARTIALS_BATCH 4096u
+#define REPORTS_BATCH 4096u
 #define TICK_SLOTS 2048u
 #define FETCHES_PER_REQUEST 512u
 #define FETCHING_MAX 2u          /* requests of one partition with the store: what more is wanted waits in the core */
@@ -68,7 +68,7 @@ static void
 wait_on(struct weir_lane *lane, int source_fd, int64_t timeout_us)
 {
 	struct pollfd fds[2] = {{.fd = lane->bell_fd, .events = POLLIN}, {.fd = source_fd, .events = POLLIN}};
-	lane_beat(lane);
+	lane_heartbeat(lane);
 	int timeout_ms = timeout_us <= 0 ? 0 : (int)((timeout_us + 999) / 1000);
 	if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
 		uint64_t rings;
@@ -120,13 +120,13 @@ lane_round(struct weir_lane *lane)
 }
 
 static void
-run(struct weir_lane *lane)
+lane_run(struct weir_lane *lane)
 {
 	struct weir_error err;
 	int64_t published_us = 0, polled_us = 0;
 	while (!atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
 		int64_t now_us = lane_now().wall_us;
-		lane_beat(lane);
+		lane_heartbeat(lane);
 		if (now_us - polled_us > 5000 || now_us < polled_us) {
 			if (weir_source_poll(lane->source, &err) != WEIR_OK) {
 				lane_fail(lane, &err);
@@ -166,7 +166,7 @@ run_and_close(void *arg)
 	char name[16]; /* for top -H and stacks */
 	(void)snprintf(name, sizeof(name), "weir-lane-%u", lane->number % 100);
 	(void)pthread_setname_np(pthread_self(), name);
-	run(lane);
+	lane_run(lane);
 	lane_publish(lane);
 	weir_source_close(lane->source); /* gives all partitions back: the last flushes */
 	lane->source = NULL;
@@ -192,7 +192,7 @@ core_opts(const struct weir_lane_shared *shared)
 	    .auto_register = settings->auto_register,
 	    .auto_register_carrier = settings->auto_register_carrier,
 	    .partitions = shared->partitions,
-	    .slack_floor_bytes = settings->pool_slack_floor,
+	    .unreported_floor_bytes = settings->pool_unreported_floor,
 	    .pool_tick_ms = settings->pool_tick_ms,
 	    .guard_percent = settings->guard_percent,
 	    .guard_cards_min = settings->guard_cards_min,
@@ -215,10 +215,10 @@ set_rules(struct weir_lane *lane)
 	lane->rules = (struct owner_rules){.core = core_opts(shared),
 	    .topic_count = shared->topic_count,
 	    .cards = shared->cards,
-	    .reports = shared->partials,
+	    .reports = shared->reports,
 	    .records_max = settings->lane_batch_records,
 	    .cards_max = CARDS_BATCH,
-	    .reports_max = PARTIALS_BATCH,
+	    .reports_max = REPORTS_BATCH,
 	    .tick_slots = TICK_SLOTS,
 	    .sparse_slots = settings->flush_sparse_slots,
 	    .fetch_max = FETCHES_PER_REQUEST,
@@ -233,14 +233,14 @@ set_rules(struct weir_lane *lane)
 }
 
 static enum weir_class
-open_parts(struct weir_lane *lane, const char *const *positions, struct weir_error *err)
+open_parts(struct weir_lane *lane, const char *const *checkpoint_offsets, struct weir_error *err)
 {
 	const struct weir_lane_shared *shared = lane->shared;
 	for (uint32_t i = 0; i < shared->cards; i++)
 		lane->decoders[i] =
 		    weir_decoder_new(shared->settings->inputs[i].mapping, shared->settings->message_max_bytes);
 	struct weir_store_opts store = {.settings = shared->settings,
-	    .topics = positions,
+	    .topics = checkpoint_offsets,
 	    .topic_count = shared->topic_count + 1,
 	    .bell = ring_bell,
 	    .bell_ctx = lane,
@@ -273,7 +273,7 @@ weir_lane_start(const struct weir_lane_shared *shared, uint32_t number, struct w
 	set_rules(lane);
 	lane->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	WEIR_CHECK(lane->bell_fd >= 0);
-	enum weir_class class = open_parts(lane, shared->positions, err);
+	enum weir_class class = open_parts(lane, shared->checkpoint_offsets, err);
 	if (class != WEIR_OK) {
 		close_all(lane);
 		lane->store = NULL;
@@ -317,12 +317,12 @@ weir_lane_free(struct weir_lane *lane)
 			weir_decoder_free(lane->decoders[i]);
 	for (uint32_t i = 0; i < lane->partition_count; i++)
 		lane_partition_free(lane->partitions[i]);
-	for (uint32_t i = 0; i < lane->box_cap; i++)
-		free(lane->boxes[i]);
+	for (uint32_t i = 0; i < lane->ack_window_cap; i++)
+		free(lane->ack_windows[i]);
 	weir_records_free(&lane->records);
 	for (uint32_t i = 0; i < LANE_BODIES; i++)
 		weir_buf_free(&lane->bodies[i]);
-	free(lane->boxes);
+	free(lane->ack_windows);
 	free(lane->partitions);
 	(void)close(lane->bell_fd);
 	free(lane);

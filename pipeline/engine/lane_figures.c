@@ -6,8 +6,8 @@
 
 #include "pipeline/engine/lane_priv.h"
 
-#define SLACK_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
-#define POOLS_A_LOOK 1024u                  /* pools whose slack is added up in one publication */
+#define UNREPORTED_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
+#define POOLS_A_SCAN 1024u                       /* pools whose slack is added up in one publication */
 
 /* Relaxed: figures by themselves. */
 static void
@@ -135,31 +135,32 @@ state_of(const struct owner *o)
 
 /* Some pools more; a hundred thousand take as many seconds as lanes allow, and no round feels it. */
 static uint64_t
-slack_look(struct lane_partition *lp)
+scan_unreported(struct lane_partition *lp)
 {
 	const struct weir_slab *pools = &lp->owner->core->tables.pools;
-	uint32_t from = lp->slack.next, until = from + POOLS_A_LOOK < pools->used ? from + POOLS_A_LOOK : pools->used;
+	uint32_t from = lp->unreported_allowance.next,
+		 until = from + POOLS_A_SCAN < pools->used ? from + POOLS_A_SCAN : pools->used;
 	for (uint32_t slot = from; slot < until; slot++) {
 		const struct weir_pool_slot *pool = weir_slab_at(pools, slot);
-		bool bounded = pool->id[0] != '\0' && pool->told_slack < SLACK_UNBOUNDED;
-		lp->slack.sum += bounded ? pool->told_slack * lp->lane->shared->partitions : 0;
+		bool bounded = pool->id[0] != '\0' && pool->published_allowance < UNREPORTED_UNBOUNDED;
+		lp->unreported_allowance.sum += bounded ? pool->published_allowance * lp->lane->shared->partitions : 0;
 	}
-	lp->slack.next = until;
+	lp->unreported_allowance.next = until;
 	if (until == pools->used) {
-		lp->slack.whole = lp->slack.sum;
-		lp->slack.sum = lp->slack.next = 0;
+		lp->unreported_allowance.whole = lp->unreported_allowance.sum;
+		lp->unreported_allowance.sum = lp->unreported_allowance.next = 0;
 	}
-	return lp->slack.whole;
+	return lp->unreported_allowance.whole;
 }
 
 #define SET(field, value) atomic_store_explicit(&row->field, value, memory_order_relaxed)
 
 static uint64_t
-letters_of(const struct weir_letterbox *box)
+unacknowledged_of(const struct weir_ack_window *ack_window)
 {
 	int32_t sum = 0;
 	for (unsigned i = 0; i < 2; i++)
-		sum += atomic_load_explicit(&box->outstanding[i], memory_order_relaxed);
+		sum += atomic_load_explicit(&ack_window->outstanding[i], memory_order_relaxed);
 	return sum > 0 ? (uint64_t)sum : 0;
 }
 
@@ -174,16 +175,16 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 	SET(memory_bytes, weir_partition_bytes(p));
 	SET(unflushed_bytes, owner_unflushed(o));
 	SET(parked, p->parked.records.n);
-	SET(letters, letters_of(lp->box));
-	SET(walks, p->pools_work.walks.n - p->pools_work.walks_head);
-	SET(slack_bytes, slack_look(lp));
+	SET(outbox_producer, unacknowledged_of(lp->ack_window));
+	SET(scans, p->pools_work.scans.n - p->pools_work.scans_head);
+	SET(unreported_bytes, scan_unreported(lp));
 	SET(guard_tripped, p->guard.tripped);
 	SET(stream_us, p->clock.stream_time_us);
 	SET(flushed_us, o->flushed_us);
 	SET(watermark_us, weir_partition_watermark_us(p));
 	SET(complete_us, weir_partition_complete_us(p));
 	for (uint32_t t = 0; t < lp->lane->shared->topic_count; t++)
-		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, o->number, o->position[t]));
+		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, o->number, o->next_offset[t]));
 }
 
 /* A partition that moved to another lane of this process has the other's number by now: only rows of ours are emptied. */
@@ -245,7 +246,7 @@ sum_partition(struct weir_lane *lane, const struct owner *o, struct sums *sums)
 	sums->cards += weir_slab_count(&o->core->tables.cards);
 	sums->pools += weir_slab_count(&o->core->tables.pools);
 	for (uint32_t t = 0; t < lane->shared->cards; t++)
-		sums->lag += weir_source_lag(lane->source, t, o->number, o->position[t]);
+		sums->lag += weir_source_lag(lane->source, t, o->number, o->next_offset[t]);
 }
 
 static void
@@ -265,14 +266,14 @@ publish_stats(struct weir_lane_counters *c, const struct weir_partition_stats *s
 	put(&c->alerts, sum->alerts);
 	put(&c->unsupported, sum->unsupported);
 	put(&c->guarded, sum->guarded);
-	put(&c->partials_told, sum->partials_told);
-	put(&c->partials_taken, sum->partials_taken);
-	put(&c->words_told, sum->words_told);
-	put(&c->words_taken, sum->words_taken);
-	put(&c->walked, sum->walked);
+	put(&c->reports_published, sum->reports_published);
+	put(&c->reports_applied, sum->reports_applied);
+	put(&c->pool_states_published, sum->pool_states_published);
+	put(&c->pool_states_applied, sum->pool_states_applied);
+	put(&c->members_scanned, sum->members_scanned);
 	put(&c->gaps_lost, sum->gaps_lost);
 	put(&c->unattributed, sum->unattributed);
-	put(&c->windows_told, sum->windows_told);
+	put(&c->windows_published, sum->windows_published);
 	put(&c->windows_taken, sum->windows_taken);
 	put(&c->windows_old, sum->windows_old);
 	put(&c->rows_again, sum->rows_again);

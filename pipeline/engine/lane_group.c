@@ -7,16 +7,16 @@
 #include "config/base/vec.h"
 #include "pipeline/engine/lane_priv.h"
 
-static struct weir_letterbox *
+static struct weir_ack_window *
 box_of(struct weir_lane *lane, uint32_t number)
 {
-	WEIR_VEC_REACH(lane->boxes, lane->box_cap, number, 64);
-	if (lane->boxes[number] == NULL) {
-		lane->boxes[number] = weir_calloc(1, sizeof(struct weir_letterbox));
-		lane->boxes[number]->bell_fd = lane->bell_fd;
-		lane->boxes[number]->rounds = &lane->counters.rounds;
+	WEIR_VEC_REACH(lane->ack_windows, lane->ack_window_cap, number, 64);
+	if (lane->ack_windows[number] == NULL) {
+		lane->ack_windows[number] = weir_calloc(1, sizeof(struct weir_ack_window));
+		lane->ack_windows[number]->bell_fd = lane->bell_fd;
+		lane->ack_windows[number]->rounds = &lane->counters.rounds;
 	}
-	return lane->boxes[number];
+	return lane->ack_windows[number];
 }
 
 static struct lane_partition *
@@ -26,7 +26,7 @@ add_partition(struct weir_lane *lane, uint32_t number)
 	WEIR_CHECK(lane_find(lane, number) == NULL);
 	lp->lane = lane;
 	lp->owner = owner_new(&lane->rules, number, &LANE_IO, lp);
-	lp->box = box_of(lane, number);
+	lp->ack_window = box_of(lane, number);
 	WEIR_VEC_ROOM(lane->partitions, lane->partition_count, lane->partition_cap, 16);
 	lane->partitions[lane->partition_count++] = lp;
 	return lp;
@@ -82,7 +82,7 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct lane_partition *lp = lane_find(lane, starts[i].partition);
 		if (lp != NULL)
-			memcpy(starts[i].offsets, lp->owner->position, sizeof(starts[i].offsets));
+			memcpy(starts[i].offsets, lp->owner->next_offset, sizeof(starts[i].offsets));
 	}
 	return true;
 }

@@ -85,75 +85,75 @@ source_commit(void *ctx, const int64_t *offsets)
 /* ---- outbox ---- */
 
 static void
-dead_letter(void *ctx, const struct weir_letter *letter)
+dead_letter(void *ctx, const struct weir_dead_letter *dead_letter)
 {
-	weir_letters_dead(of(ctx)->lane->shared->letters, of(ctx)->box, letter);
+	weir_outbox_produce_dead_letter(of(ctx)->lane->shared->outbox_producer, of(ctx)->ack_window, dead_letter);
 }
 
 static void
 audit(void *ctx, const struct weir_audit *audit, const char *key, struct weir_slice json)
 {
-	weir_letters_audit(of(ctx)->lane->shared->letters, of(ctx)->box, key, json);
+	weir_outbox_produce_audit(of(ctx)->lane->shared->outbox_producer, of(ctx)->ack_window, key, json);
 	lane_count_audit(ctx, audit);
 }
 
 static const char *
-topic_name(const struct weir_lane_shared *shared, enum weir_tell_topic topic)
+topic_name(const struct weir_lane_shared *shared, enum weir_outbox_topic topic)
 {
 	switch (topic) {
-	case WEIR_TELL_PARTIALS:
-		return shared->topics[shared->partials];
-	case WEIR_TELL_CARDS:
+	case WEIR_OUTBOX_USAGE_REPORTS:
+		return shared->topics[shared->reports];
+	case WEIR_OUTBOX_CARDS:
 		return shared->topics[shared->cards];
-	case WEIR_TELL_ALERTS:
+	case WEIR_OUTBOX_ALERTS:
 		break;
-	case WEIR_TELL_POOL_HOURLY:
+	case WEIR_OUTBOX_POOL_HOURLY:
 		return shared->settings->topic_pool_hourly;
-	case WEIR_TELL_POOL_DAILY:
+	case WEIR_OUTBOX_POOL_DAILY:
 		return shared->settings->topic_pool_daily;
-	case WEIR_TELL_CARD_DAILY:
+	case WEIR_OUTBOX_CARD_DAILY:
 		return shared->settings->topic_card_daily;
 	}
 	return shared->settings->topic_alerts;
 }
 
 static void
-publish(void *ctx, enum weir_tell_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
+publish(void *ctx, enum weir_outbox_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
 {
 	struct lane_partition *lp = ctx;
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	const char *name = topic_name(shared, topic);
-	if (topic >= WEIR_TELL_POOL_HOURLY) {
-		weir_letters_row(shared->letters, lp->box, name, key, value);
-		lp->lane->feed_rows[topic - WEIR_TELL_POOL_HOURLY]++;
+	if (topic >= WEIR_OUTBOX_POOL_HOURLY) {
+		weir_outbox_produce_row(shared->outbox_producer, lp->ack_window, name, key, value);
+		lp->lane->feed_rows[topic - WEIR_OUTBOX_POOL_HOURLY]++;
 	} else {
-		weir_letters_tell(shared->letters, lp->box, name, partition, key, value);
+		weir_outbox_produce(shared->outbox_producer, lp->ack_window, name, partition, key, value);
 	}
 }
 
 static void
 window_close(void *ctx)
 {
-	WEIR_CHECK(weir_letterbox_closed_empty(of(ctx)->box));
-	of(ctx)->box->generation ^= 1;
+	WEIR_CHECK(weir_ack_window_closed_empty(of(ctx)->ack_window));
+	of(ctx)->ack_window->open_side ^= 1;
 }
 
 static enum owner_window
 window(void *ctx)
 {
-	const struct weir_letterbox *box = of(ctx)->box;
-	if (!weir_letterbox_closed_empty(box))
+	const struct weir_ack_window *ack_window = of(ctx)->ack_window;
+	if (!weir_ack_window_closed_empty(ack_window))
 		return OWNER_WINDOW_OPEN;
-	bool failed = atomic_load_explicit(&box->failed, memory_order_relaxed);
+	bool failed = atomic_load_explicit(&ack_window->failed, memory_order_relaxed);
 	return failed ? OWNER_WINDOW_REFUSED : OWNER_WINDOW_ACKNOWLEDGED;
 }
 
 /* ---- dispatcher ---- */
 
 static bool
-enqueue(void *ctx, const struct weir_command_offer *offer)
+enqueue(void *ctx, const struct weir_pending_command *pending_command)
 {
-	return weir_dispatch_offer(of(ctx)->lane->shared->dispatch, of(ctx)->lane->number, offer);
+	return weir_dispatch_enqueue(of(ctx)->lane->shared->dispatch, of(ctx)->lane->number, pending_command);
 }
 
 /* A word that was lost here would leave commands of a partition that is another's: it waits for room, which the
@@ -163,7 +163,7 @@ forget_commands(void *ctx)
 {
 	struct weir_lane *lane = of(ctx)->lane;
 	while (!weir_dispatch_forget(lane->shared->dispatch, lane->number, of(ctx)->owner->number)) {
-		lane_beat(lane);
+		lane_heartbeat(lane);
 		(void)usleep(1000);
 	}
 }
@@ -201,7 +201,7 @@ const struct owner_io LANE_IO = {.next_batch = next_batch,
     .store_connected = lane_store_connected,
     .store_take = lane_store_take,
     .flush_begin = lane_flush_begin,
-    .purge_marks = lane_purge_marks,
+    .purge_dedupe_keys = lane_purge_marks,
     .purge_past = lane_purge_past,
     .purge_window = lane_purge_window,
     .flush_end = lane_flush_end,

@@ -16,13 +16,13 @@
 struct lane_partition {
 	struct weir_lane *lane;
 	struct owner *owner;
-	struct weir_letterbox *box;
+	struct weir_ack_window *ack_window;
 	struct weir_store_request *flush; /* encoded, not sent yet; the store's afterwards */
 	struct weir_body body;            /* while it is encoded */
 	struct {                          /* a look at all pools, some a publication (lane_figures.c) */
 		uint32_t next;
 		uint64_t sum, whole; /* of this look so far; of the last one that was finished */
-	} slack;
+	} unreported_allowance;
 };
 
 #define LANE_BODIES 2 /* flushes of a lane are staggered: few are under way at once */
@@ -43,9 +43,9 @@ struct weir_lane {
 	struct weir_records records;
 	struct lane_partition **partitions; /* by place in the list */
 	uint32_t partition_count, partition_cap;
-	bool store_connected;          /* as seen at the round's start */
-	struct weir_letterbox **boxes; /* by partition number, for the lane's life */
-	uint32_t box_cap;
+	bool store_connected;                 /* as seen at the round's start */
+	struct weir_ack_window **ack_windows; /* by partition number, for the lane's life */
+	uint32_t ack_window_cap;
 	struct weir_partition_stats gone; /* sums of cores that are no more */
 	uint64_t messages;
 	uint64_t commands_sent, commands_confirmed, commands_failed;
@@ -80,7 +80,7 @@ void lane_purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t poo
 void lane_purge_window(void *ctx, unsigned kind, int32_t window, uint32_t first_page, uint32_t pages);
 uint64_t lane_flush_end(void *ctx, const struct weir_buf *history, uint32_t history_commands);
 bool lane_store_flush(void *ctx);
-bool lane_store_fetch(void *ctx, const struct weir_wish *requests, uint32_t count);
+bool lane_store_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count);
 void lane_store_cancel(void *ctx);
 uint32_t lane_keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir_slice json);
 /* Takes what came back from the store; true when there was something. */
@@ -98,7 +98,7 @@ void lane_core_ends(void *ctx, const struct weir_partition_stats *stats);
 void lane_publish(struct weir_lane *lane);
 /* A sign of life. */
 static inline void
-lane_beat(struct weir_lane *lane)
+lane_heartbeat(struct weir_lane *lane)
 {
 	atomic_fetch_add_explicit(&lane->counters.rounds, 1, memory_order_relaxed);
 }

@@ -68,15 +68,15 @@ sink_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice 
 }
 
 static bool
-sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
+sink_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
-	return weir_marks_load(&core_of(ctx)->tables.marks, hour, bucket, bytes.data, bytes.len);
+	return weir_dedupe_keys_load(&core_of(ctx)->tables.dedupe_keys, hour, bucket, bytes.data, bytes.len);
 }
 
 static bool
 sink_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 {
-	const struct weir_doubt intent = {iccid, token, desired};
+	const struct weir_unconfirmed_card intent = {iccid, token, desired};
 	return weir_partition_load_intent(core_of(ctx), &intent);
 }
 
@@ -88,7 +88,7 @@ lane_store_take(void *ctx, uint64_t epoch_floor)
 	request->epoch_floor = epoch_floor;
 	request->fresh_hours = lp->lane->shared->settings->dedupe_fresh_h;
 	request->sink =
-	    (struct weir_load_sink){lp, sink_begin, sink_name, sink_reference, sink_page, sink_marks, sink_intent};
+	    (struct weir_load_sink){lp, sink_begin, sink_name, sink_reference, sink_page, sink_dedupe_keys, sink_intent};
 	while (!weir_store_submit(lp->lane->store, request))
 		lane_wait(lp->lane, 1000);
 }
@@ -136,9 +136,10 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 		const char *name;
 		int64_t value;
 	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->clock.stream_time_us},
-	    {"cards", p->tables.cards.used}, {"terms", p->tables.terms.used}, {"enforcements", p->tables.enforcements.used},
-	    {"sessions", p->tables.sessions.used}, {"lives", p->tables.lives.used}, {"accounts", p->tables.accounts.used},
-	    {"pools", p->tables.pools.used}, {"shares", p->tables.shares.used}, {WEIR_FLUSH_FIELD, flush->number}};
+	    {"cards", p->tables.cards.used}, {"terms", p->tables.overrides.used},
+	    {"enforcements", p->tables.enforcements.used}, {"sessions", p->tables.sessions.used},
+	    {"lives", p->tables.lifecycles.used}, {"accounts", p->tables.pool_locals.used}, {"pools", p->tables.pools.used},
+	    {"shares", p->tables.pool_sources.used}, {WEIR_FLUSH_FIELD, flush->number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
 	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
 	weir_resp_text(w->bytes, "HSET");
@@ -250,7 +251,7 @@ lane_purge_window(void *ctx, unsigned kind, int32_t window, uint32_t first_page,
 	weir_resp_text(w->bytes, "UNLINK");
 	for (uint32_t i = 0; i < pages; i++)
 		weir_resp_key(
-		    w->bytes, w->prefix, w->partition, "%s:%d:%u", weir_window_letters(kind), window, first_page + i);
+		    w->bytes, w->prefix, w->partition, "%s:%d:%u", weir_window_tags(kind), window, first_page + i);
 	w->commands++;
 }
 
@@ -267,7 +268,7 @@ bool
 lane_store_flush(void *ctx)
 {
 	struct lane_partition *lp = ctx;
-	WEIR_CHECK(lp->flush != NULL && weir_letterbox_closed_empty(lp->box));
+	WEIR_CHECK(lp->flush != NULL && weir_ack_window_closed_empty(lp->ack_window));
 	if (!weir_store_submit(lp->lane->store, lp->flush))
 		return false;
 	lp->flush = NULL;
@@ -296,15 +297,15 @@ lane_keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir
 #define FETCH_MAX 512u /* strings of one request */
 
 static void
-name_fetch(struct weir_store_fetch *fetch, const struct weir_wish *wish)
+name_fetch(struct weir_store_fetch *fetch, const struct weir_fetch_request *fetch)
 {
-	_Static_assert(sizeof(fetch->key) == WEIR_WISH_KEY_MAX, "one size of names");
-	weir_wish_key(wish, fetch->key, &fetch->from, &fetch->len);
+	_Static_assert(sizeof(fetch->key) == WEIR_FETCH_KEY_MAX, "one size of names");
+	weir_fetch_key(fetch, fetch->key, &fetch->from, &fetch->len);
 }
 
 /* What was asked for lies behind the fetches in one allocation, so that answers find it. */
 bool
-lane_store_fetch(void *ctx, const struct weir_wish *requests, uint32_t count)
+lane_store_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count)
 {
 	struct lane_partition *lp = ctx;
 	WEIR_CHECK(count > 0 && count <= FETCH_MAX && lp->flush == NULL);
@@ -329,7 +330,8 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request, cons
 	struct weir_slice values[FETCH_MAX];
 	for (uint32_t i = 0; i < request->fetch_count; i++)
 		values[i] = (struct weir_slice){request->fetches[i].value_out.data, request->fetches[i].value_out.len};
-	const struct weir_wish *requests = (const struct weir_wish *)(request->fetches + request->fetch_count);
+	const struct weir_fetch_request *requests =
+	    (const struct weir_fetch_request *)(request->fetches + request->fetch_count);
 	owner_fetched(lp->owner, lane_now(), answer, requests, values, request->fetch_count);
 	for (uint32_t i = 0; i < request->fetch_count; i++)
 		weir_buf_free(&request->fetches[i].value_out);

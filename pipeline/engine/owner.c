@@ -73,7 +73,7 @@ struct owner *
 owner_new(const struct owner_rules *rules, uint32_t number, const struct owner_io *io, void *ctx)
 {
 	WEIR_CHECK(rules->cards < rules->reports && rules->reports < rules->topic_count);
-	WEIR_CHECK(rules->topic_count <= WEIR_TOPICS_MAX && rules->topic_count < WEIR_POSITIONS_MAX);
+	WEIR_CHECK(rules->topic_count <= WEIR_TOPICS_MAX && rules->topic_count < WEIR_CHECKPOINT_OFFSETS_MAX);
 	WEIR_CHECK(rules->fetch_max > 0 && rules->fetching_max > 0);
 	struct owner *o = weir_calloc(1, sizeof(*o));
 	o->magic = OWNER_MAGIC;
@@ -91,7 +91,7 @@ owner_free(struct owner *o)
 	weir_partition_free(o->core);
 	weir_buf_free(&o->history);
 	weir_buf_free(&o->json);
-	weir_doubts_free(&o->known);
+	weir_unconfirmed_free(&o->known);
 	o->magic = 0;
 	free(o);
 }
@@ -114,13 +114,13 @@ catch_up(struct owner *o)
 	if (cards != o->cards_caught_up || pools != o->pools_caught_up) {
 		o->cards_caught_up = cards;
 		o->pools_caught_up = pools;
-		weir_partition_settled(o->core, cards, pools);
+		weir_partition_caught_up(o->core, cards, pools);
 	}
 	if (!cards || !pools)
 		return;
 	o->caught_up = true;
 	o->resumed = true;
-	weir_partition_offer_all(o->core, true);
+	weir_partition_enqueue_all(o->core, true);
 	owner_effects(o, 0, NULL);
 }
 
@@ -136,7 +136,7 @@ tell_source(struct owner *o)
 	if (!o->rewind_due || o->state != OWNER_RUNNING)
 		return;
 	o->rewind_due = false;
-	if (o->io->source_rewind(o->ctx, o->position, &err) != WEIR_OK)
+	if (o->io->source_rewind(o->ctx, o->next_offset, &err) != WEIR_OK)
 		owner_stop(o, err.text);
 }
 

@@ -62,10 +62,10 @@ struct owner_flush {
 	enum owner_flush_phase phase;
 	bool probe; /* changes nothing: that is how a Redis that lost writes is noticed at rest */
 	uint64_t epoch;
-	int64_t number;                     /* rises with each: tells two flushes at one position apart */
-	int64_t before[WEIR_POSITIONS_MAX]; /* by topic, then the flush number: what the store must hold */
-	int64_t after[WEIR_POSITIONS_MAX];  /* and holds then */
-	uint64_t bytes;                     /* of its body */
+	int64_t number;                              /* rises with each: tells two flushes at one position apart */
+	int64_t before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* by topic, then the flush number: what the store must hold */
+	int64_t after[WEIR_CHECKPOINT_OFFSETS_MAX];  /* and holds then */
+	uint64_t bytes;                              /* of its body */
 };
 
 /* State of the messages that a flush waits for: those produced before it was encoded. */
@@ -106,30 +106,30 @@ struct owner_io {
 	void (*store_take)(void *ctx, uint64_t epoch_floor);
 	/* Opens the flush that o->flush describes, with room for bytes; then the writer, the purges and flush_end. */
 	void (*flush_begin)(void *ctx, uint64_t bytes, struct weir_writer *writer_out);
-	void (*purge_marks)(void *ctx, int64_t hour);
+	void (*purge_dedupe_keys)(void *ctx, int64_t hour);
 	void (*purge_past)(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages);
 	void (*purge_window)(void *ctx, unsigned kind, int32_t window, uint32_t first_page, uint32_t pages);
 	/* Closes it with what keep_history made; returns its length. */
 	uint64_t (*flush_end)(void *ctx, const struct weir_buf *history, uint32_t history_commands);
 	bool (*store_flush)(void *ctx); /* false: no room, later. Answer: owner_flushed */
 	/* false: no room, later. Answer: owner_fetched */
-	bool (*store_fetch)(void *ctx, const struct weir_wish *requests, uint32_t count);
+	bool (*store_fetch)(void *ctx, const struct weir_fetch_request *requests, uint32_t count);
 	void (*store_cancel)(void *ctx); /* what waits for an unreachable store is answered CANCELLED */
 	/* Appends an audit entry for a list in the store, in the store's own form; returns its commands. */
 	uint32_t (*keep_history)(void *ctx, struct weir_buf *out, const char *list, struct weir_slice json);
 
 	/* ---- outbox: at least once, in order, into the open window ---- */
-	void (*dead_letter)(void *ctx, const struct weir_letter *letter);
+	void (*dead_letter)(void *ctx, const struct weir_dead_letter *letter);
 	void (*audit)(void *ctx, const struct weir_audit *audit, const char *key, struct weir_slice json);
 	void (*publish)(
-	    void *ctx, enum weir_tell_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value);
+	    void *ctx, enum weir_outbox_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value);
 	void (*window_close)(void *ctx);        /* the open one becomes the closed one, which must be acknowledged by now */
 	enum owner_window (*window)(void *ctx); /* the closed one */
 
 	/* ---- dispatcher ---- */
-	bool (*enqueue)(void *ctx, const struct weir_command_offer *offer); /* false: no room, later */
-	void (*forget_commands)(void *ctx);                                 /* of this partition, whatever was enqueued */
-	void (*drain_results)(void *ctx);                                   /* hands in those that wait */
+	bool (*enqueue)(void *ctx, const struct weir_pending_command *pending_command); /* false: no room, later */
+	void (*forget_commands)(void *ctx); /* of this partition, whatever was enqueued */
+	void (*drain_results)(void *ctx);   /* hands in those that wait */
 
 	/* ---- figures ---- */
 	/* A command's progress, before the core hears of it; state is the card's enforcement, or NULL. */
@@ -159,21 +159,21 @@ struct owner {
 	bool rewind_due;   /* taken; the source does not deliver yet */
 	bool drop_due;     /* stopped; the source still delivers */
 
-	int64_t position[WEIR_TOPICS_MAX];  /* next offset to fold */
-	int64_t stored[WEIR_TOPICS_MAX];    /* as the store holds it */
-	int64_t newest_us[WEIR_TOPICS_MAX]; /* newest Kafka timestamp read since it was taken; 0 = none */
-	bool at_end[WEIR_TOPICS_MAX];       /* reached the end once since it was taken */
-	bool cards_caught_up;               /* the card stage has: what it reports is no replay's */
-	bool pools_caught_up;               /* the pool stage has: it publishes pool states */
-	bool caught_up;                     /* both have, once; unknown states were enqueued */
-	bool resumed;                       /* commands to enqueue come from stored state */
-	bool changed;                       /* something to flush */
+	int64_t next_offset[WEIR_TOPICS_MAX]; /* next offset to fold */
+	int64_t stored[WEIR_TOPICS_MAX];      /* as the store holds it */
+	int64_t newest_us[WEIR_TOPICS_MAX];   /* newest Kafka timestamp read since it was taken; 0 = none */
+	bool at_end[WEIR_TOPICS_MAX];         /* reached the end once since it was taken */
+	bool cards_caught_up;                 /* the card stage has: what it reports is no replay's */
+	bool pools_caught_up;                 /* the pool stage has: it publishes pool states */
+	bool caught_up;                       /* both have, once; unknown states were enqueued */
+	bool resumed;                         /* commands to enqueue come from stored state */
+	bool changed;                         /* something to flush */
 
 	struct owner_flush flush;
 	int64_t flush_number;    /* of the last flush encoded */
 	int64_t flush_due_us;    /* without a backlog; otherwise owner_flush_due_us */
 	int64_t flushed_us;      /* wall time of the last one stored; 0 = none */
-	int64_t looked_us;       /* when the watermark was last looked at */
+	int64_t checked_us;      /* when the watermark was last looked at */
 	int64_t behind_us;       /* how old what was being read was then; 0 = at the end of all inputs */
 	struct weir_buf history; /* audit entries since the last encode, in the store's form */
 	uint32_t history_commands;
@@ -185,8 +185,8 @@ struct owner {
 	uint32_t purge_page[WEIR_WINDOW_KINDS];
 
 	int64_t retake_us;
-	bool lost_writes;         /* being taken again because the store lost writes */
-	struct weir_doubts known; /* what was known of cards' states before that */
+	bool lost_writes;                   /* being taken again because the store lost writes */
+	struct weir_unconfirmed_list known; /* what was known of cards' states before that */
 	bool leaving; /* being given back: what is published from here on is published again by the next owner */
 	int64_t leave_until_us;
 };
@@ -209,7 +209,7 @@ struct owner_answer {
 void owner_taken(struct owner *o, struct owner_now now, const struct owner_answer *answer);
 void owner_flushed(struct owner *o, struct owner_now now, int64_t number, const struct owner_answer *answer);
 void owner_fetched(struct owner *o, struct owner_now now, const struct owner_answer *answer,
-    const struct weir_wish *requests, const struct weir_slice *values, uint32_t count);
+    const struct weir_fetch_request *requests, const struct weir_slice *values, uint32_t count);
 /* The dispatcher's word on a command of this partition. */
 void owner_command_result(struct owner *o, struct owner_now now, const struct weir_command_result *result);
 /* Everything that is due, once; true when there may be more at once. */

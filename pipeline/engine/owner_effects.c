@@ -20,12 +20,12 @@ struct drain {
  * in the dispatcher's queue. The guard's release, or the card's next change, enqueues it again.
  */
 static void
-fill_command(const struct owner *o, uint32_t slot, struct weir_command_offer *command)
+fill_command(const struct owner *o, uint32_t slot, struct weir_pending_command *command)
 {
 	const struct weir_partition *p = o->core;
 	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	*command = (struct weir_command_offer){.iccid = card->iccid,
+	*command = (struct weir_pending_command){.iccid = card->iccid,
 	    .partition = o->number,
 	    .slot = slot,
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
@@ -50,7 +50,7 @@ static bool
 on_command(void *ctx, uint32_t card_slot)
 {
 	struct owner *o = ((struct drain *)ctx)->owner;
-	struct weir_command_offer command;
+	struct weir_pending_command command;
 	fill_command(o, card_slot, &command);
 	return o->io->enqueue(o->ctx, &command);
 }
@@ -60,7 +60,7 @@ on_command(void *ctx, uint32_t card_slot)
 void
 owner_reject(struct owner *o, uint32_t topic, const struct weir_message *message, enum weir_reject reject, const char *text)
 {
-	struct weir_letter letter = {.key = message->key,
+	struct weir_dead_letter letter = {.key = message->key,
 	    .value = message->value,
 	    .reject = reject,
 	    .text = text,
@@ -73,7 +73,7 @@ owner_reject(struct owner *o, uint32_t topic, const struct weir_message *message
 
 /* The bytes of a rejected record: its own within its message, while that is there. */
 static void
-find_bytes(const struct weir_record *r, const struct weir_batch *batch, struct weir_letter *letter)
+find_bytes(const struct weir_record *r, const struct weir_batch *batch, struct weir_dead_letter *letter)
 {
 	const struct weir_message *message = &batch->messages[r->message];
 	letter->key = message->key;
@@ -89,7 +89,7 @@ on_dead_letter(void *ctx, const struct weir_record *r)
 	const struct weir_batch *batch = drain->batch;
 	struct owner *o = drain->owner;
 	WEIR_CHECK(r->input < o->rules->cards);
-	struct weir_letter letter = {.reject = (enum weir_reject)r->reject,
+	struct weir_dead_letter letter = {.reject = (enum weir_reject)r->reject,
 	    .text = weir_reject_text((enum weir_reject)r->reject),
 	    .topic = o->rules->topics[r->input],
 	    .partition = o->number,
@@ -110,15 +110,15 @@ on_audit(void *ctx, const struct weir_audit *audit)
 }
 
 static void
-on_message(void *ctx, const struct weir_tell *message, struct weir_slice key, struct weir_slice value)
+on_message(void *ctx, const struct weir_outbox_message *message, struct weir_slice key, struct weir_slice value)
 {
 	struct owner *o = ((struct drain *)ctx)->owner;
-	o->io->publish(o->ctx, (enum weir_tell_topic)message->topic, message->partition, key, value);
+	o->io->publish(o->ctx, (enum weir_outbox_topic)message->topic, message->partition, key, value);
 	o->changed |= !o->leaving;
 }
 
 static uint32_t
-on_fetch(void *ctx, const struct weir_wish *requests, uint32_t count)
+on_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count)
 {
 	return owner_fetch(((struct drain *)ctx)->owner, requests, count);
 }
@@ -138,7 +138,7 @@ owner_effects(struct owner *o, uint32_t input, const struct weir_batch *batch)
 void
 owner_publish(struct owner *o)
 {
-	weir_partition_tell(o->core);
+	weir_partition_publish(o->core);
 	owner_effects(o, 0, NULL);
 }
 
@@ -160,13 +160,13 @@ owner_command_result(struct owner *o, struct owner_now now, const struct weir_co
 	WEIR_CHECK(result->partition == o->number);
 	o->now = now;
 	if (o->state == OWNER_TAKING) {
-		struct weir_doubt doubt = {.iccid = result->iccid, .state = WEIR_DESIRED_UNKNOWN};
-		weir_doubts_push(&o->known, &doubt);
+		struct weir_unconfirmed_card unconfirmed_card = {.iccid = result->iccid, .state = WEIR_DESIRED_UNKNOWN};
+		weir_unconfirmed_push(&o->known, &unconfirmed_card);
 	}
 	if (o->state != OWNER_RUNNING)
 		return;
 	if (!is_of(o, result)) { /* from before the partition was loaded anew, and its card is not replayed yet */
-		weir_partition_doubt(o->core, result->iccid);
+		weir_partition_unconfirmed(o->core, result->iccid);
 		return;
 	}
 	o->io->commanded(o->ctx, result, weir_partition_enforcement(o->core, result->slot));

@@ -1,11 +1,11 @@
 /*
- * Fetches: strings of the store that parked records and feeds wait for. The core says which (`wishes`); what comes back
- * goes to the core, and when nothing is missing any more, what was parked is folded.
+ * Fetches: strings of the store that parked records and feeds wait for. The core says which (`fetch_requests`); what comes
+ * back goes to the core, and when nothing is missing any more, what was parked is folded.
  */
 #include "pipeline/engine/owner_priv.h"
 
 uint32_t
-owner_fetch(struct owner *o, const struct weir_wish *requests, uint32_t count)
+owner_fetch(struct owner *o, const struct weir_fetch_request *requests, uint32_t count)
 {
 	uint32_t taken = 0;
 	/* What is encoded is in memory no more: a fetch must not overtake the flush that brings it to the store. */
@@ -23,16 +23,16 @@ owner_fetch(struct owner *o, const struct weir_wish *requests, uint32_t count)
 }
 
 static void
-take_values(struct owner *o, const struct weir_wish *requests, const struct weir_slice *values, uint32_t count)
+take_values(struct owner *o, const struct weir_fetch_request *requests, const struct weir_slice *values, uint32_t count)
 {
 	for (uint32_t i = 0; i < count && o->state == OWNER_RUNNING; i++)
-		if (!weir_partition_wish_answer(o->core, &requests[i], values[i]))
+		if (!weir_partition_fetched(o->core, &requests[i], values[i]))
 			owner_stop(o, "a stored string of marks, past totals or windows is none");
 }
 
 void
-owner_fetched(struct owner *o, struct owner_now now, const struct owner_answer *answer, const struct weir_wish *requests,
-    const struct weir_slice *values, uint32_t count)
+owner_fetched(struct owner *o, struct owner_now now, const struct owner_answer *answer,
+    const struct weir_fetch_request *requests, const struct weir_slice *values, uint32_t count)
 {
 	owner_check(o);
 	WEIR_CHECK(o->requests > 0 && o->fetching > 0);

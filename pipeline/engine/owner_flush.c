@@ -66,9 +66,9 @@ describe(struct owner *o)
 	uint32_t topics = o->rules->topic_count;
 	*flush = (struct owner_flush){.phase = OWNER_FLUSH_ENCODED, .probe = !o->changed, .epoch = o->epoch};
 	for (uint32_t t = 0; t < topics; t++) {
-		WEIR_CHECK(o->stored[t] <= o->position[t]);
+		WEIR_CHECK(o->stored[t] <= o->next_offset[t]);
 		flush->before[t] = o->stored[t];
-		flush->after[t] = o->position[t];
+		flush->after[t] = o->next_offset[t];
 	}
 	flush->before[topics] = o->flush_number;
 	flush->number = flush->after[topics] = ++o->flush_number;
@@ -160,7 +160,7 @@ owner_flushed(struct owner *o, struct owner_now now, int64_t number, const struc
 	case WEIR_STORE_FENCED:
 		owner_fence(o, answer->header->epoch);
 		break;
-	case WEIR_STORE_FORGOT:
+	case WEIR_STORE_LOST_WRITES:
 		owner_lose_writes(o, answer->header->epoch);
 		break;
 	case WEIR_STORE_FAILED:

@@ -37,7 +37,7 @@ bool owner_is_paused(const struct owner *o);
 
 /* owner_fetch.c */
 /* As many of the first as there is room for; returns how many. */
-uint32_t owner_fetch(struct owner *o, const struct weir_wish *requests, uint32_t count);
+uint32_t owner_fetch(struct owner *o, const struct weir_fetch_request *requests, uint32_t count);
 
 /* owner_purge.c */
 void owner_purge_begin(struct owner *o);

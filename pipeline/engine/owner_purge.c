@@ -21,20 +21,21 @@ owner_purge_begin(struct owner *o)
 	o->purge_cycle = -1;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		int32_t from = weir_partition_windows_from(o->core, (enum weir_window_kind)kind);
-		bool days = kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_ACCOUNT_DAY || kind == WEIR_WINDOW_POOL_DAY;
+		bool days =
+		    kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_LOCAL_DAY || kind == WEIR_WINDOW_POOL_DAY;
 		o->purge_window[kind] = from == WEIR_WINDOW_NONE ? from : from - (days ? CUT_SHORT_DAYS : CUT_SHORT_HOURS);
 		o->purge_page[kind] = 0;
 	}
 }
 
 static void
-purge_marks(struct owner *o)
+purge_dedupe_keys(struct owner *o)
 {
 	int64_t until = o->core->clock.stream_time_us / WEIR_HOUR_US - o->rules->core.dedupe_horizon_h - 2;
 	if (o->purge_hour < 0)
 		o->purge_hour = until; /* a new partition has nothing older */
 	for (int n = 0; n < HOURS_A_FLUSH && o->purge_hour < until; n++)
-		o->io->purge_marks(o->ctx, o->purge_hour++);
+		o->io->purge_dedupe_keys(o->ctx, o->purge_hour++);
 }
 
 /* When the oldest current cycle moves on. */
@@ -92,7 +93,7 @@ purge_windows(struct owner *o)
 void
 owner_purge(struct owner *o)
 {
-	purge_marks(o);
+	purge_dedupe_keys(o);
 	purge_cycles(o);
 	purge_windows(o);
 }

@@ -5,7 +5,7 @@
 #include "config/reference/reference.h"
 #include "pipeline/engine/owner_priv.h"
 
-#define LOOK_US 100000ll /* between two looks at the inputs' ends */
+#define CHECK_EVERY_US 100000ll /* between two looks at the inputs' ends */
 
 /* Takes one batch of a topic; false when there was none. Of a log that was cut short nothing is guessed: it stops. */
 static bool
@@ -22,9 +22,9 @@ next_batch(struct owner *o, uint32_t topic, uint32_t max, struct weir_batch *bat
 	if (batch->count == 0)
 		return true;
 	const struct weir_message *first = batch->messages, *last = first + batch->count - 1;
-	WEIR_CHECK(first->offset >= o->position[topic] && last->offset >= first->offset);
+	WEIR_CHECK(first->offset >= o->next_offset[topic] && last->offset >= first->offset);
 	WEIR_CHECK(batch->count <= max && !o->rewind_due);
-	o->position[topic] = last->offset + 1;
+	o->next_offset[topic] = last->offset + 1;
 	o->newest_us[topic] = last->timestamp_us > o->newest_us[topic] ? last->timestamp_us : o->newest_us[topic];
 	o->changed = true;
 	return true;
@@ -74,7 +74,7 @@ read_reports(struct owner *o)
 	for (uint32_t i = 0; i < batch.count; i++) {
 		const struct weir_message *message = &batch.messages[i];
 		struct weir_error err;
-		if (weir_partition_partial(o->core, message->value, message->timestamp_us, &err) != WEIR_OK)
+		if (weir_partition_apply_report(o->core, message->value, message->timestamp_us, &err) != WEIR_OK)
 			owner_reject(o, o->rules->reports, message, WEIR_REJECT_MALFORMED, err.text);
 	}
 	owner_effects(o, o->rules->reports, NULL);
@@ -119,11 +119,11 @@ void
 owner_watermark(struct owner *o)
 {
 	int64_t now_us = o->now.wall_us, least_us = now_us;
-	if (now_us - o->looked_us < LOOK_US && now_us >= o->looked_us)
+	if (now_us - o->checked_us < CHECK_EVERY_US && now_us >= o->checked_us)
 		return;
-	o->looked_us = now_us;
+	o->checked_us = now_us;
 	for (uint32_t t = 0; t < o->rules->cards; t++) {
-		bool end = o->at_end[t] && o->io->source_lag(o->ctx, t, o->position[t]) == 0;
+		bool end = o->at_end[t] && o->io->source_lag(o->ctx, t, o->next_offset[t]) == 0;
 		if (!end && o->newest_us[t] < least_us)
 			least_us = o->newest_us[t];
 	}

@@ -68,8 +68,8 @@ take_known(struct owner *o)
 	if (o->lost_writes)
 		weir_partition_load_known(o->core, &o->known);
 	for (uint32_t i = 0; i < o->known.n; i++) /* results that came while it was loaded */
-		weir_partition_doubt(o->core, o->known.v[i].iccid);
-	weir_doubts_free(&o->known);
+		weir_partition_unconfirmed(o->core, o->known.v[i].iccid);
+	weir_unconfirmed_free(&o->known);
 	o->lost_writes = false;
 }
 
@@ -78,7 +78,7 @@ begin_position(struct owner *o, const struct weir_store_header *header)
 {
 	o->epoch = header->epoch;
 	for (uint32_t t = 0; t < o->rules->topic_count; t++)
-		o->stored[t] = o->position[t] = header->offsets[t];
+		o->stored[t] = o->next_offset[t] = header->offsets[t];
 	o->flush_number = header->offsets[o->rules->topic_count];
 	memset(o->newest_us, 0, sizeof(o->newest_us));
 	memset(o->at_end, 0, sizeof(o->at_end));
@@ -115,7 +115,7 @@ owner_taken(struct owner *o, struct owner_now now, const struct owner_answer *an
 	owner_become(o, OWNER_RUNNING);
 	begin_position(o, answer->header);
 	owner_purge_begin(o);
-	weir_partition_offer_all(o->core, false);
+	weir_partition_enqueue_all(o->core, false);
 	o->resumed = true;
 	owner_note(o, OWNER_NOTE_TAKEN, "epoch=%llu cards=%u took_us=%lld", (unsigned long long)o->epoch,
 	    o->core->tables.cards.used, (long long)answer->took_us);

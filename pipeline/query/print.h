@@ -8,7 +8,7 @@
 #define WEIR_PIPELINE_READ_PRINT_H
 
 #include "config/base/json_out.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 /* Values of weir's own kinds. */
 void weir_json_limit(struct weir_json *json, const char *name, uint64_t bytes); /* WEIR_NO_LIMIT is null */

@@ -1,8 +1,8 @@
-/* Pure functions of the reader's face: a key's partition, a volume's bytes, names of spans; see read.h. */
+/* Pure functions of the reader's face: a key's partition, a volume's bytes, names of spans; see query.h. */
 #include <string.h>
 
 #include "config/base/murmur2.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 uint32_t
 weir_read_partition_of(struct weir_slice key, uint32_t partitions)

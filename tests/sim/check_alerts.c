@@ -1,5 +1,5 @@
 /* Alerts as they are told: each level once a cycle, none forgotten, and what a carrier cannot enforce. */
-#include "tests/sim/check.h"
+#include "tests/sim/sim_check.h"
 
 #include <inttypes.h>
 
@@ -24,12 +24,12 @@ text_after(struct weir_slice json, const char *name, char *out, size_t size)
 }
 
 static bool
-is_told(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
+is_published(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
 {
-	for (uint32_t i = 0; i < sim->told_count; i++) {
-		const struct sim_alert *told = &sim->told[i];
-		if ((!by_the_same || told->epoch == alert->epoch) && told->level == alert->level &&
-		    strcmp(told->subject, alert->subject) == 0 && strcmp(told->cycle, alert->cycle) == 0)
+	for (uint32_t i = 0; i < sim->published_count; i++) {
+		const struct sim_alert *published = &sim->published[i];
+		if ((!by_the_same || published->epoch == alert->epoch) && published->level == alert->level &&
+		    strcmp(published->subject, alert->subject) == 0 && strcmp(published->cycle, alert->cycle) == 0)
 			return true;
 	}
 	return false;
@@ -38,8 +38,8 @@ is_told(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
 static void
 remember_alert(struct sim *sim, const struct sim_alert *alert)
 {
-	WEIR_VEC_ROOM(sim->told, sim->told_count, sim->told_cap, 64);
-	sim->told[sim->told_count++] = *alert;
+	WEIR_VEC_ROOM(sim->published, sim->published_count, sim->published_cap, 64);
+	sim->published[sim->published_count++] = *alert;
 }
 
 /* rule ALR-1: each level once a cycle; a replay may tell again what the run before it told. */
@@ -68,7 +68,7 @@ sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slic
 		if (memmem(json.data, json.len, level, (size_t)len) == NULL)
 			continue;
 		alert.level = LEVELS[i];
-		if (is_told(sim, &alert, true))
+		if (is_published(sim, &alert, true))
 			sim_fail(sim, "%s: level %u %% of %s is told twice", alert.subject, alert.level, alert.cycle);
 		remember_alert(sim, &alert);
 	}
@@ -83,7 +83,7 @@ sim_check_levels(struct sim *sim, const char *subject, int cycle, uint64_t used,
 	(void)snprintf(alert.cycle, sizeof(alert.cycle), "%04d-%02d", 1970 + cycle / 12, cycle % 12 + 1);
 	for (unsigned i = 0; i < 4 && base > 0; i++) {
 		alert.level = LEVELS[i];
-		if (used * 100 >= base * LEVELS[i] && !is_told(sim, &alert, false))
+		if (used * 100 >= base * LEVELS[i] && !is_published(sim, &alert, false))
 			sim_fail(sim, "%s: %" PRIu64 " of %" PRIu64 " bytes, but level %u %% was not told", subject, used,
 			    base, LEVELS[i]);
 	}
@@ -102,7 +102,7 @@ sim_check_card_alerts(struct sim *sim, int card)
 	uint16_t unsupported = sim_weir_reasons(model_reasons(&sim->model, card) & ~model_enforced(&sim->model, card));
 	for (unsigned i = 0; i < WEIR_REASON_COUNT; i++) {
 		alert.level = 1000 + i;
-		if ((unsupported & WEIR_REASON_BIT(i)) != 0 && !is_told(sim, &alert, false))
+		if ((unsupported & WEIR_REASON_BIT(i)) != 0 && !is_published(sim, &alert, false))
 			sim_fail(sim, "card %d: nobody was told that %s is not enforced", card, weir_reason_name(i));
 	}
 }

@@ -39,7 +39,7 @@ on_history(void *ctx, struct weir_buf *out, const char *list, struct weir_slice 
 }
 
 static bool
-on_enqueue(void *ctx, const struct weir_command_offer *offer)
+on_enqueue(void *ctx, const struct weir_pending_command *offer)
 {
 	(void)ctx;
 	(void)offer;
@@ -47,7 +47,7 @@ on_enqueue(void *ctx, const struct weir_command_offer *offer)
 }
 
 static void
-on_publish(void *ctx, enum weir_tell_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
+on_publish(void *ctx, enum weir_outbox_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
 {
 	(void)ctx;
 	(void)topic;
