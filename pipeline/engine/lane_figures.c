@@ -175,7 +175,7 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 	SET(memory_bytes, weir_partition_bytes(p));
 	SET(unflushed_bytes, owner_unflushed(o));
 	SET(parked, p->parked.records.n);
-	SET(outbox_producer, unacknowledged_of(lp->ack_window));
+	SET(unacknowledged, unacknowledged_of(lp->ack_window));
 	SET(scans, p->pools_work.scans.n - p->pools_work.scans_head);
 	SET(unreported_bytes, scan_unreported(lp));
 	SET(guard_tripped, p->guard.tripped);
