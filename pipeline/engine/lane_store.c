@@ -297,10 +297,10 @@ lane_keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir
 #define FETCH_MAX 512u /* strings of one request */
 
 static void
-name_fetch(struct weir_store_fetch *fetch, const struct weir_fetch_request *fetch)
+name_fetch(struct weir_store_fetch *fetch, const struct weir_fetch_request *wanted)
 {
 	_Static_assert(sizeof(fetch->key) == WEIR_FETCH_KEY_MAX, "one size of names");
-	weir_fetch_key(fetch, fetch->key, &fetch->from, &fetch->len);
+	weir_fetch_key(wanted, fetch->key, &fetch->from, &fetch->len);
 }
 
 /* What was asked for lies behind the fetches in one allocation, so that answers find it. */
