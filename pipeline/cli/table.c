@@ -171,3 +171,9 @@ weir_table_free(struct weir_table *table)
 	free(table->cells);
 	*table = (struct weir_table){0};
 }
+
+const char *
+weir_text_or_dash(const char *text)
+{
+	return text[0] == '\0' ? "-" : text;
+}

@@ -193,11 +193,9 @@ load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, 
 	for (uint32_t i = 0; i < count; i++)
 		if (cards[i].found)
 			query_people(reader, &cards[i]);
-	definitions_query(reader);
-	enum weir_read answer = query_send(reader, err);
+	enum weir_read answer = query_send_with_definitions(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
-	definitions_take(reader);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!cards[i].found)
 			continue;
@@ -337,7 +335,7 @@ want_definitions(struct weir_reader *reader, const struct card_raw *cards, uint3
 			if (!names_miss(reader, &cards[i]))
 				continue;
 			/* A name that is newer than ours: all of that partition's are asked for again. */
-			part_forget(&reader->partition_metas[cards[i].partition]);
+			partition_forget(&reader->partition_metas[cards[i].partition]);
 			miss = true;
 		}
 		if (!miss)

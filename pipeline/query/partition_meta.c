@@ -205,7 +205,7 @@ query_partition_meta(struct weir_reader *reader, uint32_t number)
 }
 
 void
-part_forget(struct partition_meta *partition_meta)
+partition_forget(struct partition_meta *partition_meta)
 {
 	partition_meta->header_at = partition_meta->names_at = (struct weir_steady){0};
 }
@@ -380,6 +380,16 @@ definitions_take(struct weir_reader *reader)
 			define_carrier(reader, carrier_at(reader, want->partition, want->number), json);
 	}
 	reader->want_count = 0;
+}
+
+enum weir_read
+query_send_with_definitions(struct weir_reader *reader, struct weir_error *err)
+{
+	definitions_query(reader);
+	enum weir_read answer = query_send(reader, err);
+	if (answer == WEIR_READ_OK)
+		definitions_take(reader);
+	return answer;
 }
 
 void

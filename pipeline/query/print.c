@@ -331,3 +331,28 @@ weir_print_fleet(struct weir_json *json, const char *name, const struct weir_fle
 	weir_json_u64(json, "used_bytes", fleet->used);
 	weir_json_close(json, '}');
 }
+
+void
+weir_print_commands(struct weir_json *json, const char *iccid, const struct weir_commands *commands)
+{
+	weir_json_open(json, NULL, '{');
+	weir_json_text(json, "iccid", iccid);
+	weir_json_open(json, "commands", '[');
+	for (uint32_t i = 0; i < commands->count; i++)
+		weir_print_command(json, &commands->commands[i]);
+	weir_json_close(json, ']');
+	weir_json_close(json, '}');
+}
+
+void
+weir_print_history(struct weir_json *json, const char *member, const char *id, const struct weir_history *history)
+{
+	weir_json_open(json, NULL, '{');
+	weir_json_text(json, member, id);
+	weir_json_open(json, "audit", '[');
+	for (uint32_t i = 0; i < history->count; i++)
+		weir_print_history_entry(json, &history->entries[i]);
+	weir_json_close(json, ']');
+	weir_json_u64(json, "unreadable", history->unreadable);
+	weir_json_close(json, '}');
+}

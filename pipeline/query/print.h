@@ -25,6 +25,11 @@ void weir_print_history_entry(struct weir_json *json, const struct weir_history_
 void weir_print_command(struct weir_json *json, const struct weir_command_entry *command);
 void weir_print_fleet(struct weir_json *json, const char *name, const struct weir_fleet_view *fleet);
 
+/* The commands of the card that is written `iccid`, and the history of the card or pool that `member` says: whole answers.
+ */
+void weir_print_commands(struct weir_json *json, const char *iccid, const struct weir_commands *commands);
+void weir_print_history(struct weir_json *json, const char *member, const char *id, const struct weir_history *history);
+
 /* A card as a member of lists: what a table shows, not the whole. */
 void weir_print_card_row(struct weir_json *json, const struct weir_card_view *card);
 

@@ -128,7 +128,7 @@ struct partition_meta {
 };
 /* Headers and names no older than they may be; `want` NULL = every partition, else those with a true. */
 /* What is kept of it counts for nothing: the next refresh fetches it. */
-void part_forget(struct partition_meta *partition_meta);
+void partition_forget(struct partition_meta *partition_meta);
 enum weir_read partitions_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err);
 enum weir_read partition_refresh(struct weir_reader *reader, uint32_t partition, struct weir_error *err);
 /*
@@ -144,6 +144,8 @@ void want_carrier(struct weir_reader *reader, uint32_t partition, uint32_t carri
 void want_plan(struct weir_reader *reader, uint32_t partition, uint32_t plan);
 void definitions_query(struct weir_reader *reader);
 void definitions_take(struct weir_reader *reader);
+/* query_send with the definitions that are wanted, which are behind what was asked before. */
+enum weir_read query_send_with_definitions(struct weir_reader *reader, struct weir_error *err);
 void definitions_drop(struct weir_reader *reader);
 /* NULL for 0 and numbers that are not known. */
 const struct partition_carrier *partition_carrier(const struct weir_reader *reader, uint32_t partition, uint32_t carrier);
@@ -316,6 +318,16 @@ void cursor_write(const struct cursor *cursor, uint64_t query, char out[WEIR_CUR
 enum weir_read cursor_read(const char *text, uint64_t query, struct cursor *cursor_out, struct weir_error *err);
 /* Of bytes that say what is asked for. */
 uint64_t cursor_query(struct weir_slice bytes);
+
+/* ---- pages (page.c) ---- */
+
+/* Reads the cursor of that query, and begins a question about at most max of a list. The text is not used afterwards. */
+enum weir_read page_begin(struct weir_reader *reader, const char *cursor, uint64_t query, uint32_t max,
+    struct cursor *at_out, struct weir_error *err);
+/* A filter's text as part of a query; none and empty are the same. */
+void page_hash_text(struct weir_buf *query, const char *text);
+/* What a cursor is bound to; frees the query. */
+uint64_t page_hash(struct weir_buf *query);
 
 /* ---- lists (search.c, member_scan.c, tagged.c, on search_page.c) ---- */
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/base/vec.h"
-
 #define SECOND_US INT64_C(1000000)
 #define HOUR_US (3600 * SECOND_US)
 
@@ -171,7 +169,12 @@ model_next_event(const struct model *model)
 static struct model_fact *
 new_fact(struct model *model)
 {
-	WEIR_VEC_ROOM(model->facts, model->fact_count, model->fact_cap, 256);
+	if (model->fact_count == model->fact_cap) {
+		model->fact_cap = model->fact_cap == 0 ? 256 : model->fact_cap * 2;
+		model->facts = realloc(model->facts, (size_t)model->fact_cap * sizeof(*model->facts));
+		if (model->facts == NULL)
+			abort();
+	}
 	struct model_fact *fact = &model->facts[model->fact_count++];
 	memset(fact, 0, sizeof(*fact));
 	return fact;

@@ -272,8 +272,6 @@ void weir_api_bulk_one(struct weir_api_request *request, struct weir_api_worker 
 /* Answers that cards and pools share (card_routes.c). */
 void weir_api_usage_answer(
     struct weir_api_request *request, const char *member, const char *id, const struct weir_usage_rows *rows);
-void weir_api_audit_answer(
-    struct weir_api_request *request, const char *member, const char *id, const struct weir_history *history);
 void weir_api_card_page_answer(struct weir_api_request *request, const struct weir_card_page *page);
 
 struct weir_api_fleet *weir_api_fleet_new(struct weir_api *api);
