@@ -9,9 +9,12 @@
  * A list may be there before its parent is: the two come by different ways. Children are some two to four; more than
  * WEIR_CHILDREN_MAX are a mistake in somebody's data.
  */
-#include <stdlib.h>
+#include "aggregators/apply/smart_cards.h"
 
-#include "aggregators/partition_priv.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregators/state/card_table.h"
 #include "config/base/vec.h"
 
 #define WEIR_CHILDREN_MAX 16

@@ -5,16 +5,15 @@
  * A row is an upsert: its key is the message's, `<id>|<window's start>`, and of two the one with the higher revision
  * counts.
  */
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/feed_rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "aggregators/pools/pools.h"
+#include "aggregators/state/carrier_windows.h"
+#include "aggregators/state/pool_table.h"
 #include "config/base/json_out.h"
 #include "config/base/timetext.h"
-#include "config/base/vec.h"
 
 static void
 member_time(struct weir_buf *json, const char *name, int64_t at_us)
@@ -155,46 +154,4 @@ weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct w
 	weir_buf_printf(json, ",\"status\":\"%s\"", status_of(p, slot));
 	member_cycle(json, weir_partition_cycle_of(carrier, row->window.start_us));
 	weir_buf_append(json, "}", 1);
-}
-
-/* ---- pools' texts ---- */
-
-static void
-set_text(struct weir_feeds *f, uint32_t slot, char *text)
-{
-	WEIR_VEC_REACH(f->texts, f->text_cap, slot, 64);
-	free(f->texts[slot]);
-	f->texts[slot] = text;
-}
-
-void
-weir_feeds_pool_text(struct weir_partition *p, const char *pool, struct weir_slice json)
-{
-	struct weir_feeds *f = p->feeds;
-	struct weir_buf text = {0};
-	uint32_t slot;
-	weir_reference_pool_texts(json, &text);
-	weir_buf_append(&text, "", 1);
-	if (weir_partition_find_pool(p, pool, &slot) != NULL) {
-		set_text(f, slot, (char *)text.data);
-		return;
-	}
-	WEIR_VEC_ROOM(f->early, f->early_count, f->early_cap, 64);
-	struct weir_feed_text *early = &f->early[f->early_count++];
-	(void)snprintf(early->pool, sizeof(early->pool), "%s", pool);
-	early->text = (char *)text.data;
-}
-
-void
-weir_feeds_place_texts(struct weir_partition *p)
-{
-	struct weir_feeds *f = p->feeds;
-	for (uint32_t i = 0; i < f->early_count; i++) {
-		uint32_t slot;
-		if (weir_partition_find_pool(p, f->early[i].pool, &slot) != NULL)
-			set_text(f, slot, f->early[i].text);
-		else
-			free(f->early[i].text);
-	}
-	f->early_count = 0;
 }

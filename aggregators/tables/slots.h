@@ -112,7 +112,7 @@ struct weir_enforcement_slot {
 	uint32_t card;     /* + 1; 0 = free */
 	uint8_t desired;   /* enum weir_desired */
 	uint8_t confirmed; /* likewise, 0 = unknown */
-	uint8_t command;   /* enum weir_command_state (dispatch.h) */
+	uint8_t command;   /* enum weir_command_state (state/command.h) */
 	uint8_t target;    /* the state that command was for */
 	uint16_t attempts;
 	uint8_t reason; /* enum weir_reason that caused the decision */

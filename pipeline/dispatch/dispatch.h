@@ -16,18 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aggregators/state/command.h"
 #include "config/base/error.h"
 #include "config/base/iccid.h"
 #include "pipeline/carriers/types.h"
-
-enum weir_command_state {
-	WEIR_COMMAND_IDLE = 0,
-	WEIR_COMMAND_QUEUED,
-	WEIR_COMMAND_SENT,
-	WEIR_COMMAND_ACCEPTED, /* the carrier took it (202, ticket) and will do it later */
-	WEIR_COMMAND_CONFIRMED,
-	WEIR_COMMAND_FAILED, /* permanent: the carrier refuses this card */
-};
 
 /* What a lane tells: the desired and last confirmed state of one card. */
 struct weir_pending_command {

@@ -13,16 +13,9 @@
 #define BUCKETS_A_PIECE 64
 #define HOUR_US INT64_C(3600000000)
 
-static const uint32_t SLOT_BYTES[WEIR_SLAB_COUNT] = {
-    [WEIR_SLAB_CARDS] = sizeof(struct weir_card_slot),
-    [WEIR_SLAB_CARD_OVERRIDES] = sizeof(struct weir_card_overrides_slot),
-    [WEIR_SLAB_ENFORCEMENTS] = sizeof(struct weir_enforcement_slot),
-    [WEIR_SLAB_SESSIONS] = sizeof(struct weir_session_slot),
-    [WEIR_SLAB_LIFECYCLES] = sizeof(struct weir_lifecycle_slot),
-    [WEIR_SLAB_POOL_LOCALS] = sizeof(struct weir_pool_local_slot),
-    [WEIR_SLAB_POOLS] = sizeof(struct weir_pool_slot),
-    [WEIR_SLAB_POOL_SOURCES] = sizeof(struct weir_pool_source_slot),
-};
+#define SLOT_SIZE(number, member, tag, type, field) [number] = sizeof(type),
+static const uint32_t SLOT_BYTES[WEIR_SLABS] = {WEIR_SLAB_LIST(SLOT_SIZE)};
+#undef SLOT_SIZE
 
 static enum weir_step
 poisoned(struct weir_store *store, struct weir_store_request *request, const char *what)
@@ -34,32 +27,31 @@ poisoned(struct weir_store *store, struct weir_store_request *request, const cha
 /* One command on one key of the partition, answered by an array. */
 static enum weir_step
 ask_array(struct weir_store *store, struct weir_store_request *request, const char *command, const char *name,
-    const char *from, const char *to, redisReply **reply_out)
+    const char *from, const char *to, struct weir_reply **reply_out)
 {
 	struct weir_buf *out = &store->out;
-	out->len = 0;
-	weir_resp_command(out, from != NULL ? 4 : 2);
+	weir_store_command(store, from != NULL ? 4 : 2);
 	weir_resp_text(out, command);
 	weir_resp_key(out, store->prefix, request->partition, "%s", name);
 	if (from != NULL) {
 		weir_resp_text(out, from);
 		weir_resp_text(out, to);
 	}
-	return weir_link_query_for(store->link, request, REDIS_REPLY_ARRAY, reply_out);
+	return weir_store_ask_for(store, request, WEIR_REPLY_ARRAY, reply_out);
 }
 
 static struct weir_slice
-slice_of(const redisReply *reply)
+slice_of(const struct weir_reply *reply)
 {
 	return (struct weir_slice){(const uint8_t *)reply->str, reply->len};
 }
 
 /* All elements are strings. */
 static bool
-all_strings(const redisReply *reply)
+all_strings(const struct weir_reply *reply)
 {
 	for (size_t i = 0; i < reply->elements; i++)
-		if (reply->element[i]->type != REDIS_REPLY_STRING)
+		if (reply->element[i]->type != WEIR_REPLY_STRING)
 			return false;
 	return true;
 }
@@ -67,21 +59,21 @@ all_strings(const redisReply *reply)
 static enum weir_step
 load_names(struct weir_store *store, struct weir_store_request *request)
 {
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_array(store, request, "LRANGE", "n", "0", "-1", &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = all_strings(reply);
 	for (size_t i = 0; i < reply->elements && good; i++)
 		good = request->sink.name(request->sink.ctx, (uint32_t)i, slice_of(reply->element[i]));
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return good ? WEIR_STEP_OK : poisoned(store, request, "n");
 }
 
 static enum weir_step
 load_reference(struct weir_store *store, struct weir_store_request *request)
 {
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_array(store, request, "HGETALL", "r", NULL, NULL, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
@@ -89,12 +81,12 @@ load_reference(struct weir_store *store, struct weir_store_request *request)
 	for (size_t i = 0; i + 1 < reply->elements && good; i += 2)
 		good = request->sink.reference(
 		    request->sink.ctx, slice_of(reply->element[i]), slice_of(reply->element[i + 1]));
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return good ? WEIR_STEP_OK : poisoned(store, request, "r");
 }
 
 static bool
-give_intent(struct weir_store_request *request, const redisReply *field, const redisReply *value)
+give_intent(struct weir_store_request *request, const struct weir_reply *field, const struct weir_reply *value)
 {
 	struct weir_iccid iccid;
 	uint64_t token = 0, desired = 0;
@@ -111,31 +103,31 @@ give_intent(struct weir_store_request *request, const redisReply *field, const r
 static enum weir_step
 load_intents(struct weir_store *store, struct weir_store_request *request)
 {
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_array(store, request, "HGETALL", "i", NULL, NULL, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = all_strings(reply) && reply->elements % 2 == 0;
 	for (size_t i = 0; i + 1 < reply->elements && good; i += 2)
 		good = give_intent(request, reply->element[i], reply->element[i + 1]);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return good ? WEIR_STEP_OK : poisoned(store, request, "i");
 }
 
 /* Sends the MGET in store->out and checks the shape of its answer. */
 static enum weir_step
-ask_strings(struct weir_store *store, struct weir_store_request *request, uint32_t expected, redisReply **reply_out)
+ask_strings(struct weir_store *store, struct weir_store_request *request, uint32_t expected, struct weir_reply **reply_out)
 {
-	redisReply *reply = NULL;
-	enum weir_step step = weir_link_query_for(store->link, request, REDIS_REPLY_ARRAY, &reply);
+	struct weir_reply *reply = NULL;
+	enum weir_step step = weir_store_ask_for(store, request, WEIR_REPLY_ARRAY, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = reply->elements == expected;
 	for (size_t i = 0; i < reply->elements && good; i++)
-		good = reply->element[i]->type == REDIS_REPLY_STRING || reply->element[i]->type == REDIS_REPLY_NIL;
+		good = reply->element[i]->type == WEIR_REPLY_STRING || reply->element[i]->type == WEIR_REPLY_NIL;
 	if (!good) {
 		step = weir_store_nonsense(store, "MGET", reply);
-		freeReplyObject(reply);
+		weir_reply_free(reply);
 		return step;
 	}
 	*reply_out = reply;
@@ -147,17 +139,16 @@ load_pages_piece(
     struct weir_store *store, struct weir_store_request *request, enum weir_slab_kind slab, uint32_t first, uint32_t count)
 {
 	char tag = WEIR_SLAB_TAGS[slab];
-	store->out.len = 0;
-	weir_resp_command(&store->out, 1 + count);
+	weir_store_command(store, 1 + count);
 	weir_resp_text(&store->out, "MGET");
 	for (uint32_t i = 0; i < count; i++)
 		weir_resp_key(&store->out, store->prefix, request->partition, "%c:%u", tag, first + i);
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_strings(store, request, count, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	for (uint32_t i = 0; i < count && step == WEIR_STEP_OK; i++) {
-		if (reply->element[i]->type == REDIS_REPLY_NIL)
+		if (reply->element[i]->type == WEIR_REPLY_NIL)
 			continue;
 		if (!request->sink.page(request->sink.ctx, slab, first + i, slice_of(reply->element[i]))) {
 			char name[24];
@@ -165,7 +156,7 @@ load_pages_piece(
 			step = poisoned(store, request, name);
 		}
 	}
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }
 
@@ -186,17 +177,16 @@ load_slab(struct weir_store *store, struct weir_store_request *request, enum wei
 static enum weir_step
 load_dedupe_keys_piece(struct weir_store *store, struct weir_store_request *request, int64_t hour, uint32_t first)
 {
-	store->out.len = 0;
-	weir_resp_command(&store->out, 1 + BUCKETS_A_PIECE);
+	weir_store_command(store, 1 + BUCKETS_A_PIECE);
 	weir_resp_text(&store->out, "MGET");
 	for (uint32_t i = 0; i < BUCKETS_A_PIECE; i++)
 		weir_resp_key(&store->out, store->prefix, request->partition, "m:%lld:%u", (long long)hour, first + i);
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_strings(store, request, BUCKETS_A_PIECE, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	for (uint32_t i = 0; i < BUCKETS_A_PIECE && step == WEIR_STEP_OK; i++) {
-		if (reply->element[i]->type == REDIS_REPLY_NIL)
+		if (reply->element[i]->type == WEIR_REPLY_NIL)
 			continue;
 		if (!request->sink.dedupe_keys(request->sink.ctx, hour, first + i, slice_of(reply->element[i]))) {
 			char name[40];
@@ -204,7 +194,7 @@ load_dedupe_keys_piece(struct weir_store *store, struct weir_store_request *requ
 			step = poisoned(store, request, name);
 		}
 	}
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }
 
@@ -233,7 +223,7 @@ weir_store_load(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = load_names(store, request);
 	if (step == WEIR_STEP_OK)
 		step = load_reference(store, request);
-	for (uint32_t slab = 0; slab < WEIR_SLAB_COUNT && step == WEIR_STEP_OK; slab++)
+	for (uint32_t slab = 0; slab < WEIR_SLABS && step == WEIR_STEP_OK; slab++)
 		step = load_slab(store, request, (enum weir_slab_kind)slab);
 	if (step == WEIR_STEP_OK)
 		step = load_dedupe_keys(store, request);

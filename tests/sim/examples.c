@@ -122,7 +122,7 @@ expect_reasons(struct sim *sim, int number, uint16_t reasons)
 {
 	uint32_t slot;
 	const struct sim_owner *owner = sim_owner_of(sim, sim->card[number].partition);
-	const struct weir_card_slot *found = weir_partition_find(owner->core, sim->card[number].packed, &slot);
+	const struct weir_card_slot *found = weir_partition_find(owner->o->core, sim->card[number].packed, &slot);
 	if (found == NULL || found->reasons != reasons)
 		sim_fail(sim, "card %d: reasons %x, should be %x", number, found == NULL ? 0 : found->reasons, reasons);
 	uint8_t state = sim_carrier_state(sim, number);

@@ -97,6 +97,10 @@ sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *outgoing)
 void
 sim_outbox_push(struct sim_outbox *outbox, struct sim_outgoing *outgoing)
 {
+	if (outbox->refused) {
+		outgoing_free(outgoing);
+		return;
+	}
 	WEIR_VEC_ROOM(outbox->v, outbox->n, outbox->cap, 16);
 	outbox->v[outbox->n++] = *outgoing;
 }
@@ -109,10 +113,29 @@ sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox)
 	struct sim_outgoing outgoing = outbox->v[0];
 	outbox->n--;
 	memmove(outbox->v, outbox->v + 1, outbox->n * sizeof(*outbox->v));
+	bool late = sim->faults && sim_chance(&sim->rng, 300);
+	outbox->late_closed += late && outbox->closed > 0;
+	outbox->late_open += late && outbox->closed == 0;
 	outbox->closed -= outbox->closed > 0;
 	sim_outgoing_deliver(sim, &outgoing);
 	outgoing_free(&outgoing);
 	return true;
+}
+
+void
+sim_outbox_acknowledge(struct sim_outbox *outbox)
+{
+	outbox->late_closed = outbox->late_open = 0;
+}
+
+/* What it holds is refused for good, and all that comes after (the topic is gone, or may not be written any more). */
+void
+sim_outbox_refuse(struct sim_outbox *outbox)
+{
+	for (uint32_t i = 0; i < outbox->n; i++)
+		outgoing_free(&outbox->v[i]);
+	outbox->n = outbox->closed = 0;
+	outbox->refused = true;
 }
 
 void

@@ -15,7 +15,12 @@
 
 #include <cmocka.h>
 
-#include "aggregators/pools/pools.h"
+#include "aggregators/enforcement/rollover.h"
+#include "aggregators/partition.h"
+#include "aggregators/pools/account.h"
+#include "aggregators/pools/account_state.h"
+#include "aggregators/pools/pool_evaluate.h"
+#include "aggregators/pools/pool_state_out.h"
 #include "config/base/vec.h"
 
 #define S 1000000ll

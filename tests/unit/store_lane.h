@@ -87,7 +87,7 @@ run(struct lane *lane, struct weir_store_request *request)
 
 /* What a load brought, counted and sampled. */
 struct loaded {
-	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], dedupe_keys, intents;
+	uint32_t begins, names, references, pages[WEIR_SLABS], dedupe_keys, intents;
 	uint64_t epoch, page_bytes, dedupe_key_bytes;
 	char last_name[32], last_json[64];
 	uint64_t intent_token;
@@ -215,9 +215,9 @@ take(struct lane *lane, uint32_t partition)
 static inline redisContext *
 by_hand(void)
 {
-	struct weir_error err = {0};
-	redisContext *redis = weir_redis_connect(&settings, &err);
+	redisContext *redis = redisConnectUnix(server.socket);
 	assert_non_null(redis);
+	assert_int_equal(redis->err, 0);
 	return redis;
 }
 
