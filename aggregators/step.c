@@ -8,17 +8,17 @@
 
 #include <stdlib.h>
 
-#include "aggregators/apply/smart_cards.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/fold/sessions.h"
 #include "aggregators/lifecycle/lifecycle.h"
 #include "aggregators/lifecycle/timers.h"
-#include "aggregators/pools/account.h"
-#include "aggregators/pools/account_state.h"
 #include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
 #include "aggregators/pools/pool_state_out.h"
 #include "aggregators/rollups/feed_pools.h"
+#include "aggregators/state/families.h"
 
 #define GIVE_A_ROUND 4096u /* messages of a flush, so that no round is long */
 
@@ -61,7 +61,7 @@ weir_partition_free(struct weir_partition *p)
 	weir_guard_free(p);
 	weir_feeds_free(p);
 	weir_timers_free(p);
-	weir_smart_free(p);
+	weir_families_free(p);
 	weir_buf_free(&p->registry.new_names);
 	weir_buf_free(&p->registry.new_references);
 	weir_buf_free(&p->effects.outbox.bytes);

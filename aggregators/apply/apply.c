@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "aggregators/alerts/ladders.h"
-#include "aggregators/apply/card_register.h"
 #include "aggregators/apply/card_requests.h"
 #include "aggregators/apply/pool_requests.h"
 #include "aggregators/apply/smart_cards.h"
@@ -17,10 +16,12 @@
 #include "aggregators/enforcement/evaluate.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/rollover.h"
+#include "aggregators/lifecycle/card_register.h"
 #include "aggregators/lifecycle/lifecycle.h"
-#include "aggregators/pools/account.h"
-#include "aggregators/pools/account_state.h"
 #include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
+#include "aggregators/rollups/feed_pools.h"
 #include "aggregators/rollups/pool_texts.h"
 
 static uint32_t
@@ -153,6 +154,22 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 }
 
 static enum weir_class
+define_pool(struct weir_partition *p, const struct weir_ref_pool *ref, struct weir_slice json, struct weir_error *err)
+{
+	uint32_t slot;
+	const struct weir_pool_slot *pool = weir_partition_find_pool(p, ref->id, &slot);
+	bool had_traffic = pool != NULL && (pool->flags & WEIR_POOL_DEFINED) == 0 && pool->first_source != 0;
+	enum weir_class class = weir_pool_define(p, ref, err);
+	if (class != WEIR_OK)
+		return class;
+	if (had_traffic)
+		weir_feeds_pool_defined(p, slot);
+	weir_partition_remember(p, "pool", ref->id, json);
+	weir_feeds_pool_text(p, ref->id, json);
+	return WEIR_OK;
+}
+
+static enum weir_class
 define(struct weir_partition *p, const struct weir_reference *reference, struct weir_slice json, struct weir_error *err)
 {
 	enum weir_class class = WEIR_OK;
@@ -168,11 +185,7 @@ define(struct weir_partition *p, const struct weir_reference *reference, struct 
 		weir_partition_remember(p, "plan", reference->plan.id, json);
 		break;
 	case WEIR_REF_POOL:
-		class = weir_pool_define(p, &reference->pool, err);
-		if (class != WEIR_OK)
-			break;
-		weir_partition_remember(p, "pool", reference->pool.id, json);
-		weir_feeds_pool_text(p, reference->pool.id, json);
+		class = define_pool(p, &reference->pool, json, err);
 		break;
 	default:
 		weir_ladder_redefine(p, &reference->alerts);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "aggregators/apply/apply.h"
-#include "aggregators/pools/shares.h"
+#include "aggregators/pools/pool_sources.h"
 #include "aggregators/rollups/feed_pools.h"
 #include "config/base/ids.h"
 

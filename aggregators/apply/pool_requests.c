@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "aggregators/pools/pool_evaluate.h"
-#include "aggregators/pools/shares.h"
+#include "aggregators/pools/pool_sources.h"
 #include "aggregators/state/carrier_windows.h"
 
 #define S_US 1000000ll

@@ -12,8 +12,5 @@ enum weir_class weir_smart_child(struct weir_partition *p, const struct weir_ref
 
 /* Loading: takes a `children` line of the reference data; false when it is none. */
 bool weir_smart_load(struct weir_partition *p, struct weir_slice json);
-void weir_smart_free(struct weir_partition *p);
-/* A card was made: its sub-cards may have been told before it. */
-void weir_smart_card_made(struct weir_partition *p, struct weir_iccid iccid);
 
 #endif

@@ -15,7 +15,7 @@
 #include "aggregators/alerts/ladders.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/thresholds.h"
-#include "aggregators/pools/account_state.h"
+#include "aggregators/pools/pool_local_state.h"
 #include "aggregators/state/pool_table.h"
 #include "config/base/json_out.h"
 #include "config/base/timetext.h"

@@ -9,13 +9,13 @@
  */
 #include "aggregators/fold/fold.h"
 
-#include "aggregators/apply/card_register.h"
 #include "aggregators/enforcement/device_lock.h"
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/fold/park.h"
 #include "aggregators/fold/sessions.h"
+#include "aggregators/lifecycle/card_register.h"
 #include "aggregators/lifecycle/lifecycle.h"
-#include "aggregators/pools/account.h"
+#include "aggregators/pools/pool_local.h"
 #include "aggregators/rollups/feed_cards.h"
 #include "aggregators/rollups/feed_pools.h"
 #include "aggregators/rollups/restated.h"
@@ -230,8 +230,8 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	if (by_session && !session_says_count(p, slot, cycle, r, &up, &down, &session))
 		return;
 	p->stats.counted++;
-	p->stats.up += up;
-	p->stats.down += down;
+	p->stats.bytes_up += up;
+	p->stats.bytes_down += down;
 	c.more = (struct weir_counts){up, down, 1, session};
 	if (closed) {
 		p->stats.late++;

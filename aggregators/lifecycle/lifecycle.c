@@ -13,7 +13,7 @@
 
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/lifecycle/timers.h"
-#include "aggregators/pools/account.h"
+#include "aggregators/pools/pool_local.h"
 
 static struct weir_carrier_entry *
 carrier_of(const struct weir_partition *p, uint32_t slot)

@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-#include "aggregators/pools/shares.h"
-#include "aggregators/rollups/feed_pools.h"
+#include "aggregators/pools/pool_sources.h"
 
 #define S_US 1000000ll
 #define SCAN_US (60 * S_US) /* at the latest: a carrier's calendar may have been defined anew */
@@ -73,10 +72,7 @@ weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, stru
 	if (class != WEIR_OK)
 		return class;
 	slot = weir_pool_get(p, ref->id);
-	bool was_defined = (weir_pool_at(p, slot)->flags & WEIR_POOL_DEFINED) != 0;
 	take_definition(p, slot, ref, carrier, plan);
-	if (!was_defined && weir_pool_at(p, slot)->first_source != 0)
-		weir_feeds_pool_defined(p, slot);
 	weir_pool_due(p, p->clock.now_us); /* of boundaries and retention */
 	weir_pool_sum(p, slot);
 	weir_pool_touch(p, slot);

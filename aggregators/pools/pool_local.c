@@ -5,7 +5,7 @@
  * has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life slots, so
  * that joining and leaving cost the same however many there are, and a walk needs nothing but its place.
  */
-#include "aggregators/pools/account.h"
+#include "aggregators/pools/pool_local.h"
 
 #include <stdlib.h>
 #include <string.h>

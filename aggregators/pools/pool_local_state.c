@@ -9,11 +9,11 @@
  * Walks are one queue; the first account in it is walked, so many members a tick. A walk is a place in the list of members:
  * who leaves takes it on to the next one, who joins is evaluated anyway.
  */
-#include "aggregators/pools/account_state.h"
+#include "aggregators/pools/pool_local_state.h"
 
 #include <stdio.h>
 
-#include "aggregators/pools/account.h"
+#include "aggregators/pools/pool_local.h"
 #include "config/base/json_out.h"
 #include "config/base/timetext.h"
 

@@ -10,7 +10,7 @@
  * source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is made
  * anew cannot drift.
  */
-#include "aggregators/pools/shares.h"
+#include "aggregators/pools/pool_sources.h"
 
 struct sums {
 	uint64_t members, active, up, down, before_up, before_down, before_records, before_sessions;

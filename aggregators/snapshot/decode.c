@@ -2,15 +2,15 @@
  * From stored bytes back to a partition: pages as they are, then indexes and free lists out of them. Bytes from the
  * store are input: a slot that contradicts the others makes the load fail, never an assert.
  */
-#include "aggregators/snapshot/load.h"
+#include "aggregators/snapshot/decode.h"
 
 #include "aggregators/apply/smart_cards.h"
 #include "aggregators/enforcement/guard.h"
 #include "aggregators/enforcement/unconfirmed.h"
 #include "aggregators/fold/sessions.h"
 #include "aggregators/lifecycle/timers.h"
-#include "aggregators/pools/account.h"
 #include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
 #include "aggregators/rollups/feed_state.h"
 #include "aggregators/rollups/pool_texts.h"
 #include "aggregators/rollups/window_usage.h"

@@ -53,7 +53,7 @@ weir_card_used(const struct weir_card_slot *card)
 struct weir_card_slot *weir_partition_find(
     const struct weir_partition *partition, struct weir_iccid iccid, uint32_t *slot_out);
 
-/* Makes the card, and nothing else: weir_card_register (apply/) is what makes one for good. */
+/* Makes the card, and nothing else: weir_card_register (lifecycle/) is what makes one for good. */
 uint32_t weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number);
 
 /* The card's terms, made when it has none. */

@@ -13,24 +13,24 @@
 	X(stale)                                                                                                           \
 	X(late)                                                                                                            \
 	X(parked)                                                                                                          \
-	X(up)                                                                                                              \
-	X(down)                                                                                                            \
+	X(bytes_up)                                                                                                        \
+	X(bytes_down)                                                                                                      \
 	X(cards_made)                                                                                                      \
-	X(suspends)                                                                                                        \
+	X(suspends) /* decided, as are resumes */                                                                          \
 	X(resumes)                                                                                                         \
 	X(decisions)                                                                                                       \
 	X(gaps_lost)                                                                                                       \
 	X(activations)                                                                                                     \
 	X(expiries)                                                                                                        \
 	X(alerts)                                                                                                          \
-	X(unsupported)                                                                                                     \
+	X(unsupported) /* reasons raised that a carrier does not enforce (SUS-4) */                                        \
 	X(reports_published)                                                                                               \
 	X(pool_states_published)                                                                                           \
 	X(pool_states_applied)                                                                                             \
 	X(reports_applied)                                                                                                 \
-	X(members_scanned)                                                                                                 \
-	X(guarded)      /* suspends held back by a tripped guard */                                                        \
-	X(unattributed) /* counted in their card, too old for its pool's account: never with a horizon up to 25 days */    \
+	X(members_scanned) /* members looked at because of their pool's word */                                            \
+	X(guarded)         /* suspends held back by a tripped guard */                                                     \
+	X(unattributed)    /* counted in their card, too old for its pool's account: never with a horizon up to 25 days */ \
 	X(windows_published) /* of accounts to pools */                                                                    \
 	X(windows_taken)                                                                                                   \
 	X(windows_old)    /* taken and left out: their windows are gone; never of what sources tell by the rules */        \

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/base/card_state.h"
 #include "config/base/iccid.h"
 #include "config/reference/reference.h"
 
@@ -135,8 +136,6 @@ struct weir_enforcement_slot {
 };
 _Static_assert(sizeof(struct weir_enforcement_slot) == 256, "four cache lines");
 _Static_assert(offsetof(struct weir_enforcement_slot, ticket) == 96, "as documented");
-
-enum weir_desired { WEIR_DESIRED_UNKNOWN = 0, WEIR_DESIRED_ACTIVE = 1, WEIR_DESIRED_SUSPENDED = 2 };
 
 struct weir_session_slot {
 	uint64_t key;  /* session hash; 0 = free */

@@ -26,7 +26,7 @@ struct weir_pending_command {
 	struct weir_iccid iccid;
 	uint32_t partition;
 	uint32_t slot;           /* card's slot; (partition, slot) identifies the card */
-	uint8_t desired;         /* enum weir_card_state; unknown: nothing is to be sent for the card (LIFE-6, CMD-5) */
+	uint8_t desired;         /* enum weir_desired; unknown: nothing is to be sent for the card (LIFE-6, CMD-5) */
 	uint8_t confirmed;       /* as last known; equal to desired withdraws a command not yet sent */
 	uint8_t resumed_state;   /* on restart: command state stored (ACCEPTED: poll the ticket first), else IDLE */
 	uint8_t resumed_desired; /* the state that stored command was for */
@@ -43,7 +43,7 @@ struct weir_command_result {
 	uint32_t partition;
 	uint32_t slot;
 	uint8_t state;     /* enum weir_command_state */
-	uint8_t target;    /* enum weir_card_state the command was for */
+	uint8_t target;    /* enum weir_desired the command was for */
 	uint8_t pending;   /* as in the offer, as far as known now */
 	uint16_t attempts; /* calls made for this target */
 	uint64_t token;    /* of the card's newest intent, 0 = none was asked for */

@@ -13,14 +13,14 @@ weir_card_needs_call(const struct weir_card_entry *card)
 {
 	if (card->accepted || card->ask_first)
 		return true;
-	return card->desired != WEIR_CARD_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
+	return card->desired != WEIR_DESIRED_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
 }
 
 /* Nothing is wanted any more, but what was sent may have been done. */
 bool
 weir_card_is_left_unknown(const struct weir_card_entry *card)
 {
-	return card->desired == WEIR_CARD_UNKNOWN && card->confirmed == WEIR_CARD_UNKNOWN && card->attempts > 0;
+	return card->desired == WEIR_DESIRED_UNKNOWN && card->confirmed == WEIR_DESIRED_UNKNOWN && card->attempts > 0;
 }
 
 static int64_t
@@ -133,7 +133,7 @@ weir_card_reschedule(
 		card_wait(core, card, how == WEIR_RESCHEDULE_RETRY ? WEIR_PLACE_RETRY : WEIR_PLACE_HEAP, due_us);
 		return;
 	}
-	card->place = card->desired == WEIR_CARD_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
+	card->place = card->desired == WEIR_DESIRED_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
 	weir_list_push(&core->cards, place_list(core, card), card, how == WEIR_RESCHEDULE_FRONT);
 }
 
@@ -158,12 +158,12 @@ card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
 	bool in_motion = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED ||
 			 pending_command->resumed_state == WEIR_COMMAND_SENT ||
 			 (pending_command->resumed_state == WEIR_COMMAND_QUEUED && pending_command->resumed_attempts > 0);
-	if (!in_motion || (pending_command->resumed_desired != WEIR_CARD_ACTIVE &&
-			      pending_command->resumed_desired != WEIR_CARD_SUSPENDED))
+	if (!in_motion || (pending_command->resumed_desired != WEIR_DESIRED_ACTIVE &&
+			      pending_command->resumed_desired != WEIR_DESIRED_SUSPENDED))
 		return;
 	card->target = pending_command->resumed_desired;
 	card->attempts = pending_command->resumed_attempts;
-	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->confirmed = WEIR_DESIRED_UNKNOWN;
 	card->pending |= card->target;
 	card->touched = true;
 	if (!core->carriers[card->carrier].limiter.limits.can_ask)
@@ -195,7 +195,7 @@ weir_card_switch_carrier(struct weir_card_entry *card)
 {
 	card->carrier = card->carrier_next;
 	card->accepted = card->ask_first = false;
-	card->confirmed = WEIR_CARD_UNKNOWN; /* what one carrier did says nothing of another's card */
+	card->confirmed = WEIR_DESIRED_UNKNOWN; /* what one carrier did says nothing of another's card */
 	card->fails = card->polls = 0;
 	card->refused = card->intent = card->pending = 0;
 	weir_card_set_ticket(card, "");
@@ -248,7 +248,7 @@ enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uin
 		core->carriers[card->carrier].withdrawn++;
 		if (!weir_card_is_left_unknown(card))
 			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
-	} else if (!needs && pending_command->desired != WEIR_CARD_UNKNOWN &&
+	} else if (!needs && pending_command->desired != WEIR_DESIRED_UNKNOWN &&
 		   pending_command->desired != pending_command->confirmed) {
 		/* Settled before this owner came: it has not been told. */
 		enum weir_command_state reported =
@@ -263,10 +263,10 @@ weir_dispatch_core_enqueue(struct weir_dispatch_core *core, uint32_t lane, uint3
     const struct weir_pending_command *pending_command, int64_t now_us)
 {
 	WEIR_CHECK(carrier < core->carrier_count);
-	if (pending_command->desired > WEIR_CARD_SUSPENDED)
+	if (pending_command->desired > WEIR_DESIRED_SUSPENDED)
 		return;
 	struct weir_card_entry *card = weir_cards_find(&core->cards, pending_command->partition, pending_command->slot);
-	if (card == NULL && pending_command->desired != WEIR_CARD_UNKNOWN)
+	if (card == NULL && pending_command->desired != WEIR_DESIRED_UNKNOWN)
 		enqueue_new(core, lane, carrier, pending_command, now_us);
 	else if (card != NULL)
 		enqueue_known(core, card, lane, carrier, pending_command, now_us);

@@ -33,7 +33,7 @@ result_log(const struct weir_command_result *result)
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	(void)weir_iccid_format(result->iccid, iccid);
 	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "command_failed", "card %s: the carrier refuses to %s it: %s", iccid,
-	    result->target == WEIR_CARD_SUSPENDED ? "suspend" : "resume", result->text);
+	    result->target == WEIR_DESIRED_SUSPENDED ? "suspend" : "resume", result->text);
 }
 
 void

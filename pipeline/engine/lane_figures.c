@@ -243,31 +243,9 @@ sum_partition(struct weir_lane *lane, const struct owner *o, struct sums *sums)
 static void
 publish_stats(struct weir_lane_counters *c, const struct weir_partition_stats *sum)
 {
-	put(&c->records, sum->records);
-	put(&c->counted, sum->counted);
-	put(&c->duplicates, sum->duplicates + sum->stale);
-	put(&c->late, sum->late);
-	put(&c->parked, sum->parked);
-	put(&c->bytes_up, sum->up);
-	put(&c->bytes_down, sum->down);
-	put(&c->suspends, sum->suspends);
-	put(&c->resumes, sum->resumes);
-	put(&c->activations, sum->activations);
-	put(&c->expiries, sum->expiries);
-	put(&c->alerts, sum->alerts);
-	put(&c->unsupported, sum->unsupported);
-	put(&c->guarded, sum->guarded);
-	put(&c->reports_published, sum->reports_published);
-	put(&c->reports_applied, sum->reports_applied);
-	put(&c->pool_states_published, sum->pool_states_published);
-	put(&c->pool_states_applied, sum->pool_states_applied);
-	put(&c->members_scanned, sum->members_scanned);
-	put(&c->gaps_lost, sum->gaps_lost);
-	put(&c->unattributed, sum->unattributed);
-	put(&c->windows_published, sum->windows_published);
-	put(&c->windows_taken, sum->windows_taken);
-	put(&c->windows_old, sum->windows_old);
-	put(&c->rows_again, sum->rows_again);
+#define PUT(counter) put(&c->counter, sum->counter);
+	WEIR_STATS_LIST(PUT)
+#undef PUT
 	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
 		put(&c->rejected[i], sum->rejected[i]);
 }

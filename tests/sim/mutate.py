@@ -16,7 +16,7 @@ import tempfile
 from mutations import MUTATIONS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FOLDERS = ("config", "aggregators", "consumers", "pipeline", "bench", "packaging", "tests")
+FOLDERS = ("cmake", "config", "aggregators", "consumers", "pipeline", "bench", "packaging", "tests")
 
 
 def copy_tree(to):

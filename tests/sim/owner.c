@@ -158,13 +158,16 @@ store_connected(void *ctx)
 	return owner->sim->away_until_us[owner->partition] <= owner->sim->now_us;
 }
 
-static void
+static bool
 store_take(void *ctx, uint64_t epoch_floor)
 {
+	if (!has_room(ctx))
+		return false;
 	struct sim_request *request = weir_calloc(1, sizeof(*request));
 	request->kind = WEIR_STORE_TAKE;
 	request->epoch_floor = epoch_floor;
 	submit_request(ctx, request);
+	return true;
 }
 
 static void

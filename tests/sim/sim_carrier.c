@@ -106,7 +106,7 @@ act_on_card(struct sim *sim, int card, uint8_t target, int64_t delay_us)
 	s->pending = target;
 	s->pending_us = sim->now_us + delay_us;
 	do_pending(sim, s);
-	SIM_TRACE(sim, "carrier: card %d %s%s", card, target == WEIR_CARD_SUSPENDED ? "suspended" : "active",
+	SIM_TRACE(sim, "carrier: card %d %s%s", card, target == WEIR_DESIRED_SUSPENDED ? "suspended" : "active",
 	    s->pending != 0 ? " soon" : "");
 }
 
@@ -211,7 +211,7 @@ begin(struct sim *sim, uint32_t process, const struct weir_dispatch_call *from)
 	else
 		serve_call(sim, call, card);
 	SIM_TRACE(sim, "process %u calls: card %d %s %s, to be answered %d", process, card,
-	    from->kind == WEIR_CALL_SET ? "set" : "ask", from->target == WEIR_CARD_SUSPENDED ? "suspended" : "active",
+	    from->kind == WEIR_CALL_SET ? "set" : "ask", from->target == WEIR_DESIRED_SUSPENDED ? "suspended" : "active",
 	    call->outcome.kind);
 }
 
@@ -225,7 +225,7 @@ sim_dispatch_start(struct sim *sim, uint32_t process)
 		/* rule CMD-3: suspends go before resumes */
 		struct weir_carrier_counters row;
 		weir_dispatch_core_counters(sim->process[process].dispatch, calls[i].carrier, &row);
-		if (calls[i].kind == WEIR_CALL_SET && calls[i].target == WEIR_CARD_ACTIVE && row.queued_suspends > 0)
+		if (calls[i].kind == WEIR_CALL_SET && calls[i].target == WEIR_DESIRED_ACTIVE && row.queued_suspends > 0)
 			sim_fail(
 			    sim, "carrier %u: a resume goes before %u suspends", calls[i].carrier, row.queued_suspends);
 		begin(sim, process, &calls[i]);

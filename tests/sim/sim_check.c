@@ -57,8 +57,8 @@ sim_check_command(struct sim *sim, const struct sim_owner *owner, const struct w
 {
 	int card = sim_card_of(sim, pending_command->iccid);
 	bool wanted = weir_partition_enforced(owner->o->core, pending_command->slot) != 0;
-	bool withdrawn = pending_command->desired == WEIR_CARD_UNKNOWN;
-	if (card < 0 || (!withdrawn && wanted != (pending_command->desired == WEIR_CARD_SUSPENDED)))
+	bool withdrawn = pending_command->desired == WEIR_DESIRED_UNKNOWN;
+	if (card < 0 || (!withdrawn && wanted != (pending_command->desired == WEIR_DESIRED_SUSPENDED)))
 		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, pending_command->desired,
 		    wanted ? "with a" : "without");
 	if (wanted)
@@ -97,10 +97,10 @@ is_silent(struct sim *sim, const struct sim_call *call)
 		return false;
 	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
 	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
-		      (core->guard->tripped && call->call.target == WEIR_CARD_SUSPENDED);
+		      (core->guard->tripped && call->call.target == WEIR_DESIRED_SUSPENDED);
 	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
 	 */
-	bool again = call->call.target == WEIR_CARD_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
+	bool again = call->call.target == WEIR_DESIRED_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
 	return silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid);
 }
 
@@ -117,7 +117,7 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 			sim_fail(sim, "card %d: two calls in flight", card);
 	if (call->call.kind == WEIR_CALL_SET && is_silent(sim, call))
 		sim_fail(sim, "card %d: a command though none may be sent", card);
-	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
+	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_DESIRED_SUSPENDED &&
 	    !sim->card[card].at_carrier.suspend_wanted)
 		sim_fail(sim, "card %d: suspended without a reason", card);
 }

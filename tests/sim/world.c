@@ -210,7 +210,7 @@ sim_name_cards(struct sim *sim)
 		WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, strlen(card->iccid), &card->packed));
 		card->partition = sim_partition_of(sim, card->iccid);
 		card->carrier = card->plan = card->pool = -1;
-		card->at_carrier.state = WEIR_CARD_ACTIVE;
+		card->at_carrier.state = WEIR_DESIRED_ACTIVE;
 		card->at_carrier.refuses = sim_chance(&sim->rng, 30);
 		uint64_t kind = sim_below(&sim->rng, 10);
 		sim->source[i].imei =

@@ -72,14 +72,14 @@ static struct weir_command_result
 refused(const struct weir_partition *p, uint32_t status, const char *body)
 {
 	const struct weir_carrier_command command = {
-	    .kind = WEIR_CALL_SET, .iccid = iccid_of(A), .target = WEIR_CARD_SUSPENDED};
+	    .kind = WEIR_CALL_SET, .iccid = iccid_of(A), .target = WEIR_DESIRED_SUSPENDED};
 	const struct weir_carrier_response response = {
 	    .transport = WEIR_TRANSPORT_ANSWERED, .status = status, .body = weir_slice_of(body), .transport_text = ""};
 	struct weir_outcome outcome = {0};
 	weir_carrier_cisco.classify(&command, &response, &outcome);
 	struct weir_command_result result = {.iccid = iccid_of(A),
 	    .state = WEIR_COMMAND_FAILED,
-	    .target = WEIR_CARD_SUSPENDED,
+	    .target = WEIR_DESIRED_SUSPENDED,
 	    .attempts = 1,
 	    .at_us = NOW + 2 * S};
 	assert_non_null(weir_partition_find(p, iccid_of(A), &result.slot));

@@ -17,9 +17,9 @@
 
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/partition.h"
-#include "aggregators/pools/account.h"
-#include "aggregators/pools/account_state.h"
 #include "aggregators/pools/pool_evaluate.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
 #include "aggregators/pools/pool_state_out.h"
 #include "config/base/vec.h"
 

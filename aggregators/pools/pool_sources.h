@@ -1,6 +1,6 @@
 /* What each source partition last told of a pool, and the sums over them (POOL-1, POOL-3, CYC-3). */
-#ifndef WEIR_AGGREGATORS_POOLS_SHARES_H
-#define WEIR_AGGREGATORS_POOLS_SHARES_H
+#ifndef WEIR_AGGREGATORS_POOLS_POOL_SOURCES_H
+#define WEIR_AGGREGATORS_POOLS_POOL_SOURCES_H
 
 #include "aggregators/state/pool_table.h"
 

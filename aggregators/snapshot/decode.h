@@ -1,6 +1,6 @@
 /* From stored bytes back to a partition, before any fold; in the order of these functions. */
-#ifndef WEIR_AGGREGATORS_SNAPSHOT_LOAD_H
-#define WEIR_AGGREGATORS_SNAPSHOT_LOAD_H
+#ifndef WEIR_AGGREGATORS_SNAPSHOT_DECODE_H
+#define WEIR_AGGREGATORS_SNAPSHOT_DECODE_H
 
 #include "aggregators/state/state.h"
 

@@ -1,6 +1,6 @@
 /* A pool's state as its members' partitions hold it (POOL-1, POOL-7). */
-#ifndef WEIR_AGGREGATORS_POOLS_ACCOUNT_STATE_H
-#define WEIR_AGGREGATORS_POOLS_ACCOUNT_STATE_H
+#ifndef WEIR_AGGREGATORS_POOLS_POOL_LOCAL_STATE_H
+#define WEIR_AGGREGATORS_POOLS_POOL_LOCAL_STATE_H
 
 #include "aggregators/state/state.h"
 

@@ -1,6 +1,6 @@
 /* The one way in which a card comes to be. */
-#ifndef WEIR_AGGREGATORS_APPLY_CARD_REGISTER_H
-#define WEIR_AGGREGATORS_APPLY_CARD_REGISTER_H
+#ifndef WEIR_AGGREGATORS_LIFECYCLE_CARD_REGISTER_H
+#define WEIR_AGGREGATORS_LIFECYCLE_CARD_REGISTER_H
 
 #include "aggregators/state/state.h"
 

@@ -1,6 +1,6 @@
 /* Pools on the cards' side (docs/pools.md): membership, usage, and what is told of them to their pools. */
-#ifndef WEIR_AGGREGATORS_POOLS_ACCOUNT_H
-#define WEIR_AGGREGATORS_POOLS_ACCOUNT_H
+#ifndef WEIR_AGGREGATORS_POOLS_POOL_LOCAL_H
+#define WEIR_AGGREGATORS_POOLS_POOL_LOCAL_H
 
 #include "aggregators/state/card_table.h"
 #include "aggregators/state/pool_table.h"
