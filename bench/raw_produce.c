@@ -328,11 +328,17 @@ add_at(struct raw_produce *rp, uint32_t partition, const char *key, size_t key_l
 	return weir_error_set(err, WEIR_FATAL, "a record of %zu bytes is larger than a batch", value_len);
 }
 
+static uint32_t
+place_of(const struct raw_produce *rp, const char *key, size_t key_len)
+{
+	return weir_murmur2_partition((struct weir_slice){(const uint8_t *)key, key_len}, rp->partition_count);
+}
+
 enum weir_class
 raw_produce_add(struct raw_produce *rp, const char *key, size_t key_len, const char *value, size_t value_len,
     int64_t timestamp_ms, struct weir_error *err)
 {
-	return add_at(rp, raw_produce_place(rp, key, key_len), key, key_len, value, value_len, timestamp_ms, err);
+	return add_at(rp, place_of(rp, key, key_len), key, key_len, value, value_len, timestamp_ms, err);
 }
 
 enum weir_class
@@ -341,18 +347,6 @@ raw_produce_add_to(struct raw_produce *rp, uint32_t partition, const char *value
 {
 	WEIR_CHECK(partition < rp->partition_count);
 	return add_at(rp, partition, "", 0, value, value_len, timestamp_ms, err);
-}
-
-uint32_t
-raw_produce_partitions(const struct raw_produce *rp)
-{
-	return rp->partition_count;
-}
-
-uint32_t
-raw_produce_place(const struct raw_produce *rp, const char *key, size_t key_len)
-{
-	return weir_murmur2_partition((struct weir_slice){(const uint8_t *)key, key_len}, rp->partition_count);
 }
 
 enum weir_class

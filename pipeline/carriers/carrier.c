@@ -20,8 +20,9 @@ slice_trim(struct weir_slice slice)
 	return slice;
 }
 
-struct weir_slice
-weir_carrier_header(const struct weir_carrier_response *response, const char *name)
+/* Value of a header (its name compared without case), trimmed; data is NULL when there is none. */
+static struct weir_slice
+response_header(const struct weir_carrier_response *response, const char *name)
 {
 	size_t name_len = strlen(name);
 	const uint8_t *at = response->headers.data, *end = at + response->headers.len;
@@ -40,7 +41,7 @@ weir_carrier_header(const struct weir_carrier_response *response, const char *na
 bool
 weir_carrier_retry_after(const struct weir_carrier_response *response, uint32_t *after_ms_out)
 {
-	struct weir_slice value = weir_carrier_header(response, "Retry-After");
+	struct weir_slice value = response_header(response, "Retry-After");
 	if (value.data == NULL || value.len == 0)
 		return false;
 	uint64_t seconds = 0;

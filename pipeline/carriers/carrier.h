@@ -101,8 +101,6 @@ extern const struct weir_carrier_adapter weir_carrier_cisco;
 
 /* Helpers for adapters. */
 
-/* Value of a header (name compared without case), trimmed; empty slice with data NULL if absent. */
-struct weir_slice weir_carrier_header(const struct weir_carrier_response *response, const char *name);
 /* Retry-After in seconds -> milliseconds, at most WEIR_CARRIER_RETRY_AFTER_MAX_MS; false if absent. A date counts as 1 s.
  */
 bool weir_carrier_retry_after(const struct weir_carrier_response *response, uint32_t *after_ms_out);

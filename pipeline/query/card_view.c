@@ -22,8 +22,8 @@ card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced)
 	return stored <= WEIR_STATUS_CANCELLED ? 1u << stored : 0;
 }
 
-const char *
-card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced)
+static const char *
+status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced)
 {
 	uint32_t bit = card_status_bit(stored, reasons, not_enforced);
 	return bit == 0 ? "unknown" : weir_status_name((enum weir_card_status)__builtin_ctz(bit));
@@ -204,7 +204,7 @@ card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct we
 	view->reasons = card->reasons;
 	view->not_enforced = card->reasons & unsupported_reasons(&reader->partition_metas[raw->partition], view->carrier,
 						 raw->lifecycle.pool_local != 0);
-	view->status = card_status_shown(view->stored_status, view->reasons, view->not_enforced);
+	view->status = status_shown(view->stored_status, view->reasons, view->not_enforced);
 	view->cycle = card_cycle_now(reader, carrier, card->cycle);
 	view_lifecycle(&raw->lifecycle, view);
 	view_usage(raw, view);
@@ -253,8 +253,8 @@ sum_children(struct weir_card_view *view, const struct weir_child_view *children
 	view->child_count = count;
 }
 
-enum weir_read
-children_load(
+static enum weir_read
+load_children(
     struct weir_reader *reader, const struct card_raw *parent, struct weir_card_view *view, struct weir_error *err)
 {
 	struct card_raw *raw = arena_take(&reader->arena, WEIR_READ_CHILDREN_MAX, sizeof(*raw));
@@ -315,7 +315,7 @@ weir_read_card(
 	struct weir_card_view *view = arena_take(&reader->arena, 1, sizeof(*view));
 	card_view_make(reader, &raw, view);
 	*card_out = view;
-	return children_load(reader, &raw, view, err);
+	return load_children(reader, &raw, view, err);
 }
 
 enum weir_read

@@ -242,8 +242,8 @@ weir_print_usage_row(struct weir_json *json, enum weir_span span, const struct w
 	weir_json_close(json, '}');
 }
 
-void
-weir_print_history_entry(struct weir_json *json, const struct weir_history_entry *entry)
+static void
+print_history_entry(struct weir_json *json, const struct weir_history_entry *entry)
 {
 	weir_json_open(json, NULL, '{');
 	weir_json_time(json, "at", entry->at_us);
@@ -264,8 +264,8 @@ weir_print_history_entry(struct weir_json *json, const struct weir_history_entry
 	weir_json_close(json, '}');
 }
 
-void
-weir_print_command(struct weir_json *json, const struct weir_command_entry *command)
+static void
+print_command(struct weir_json *json, const struct weir_command_entry *command)
 {
 	weir_json_open(json, NULL, '{');
 	weir_json_text_or_null(json, "action", command->action);
@@ -339,7 +339,7 @@ weir_print_commands(struct weir_json *json, const char *iccid, const struct weir
 	weir_json_text(json, "iccid", iccid);
 	weir_json_open(json, "commands", '[');
 	for (uint32_t i = 0; i < commands->count; i++)
-		weir_print_command(json, &commands->commands[i]);
+		print_command(json, &commands->commands[i]);
 	weir_json_close(json, ']');
 	weir_json_close(json, '}');
 }
@@ -351,7 +351,7 @@ weir_print_history(struct weir_json *json, const char *member, const char *id, c
 	weir_json_text(json, member, id);
 	weir_json_open(json, "audit", '[');
 	for (uint32_t i = 0; i < history->count; i++)
-		weir_print_history_entry(json, &history->entries[i]);
+		print_history_entry(json, &history->entries[i]);
 	weir_json_close(json, ']');
 	weir_json_u64(json, "unreadable", history->unreadable);
 	weir_json_close(json, '}');

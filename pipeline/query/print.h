@@ -21,8 +21,6 @@ void weir_json_day(struct weir_json *json, const char *name, int32_t day);      
 void weir_print_card(struct weir_json *json, const char *name, const struct weir_card_view *card);
 void weir_print_pool(struct weir_json *json, const char *name, const struct weir_pool_view *pool);
 void weir_print_usage_row(struct weir_json *json, enum weir_span span, const struct weir_usage_row *row);
-void weir_print_history_entry(struct weir_json *json, const struct weir_history_entry *entry);
-void weir_print_command(struct weir_json *json, const struct weir_command_entry *command);
 void weir_print_fleet(struct weir_json *json, const char *name, const struct weir_fleet_view *fleet);
 
 /* The commands of the card that is written `iccid`, and the history of the card or pool that `member` says: whole answers.

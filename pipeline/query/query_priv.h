@@ -207,10 +207,7 @@ void card_view_make(struct weir_reader *reader, const struct card_raw *raw, stru
 struct weir_window card_cycle_now(
     const struct weir_reader *reader, const struct partition_carrier *carrier, uint16_t slot_cycle);
 /* Status as shown (LIFE-1, SUS-4). */
-const char *card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced);
 uint32_t card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced);
-enum weir_read children_load(
-    struct weir_reader *reader, const struct card_raw *parent, struct weir_card_view *view, struct weir_error *err);
 
 /* ---- pools (pool_query.c) ---- */
 

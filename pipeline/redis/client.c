@@ -37,14 +37,6 @@ weir_redis_free(struct weir_redis *redis)
 	free(redis);
 }
 
-void
-weir_redis_close(struct weir_redis *redis)
-{
-	WEIR_CHECK_MAGIC(redis, REDIS_MAGIC);
-	if (redis->cluster != NULL)
-		weir_cluster_close_all(redis->cluster);
-}
-
 /* ---- the batch ---- */
 
 void

@@ -48,8 +48,8 @@ file_stamp(const char *path, int64_t stamp_out[3])
 	return true;
 }
 
-bool
-weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err)
+static bool
+tokens_refresh(struct weir_api *api, struct weir_error *err)
 {
 	const char *path = api->settings->api_tokens_file;
 	int64_t stamp[3];
@@ -97,7 +97,7 @@ watch_peers(void *arg)
 		struct weir_error err = {0};
 		(void)nanosleep(&pause, NULL);
 		cut_slow(api);
-		if (!weir_api_tokens_refresh(api, &err))
+		if (!tokens_refresh(api, &err))
 			WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "tokens_wrong", "the former tokens stay: %s", err.text);
 	}
 	return NULL;
@@ -209,7 +209,7 @@ api_open(struct weir_api *api, struct weir_error *err)
 		return class;
 	api->loopback = address.is_loopback;
 	class = anonymous_check(api, err);
-	if (class == WEIR_OK && !weir_api_tokens_refresh(api, err))
+	if (class == WEIR_OK && !tokens_refresh(api, err))
 		class = WEIR_FATAL;
 	if (class == WEIR_OK)
 		class = pem_read(settings->api_tls_cert_file, &api->cert, err);
