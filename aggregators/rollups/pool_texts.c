@@ -14,6 +14,7 @@
 static void
 set_text(struct weir_feeds *f, uint32_t slot, char *text)
 {
+	WEIR_CHECK(text != NULL);
 	WEIR_VEC_REACH(f->texts, f->text_cap, slot, 64);
 	free(f->texts[slot]);
 	f->texts[slot] = text;

@@ -87,6 +87,7 @@ weir_slab_new(struct weir_slab *slab)
 void
 weir_slab_reach(struct weir_slab *slab, uint32_t slot)
 {
+	WEIR_CHECK(slot < UINT32_MAX);
 	if (slot < slab->used)
 		return;
 	slab->used = slot + 1;
@@ -97,6 +98,7 @@ weir_slab_reach(struct weir_slab *slab, uint32_t slot)
 void
 weir_slab_push_free(struct weir_slab *slab, uint32_t slot)
 {
+	WEIR_CHECK(slot < slab->used && !weir_slab_is_filler(slab, slot));
 	WEIR_VEC_ROOM(slab->free_slots, slab->free_count, slab->free_cap, 64);
 	slab->free_slots[slab->free_count++] = slot;
 }
@@ -104,6 +106,7 @@ weir_slab_push_free(struct weir_slab *slab, uint32_t slot)
 void
 weir_slab_release(struct weir_slab *slab, uint32_t slot)
 {
+	WEIR_CHECK(!weir_slab_is_filler(slab, slot));
 	WEIR_CHECK(slot < slab->used);
 	memset(weir_slab_at(slab, slot), 0, slab->slot_bytes);
 	weir_slab_dirty(slab, slot);
@@ -131,6 +134,7 @@ weir_slab_load_page(struct weir_slab *slab, uint32_t page, const uint8_t *data, 
 void
 weir_slab_clean(struct weir_slab *slab)
 {
+	WEIR_CHECK(slab->dirty_count <= slab->page_cap);
 	for (uint32_t i = 0; i < slab->dirty_count; i++)
 		slab->dirt[slab->dirty_pages[i]] = (struct weir_slab_dirt){0};
 	slab->dirty_count = 0;

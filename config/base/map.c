@@ -90,6 +90,7 @@ weir_map_put(struct weir_map *map, uint64_t key, uint32_t value)
 	WEIR_CHECK(value != WEIR_MAP_NONE);
 	make_room(map);
 	uint32_t at = place_from(map, key, home_of(map, key));
+	WEIR_CHECK(map->count < map->cap); /* a full table would be searched for ever */
 	map->count += map->values[at] == WEIR_MAP_NONE;
 	set_place(map, at, key, value);
 }
@@ -109,6 +110,7 @@ weir_map_remove(struct weir_map *map, uint64_t key)
 	uint32_t mask = map->cap - 1, hole;
 	if (weir_map_first(map, key, &hole) == WEIR_MAP_NONE)
 		return;
+	WEIR_CHECK(map->count > 0);
 	map->count--;
 	/* Move back whoever would no longer be reached across the hole. */
 	for (uint32_t at = (hole + 1) & mask; map->values[at] != WEIR_MAP_NONE; at = (at + 1) & mask) {

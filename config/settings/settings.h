@@ -104,7 +104,7 @@ struct weir_settings {
 	/* rollups */
 	uint32_t card_hours_days; /* rollups.card_hours_days, 1..400, default 7 (ROL-1) */
 	uint32_t pool_hours_days; /* rollups.pool_hours_days, 1..400, default 62 (ROL-1) */
-	uint32_t day_cycles;      /* rollups.day_cycles, 1..6, default 1: past cycles whose days are kept (ROL-1) */
+	uint32_t day_cycles;      /* rollups.day_cycles, 1..6, default 1: closed cycles whose days are kept (ROL-1) */
 	uint32_t rollup_grace_s;  /* rollups.grace_s, 0..3600, default 60: how late records are that are not yet late */
 	uint32_t
 	    rollup_wait_s; /* rollups.wait_s, 0..86400, default 60: how long rows wait for partitions that are behind */
@@ -152,7 +152,7 @@ struct weir_set { /* one --set key=value, as given */
 
 /*
  * Loads: defaults, then `path` (NULL = none), then WEIR_… variables (kafka.brokers -> WEIR_KAFKA_BROKERS), then sets. On a
- * mistake returns WEIR_POISON with err text "file:line: key: what is wrong; what would be right". Ownership of
+ * mistake returns WEIR_POISON with err text "file:line: key: what is wrong; what it must be". Ownership of
  * *settings_out passes to the caller.
  */
 enum weir_class weir_settings_load(const char *path, const struct weir_set *sets, uint32_t set_count,

@@ -33,11 +33,11 @@ struct load {
 static const struct weir_usage usage = {
     .command = "load",
     .arguments = "FILE...",
-    .text =
-	"Sends carriers, alerts, plans, pools and cards from YAML or CSV files to the topic of cards "
-	"(topics.cards).\n"
-	"Nothing is sent unless all files are right. Cards are partitioned by ICCID with murmur2_random, Java's default;\n"
-	"producers of records must use the same, or set kafka.properties: {partitioner: ...} to theirs.\n",
+    .text = "Sends carriers, alerts, plans, pools and cards from YAML or CSV files to the topic of cards "
+	    "(topics.cards).\n"
+	    "Nothing is sent unless no file has a mistake. Cards are partitioned by ICCID with murmur2_random, Java's "
+	    "default;\n"
+	    "producers of records must use the same, or set kafka.properties: {partitioner: ...} to theirs.\n",
 };
 
 static void

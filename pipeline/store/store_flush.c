@@ -1,6 +1,6 @@
 /*
  * A flush: the lane's body inside the fence. What the header says decides, and it is read on every attempt, so that a lost
- * acknowledgement, a second owner and a Redis that forgot are told apart by the same comparison. A body whose first
+ * acknowledgement, a second owner and a Redis that lost writes are told apart by the same comparison. A body whose first
  * connection died may still be waiting in Redis' socket when the second one asks: whichever transaction comes second has
  * its watch broken by the first, so it is never applied twice. The lane gives each flush a number among its positions, so
  * that one which moves no topic's offset can be recognised too. Store thread only.
@@ -65,6 +65,7 @@ count(struct weir_store *store, const struct weir_store_request *request, struct
 enum weir_step
 weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 {
+	WEIR_CHECK(request->epoch > 0 && request->commands > 0 && request->body.len > 0);
 	struct weir_steady started = weir_steady_now();
 	enum weir_step step = weir_header_watch(store, request, &request->header);
 	if (step != WEIR_STEP_OK)
@@ -80,6 +81,7 @@ weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 		if (request->result != WEIR_STORE_DONE)
 			describe(store, request);
 	}
+	WEIR_CHECK(request->result != WEIR_STORE_DONE || request->header.epoch == request->epoch);
 	count(store, request, started);
 	return WEIR_STEP_ANSWERED;
 }

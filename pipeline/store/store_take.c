@@ -3,8 +3,8 @@
  * and the new epoch, then read everything (store_load.c) and look at the epoch once more: a newer owner may have raised it
  * and flushed meanwhile, and a mixture of two owners' pages must not be handed to anybody. Store thread only.
  *
- * The epoch is at least the clock's microseconds: partials and words in Kafka carry epochs of owners that a Redis which
- * forgot knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
+ * The epoch is at least the clock's microseconds: usage reports and pool states in Kafka carry epochs of owners that a
+ * Redis which lost writes knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
  */
 #include <stdio.h>
 
@@ -51,6 +51,7 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 		    request, WEIR_POISON, "the epoch of partition %u cannot rise any more", request->partition);
 	}
 	struct weir_buf body = {0};
+	WEIR_CHECK(base + 1 > header->epoch); /* an epoch never comes twice */
 	write_raise(store, request, base + 1, &body);
 	step = weir_header_exec(store, request, &body, 1);
 	weir_buf_free(&body);
@@ -94,6 +95,7 @@ weir_store_take(struct weir_store *store, struct weir_store_request *request)
 	if (loaded != WEIR_STEP_OK && loaded != WEIR_STEP_ANSWERED)
 		return loaded;
 	struct weir_error load_error = request->error;
+	WEIR_CHECK(loaded != WEIR_STEP_ANSWERED || request->result == WEIR_STORE_FAILED);
 	step = check_epoch_again(store, request);
 	if (step != WEIR_STEP_OK)
 		return step;

@@ -52,8 +52,8 @@ lesser(uint64_t a, uint64_t b)
 }
 
 /*
- * Between two quiet points partitions know different moments: a cut-off is right if it is with the least that was given in
- * between, and with all members gone that left, before any came.
+ * Between two quiet points partitions know different moments: a cut-off is correct if it is so with the least that was
+ * given in between, and with all members gone that left, before any came.
  */
 void
 sim_check_input(struct sim *sim)
