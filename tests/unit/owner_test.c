@@ -58,7 +58,8 @@ static struct world {
 	uint32_t fetch_count;
 	struct owner_flush flush; /* as it was sent */
 	struct weir_command_result waiting;
-	bool waits; /* `waiting` is handed in by drain_results */
+	bool waits;   /* `waiting` is handed in by drain_results */
+	bool is_full; /* no room for fetches on the way to the store */
 } world;
 
 static struct owner_now
@@ -186,6 +187,8 @@ static bool
 store_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count)
 {
 	(void)ctx;
+	if (world.is_full)
+		return false;
 	assert_true(count == 1 && world.fetch_count < 8); /* RULES.fetch_max */
 	world.fetches[world.fetch_count++] = requests[0];
 	called("fetch");
@@ -548,17 +551,41 @@ test_unparking_waits_for_all_fetches(void **state)
 	answer_take();
 	GIVE(CARDS, true, CARD_OF(A));
 	const struct weir_record records[] = {record(A, 1, 5, 0, NOW), record(A, 2, 5, 0, NOW - 5 * HOUR),
+	    record(A, 3, 5, 0, NOW - 10 * HOUR), record(A, 4, 5, 0, NOW - 15 * HOUR), record(A, 5, 5, 0, NOW - 20 * HOUR)};
+	give_records(records, 5);
+	go_round();
+	assert_calls("rewind fetch fetch"); /* RULES.fetching_max; two wait */
+	answer_fetch(0);
+	answer_fetch(1);
+	assert_calls("fetch fetch");
+	world.is_full = true;
+	answer_fetch(2); /* all were asked for, one is under way */
+	assert_int_equal(weir_partition_parked(world.o->core), 4);
+	assert_int_equal(card(world.o->core, A)->up, 5);
+	answer_fetch(3);
+	assert_int_equal(weir_partition_parked(world.o->core), 0);
+	assert_int_equal(card(world.o->core, A)->up, 25);
+}
+
+/* None is under way, and one was not asked for yet: the way to the store was full. */
+static void
+test_unparking_waits_for_fetches_that_found_no_room(void **state)
+{
+	(void)state;
+	answer_take();
+	GIVE(CARDS, true, CARD_OF(A));
+	const struct weir_record records[] = {record(A, 1, 5, 0, NOW), record(A, 2, 5, 0, NOW - 5 * HOUR),
 	    record(A, 3, 5, 0, NOW - 10 * HOUR), record(A, 4, 5, 0, NOW - 15 * HOUR)};
 	give_records(records, 4);
 	go_round();
-	assert_calls("rewind fetch fetch"); /* RULES.fetching_max; the third waits */
-	assert_int_equal(weir_partition_parked(world.o->core), 3);
+	assert_calls("rewind fetch fetch");
+	world.is_full = true;
 	answer_fetch(0);
-	assert_calls("fetch");
-	assert_int_equal(weir_partition_parked(world.o->core), 3);
 	answer_fetch(1);
 	assert_int_equal(weir_partition_parked(world.o->core), 3);
-	assert_int_equal(card(world.o->core, A)->up, 5);
+	world.is_full = false;
+	go_round();
+	assert_calls("fetch");
 	answer_fetch(2);
 	assert_int_equal(weir_partition_parked(world.o->core), 0);
 	assert_int_equal(card(world.o->core, A)->up, 20);
@@ -598,6 +625,7 @@ main(void)
 	    TEST(test_a_result_that_comes_while_taking_is_kept_as_unconfirmed),
 	    TEST(test_records_wait_for_reference_data),
 	    TEST(test_unparking_waits_for_all_fetches),
+	    TEST(test_unparking_waits_for_fetches_that_found_no_room),
 	    TEST(test_a_probe_is_sent_at_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
