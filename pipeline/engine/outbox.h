@@ -65,10 +65,10 @@ void weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struc
     const char *topic, struct weir_slice key, struct weir_slice value);
 
 /*
- * A window for a partition that is taken, with nothing outstanding and nothing refused: what was posted before it was given
- * back is produced again by the replay, so neither its acknowledgement nor its refusal counts any more. One of *windows
- * whose messages have all come back, else one more in front: acknowledgements still refer to the others. The list owns
- * them. Lane's thread.
+ * A window for a partition that is taken, with nothing outstanding and nothing refused: what was produced before it was
+ * given back is produced again by the replay, so neither its acknowledgement nor its refusal counts any more. One of
+ * *windows whose messages have all come back, else one more in front: acknowledgements still refer to the others. The list
+ * owns them. Lane's thread.
  */
 struct weir_ack_window *weir_ack_window_take(struct weir_ack_window **windows, int bell_fd, _Atomic uint64_t *rounds);
 /* Frees a list when no acknowledgement can come any more. */
