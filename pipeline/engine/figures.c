@@ -1,5 +1,6 @@
 /* The run's figures: sums of its lanes' and stores' counters, and rows of lanes, partitions and carriers. Any thread. */
 #include "pipeline/engine/figures.h"
+
 #include "config/base/process.h"
 #include "pipeline/engine/run_priv.h"
 #include "pipeline/store/store.h"
