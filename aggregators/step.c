@@ -194,6 +194,7 @@ tick_scan(struct weir_partition *p, uint32_t slots_max)
 static void
 scan_step(struct weir_partition *p, uint32_t pool_local)
 {
+	WEIR_CHECK(weir_pool_local_at(p, pool_local)->member_scan != 0);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	uint32_t card_slot = a->member_scan - 1;
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);

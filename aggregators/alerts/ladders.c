@@ -57,6 +57,7 @@ carry_on(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, u
 void
 weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	const struct weir_ref_alerts *from = weir_ladder_of(p, before), *to = weir_ladder_of(p, weir_card_ladder(p, slot));
 	if (from != to && carry_on(from, to, &weir_lifecycle_at(p, slot)->ladder))
 		weir_slab_dirty(&p->tables.lifecycles, slot);
@@ -106,6 +107,7 @@ level_at(const struct weir_ref_alerts *ladder, uint32_t i, uint64_t base)
 static uint16_t
 steps_reached(uint64_t step, uint64_t used, uint64_t *next_out)
 {
+	WEIR_CHECK(step > 0);
 	uint64_t count = used / step;
 	if (count >= UINT16_MAX)
 		return UINT16_MAX; /* the last that can be remembered */
@@ -163,6 +165,7 @@ weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, 
 	char levels[WEIR_ALERT_LEVELS_MAX * 40 + 80], at[WEIR_TIME_TEXT_MAX], named[16], id[WEIR_JSON_ID_MAX],
 	    ladder_id[WEIR_JSON_ID_MAX];
 	print_levels(levels, sizeof(levels), ladder, had, reached);
+	WEIR_CHECK(levels[0] == '"');
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(cycle, named);
 	weir_json_id(key, id);

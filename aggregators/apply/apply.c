@@ -102,6 +102,7 @@ static void
 change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, struct target to,
     const struct weir_cause *cause)
 {
+	WEIR_CHECK(to.carrier > 0 && to.carrier <= p->registry.carrier_count && to.plan <= p->registry.plan_count);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	bool other_plan = card->plan != to.plan;
 	uint16_t ladder = weir_card_ladder(p, slot);

@@ -48,6 +48,6 @@ weir_partition_apply_report(struct weir_partition *p, struct weir_slice value, i
 	if (class != WEIR_OK)
 		return class;
 	(void)weir_feeds_is_of_owner(p, report.source, report.epoch);
-	weir_share_take(p, &report, arrived_us);
+	weir_pool_source_take(p, &report, arrived_us);
 	return WEIR_OK;
 }

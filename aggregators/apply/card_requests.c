@@ -28,6 +28,7 @@ limit_of(
 void
 weir_partition_set_limit(struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, weir_card_at(p, slot));
 	if (overrides == NULL && limit == WEIR_NO_LIMIT && (!has_auto_restore || auto_restore))
 		return;
@@ -129,6 +130,7 @@ static void
 audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, enum weir_audit_event event,
     const char *reply, uint16_t before, const struct weir_cause *cause)
 {
+	WEIR_CHECK(event == WEIR_AUDIT_REQUEST || event == WEIR_AUDIT_REFUSED);
 	struct weir_audit *audit = weir_partition_add_audit(p, slot, event, cause);
 	audit->reasons_before = before;
 	audit->action = weir_partition_enforced(p, slot) != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;

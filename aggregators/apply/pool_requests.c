@@ -96,6 +96,7 @@ static void
 audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, enum weir_audit_event event,
     const char *reply, const struct weir_cause *cause)
 {
+	WEIR_CHECK(event == WEIR_AUDIT_REQUEST || event == WEIR_AUDIT_REFUSED);
 	struct weir_audit *audit = weir_pool_audit(p, slot, event, cause);
 	(void)snprintf(
 	    audit->text, sizeof(audit->text), "%.11s %.32s: %.143s", weir_action_name(request->action), request->id, reply);

@@ -35,6 +35,7 @@ publish_to_parent(struct weir_partition *p, struct weir_iccid parent, struct wei
 enum weir_class
 weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid parent, struct weir_error *err)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	struct weir_iccid had = overrides != NULL ? overrides->parent : (struct weir_iccid){0};
@@ -57,6 +58,7 @@ weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid par
 static void
 remember(struct weir_partition *p, const struct weir_family *family)
 {
+	WEIR_CHECK(family->count <= WEIR_CHILDREN_MAX);
 	char text[WEIR_ICCID_TEXT_MAX];
 	struct weir_buf json = {0};
 	(void)weir_iccid_format(family->parent, text);

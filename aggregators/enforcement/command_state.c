@@ -49,6 +49,7 @@ static void
 confirmed(
     struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, const struct weir_command_report *report)
 {
+	WEIR_CHECK(report->target == WEIR_DESIRED_ACTIVE || report->target == WEIR_DESIRED_SUSPENDED);
 	e->confirmed = report->target;
 	e->confirmed_us = report->at_us;
 	measure_overshoot(p, slot, e, report->target);
@@ -77,6 +78,7 @@ is_left_unknown(const struct weir_command_report *report)
 void
 weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
 {
+	WEIR_CHECK(report->state <= WEIR_COMMAND_FAILED);
 	if (report->slot >= p->tables.cards.used || report->target == WEIR_DESIRED_UNKNOWN)
 		return;
 	/* A slot given back meanwhile is made again only for what happened at the carrier. */
@@ -133,6 +135,7 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 bool
 weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	if (!weir_card_may_command(weir_card_at(p, slot)))
 		return false;

@@ -85,6 +85,7 @@ weir_partition_release_idle(struct weir_partition *p, uint32_t slot)
 	if (overrides == NULL || overrides->enforcement == 0 || card->reasons != 0)
 		return;
 	struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
+	WEIR_CHECK(e->card == slot + 1 /* what is given back is the card's own */);
 	if (e->desired != WEIR_DESIRED_ACTIVE || e->confirmed != WEIR_DESIRED_ACTIVE || weir_command_in_motion(e))
 		return;
 	weir_slab_release(&p->tables.enforcements, overrides->enforcement - 1);

@@ -21,6 +21,7 @@ static const char RELEASED[] = "{\"type\":\"guard_state\",\"tripped\":false}";
 void
 weir_guard_init(struct weir_partition *p)
 {
+	WEIR_CHECK(p->guard == NULL);
 	p->guard = weir_calloc(1, sizeof(*p->guard));
 }
 
@@ -71,6 +72,7 @@ withdraw_suspends(struct weir_partition *p)
 static void
 trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
 {
+	WEIR_CHECK(!p->guard->tripped);
 	char at[WEIR_TIME_TEXT_MAX];
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	p->guard->tripped = true;

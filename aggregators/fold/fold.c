@@ -339,6 +339,7 @@ base_page(const struct weir_partition *p, uint32_t slot)
 static void
 fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
 {
+	WEIR_CHECK(count > 0 && count <= BLOCK);
 	uint64_t hash[BLOCK];
 	uint32_t slot[BLOCK];
 	p->tables.dedupe_keys.stream_us = p->clock.stream_time_us;

@@ -18,6 +18,7 @@
 static struct weir_carrier_entry *
 carrier_of(const struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(weir_card_at(p, slot)->carrier > 0);
 	return &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 }
 
@@ -124,6 +125,7 @@ deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int6
 void
 weir_lifecycle_changed(struct weir_partition *p, uint32_t slot, bool was_active)
 {
+	WEIR_CHECK(p->tables.lifecycles.used == p->tables.cards.used);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	unsigned status = weir_card_status_of(card);
@@ -191,6 +193,7 @@ enqueue_anew(struct weir_partition *p, uint32_t slot, bool ceases)
 void
 weir_lifecycle_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us)
 {
+	WEIR_CHECK(slot < p->tables.cards.used && status <= WEIR_STATUS_CANCELLED);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	unsigned before = weir_card_status_of(card);
@@ -223,6 +226,7 @@ enum weir_lifecycle_answer
 weir_lifecycle_record_slow(
     struct weir_partition *p, uint32_t slot, const struct weir_record *r, uint64_t bytes, const struct weir_cause *cause)
 {
+	WEIR_CHECK(weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_INACTIVE) { /* LIFE-2 */
 		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, r->end_us);
@@ -264,6 +268,7 @@ status_due(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 void
 weir_lifecycle_due(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	struct weir_cause cause = {
@@ -312,6 +317,7 @@ is_old_news(const struct weir_partition *p, uint32_t slot, const struct weir_ref
 static void
 apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	if (!weir_lifecycle_has_dates(weir_card_at(p, slot)))
 		return; /* where the dates lie test_used does */

@@ -63,6 +63,7 @@ heap_push(struct weir_timers *t, uint64_t entry)
 static uint64_t
 heap_pop(struct weir_timers *t)
 {
+	WEIR_CHECK(t->n > 0);
 	uint64_t least = t->heap[0], last = t->heap[--t->n];
 	uint32_t at = 0;
 	for (uint32_t child = 1; child < t->n; child = at * 2 + 1) {
@@ -80,6 +81,7 @@ heap_pop(struct weir_timers *t)
 void
 weir_timers_touch(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	struct weir_timers *t = timers_of(p);
 	uint32_t due_s = weir_lifecycle_at(p, slot)->due_s;
 	if (due_s != 0 && due_s < t->horizon_s)

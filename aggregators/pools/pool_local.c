@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregators/state/sound.h"
+
 uint32_t
 weir_pool_local_get(struct weir_partition *p, const char *pool)
 {
+	WEIR_CHECK(pool[0] != '\0');
 	uint32_t slot;
 	if (weir_partition_find_pool_local(p, pool, &slot) != NULL)
 		return slot;
@@ -31,6 +34,7 @@ weir_pool_local_get(struct weir_partition *p, const char *pool)
 void
 weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urgent)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	if ((a->flags & WEIR_POOL_LOCAL_QUEUED) == 0)
 		weir_u64_list_push(&p->pools_work.publish_queue, pool_local);
@@ -53,6 +57,7 @@ count_active(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, 
 		return;
 	card->flags ^= WEIR_CARD_MEMBER_ACTIVE;
 	weir_slab_dirty(&p->tables.cards, card_slot);
+	WEIR_CHECK(active ? a->active < a->members : a->active > 0);
 	a->active += active ? 1 : UINT32_MAX;
 	if ((a->reasons & WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)) != 0)
 		a->flags |= WEIR_POOL_LOCAL_RESCAN;
@@ -72,6 +77,7 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
 	uint32_t pool_local = lifecycle->pool_local - 1;
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
+	WEIR_CHECK(a->members > 0);
 	count_active(p, pool_local, card_slot, false);
 	if (a->member_scan == card_slot + 1)
 		a->member_scan = lifecycle->next;
@@ -83,6 +89,7 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 		set_neighbour(p, &weir_lifecycle_at(p, lifecycle->next - 1)->prev, lifecycle->next, lifecycle->prev);
 	lifecycle->pool_local = lifecycle->next = lifecycle->prev = 0;
 	a->members--;
+	WEIR_CHECK((a->first == 0) == (a->members == 0));
 	weir_slab_dirty(&p->tables.lifecycles, card_slot);
 	weir_pool_local_changed(p, pool_local, true);
 }
@@ -92,6 +99,8 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 static void
 join(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot)
 {
+	WEIR_CHECK(weir_lifecycle_at(p, card_slot)->pool_local == 0);
+	WEIR_CHECK((weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) == 0);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	lifecycle->pool_local = pool_local + 1;
@@ -155,6 +164,8 @@ void
 weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down,
     bool session, int64_t arrived_us)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
+	WEIR_CHECK(cycle >= 0 && cycle <= UINT16_MAX);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	a->crossed_us = arrived_us;
 	if (cycle > a->cycle) {
@@ -273,30 +284,16 @@ struct tally {
 	uint32_t members, active;
 };
 
-/* One member against its neighbours and its pool local. Lists whose every link answers, and that have one head, hold no
- * loop.
- */
 static bool
-check_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
+tally_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
 {
-	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
-	uint32_t pool_local = lifecycle->pool_local, self = card_slot + 1;
-	bool counted = (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
+	if (!weir_membership_is_sound(p, card_slot))
+		return false;
+	uint32_t pool_local = weir_lifecycle_at(p, card_slot)->pool_local;
 	if (pool_local == 0)
-		return !counted && lifecycle->next == 0 && lifecycle->prev == 0;
-	if (pool_local > p->tables.pool_locals.used || lifecycle->next > p->tables.cards.used ||
-	    lifecycle->prev > p->tables.cards.used)
-		return false;
-	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local - 1);
-	if (a->pool[0] == '\0' || (lifecycle->prev == 0) != (a->first == self))
-		return false;
-	if (lifecycle->next != 0 && (weir_lifecycle_at(p, lifecycle->next - 1)->prev != self ||
-					weir_lifecycle_at(p, lifecycle->next - 1)->pool_local != pool_local))
-		return false;
-	if (lifecycle->prev != 0 && weir_lifecycle_at(p, lifecycle->prev - 1)->next != self)
-		return false;
+		return true;
 	tallies[pool_local - 1].members++;
-	tallies[pool_local - 1].active += counted;
+	tallies[pool_local - 1].active += (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
 	return true;
 }
 
@@ -305,11 +302,7 @@ index_pool_local(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, slot);
 	uint32_t other;
-	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->tables.cards.used ||
-	    a->carrier > p->registry.carrier_count || a->plan > p->registry.plan_count ||
-	    a->zone > p->registry.carrier_count || a->hour < 0 ||
-	    (a->zone != 0 && !p->registry.carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
-	    weir_partition_find_pool_local(p, a->pool, &other) != NULL)
+	if (!weir_pool_local_is_sound(p, slot) || weir_partition_find_pool_local(p, a->pool, &other) != NULL)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);
 	weir_shard_insert(weir_shards_of(&p->tables.pool_local_index, hash), weir_index_entry(hash, slot));
@@ -330,7 +323,7 @@ weir_pool_locals_load(struct weir_partition *p)
 	struct tally *tallies = weir_calloc((size_t)p->tables.pool_locals.used + 1, sizeof(*tallies));
 	bool good = true;
 	for (uint32_t slot = 0; good && slot < p->tables.cards.used; slot++)
-		good = weir_slab_is_filler(&p->tables.cards, slot) || check_member(p, slot, tallies);
+		good = weir_slab_is_filler(&p->tables.cards, slot) || tally_member(p, slot, tallies);
 	for (uint32_t slot = 0; good && slot < p->tables.pool_locals.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pool_locals, slot))
 			continue;

@@ -43,8 +43,10 @@ weir_pool_local_admits(
 
 /* It was taken in before the pool's definition was known here: it leaves, what it has used stays (POOL-3). */
 void
-weir_pool_local_check_member(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
+weir_pool_local_check_member(
+    struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
 {
+	WEIR_CHECK(weir_lifecycle_at(p, card_slot)->pool_local == pool_local + 1 /* a member of it */);
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	if (fits_definition(a, card->carrier, card->plan))
@@ -86,6 +88,7 @@ still_exhausted(const struct weir_partition *p, const struct weir_pool_local_slo
 static uint16_t
 reasons_in(const struct weir_partition *p, const struct weir_pool_local_slot *a, uint16_t cycle)
 {
+	WEIR_CHECK(a->active <= a->members);
 	uint16_t reasons = a->reasons_cycle == cycle ? a->reasons : a->reasons & FROZEN;
 	if ((reasons & EXHAUSTED) != 0 && !still_exhausted(p, a))
 		reasons &= (uint16_t)~EXHAUSTED;

@@ -12,6 +12,8 @@
  */
 #include "aggregators/pools/pool_sources.h"
 
+#include "aggregators/state/sound.h"
+
 struct sums {
 	uint64_t members, active, up, down, before_up, before_down, before_records, before_sessions;
 	uint16_t newest; /* cycle of the newest source total */
@@ -45,6 +47,7 @@ replace(struct weir_pool_source_slot *pool_source, const struct weir_usage_repor
 static void
 roll_over_source(struct weir_pool_source_slot *pool_source, uint16_t cycle)
 {
+	WEIR_CHECK(cycle > pool_source->cycle);
 	bool next = pool_source->cycle != 0 && cycle == pool_source->cycle + 1;
 	pool_source->before_up = next ? pool_source->up : 0;
 	pool_source->before_down = next ? pool_source->down : 0;
@@ -80,8 +83,9 @@ keep_larger(struct weir_pool_source_slot *pool_source, const struct weir_usage_r
 }
 
 void
-weir_share_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
+weir_pool_source_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
 {
+	WEIR_CHECK(report->active <= report->members && report->source < p->opts.partitions);
 	uint32_t pool_slot = weir_pool_get(p, report->pool);
 	uint32_t slot = weir_pool_source_get(p, pool_slot, report->source);
 	struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, slot);
@@ -207,6 +211,8 @@ weir_pool_sum(struct weir_partition *p, uint32_t slot)
 void
 weir_pool_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle)
 {
+	WEIR_CHECK(slot < p->tables.pools.used && cycle <= UINT16_MAX);
+	WEIR_CHECK(cycle >= weir_pool_at(p, slot)->cycle);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	for (int i = 0; pool->cycle < cycle; i++) {
 		pool->cycle = (uint16_t)(i < ROLLOVERS_MAX ? pool->cycle + 1 : cycle);
@@ -221,27 +227,12 @@ weir_pool_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle)
 
 /* ---- loading ---- */
 
-/* The pool's list: its own source totals, one a source; visited_io counts them, so that a loop ends. */
-static bool
-check_list(const struct weir_partition *p, uint32_t pool_slot, uint32_t *visited_io)
-{
-	for (uint32_t at = weir_pool_at(p, pool_slot)->first_source; at != 0; at = weir_pool_source_at(p, at - 1)->next) {
-		if (at > p->tables.pool_sources.used || weir_slab_is_filler(&p->tables.pool_sources, at - 1) ||
-		    ++*visited_io > p->tables.pool_sources.used)
-			return false;
-		const struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, at - 1);
-		if (pool_source->pool != pool_slot + 1 || pool_source->active > pool_source->members)
-			return false;
-	}
-	return true;
-}
-
 bool
 weir_pool_sources_load(struct weir_partition *p)
 {
 	uint32_t visited = 0, used = 0;
 	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++)
-		if (!weir_pool_is_free(p, slot) && !check_list(p, slot, &visited))
+		if (!weir_pool_is_free(p, slot) && !weir_pool_source_list_is_sound(p, slot, &visited))
 			return false;
 	for (uint32_t slot = 0; slot < p->tables.pool_sources.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pool_sources, slot))

@@ -28,6 +28,7 @@ static void
 seal_message(
     struct weir_feeds *f, enum weir_outbox_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
 {
+	WEIR_CHECK(strlen(key) < WEIR_FEED_KEY_MAX);
 	if (f->sealed_count == f->sealed_cap) {
 		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
 		f->sealed = weir_realloc(f->sealed, f->sealed_cap * sizeof(*f->sealed));
@@ -62,6 +63,7 @@ seal_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour, int32_t d
 static int32_t
 day_of_hour(const struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
+	WEIR_CHECK(weir_pool_local_at(p, pool_local)->zone != 0);
 	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_pool_local_at(p, pool_local)->zone - 1];
 	return weir_carrier_day(carrier, weir_hour_instant(hour))->number;
 }
@@ -180,6 +182,7 @@ scan_begin(struct weir_partition *p, struct weir_feed_place *place)
 static void
 scan_end(struct weir_feed_place *place)
 {
+	WEIR_CHECK(place->scan.running && place->scan.to_us >= place->published_us /* only onwards */);
 	place->published_us = place->scan.to_us;
 	place->scan.running = false;
 }
@@ -295,6 +298,7 @@ scan_days(struct weir_partition *p)
 static void
 keep(struct weir_partition *p, uint32_t pool_local, int32_t hour, const struct weir_counts *usage)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	struct weir_feeds *f = p->feeds;
 	for (uint32_t i = f->kept_sealed; i < f->kept_count; i++) {
 		if (f->kept[i].pool_local == pool_local && f->kept[i].hour == hour) {
@@ -322,6 +326,7 @@ keep_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour)
 bool
 weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cycle)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_feed_source *hours = &p->feeds->hours;
 	if (a->cycle == 0 || a->zone == 0 || cycle <= a->cycle || hours->now.published_us == 0)

@@ -80,6 +80,7 @@ restate(struct weir_partition *p, uint32_t pool_slot, int32_t hour, int32_t day)
 void
 weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot)
 {
+	WEIR_CHECK(pool_slot < p->tables.pools.used);
 	int32_t last = (int32_t)(fed_us(p->feeds) / WEIR_HOUR_US);
 	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
 	for (int32_t n = last - LATELY_H; n <= last; n++)
@@ -137,6 +138,7 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 static bool
 take_message(struct weir_partition *p, const struct weir_feed_message *message)
 {
+	WEIR_CHECK(message->source < p->opts.partitions);
 	int64_t *watermark = &p->feeds->watermarks[message->source];
 	if (message->published_us == 0)
 		return take_window(p, message);
@@ -189,6 +191,7 @@ weir_feeds_unpark(struct weir_partition *p)
 bool
 weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch)
 {
+	WEIR_CHECK(source < p->opts.partitions);
 	uint64_t *newest = &p->feeds->epochs[source];
 	if (epoch < *newest)
 		return false;
@@ -333,6 +336,7 @@ scan_begin(struct weir_partition *p)
 static void
 scan_end(struct weir_feeds *f)
 {
+	WEIR_CHECK(f->scan.running && f->scan.from_us <= f->scan.to_us);
 	f->scan.running = false;
 	if (f->scan_whole)
 		f->whole_us = f->scan.to_us;

@@ -141,6 +141,7 @@ take_scan(struct numbers *from)
 	scan.to_us = take_time(from);
 	scan.next = (uint32_t)take_number(from, UINT32_MAX);
 	scan.running = take_number(from, 1) != 0;
+	from->good = from->good && (!scan.running || scan.from_us <= scan.to_us);
 	return scan;
 }
 
@@ -149,6 +150,7 @@ take_source(struct numbers *from, struct weir_feed_source *source)
 {
 	source->safe.published_us = take_time(from);
 	source->safe.scan = take_scan(from);
+	from->good = from->good && (!source->safe.scan.running || source->safe.scan.to_us >= source->safe.published_us);
 	source->now = source->safe;
 	source->sealing.n = 0;
 	weir_feed_pairs_clear(&source->again);

@@ -56,6 +56,7 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 int32_t
 weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kind kind)
 {
+	WEIR_CHECK(kind < WEIR_WINDOW_KINDS);
 	/* What a late record may still change, and what may still be published, is kept in any case. */
 	uint32_t least = p->opts.dedupe_horizon_h + 26, wanted = 0;
 	int64_t at_us = time_of(p, kind);
@@ -75,6 +76,7 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 uint32_t
 weir_partition_window_pages(const struct weir_partition *p, enum weir_window_kind kind)
 {
+	WEIR_CHECK(kind < WEIR_WINDOW_KINDS);
 	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY           ? p->tables.cards.used
 			 : kind <= WEIR_WINDOW_POOL_LOCAL_DAY   ? p->tables.pool_locals.used
 			 : kind == WEIR_WINDOW_POOL_SOURCE_HOUR ? p->tables.pool_sources.used

@@ -32,6 +32,7 @@ encode_runs(
 static void
 encode_slab(struct weir_slab *slab, char tag, const struct weir_writer *w, uint32_t sparse_slots)
 {
+	WEIR_CHECK(slab->dirty_count <= slab->page_cap);
 	for (uint32_t i = 0; i < slab->dirty_count; i++) {
 		uint32_t page = slab->dirty_pages[i];
 		const struct weir_slab_dirt *dirt = &slab->dirt[page];
@@ -87,6 +88,7 @@ encode_hour(struct weir_dedupe_keys_hour *hour, const struct weir_writer *w)
 	uint32_t start[WEIR_SHARDS + 1];
 	struct weir_u64_list *pending = &hour->pending;
 	sort_by_bucket(pending->v, pending->n, start);
+	WEIR_CHECK(start[WEIR_SHARDS] == pending->n);
 	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
 		uint32_t n = start[b + 1] - start[b];
 		if (n > 0)

@@ -31,4 +31,5 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 		p->clock.stream_time_us = stream_us;
 	weir_clock_limits(
 	    &p->clock, &p->opts, &p->tables.dedupe_keys, p->clock.stream_time_us != 0 ? p->clock.stream_time_us : now_us);
+	WEIR_CHECK(p->clock.too_late_us <= p->clock.future_us);
 }

@@ -87,6 +87,7 @@ weir_is_text_of_id(const char id[WEIR_ID_MAX])
 void
 weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
 {
+	WEIR_CHECK(reject > WEIR_REJECT_NONE && reject < WEIR_REJECT_COUNT);
 	struct weir_record *kept = weir_records_add(&p->effects.dead_letters);
 	*kept = *record;
 	kept->reject = (uint8_t)reject;
@@ -107,6 +108,8 @@ struct weir_audit *
 weir_partition_add_audit(
     struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
+	WEIR_CHECK(event <= WEIR_AUDIT_REFUSED);
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_audit *audit = weir_effects_add_audit(&p->effects);
 	*audit = (struct weir_audit){.iccid = card->iccid,

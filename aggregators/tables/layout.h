@@ -6,10 +6,10 @@
 #ifndef WEIR_AGGREGATORS_LAYOUT_H
 #define WEIR_AGGREGATORS_LAYOUT_H
 
+#include "aggregators/tables/slab.h"
 #include "aggregators/tables/slots.h"
 
 #define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
-#define WEIR_PAGE_BYTES 8192
 
 /* X(number, member of struct weir_tables, tag, type of a slot, count field of the header), in the order of the numbers. */
 #define WEIR_SLAB_LIST(X)                                                                                                  \

@@ -10,7 +10,7 @@
 #include "pipeline/query/query_priv.h"
 
 #define CLOSED_CYCLE_BYTES ((uint32_t)sizeof(struct weir_closed_cycle_slot))
-#define CLOSED_CYCLES_A_PAGE (WEIR_PAGE_BYTES / CLOSED_CYCLE_BYTES)
+#define CLOSED_CYCLES_A_PAGE (WEIR_SLAB_PAGE_BYTES / CLOSED_CYCLE_BYTES)
 
 /* ---- totals of cycles ---- */
 

@@ -12,7 +12,7 @@
 #define SCAN_EVERY_US 5000000
 #define CARD_BYTES ((uint32_t)sizeof(struct weir_card_slot))
 #define LIFECYCLE_BYTES ((uint32_t)sizeof(struct weir_lifecycle_slot))
-#define CARDS_A_PAGE (WEIR_PAGE_BYTES / CARD_BYTES)
+#define CARDS_A_PAGE (WEIR_SLAB_PAGE_BYTES / CARD_BYTES)
 
 struct carrier_count {
 	char id[WEIR_ID_MAX];

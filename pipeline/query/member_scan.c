@@ -21,7 +21,7 @@
 struct lifecycle_page {
 	bool kept;
 	uint32_t page;
-	uint8_t bytes[WEIR_PAGE_BYTES];
+	uint8_t bytes[WEIR_SLAB_PAGE_BYTES];
 	size_t len;
 };
 struct member_scan {

@@ -11,7 +11,7 @@
 #include "pipeline/query/query_priv.h"
 
 #define CLOSED_CYCLE_BYTES ((uint32_t)sizeof(struct weir_closed_cycle_slot))
-#define CLOSED_CYCLES_A_PAGE (WEIR_PAGE_BYTES / CLOSED_CYCLE_BYTES)
+#define CLOSED_CYCLES_A_PAGE (WEIR_SLAB_PAGE_BYTES / CLOSED_CYCLE_BYTES)
 
 static struct weir_volume
 total_of_pool_local(void *ctx, int32_t cycle)

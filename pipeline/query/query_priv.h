@@ -141,7 +141,7 @@ void partition_metas_free(struct weir_reader *reader);
 static inline uint32_t
 slots_a_page(uint32_t slot_bytes)
 {
-	return WEIR_PAGE_BYTES / slot_bytes;
+	return WEIR_SLAB_PAGE_BYTES / slot_bytes;
 }
 /* Slots of a slab that were given out: a page's last slot never is. */
 static inline uint64_t
