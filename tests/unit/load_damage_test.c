@@ -1,7 +1,7 @@
 /*
- * Stored bytes are input: a partition with cards, sessions, commands, pools, shares and past cycles is damaged at random
- * and loaded. Either the load says no, or what it took can be worked with: nothing may crash, hang or read beyond a slot.
- * `make asan` makes that last part sharp. The same seed damages the same bytes.
+ * Stored bytes are input: a partition with cards, sessions, commands, pools, source totals and closed cycles is damaged at
+ * random and loaded. Either the load says no, or what it took can be worked with: nothing may crash, hang or read beyond a
+ * slot. `make asan` makes that last part sharp. The same seed damages the same bytes.
  */
 #include "partition_fixture.h"
 
@@ -25,7 +25,7 @@ iccid_write(char out[WEIR_ICCID_TEXT_MAX], unsigned i)
 	(void)snprintf(out, WEIR_ICCID_TEXT_MAX, "898600000000%08u", i);
 }
 
-/* What it tells goes to itself: its own partials, its own words. */
+/* What it publishes goes to itself: its own usage reports, its own pool states. */
 static void
 publish_to_self(struct weir_partition *p)
 {

@@ -240,7 +240,7 @@ with_card(int64_t now_us)
 	return p;
 }
 
-/* Answers all wishes out of the store and folds what was parked. */
+/* Answers all fetch requests out of the store and folds what was parked. */
 MAYBE_UNUSED static void
 serve(struct weir_partition *p)
 {

@@ -41,7 +41,7 @@ test_rejects(void **state)
 	store_clear();
 }
 
-/* rule REC-3: an old hour's duplicate is told after its marks left memory; neighbours go on meanwhile. */
+/* rule REC-3: an old hour's duplicate is found after its dedupe keys left memory; neighbours go on meanwhile. */
 static void
 test_old_hours_are_looked_up(void **state)
 {
