@@ -16,6 +16,9 @@
 #include "bench/raw_batch.h"
 #include "bench/servers_fill.h"
 #include "bench/servers_options.h"
+#include "config/base/murmur2.h"
+#include "config/base/process.h"
+#include "consumers/direct/crc32c.h"
 
 static void
 test_quantiles_go_by_weight(void **state)
@@ -60,7 +63,7 @@ test_own_process_is_read(void **state)
 	bench_cpu_add(&cpu, getpid());
 	assert_int_equal(cpu.count, 1);
 	assert_true(bench_cpu_total(&cpu) > 1000000);
-	assert_true(bench_rss_bytes(getpid()) > 100000);
+	assert_true(weir_process_resident_bytes(getpid()) > 100000);
 	bench_cpu_add(&cpu, 0); /* nobody */
 	assert_int_equal(cpu.count, 1);
 }
@@ -118,10 +121,10 @@ test_wire_hashes(void **state)
 {
 	uint8_t zeros[32] = {0};
 	(void)state;
-	assert_int_equal(raw_crc32c(zeros, sizeof(zeros)), 0x8a9136aau);
-	assert_int_equal(raw_crc32c((const uint8_t *)"123456789", 9), 0xe3069283u);
-	assert_int_equal((int32_t)raw_murmur2("21", 2), -973932308);
-	assert_int_equal((int32_t)raw_murmur2("foobar", 6), -790332482);
+	assert_int_equal(weir_crc32c(zeros, sizeof(zeros)), 0x8a9136aau);
+	assert_int_equal(weir_crc32c((const uint8_t *)"123456789", 9), 0xe3069283u);
+	assert_int_equal((int32_t)weir_murmur2(weir_slice_of("21")), -973932308);
+	assert_int_equal((int32_t)weir_murmur2(weir_slice_of("foobar")), -790332482);
 }
 
 int

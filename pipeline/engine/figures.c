@@ -1,22 +1,9 @@
 /* The run's figures: sums of its lanes' and stores' counters, and rows of lanes, partitions and carriers. Any thread. */
-#include <stdio.h>
-#include <unistd.h>
+#include "pipeline/engine/figures.h"
 
+#include "config/base/process.h"
 #include "pipeline/engine/run_priv.h"
 #include "pipeline/store/store.h"
-
-static uint64_t
-resident_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	(void)fclose(file);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 #define ADD(field) out->field += atomic_load_explicit(&c->field, memory_order_relaxed)
 
@@ -75,7 +62,7 @@ weir_run_counters_get(struct weir_run *run, struct weir_run_counters *out)
 		add_lane(run->lanes[i], out);
 	out->duplicates += out->stale; /* an old total of a session had been counted before, too */
 	out->intents_skipped = weir_intents_skipped(run->intents);
-	out->memory_bytes = resident_bytes();
+	out->memory_bytes = weir_process_resident_bytes(0);
 }
 
 /* ---- rows ---- */
@@ -198,4 +185,28 @@ weir_latency_quantile(const uint64_t *buckets, double p)
 			return ((uint64_t)1 << (i / 4)) * (4 + i % 4 + 1) / 4;
 	}
 	return 0;
+}
+
+bool
+weir_run_is_ready(struct weir_run *run)
+{
+	uint32_t owned = 0, ready = 0;
+	for (uint32_t i = 0; i < run->lane_count; i++) {
+		const struct weir_lane_counters *c = weir_lane_counters_of(run->lanes[i]);
+		owned += atomic_load_explicit(&c->partitions, memory_order_relaxed);
+		ready += atomic_load_explicit(&c->partitions_ready, memory_order_relaxed);
+	}
+	return owned > 0 && ready == owned;
+}
+
+uint32_t
+weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max)
+{
+	(void)pthread_mutex_lock(&run->events_lock);
+	uint32_t held = run->event_count < EVENTS_KEPT ? run->event_count : EVENTS_KEPT;
+	uint32_t count = held < max ? held : max;
+	for (uint32_t i = 0; i < count; i++)
+		events[i] = run->events[(run->event_count - 1 - i) % EVENTS_KEPT];
+	(void)pthread_mutex_unlock(&run->events_lock);
+	return count;
 }
