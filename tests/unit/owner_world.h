@@ -162,7 +162,7 @@ purge_dedupe_keys(void *ctx, int64_t hour)
 	(void)ctx, (void)hour;
 }
 static void
-purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
+purge_closed_cycle(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
 {
 	(void)ctx, (void)cycle, (void)card_pages, (void)pool_pages;
 }
@@ -290,7 +290,7 @@ static const struct owner_io IO = {.next_batch = next_batch,
     .store_take = store_take,
     .flush_begin = flush_begin,
     .purge_dedupe_keys = purge_dedupe_keys,
-    .purge_past = purge_past,
+    .purge_closed_cycle = purge_closed_cycle,
     .purge_window = purge_window,
     .flush_end = flush_end,
     .store_flush = store_flush,
