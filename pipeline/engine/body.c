@@ -3,6 +3,7 @@
  */
 #include "pipeline/engine/body.h"
 
+#include "config/base/check.h"
 #include "pipeline/engine/intents.h"
 #include "pipeline/redis/resp.h"
 
@@ -10,6 +11,7 @@ static void
 write_page(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len)
 {
 	struct weir_body *w = ctx;
+	WEIR_CHECK(data != NULL && len > 0);
 	weir_resp_command(w->bytes, 3);
 	weir_resp_text(w->bytes, "SET");
 	weir_resp_key(w->bytes, w->prefix, w->partition, "%c:%u", slab, page);
@@ -20,6 +22,7 @@ write_page(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t le
 static void
 write_setrange(struct weir_body *w, uint32_t offset, const uint8_t *data, uint32_t len)
 {
+	WEIR_CHECK(data != NULL && len > 0);
 	weir_resp_i64(w->bytes, offset);
 	weir_resp_bulk(w->bytes, data, len);
 	w->commands++;

@@ -330,6 +330,7 @@ static void
 answer_fetch(struct lane_partition *lp, struct weir_store_request *request, const struct owner_answer *answer)
 {
 	struct weir_slice values[FETCH_MAX];
+	WEIR_CHECK(request->fetch_count > 0 && request->fetch_count <= FETCH_MAX);
 	for (uint32_t i = 0; i < request->fetch_count; i++)
 		values[i] = (struct weir_slice){request->fetches[i].value_out.data, request->fetches[i].value_out.len};
 	const struct weir_fetch_request *requests =
@@ -351,6 +352,7 @@ static void
 one_answer(struct weir_store_request *request)
 {
 	struct lane_partition *lp = request->owner;
+	WEIR_CHECK(lp != NULL && request->partition == lp->owner->number);
 	const struct owner_answer answer = {request->result, &request->header, request->error.text, request->took_us};
 	if (request->kind == WEIR_STORE_TAKE)
 		owner_taken(lp->owner, lane_now(), &answer);

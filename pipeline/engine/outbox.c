@@ -153,6 +153,7 @@ send_message(struct weir_producer *producer, struct weir_ack_window *ack_window,
 {
 	struct weir_error err = {0};
 	enum weir_sent sent;
+	WEIR_CHECK(ack_window->open_side <= 1 && message.topic != NULL);
 	int32_t before =
 	    atomic_fetch_add_explicit(&ack_window->outstanding[ack_window->open_side], 1, memory_order_relaxed);
 	WEIR_CHECK(before >= 0);

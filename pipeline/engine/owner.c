@@ -5,20 +5,23 @@
  * bytes and the log's offsets together. Four rules make the count exact, whatever dies, repeats or comes late:
  *
  * 1. State and position are one. A flush carries what changed since the last one and the offsets it stands for, in one
- *    transaction (owner_flush.c). It is encoded only when nothing is parked: a record read but not folded would lie behind
- * the offset and in no counter. Whoever takes the partition reads on from there, so each record is in the state once.
+ *    transaction (owner_flush.c). It is encoded only when nothing is parked: a record read but not folded would be behind
+ *    the offset and in no counter. Whoever takes the partition reads on from there, so each record is in the state once.
+ *
  * 2. One writer. Taking raises an epoch in the store. A flush names its epoch, the offsets it builds on and the number of
- * the flush before; the store applies it only if all of them are what it holds, or answers FENCED        a higher epoch:
- * there is another owner. Let go, and wait for the group to say whose it is; lost writes   an older position than ours: the
- * store has forgotten flushes. Forget everything, load what is left, rewind the log to it. One flush is out at a time, so
- * what it builds on is always the last answer.
+ *    the flush before; the store applies it only if it holds exactly these. It answers FENCED when it holds a higher
+ *    epoch: there is another owner, so let go, and wait for the group to say whose the partition is. It answers LOST_WRITES
+ *    when it holds an older position than ours: it has lost flushes, so drop everything, load what is left, and rewind the
+ *    log to it. One flush is out at a time, so what it builds on is always the last answer.
+ *
  * 3. The outbox goes first. Messages for others (dead letters, audit, usage reports, pool states, alerts, rows) are
- * produced into a window; encoding a flush closes the window, and the flush is sent when all of that window is
- * acknowledged. A crash repeats messages, which are absolute and versioned; it never drops one. A message refused for good
- * stops the partition.
+ *    produced into a window; encoding a flush closes the window, and the flush is sent when all of that window is
+ *    acknowledged. A crash repeats messages, which are absolute and versioned; it never drops one. A message refused for
+ *    good stops the partition.
+ *
  * 4. Commands follow from state. Cards whose desired state is not the confirmed one are enqueued again after each take;
- * what a dead owner sent is known by its intents. A replay may decide what was decided before, so unknown states are
- * asserted only when it has caught up with the end of all topics.
+ *    what a dead owner sent is known by its intents. A replay may decide what was decided before, so unknown states are
+ *    asserted only when it has caught up with the end of all topics.
  *
  *      NEW -> TAKING -----> RUNNING -----------> GONE        given back: a last flush, then nothing
  *              | ^ ^         | |  |

@@ -51,6 +51,7 @@ on_command(void *ctx, uint32_t card_slot)
 {
 	struct owner *o = ((struct drain *)ctx)->owner;
 	struct weir_pending_command command;
+	WEIR_CHECK(card_slot < o->core->tables.cards.used);
 	fill_command(o, card_slot, &command);
 	return o->io->enqueue(o->ctx, &command);
 }

@@ -63,6 +63,7 @@ purge_some(struct owner *o, unsigned kind, uint32_t max)
 	uint32_t pages = weir_partition_window_pages(o->core, (enum weir_window_kind)kind);
 	uint32_t left = pages > o->purge_page[kind] ? pages - o->purge_page[kind] : 0;
 	uint32_t count = left < max ? left : max;
+	WEIR_CHECK(max > 0);
 	if (count > 0)
 		o->io->purge_window(o->ctx, kind, o->purge_window[kind], o->purge_page[kind], count);
 	o->purge_page[kind] += count;

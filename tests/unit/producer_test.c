@@ -1,6 +1,6 @@
 /*
- * The producer against librdkafka's broker inside the process: each message's delivery is reported once, with its headers; too
- * large a value is cut, a full queue refuses, what is left at the end is given up, and a wrong property is said.
+ * The producer against librdkafka's broker inside the process: each message's delivery is reported once, with its headers;
+ * too large a value is cut, a full queue refuses, what is left at the end is given up, and a wrong property is said.
  */
 #include "pipeline/kafka/producer.h"
 
@@ -32,10 +32,13 @@ on_delivery(void *ctx, const struct weir_delivery *delivery)
 	assert_true(number < MESSAGES);
 	reported->times[number]++;
 	reported->partition[number] = delivery->partition;
-	*(delivery->error == NULL ? &reported->acknowledged : delivery->given_up ? &reported->given_up : &reported->refused) += 1;
+	*(delivery->error == NULL ? &reported->acknowledged
+	    : delivery->given_up  ? &reported->given_up
+				  : &reported->refused) += 1;
 	struct weir_slice header = weir_delivery_header(delivery, "cut_from_bytes");
 	if (header.len > 0)
-		(void)snprintf(reported->header, sizeof(reported->header), "%.*s", (int)header.len, (const char *)header.data);
+		(void)snprintf(
+		    reported->header, sizeof(reported->header), "%.*s", (int)header.len, (const char *)header.data);
 }
 
 static struct weir_producer *

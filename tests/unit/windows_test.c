@@ -334,7 +334,8 @@ static void
 test_what_is_not_kept_is_deleted(void **state)
 {
 	(void)state;
-	const struct owner_io io = {.purge_dedupe_keys = no_dedupe_keys, .purge_closed_cycle = no_closed_cycle, .purge_window = on_window_purged};
+	const struct owner_io io = {
+	    .purge_dedupe_keys = no_dedupe_keys, .purge_closed_cycle = no_closed_cycle, .purge_window = on_window_purged};
 	const struct owner_rules rules = {.core = {.dedupe_horizon_h = 48}};
 	struct purged purged = {0};
 	struct weir_partition *p = with_windows();
