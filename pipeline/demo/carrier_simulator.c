@@ -179,6 +179,7 @@ weir_carrier_sim_start(const struct weir_carrier_sim_opts *opts, struct weir_err
 			.flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
 			.share_port = true,
 			.connections_max = 1024,
+			.backlog = 1024,
 			.answer = answer,
 			.completed = request_end,
 			.ctx = sim},

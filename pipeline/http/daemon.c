@@ -81,8 +81,8 @@ weir_http_daemon_start(const struct weir_http_daemon_opts *opts, struct weir_err
 	struct MHD_Daemon *daemon = MHD_start_daemon(flags, 0, NULL, NULL, opts->answer, opts->ctx, MHD_OPTION_ARRAY,
 	    opts->more != NULL ? opts->more : none, MHD_OPTION_ARRAY, opts->share_port ? share : none, MHD_OPTION_SOCK_ADDR,
 	    (const struct sockaddr *)&opts->address->at, MHD_OPTION_CONNECTION_LIMIT, opts->connections_max,
-	    MHD_OPTION_CONNECTION_TIMEOUT, opts->timeout_s, MHD_OPTION_NOTIFY_COMPLETED, opts->completed, opts->ctx,
-	    MHD_OPTION_END);
+	    MHD_OPTION_LISTEN_BACKLOG_SIZE, opts->backlog, MHD_OPTION_CONNECTION_TIMEOUT, opts->timeout_s,
+	    MHD_OPTION_NOTIFY_COMPLETED, opts->completed, opts->ctx, MHD_OPTION_END);
 	if (daemon == NULL)
 		(void)weir_error_set(err, WEIR_FATAL, "%s: cannot listen at %s%s: %s", opts->setting, opts->text,
 		    (flags & MHD_USE_TLS) != 0 ? " with this certificate and key" : "",

@@ -32,6 +32,7 @@ struct weir_http_daemon_opts {
 	bool dual_stack; /* an IPv6 address takes IPv4 as well */
 	bool share_port; /* another process may listen at the same port */
 	unsigned connections_max;
+	unsigned backlog;   /* connections that may wait to be taken; others are not let in */
 	unsigned timeout_s; /* of a silent connection; 0 = none */
 	MHD_AccessHandlerCallback answer;
 	MHD_RequestCompletedCallback completed; /* NULL = none */

@@ -163,7 +163,7 @@ daemon_start(struct weir_api *api, const struct weir_http_address *address, stru
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem more[] = {{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)mhd_log, NULL},
 	    {MHD_OPTION_THREAD_POOL_SIZE, settings->api_threads, NULL},
-	    {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL}, {MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024, NULL},
+	    {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
 	    {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)weir_api_connected, api},
 	    {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)no_unescape, NULL},
 	    {MHD_OPTION_ARRAY, 0, api->cert != NULL ? tls : none}, {MHD_OPTION_END, 0, NULL}};
@@ -174,6 +174,7 @@ daemon_start(struct weir_api *api, const struct weir_http_address *address, stru
 		     (api->cert != NULL ? MHD_USE_TLS : 0),
 	    .share_port = true,
 	    .connections_max = settings->api_connections,
+	    .backlog = 1024,
 	    .timeout_s = settings->api_timeout_s,
 	    .answer = weir_api_access,
 	    .completed = weir_api_completed,

@@ -88,15 +88,17 @@ weir_metrics_server_start(const char *listen, struct weir_metrics_of of, const s
 	struct weir_metrics_server *server = weir_calloc(1, sizeof(*server));
 	server->of = of;
 	server->health = health;
-	server->daemon = weir_http_daemon_start(&(struct weir_http_daemon_opts){.setting = "metrics.listen",
-						    .text = listen,
-						    .address = &address,
-						    .flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
-						    .dual_stack = true,
-						    .connections_max = CONNECTIONS_MAX,
-						    .timeout_s = TIMEOUT_S,
-						    .answer = on_request,
-						    .ctx = server},
+	server->daemon = weir_http_daemon_start(
+	    &(struct weir_http_daemon_opts){.setting = "metrics.listen",
+		.text = listen,
+		.address = &address,
+		.flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
+		.dual_stack = true,
+		.connections_max = CONNECTIONS_MAX,
+		.backlog = CONNECTIONS_MAX, /* in a longer queue an asker would wait for silent guests to time out */
+		.timeout_s = TIMEOUT_S,
+		.answer = on_request,
+		.ctx = server},
 	    err);
 	if (server->daemon == NULL) {
 		free(server);
