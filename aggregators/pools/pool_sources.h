@@ -4,7 +4,7 @@
 
 #include "aggregators/state/pool_table.h"
 
-/* Takes a report of its source (arrived_us: its Kafka time) that is not of an owner before the share's. */
+/* Takes a report of its source (arrived_us: its Kafka time) that is not of an owner before the source total's. */
 void weir_pool_source_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us);
 
 /* Sums over source totals: members, active, used, effective total; and what the cycle before had, to its closed cycle when

@@ -1,6 +1,7 @@
 /*
- * How a partition's tables lie in Redis, for those who write them and those who read them. One list names the slabs: their
- * numbers, the tags of their pages' keys, their slots' types, and the fields of the stored header that count their slots.
+ * How a partition's tables are stored in Redis, for those who write them and those who read them. One list names the slabs:
+ * their numbers, the tags of their pages' keys, their slots' types, and the fields of the stored header that count their
+ * slots.
  */
 #ifndef WEIR_AGGREGATORS_LAYOUT_H
 #define WEIR_AGGREGATORS_LAYOUT_H
@@ -25,7 +26,7 @@
 enum weir_slab_kind { WEIR_SLAB_LIST(WEIR_SLAB_NUMBER) WEIR_SLABS };
 #undef WEIR_SLAB_NUMBER
 
-/* The tag of a slab's pages, by its number; a string of WEIR_SLABS letters. */
+/* The tag of a slab's pages, by its number; a string of WEIR_SLABS characters. */
 #define WEIR_SLAB_TAG(number, member, tag, type, field) tag,
 static const char WEIR_SLAB_TAGS[WEIR_SLABS + 1] = {WEIR_SLAB_LIST(WEIR_SLAB_TAG) '\0'};
 #undef WEIR_SLAB_TAG

@@ -17,7 +17,7 @@ uint32_t weir_run_lanes(struct weir_run *run, struct weir_run_lane *rows, uint32
 uint32_t weir_run_partitions(struct weir_run *run, struct weir_run_partition *rows, uint32_t max);
 struct weir_carrier_counters;
 uint32_t weir_run_carriers(struct weir_run *run, struct weir_carrier_counters *rows, uint32_t max);
-/* Names of the topics that lag_messages tells of, in its order; returns their number. */
+/* Names of the topics of lag_messages, in its order; returns their number. */
 uint32_t weir_run_topics(const struct weir_run *run, const char *const **topics_out);
 /* Number of partitions of each topic: there is never a row more. */
 uint32_t weir_run_partition_count(const struct weir_run *run);

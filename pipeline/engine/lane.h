@@ -1,8 +1,8 @@
 /*
  * A lane: one thread that owns partitions and takes records from Kafka to counters, commands and flushes.
  *
- * Each round: group events, answers of the store, results of the dispatcher, then for each partition its reference data and
- * words, its pools' partials, its records, what it has to tell others, then flushes that are due. Sleeps on one eventfd
+ * Each round: group events, answers of the store, results of the dispatcher, then for each partition its reference data,
+ * its pools' usage reports, its records, what it has to publish, then flushes that are due. Sleeps on one eventfd
  * when a round found nothing. See docs/ARCHITECTURE.md, docs/pools.md.
  */
 #ifndef WEIR_PIPELINE_LANE_H
@@ -35,7 +35,7 @@ struct weir_lane_histogram {
 /* What lanes share; owned by the run, outlives them. */
 struct weir_lane_shared {
 	const struct weir_settings *settings;
-	const char *topics[WEIR_TOPICS_MAX];                 /* inputs, then cards, then partials */
+	const char *topics[WEIR_TOPICS_MAX];                 /* inputs, then topics.cards, then topics.partials */
 	const char *checkpoint_offsets[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
 	uint32_t topic_count;
 	uint32_t cards, reports; /* their places in topics; what lies before are inputs */

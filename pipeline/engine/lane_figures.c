@@ -7,7 +7,7 @@
 #include "pipeline/engine/lane_priv.h"
 
 #define UNREPORTED_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
-#define POOLS_A_SCAN 1024u                       /* pools whose slack is added up in one publication */
+#define POOLS_A_SCAN 1024u                       /* pools whose unreported allowance is added up in one publication */
 
 /* Relaxed: figures by themselves. */
 static void

@@ -156,7 +156,7 @@ enqueue(void *ctx, const struct weir_pending_command *pending_command)
 	return weir_dispatch_enqueue(of(ctx)->lane->shared->dispatch, of(ctx)->lane->number, pending_command);
 }
 
-/* A word that was lost here would leave commands of a partition that is another's: it waits for room, which the
+/* A message that was lost here would leave commands of a partition that is another's: it waits for room, which the
  * dispatcher's thread makes without us. */
 static void
 forget_commands(void *ctx)
@@ -216,7 +216,7 @@ const struct owner_io LANE_IO = {.next_batch = next_batch,
     .store_take = lane_store_take,
     .flush_begin = lane_flush_begin,
     .purge_dedupe_keys = lane_purge_marks,
-    .purge_past = lane_purge_past,
+    .purge_closed_cycle = lane_purge_closed_cycle,
     .purge_window = lane_purge_window,
     .flush_end = lane_flush_end,
     .store_flush = lane_store_flush,

@@ -19,7 +19,7 @@ struct lane_partition {
 	struct weir_ack_window *ack_window;
 	struct weir_store_request *flush; /* encoded, not sent yet; the store's afterwards */
 	struct weir_body body;            /* while it is encoded */
-	struct {                          /* a look at all pools, some a publication (lane_figures.c) */
+	struct {                          /* a scan of all pools, some a publication (lane_figures.c) */
 		uint32_t next;
 		uint64_t sum, whole; /* of this look so far; of the last one that was finished */
 	} unreported_allowance;
@@ -44,7 +44,7 @@ struct weir_lane {
 	struct lane_partition **partitions; /* by place in the list */
 	uint32_t partition_count, partition_cap;
 	bool store_connected;                 /* as seen at the round's start */
-	struct weir_ack_window **ack_windows; /* by partition number, for the lane's life */
+	struct weir_ack_window **ack_windows; /* by partition number, a list each, for the lane's life */
 	uint32_t ack_window_cap;
 	struct weir_partition_stats gone; /* sums of cores that are no more */
 	uint64_t messages;
@@ -68,7 +68,7 @@ void lane_rest(struct weir_lane *lane, int64_t timeout_us);
 /* lane_group.c */
 bool lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count);
 void lane_on_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool lost);
-/* Those that are over and have no request with the store any more. Not while others walk the list. */
+/* Those that are over and have no request with the store any more. Not while others go through the list. */
 void lane_sweep_gone(struct weir_lane *lane);
 
 /* lane_io.c: everything but the store's part */
@@ -81,7 +81,7 @@ bool lane_store_connected(void *ctx);
 bool lane_store_take(void *ctx, uint64_t epoch_floor);
 void lane_flush_begin(void *ctx, uint64_t bytes, struct weir_writer *writer_out);
 void lane_purge_marks(void *ctx, int64_t hour);
-void lane_purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages);
+void lane_purge_closed_cycle(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages);
 void lane_purge_window(void *ctx, unsigned kind, int32_t window, uint32_t first_page, uint32_t pages);
 uint64_t lane_flush_end(void *ctx, const struct weir_buf *history, uint32_t history_commands);
 bool lane_store_flush(void *ctx);
@@ -93,7 +93,7 @@ bool lane_store_answers(struct weir_lane *lane);
 void lane_partition_free(struct lane_partition *lp);
 
 /* lane_figures.c: what others may see of the lane */
-/* Overshoot and time to confirmation of what the core decided or was told; and the live view. */
+/* Overshoot and time to confirmation of what the core decided or learnt; and the live view. */
 void lane_count_audit(struct lane_partition *lp, const struct weir_audit *audit);
 void lane_count_command(
     void *ctx, const struct weir_command_result *result, const struct weir_enforcement_slot *enforcement);

@@ -233,7 +233,7 @@ lane_purge_marks(void *ctx, int64_t hour)
 }
 
 void
-lane_purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
+lane_purge_closed_cycle(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
 {
 	struct weir_body *w = &((struct lane_partition *)ctx)->body;
 	weir_resp_command(w->bytes, 1 + card_pages + pool_pages);

@@ -68,9 +68,9 @@ catch_up(struct owner *o)
 	owner_effects(o, 0, NULL);
 }
 
-/* The source is told in a round, never within an answer: those come also while the group's callbacks are under way. */
+/* The source hears of it in a round, never within an answer: those come also while the group's callbacks are under way. */
 static void
-tell_source(struct owner *o)
+drop_or_rewind(struct owner *o)
 {
 	struct weir_error err;
 	WEIR_CHECK(!o->drop_due || o->state != OWNER_RUNNING);
@@ -115,7 +115,7 @@ owner_round(struct owner *o, struct owner_now now)
 	}
 	if (o->take_due)
 		owner_submit_take(o);
-	tell_source(o);
+	drop_or_rewind(o);
 	return o->state == OWNER_RUNNING && run_round(o);
 }
 

@@ -35,7 +35,7 @@ enum owner_state {
 	OWNER_GONE,    /* given back; kept until its last request has come back */
 };
 
-/* What an owner is told once. All times in microseconds. */
+/* What an owner is given once. All times in microseconds. */
 struct owner_rules {
 	struct weir_partition_opts core;                /* without epoch */
 	const char *topics[WEIR_TOPICS_MAX];            /* inputs, then cards, then usage reports; borrowed */
@@ -44,7 +44,7 @@ struct owner_rules {
 	uint32_t tick_slots;                            /* background work of one round */
 	uint32_t sparse_slots;                          /* see weir_partition_encode */
 	uint32_t fetch_max, fetching_max;               /* strings in one request; requests at one time */
-	uint32_t cycles_kept;                           /* past cycles (CYC-3) */
+	uint32_t cycles_kept;                           /* closed cycles (CYC-3) */
 	uint64_t unflushed_max;                         /* bytes above which nothing is read */
 	int64_t flush_interval_us, backlog_interval_us; /* the second while old records are read */
 	int64_t retake_us;                              /* from fenced to taking again */
@@ -109,7 +109,7 @@ struct owner_io {
 	/* Opens the flush that o->flush describes, with room for bytes; then the writer, the purges and flush_end. */
 	void (*flush_begin)(void *ctx, uint64_t bytes, struct weir_writer *writer_out);
 	void (*purge_dedupe_keys)(void *ctx, int64_t hour);
-	void (*purge_past)(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages);
+	void (*purge_closed_cycle)(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages);
 	void (*purge_window)(void *ctx, unsigned kind, int32_t window, uint32_t first_page, uint32_t pages);
 	/* Closes it with what keep_history made; returns its length. */
 	uint64_t (*flush_end)(void *ctx, const struct weir_buf *history, uint32_t history_commands);

@@ -9,7 +9,7 @@ take_values(struct owner *o, const struct weir_fetch_request *requests, const st
 {
 	for (uint32_t i = 0; i < count && o->state == OWNER_RUNNING; i++)
 		if (!weir_partition_fetched(o->core, &requests[i], values[i]))
-			owner_stop(o, "a stored string of marks, past totals or windows is none");
+			owner_stop(o, "a stored string of dedupe keys, closed cycles or windows is malformed");
 }
 
 void

@@ -106,7 +106,8 @@ is_acknowledged(struct owner *o)
 {
 	enum owner_window window = o->io->window(o->ctx);
 	if (window == OWNER_WINDOW_REFUSED)
-		owner_stop(o, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
+		owner_stop(o, "a message (dead letter, audit entry, usage report, pool state or alert) was refused by "
+			      "Kafka for good");
 	return window == OWNER_WINDOW_ACKNOWLEDGED;
 }
 

@@ -27,7 +27,7 @@ void owner_submit_take(struct owner *o);
 /* owner_read.c */
 /* One batch of each topic that is due; true when there was one. */
 bool owner_read(struct owner *o);
-/* Tells the core how far its records were read in time; ten times a second. */
+/* Gives the core how far its records were read in time; ten times a second. */
 void owner_watermark(struct owner *o);
 
 /* owner_flush.c */

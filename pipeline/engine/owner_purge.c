@@ -1,6 +1,6 @@
 /*
  * What the store need not keep any more goes with each flush, a bounded number of keys: dedupe keys beyond the horizon,
- * past cycles beyond those kept (CYC-3), strings of windows that are no longer kept (docs/rollups.md).
+ * closed cycles beyond those kept (CYC-3), strings of windows that are no longer kept (docs/rollups.md).
  */
 #include "pipeline/engine/owner_priv.h"
 
@@ -53,7 +53,7 @@ purge_cycles(struct owner *o)
 	if (oldest == INT32_MAX || until <= o->purge_cycle || until < 0 || pages + pool_pages == 0)
 		return;
 	o->purge_cycle = until;
-	o->io->purge_past(o->ctx, until, pages, pool_pages);
+	o->io->purge_closed_cycle(o->ctx, until, pages, pool_pages);
 }
 
 /* One window's pages, or as many as max allows; returns how many. */

@@ -56,7 +56,7 @@ read_cards(struct owner *o)
 	if (!next_batch(o, o->rules->cards, o->rules->cards_max, &batch))
 		return false;
 	for (uint32_t i = 0; i < batch.count; i++)
-		if (batch.messages[i].value.data != NULL) /* a compacted topic's tombstone tells nothing */
+		if (batch.messages[i].value.data != NULL) /* a compacted topic's tombstone says nothing */
 			apply_message(o, &batch.messages[i]);
 	owner_effects(o, o->rules->cards, NULL);
 	o->io->release_batch(o->ctx, &batch);

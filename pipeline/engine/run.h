@@ -69,14 +69,14 @@ struct weir_run_partition {
 	uint64_t parked;           /* late records that wait for their look-up */
 	uint64_t redis_requests;   /* with its lane's store now */
 	uint64_t unacknowledged;   /* messages that Kafka has not acknowledged yet */
-	uint64_t scans;            /* accounts whose members are still to be looked at because of their pool's word */
+	uint64_t scans;            /* pool locals whose members are still to be scanned after a pool state update */
 	uint64_t unreported_bytes; /* POOL-7: sum over its pools of the usage that may go untold to each */
 	uint64_t guard_tripped;    /* CMD-5: 1 = suspends wait for an operator */
 	int64_t stream_us;         /* stream time */
 	int64_t flushed_us;        /* when its last flush was answered; 0 = none yet */
 	int64_t watermark_us;      /* windows that end up to here have ended; 0 = not known yet */
 	int64_t complete_us;       /* rows of pools' windows that end up to here are complete; 0 = not known yet */
-	int64_t lag_messages[WEIR_INPUTS_MAX + 2]; /* by topic: inputs, cards, partials */
+	int64_t lag_messages[WEIR_INPUTS_MAX + 2]; /* by topic: inputs, topics.cards, topics.partials */
 };
 
 /* A decision or command for the live view: the newest few. Of a card, or of a pool. */

@@ -19,7 +19,7 @@ struct weir_http_address {
 };
 
 /*
- * "127.0.0.1:8470", "[::1]:8470", ":8470" for all addresses. With `names` a host's name is looked up; without, only
+ * "127.0.0.1:8470", "[::1]:8470", ":8470" for all addresses. With `names` a host's name is resolved; without, only
  * localhost is known. `setting` names the text in mistakes. FATAL with err.
  */
 enum weir_class weir_http_address_parse(

@@ -12,6 +12,7 @@
 
 #define PRODUCER_MAGIC 0x6b70726fu
 #define POLL_MS 100
+#define GIVEN_UP_MS 1000
 
 struct weir_producer {
 	uint32_t magic;
@@ -186,7 +187,7 @@ weir_producer_close(struct weir_producer *producer, uint32_t grace_ms)
 		(void)pthread_join(producer->thread, NULL);
 	}
 	(void)rd_kafka_purge(producer->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	(void)rd_kafka_poll(producer->kafka, POLL_MS);
+	(void)rd_kafka_flush(producer->kafka, GIVEN_UP_MS); /* tells of what was given up */
 	rd_kafka_destroy(producer->kafka);
 	producer->magic = 0;
 	free(producer);

@@ -84,7 +84,7 @@ enum weir_sent weir_producer_send(
 void weir_producer_poll(struct weir_producer *producer, uint32_t wait_ms);
 /* Waits until all is acknowledged or refused; false when grace_ms was not enough. */
 bool weir_producer_flush(struct weir_producer *producer, uint32_t grace_ms);
-/* Messages sent and not yet told of. */
+/* Messages sent and not yet told of, and what librdkafka has to say of its brokers; 0 = nothing is left. */
 uint32_t weir_producer_queued(struct weir_producer *producer);
 
 /* librdkafka's handle, for questions about the cluster (admin.h). The producer's. */

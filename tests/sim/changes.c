@@ -1,4 +1,4 @@
-/* Changes of reference data and requests, each sent to weir and told to the model. */
+/* Changes of reference data and requests, each sent to weir and given to the model. */
 #include "tests/sim/phases.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* Alerts as they are told: each level once a cycle, none forgotten, and what a carrier cannot enforce. */
+/* Alerts as they are published: each level once a cycle, none forgotten, and what a carrier cannot enforce. */
 #include "tests/sim/sim_check.h"
 
 #include <inttypes.h>
@@ -42,7 +42,7 @@ remember_alert(struct sim *sim, const struct sim_alert *alert)
 	sim->published[sim->published_count++] = *alert;
 }
 
-/* rule ALR-1: each level once a cycle; a replay may tell again what the run before it told. */
+/* rule ALR-1: each level once a cycle; a replay may publish again what the run before it published. */
 void
 sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slice json)
 {
@@ -69,7 +69,7 @@ sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slic
 			continue;
 		alert.level = LEVELS[i];
 		if (is_published(sim, &alert, true))
-			sim_fail(sim, "%s: level %u %% of %s is told twice", alert.subject, alert.level, alert.cycle);
+			sim_fail(sim, "%s: level %u %% of %s is published twice", alert.subject, alert.level, alert.cycle);
 		remember_alert(sim, &alert);
 	}
 }
@@ -84,8 +84,8 @@ sim_check_levels(struct sim *sim, const char *subject, int cycle, uint64_t used,
 	for (unsigned i = 0; i < 4 && base > 0; i++) {
 		alert.level = LEVELS[i];
 		if (used * 100 >= base * LEVELS[i] && !is_published(sim, &alert, false))
-			sim_fail(sim, "%s: %" PRIu64 " of %" PRIu64 " bytes, but level %u %% was not told", subject, used,
-			    base, LEVELS[i]);
+			sim_fail(sim, "%s: %" PRIu64 " of %" PRIu64 " bytes, but level %u %% was not published", subject,
+			    used, base, LEVELS[i]);
 	}
 }
 
@@ -98,11 +98,11 @@ sim_check_card_alerts(struct sim *sim, int card)
 	    model_card_base(&sim->model, card));
 	if (!model_commands(&sim->model, card) || sim->card[card].moved)
 		return;
-	/* rule SUS-4: told when it is raised; a reason that was enforced until its card moved is not raised again. */
+	/* rule SUS-4: alerted when it is raised; a reason that was enforced until its card moved is not raised again. */
 	uint16_t unsupported = sim_weir_reasons(model_reasons(&sim->model, card) & ~model_enforced(&sim->model, card));
 	for (unsigned i = 0; i < WEIR_REASON_COUNT; i++) {
 		alert.level = 1000 + i;
 		if ((unsupported & WEIR_REASON_BIT(i)) != 0 && !is_published(sim, &alert, false))
-			sim_fail(sim, "card %d: nobody was told that %s is not enforced", card, weir_reason_name(i));
+			sim_fail(sim, "card %d: there was no alert that %s is not enforced", card, weir_reason_name(i));
 	}
 }

@@ -60,7 +60,7 @@ sim_check_input(struct sim *sim)
 {
 	for (int i = 0; i < sim->pools; i++) {
 		struct sim_pool_seen now = seen_now(sim, i), *last = &sim->pool_last[i], *least = &sim->pool_least[i];
-		/* Also when it was lowered: an overthrown owner may know of that before its successor does. */
+		/* Also when it was lowered: a fenced owner may know of that before its successor does. */
 		sim->pool_raised[i] |=
 		    now.given != last->given || now.active != last->active || now.allowance != last->allowance;
 		if (now.active < last->active)
@@ -100,7 +100,7 @@ watch_of(const struct weir_partition *p, uint32_t slot)
 	return watch;
 }
 
-/* What an overthrown owner told may have been ahead of what its successor has read: of the pool's partition, or a source's.
+/* What a fenced owner published may have been ahead of what its successor has read: of the pool's partition, or a source's.
  */
 static bool
 had_two_owners(const struct sim *sim)
@@ -190,7 +190,7 @@ sim_check_pool(struct sim *sim, int at)
 	if (pool->reasons != right)
 		sim_fail(sim, "pool %s: reasons are %s, right is %s", id, sim_reasons_text(pool->reasons, is),
 		    sim_reasons_text(right, should));
-	/* A source that was held up over two boundaries tells of one cycle before its own; in an ordered world none is. */
+	/* A source that was held up over two boundaries reports one cycle before its own; in an ordered world none is. */
 	for (int closed_cycles = cycle - (sim->ordered ? 5 : 1); closed_cycles < cycle; closed_cycles++) {
 		if (closed_cycles < model->known_cycle - 1)
 			continue; /* before its definition it had no clock */

@@ -1,5 +1,5 @@
-/* Hours and days (rule ROL-1, rule ROL-2, rule ROL-3): what Redis has of them, and what the feeds told, against the sums
- * over all records. */
+/* Hours and days (rule ROL-1, rule ROL-2, rule ROL-3): what Redis has of them, and what the feeds published, against the
+ * sums over all records. */
 #include "tests/sim/sim_check.h"
 
 #include <inttypes.h>
@@ -112,7 +112,7 @@ stored_base(const struct sim *sim, uint32_t partition, enum weir_window_kind kin
 	return found;
 }
 
-/* ---- bases ---- */
+/* ---- baselines ---- */
 
 #define HOURS_MAX 800 /* of a cycle */
 
@@ -183,9 +183,9 @@ check_card(struct sim *sim, int card, uint32_t slot)
 	}
 }
 
-/* ---- what was told ---- */
+/* ---- what was published ---- */
 
-/* Windows that end up to here have been told by all. */
+/* Windows that end up to here have been published by all. */
 static int64_t
 published_us(const struct sim *sim)
 {
@@ -194,8 +194,9 @@ published_us(const struct sim *sim)
 }
 
 /*
- * must: the pool was defined when its record was made. If not, its owner tells rows of the hours just before the definition
- * alone, and an overthrown owner that is behind in its log may be the only one that told older ones, of what it knew.
+ * must: the pool was defined when its record was made. If not, its owner publishes rows of the hours just before the
+ * definition alone, and a fenced owner that is behind in its log may be the only one that published older ones, of
+ * what it knew.
  */
 static void
 check_row(

@@ -244,7 +244,7 @@ evaluate_fact(struct model *model, struct model_fact *fact)
 	return MODEL_COUNTED;
 }
 
-/* SUS-5: only the newest record tells in which device the card is. */
+/* SUS-5: only the newest record says in which device the card is. */
 static void
 check_device(struct model *model, const struct model_record *r)
 {

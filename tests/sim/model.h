@@ -2,9 +2,9 @@
  * The naive model: what weir must answer, worked out from the rules alone (DOMAIN.md) and from nothing of weir.
  *
  * It includes no header of the product and keeps every input it was ever given. An answer is found by looking through all
- * inputs again: no gate, no mark, no page, no partial; slow and plain on purpose. Cards, plans, pools and carriers are
- * small numbers that the caller gives out. It is told inputs in the order in which they were produced and gives answers for
- * quiet points, when everything produced has been taken in.
+ * inputs again: no next threshold, no dedupe key, no page, no usage report; slow and plain on purpose. Cards, plans, pools
+ * and carriers are small numbers that the caller gives out. It gets inputs in the order in which they were produced and
+ * gives answers for quiet points, when everything produced has been taken in.
  *
  * Amounts are bytes, times microseconds UTC, cycles months since January 1970.
  */
@@ -126,7 +126,7 @@ struct model_record {
 
 enum model_verdict { MODEL_COUNTED, MODEL_DUPLICATE, MODEL_FUTURE, MODEL_TOO_LATE, MODEL_UNKNOWN };
 
-/* A record as it was judged. */
+/* A record and the verdict on it. */
 struct model_fact {
 	struct model_record record;
 	enum model_verdict verdict;

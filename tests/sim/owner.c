@@ -197,7 +197,7 @@ purge_dedupe_keys(void *ctx, int64_t hour)
 }
 
 static void
-purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
+purge_closed_cycle(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
 {
 	struct weir_buf *body = &((struct sim_owner *)ctx)->flush->body;
 	WEIR_CHECK(card_pages + pool_pages > 0);
@@ -292,7 +292,7 @@ dead_letter(void *ctx, const struct weir_dead_letter *tag)
 	if (topic == SIM_CARDS)
 		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)message->value.len,
 		    (const char *)message->value.data, tag->text);
-	if (owner->fenced_owner) /* it may not have heard of the card; or Redis forgot who overthrew it */
+	if (owner->fenced_owner) /* it may not have heard of the card; or Redis lost the newer owner's epoch */
 		message->rejected_aside |= 1u << tag->reject;
 	else
 		message->rejected |= 1u << tag->reject;
@@ -339,7 +339,7 @@ window(void *ctx)
 
 /* ---- dispatcher ---- */
 
-/* The queue is full now and then. A zombie's process stands still: its commands go nowhere. */
+/* The queue is full now and then. A fenced owner's process stands still: its commands go nowhere. */
 static bool
 enqueue(void *ctx, const struct weir_pending_command *pending_command)
 {
@@ -408,7 +408,7 @@ const struct owner_io SIM_IO = {.next_batch = next_batch,
     .store_take = store_take,
     .flush_begin = flush_begin,
     .purge_dedupe_keys = purge_dedupe_keys,
-    .purge_past = purge_past,
+    .purge_closed_cycle = purge_closed_cycle,
     .purge_window = purge_window,
     .flush_end = flush_end,
     .store_flush = store_flush,

@@ -34,11 +34,11 @@ enum sim_topic { SIM_RECORDS, SIM_CARDS, SIM_REPORTS, SIM_TOPICS }; /* inputs, c
 
 struct sim_message {
 	int64_t arrived_us;
-	struct weir_buf key, value; /* cards and partials */
+	struct weir_buf key, value; /* cards and usage reports */
 	struct weir_record record;  /* records */
 	int verdict;                /* of the model: enum model_verdict */
 	uint32_t rejected;          /* bits of enum weir_reject that dead letters named */
-	uint32_t rejected_aside;    /* likewise, of owners that were overthrown */
+	uint32_t rejected_aside;    /* likewise, of owners that were fenced */
 };
 
 struct sim_log {
@@ -183,9 +183,9 @@ struct sim_source {
 	bool skipped;
 };
 
-/* An alert as it was told: of a card or a pool, a level of its ladder or a reason that is not enforced. */
+/* An alert as it was published: of a card or a pool, a level of its ladder or a reason that is not enforced. */
 struct sim_alert {
-	uint64_t epoch; /* of who told it */
+	uint64_t epoch; /* of who published it */
 	char subject[24];
 	char cycle[16];
 	unsigned level; /* percent; 1000 + reason's bit number */
@@ -313,7 +313,7 @@ void sim_outbox_refuse(struct sim_outbox *outbox);
 void sim_outbox_free(struct sim_outbox *outbox);
 
 /* sim_redis.c */
-#define SIM_WINDOW(kind) (1 + (int)(kind)) /* letters of windows' strings */
+#define SIM_WINDOW(kind) (1 + (int)(kind)) /* tags of windows' strings */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* A writer into a flush's body, which sim_store_apply takes; likewise what is deleted: all of a kind, hour or cycle. */
 struct weir_writer sim_store_writer(struct weir_buf *body);
@@ -334,7 +334,7 @@ void sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_ma
 void sim_owner_results(struct sim *sim, uint32_t process);
 bool sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner);
 /* take.c: the group, and the store's thread */
-struct sim_owner *sim_owner_of(struct sim *sim, uint32_t partition); /* the one that is no zombie and not gone; NULL */
+struct sim_owner *sim_owner_of(struct sim *sim, uint32_t partition); /* the one that is not fenced and not gone; NULL */
 void sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process);
 void sim_owner_leave(struct sim *sim, struct sim_owner *owner, uint32_t to); /* gives back, then another takes */
 void sim_owner_lose(struct sim *sim, struct sim_owner *owner);               /* hears that it was taken away */

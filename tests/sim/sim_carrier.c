@@ -38,7 +38,7 @@ sim_dispatch_enqueue(struct sim *sim, const struct sim_owner *owner, const struc
 {
 	int carrier = sim_carrier_of(sim, pending_command->carrier);
 	if (carrier < 0)
-		sim_fail(sim, "an offer to no carrier: '%s'", pending_command->carrier);
+		sim_fail(sim, "a command for no carrier: '%s'", pending_command->carrier);
 	SIM_TRACE(sim, "%u/%u offers card %d: desired %u confirmed %u resumed %u", owner->process, owner->partition,
 	    sim_card_of(sim, pending_command->iccid), pending_command->desired, pending_command->confirmed,
 	    pending_command->resumed_state);

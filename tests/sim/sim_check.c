@@ -62,7 +62,7 @@ sim_check_command(struct sim *sim, const struct sim_owner *owner, const struct w
 	bool wanted = weir_partition_enforced(owner->o->core, pending_command->slot) != 0;
 	bool withdrawn = pending_command->desired == WEIR_DESIRED_UNKNOWN;
 	if (card < 0 || (!withdrawn && wanted != (pending_command->desired == WEIR_DESIRED_SUSPENDED)))
-		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, pending_command->desired,
+		sim_fail(sim, "card %d: enqueued as desired %u, %s reason", card, pending_command->desired,
 		    wanted ? "with a" : "without");
 	if (wanted)
 		sim->card[card].at_carrier.suspend_wanted = true;
@@ -101,13 +101,13 @@ is_silent(struct sim *sim, const struct sim_call *call)
 	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
 	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
 		      (core->guard->tripped && call->call.target == WEIR_DESIRED_SUSPENDED);
-	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
+	/* A result that was on its way when the partition was taken again finished the card: what is queued says the same.
 	 */
 	bool again = call->call.target == WEIR_DESIRED_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
 	return silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid);
 }
 
-/* rule CMD-1: one call in flight a card, and no suspend of a card that has had no reason since it was last settled. */
+/* rule CMD-1: one call in flight a card, and no suspend of a card that has had no reason since its last command ended. */
 void
 sim_check_call(struct sim *sim, const struct sim_call *call)
 {
@@ -138,7 +138,7 @@ closed_cycle_of(const struct sim *sim, uint32_t partition, int cycle, uint32_t s
 	return closed_cycles;
 }
 
-/* rule REC-3, rule REC-5, rule REC-6, rule CYC-3: each record once, in its cycle, past cycles readable. */
+/* rule REC-3, rule REC-5, rule REC-6, rule CYC-3: each record once, in its cycle, closed cycles readable. */
 static void
 check_usage(struct sim *sim, int card, const struct weir_card_slot *slot, uint32_t number)
 {

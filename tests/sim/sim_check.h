@@ -18,7 +18,7 @@ void sim_check_pool(struct sim *sim, int pool);
 void sim_check_windows(struct sim *sim);
 
 /* check_alerts.c */
-/* rule ALR-2: every level of the default ladder that is reached was told. */
+/* rule ALR-2: every level of the default ladder that is reached was published. */
 void sim_check_levels(struct sim *sim, const char *subject, int cycle, uint64_t used, uint64_t base);
 void sim_check_card_alerts(struct sim *sim, int card);
 

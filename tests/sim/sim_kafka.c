@@ -84,7 +84,7 @@ sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *outgoing)
 	(void)snprintf(key, sizeof(key), "%.*s", (int)outgoing->key.len, (const char *)outgoing->key.data);
 	uint32_t partition = outgoing->partition == WEIR_OUTBOX_BY_KEY ? sim_partition_of(sim, key) : outgoing->partition;
 	if (partition >= sim->partitions)
-		sim_fail(sim, "told to partition %u of %u", partition, sim->partitions);
+		sim_fail(sim, "published to partition %u of %u", partition, sim->partitions);
 	enum sim_topic topic = outgoing->topic == WEIR_OUTBOX_USAGE_REPORTS ? SIM_REPORTS : SIM_CARDS;
 	sim_append_bytes(sim, topic, partition, key, outgoing->value.data, outgoing->value.len);
 	if (topic == SIM_CARDS)

@@ -203,9 +203,9 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 
 /* ---- the store's thread ---- */
 
-/* Who knew what the store forgot is gone. */
+/* Who knew what the store lost is gone. */
 static void
-doubt_all(struct sim *sim, uint32_t partition)
+all_unconfirmed(struct sim *sim, uint32_t partition)
 {
 	for (int k = 0; k < sim->cards; k++)
 		if (sim->card[k].partition == partition)
@@ -232,7 +232,7 @@ decide_take(struct sim *sim, struct sim_owner *owner, struct sim_request *reques
 	if (owner->fenced_owner || owner->gone)
 		return;
 	if (!owner->o->lost_writes && (sim->rolled_back[partition] || sim->noticed[partition])) {
-		doubt_all(sim, partition);
+		all_unconfirmed(sim, partition);
 		sim->noticed[partition] = false;
 	}
 	sim->rolled_back[partition] = false;

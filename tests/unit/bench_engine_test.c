@@ -38,7 +38,7 @@ take_some(struct engine *e, struct messages *messages, uint64_t left)
 	return left;
 }
 
-/* Runs it all with flushes between, so that old hours' marks and windows come back out of the store. */
+/* Runs it all with flushes between, so that old hours' dedupe keys and windows come back out of the store. */
 static struct engine *
 run_engine(const struct workload *w, uint64_t seed)
 {
@@ -52,7 +52,7 @@ run_engine(const struct workload *w, uint64_t seed)
 	return e;
 }
 
-/* rule REC-3, in the benchmark's own store: each record once, also when its hour's marks were flushed long ago. */
+/* rule REC-3, in the benchmark's own store: each record once, also when its hour's dedupe keys were flushed long ago. */
 static void
 test_counts_each_record_once(void **state)
 {
@@ -102,7 +102,7 @@ test_a_flush_is_as_long_as_computed(void **state)
 	assert_computed_length(&w, 1000);
 	w = workload_of("");
 	w.records = 200000;
-	assert_computed_length(&w, w.records); /* mostly marks */
+	assert_computed_length(&w, w.records); /* mostly dedupe keys */
 	w.cards = 20000;
 	w.records = 40000;
 	assert_computed_length(&w, w.records); /* mostly pages */

@@ -593,7 +593,7 @@ test_core_forgets_a_partition(void **state)
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 100);
 	weir_dispatch_core_forget(fix.core, 0, 3);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 1);
-	/* Offered again while its old call is open: still one at a time. */
+	/* Enqueued again while its old call is open: still one at a time. */
 	pending_command(&fix, call.slot, ACTIVE, WEIR_DESIRED_UNKNOWN);
 	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	weir_dispatch_core_forget(fix.core, 0, 3);

@@ -81,7 +81,7 @@ test_least_and_off(void **state)
 	net_free(net);
 }
 
-/* rule CMD-5: waits for an operator, also across a restart; the release offers again all that is still wanted. */
+/* rule CMD-5: waits for an operator, also across a restart; the release enqueues again all that is still wanted. */
 static void
 test_release(void **state)
 {

@@ -20,40 +20,28 @@ static int
 start_cluster(void **state)
 {
 	(void)state;
-	if (!cluster_start(3, 4)) /* the fourth is nobody's yet */
-		return -1;
-	settings =
-	    (struct weir_settings){.redis_url = nodes[0].url, .redis_prefix = (char *)"weir", .redis_timeout_ms = 2000};
-	return 0;
-}
-
-static int
-stop_cluster(void **state)
-{
-	(void)state;
-	cluster_stop();
-	return 0;
+	return cluster_begin(&settings, 3, 4); /* the fourth is nobody's yet */
 }
 
 static struct weir_pending_command
 command_of(uint32_t partition)
 {
-	struct weir_pending_command offer = {.partition = partition, .token = ++token, .desired = WEIR_DESIRED_SUSPENDED};
+	struct weir_pending_command command = {.partition = partition, .token = ++token, .desired = WEIR_DESIRED_SUSPENDED};
 	char text[WEIR_ICCID_TEXT_MAX];
 	(void)snprintf(text, sizeof(text), "898600000000%08u", partition);
-	assert_true(weir_iccid_parse((const uint8_t *)text, strlen(text), &offer.iccid));
-	return offer;
+	assert_true(weir_iccid_parse((const uint8_t *)text, strlen(text), &command.iccid));
+	return command;
 }
 
 /* Field `<iccid>:<token>` as the node holds it; -1: not there, or not the node's. */
 static int
-intent_at(int node, const struct weir_pending_command *offer)
+intent_at(int node, const struct weir_pending_command *command)
 {
 	char field[WEIR_INTENT_FIELD_MAX];
 	redisContext *redis = node_open(&nodes[node]);
-	weir_intent_field(offer->iccid, offer->token, field);
+	weir_intent_field(command->iccid, command->token, field);
 	freeReplyObject(redisCommand(redis, "ASKING"));
-	redisReply *reply = redisCommand(redis, "HGET weir:{%u}:i %s", offer->partition, field);
+	redisReply *reply = redisCommand(redis, "HGET weir:{%u}:i %s", command->partition, field);
 	int value = reply->type == REDIS_REPLY_STRING ? atoi(reply->str) : -1;
 	freeReplyObject(reply);
 	redisFree(redis);
@@ -125,13 +113,13 @@ a_slot_on_its_way_is_followed(void **state)
 	int slot = slot_of(p), from = owner_of_slot(slot), to = (from + 1) % 3;
 	write_and_look(intents);
 	slot_move_begin(slot, from, to);
-	struct weir_pending_command offer = command_of(p);
-	weir_intents_write(intents, &offer, 1);
-	assert_int_equal(intent_at(from, &offer), WEIR_DESIRED_SUSPENDED); /* it has the key still */
+	struct weir_pending_command command = command_of(p);
+	weir_intents_write(intents, &command, 1);
+	assert_int_equal(intent_at(from, &command), WEIR_DESIRED_SUSPENDED); /* it has the key still */
 	slot_move_key(from, to, "weir:{7}:i");
 	struct weir_pending_command pending_commands[3] = {command_of(p), command_of(8), command_of(p)};
 	weir_intents_write(intents, pending_commands, 3);
-	assert_int_equal(intent_at(to, &offer), WEIR_DESIRED_SUSPENDED);
+	assert_int_equal(intent_at(to, &command), WEIR_DESIRED_SUSPENDED);
 	assert_int_equal(intent_at(to, &pending_commands[0]), WEIR_DESIRED_SUSPENDED);
 	assert_int_equal(intent_at(to, &pending_commands[2]), WEIR_DESIRED_SUSPENDED);
 	assert_int_equal(intent_at(owner_of_slot(slot_of(8)), &pending_commands[1]), WEIR_DESIRED_SUSPENDED);
@@ -199,5 +187,5 @@ main(void)
 	    cmocka_unit_test(a_slot_on_its_way_is_followed),
 	    cmocka_unit_test(a_lost_master_costs_its_own_intents_alone),
 	};
-	return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
+	return cmocka_run_group_tests(tests, start_cluster, cluster_end);
 }

@@ -122,7 +122,7 @@ test_deactivated(void **state)
 	weir_partition_free(p);
 }
 
-/* rule LIFE-6: a command that waits is withdrawn; one that was left undone is offered when the card comes back. */
+/* rule LIFE-6: a command that waits is withdrawn; one that was left undone is enqueued when the card comes back. */
 static void
 test_deactivated_with_a_command_waiting(void **state)
 {
@@ -199,7 +199,7 @@ test_left_unknown(void **state)
 	weir_partition_free(p);
 }
 
-/* rule CMD-5, rule CMD-1: the guard's release offers a card that a command in motion may take out of what is desired. */
+/* rule CMD-5, rule CMD-1: the guard's release enqueues a card that a command in motion may take out of what is desired. */
 static void
 test_release_before_an_answer(void **state)
 {

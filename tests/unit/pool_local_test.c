@@ -1,8 +1,9 @@
 /*
- * Accounts: a pool on the cards' side. Members and who of them counts, usage by cycle, partials when they are due, words
- * newer only, walks whose members leave under way, and what a load refuses.
+ * Pool locals: a pool on the cards' side. Members and who of them counts, usage by cycle, usage reports when they are due,
+ * states newer only, scans whose members leave under way, and what a load refuses.
  */
 #include "pool_net.h"
+#include "tests/unit/dice.h"
 
 #define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
 
@@ -14,7 +15,7 @@ fresh_net(void)
 	return net;
 }
 
-/* A word to partition 0's account "g", of the plan "pp". */
+/* A state for partition 0's pool local "g", of the plan "pp". */
 static struct weir_ref_pool_state
 pool_state(uint64_t version, uint16_t reasons, uint32_t active)
 {
@@ -67,7 +68,7 @@ count_list(struct net *net, const struct weir_pool_local_slot *a)
 	return count;
 }
 
-/* rule POOL-2: joining, leaving, activity, in any order; the account counts what the cards are. */
+/* rule POOL-2: joining, leaving, activity, in any order; the pool local counts what the cards are. */
 static void
 test_members_at_random(void **state)
 {
@@ -75,13 +76,13 @@ test_members_at_random(void **state)
 	enum { CARDS = 40 };
 	static const char *const pools[] = {"", "g", "h"};
 	struct net *net = fresh_net();
-	srand(11);
+	dice.state = 11;
 	for (unsigned n = 0; n < CARDS; n++)
 		net_member(net, 0, n, "g");
 	for (int i = 0; i < 4000; i++) {
-		uint32_t slot = net_slot(net, 0, (unsigned)rand() % CARDS);
+		uint32_t slot = net_slot(net, 0, (unsigned)roll_dice() % CARDS);
 		struct weir_card_slot *card = weir_card_at(net->p[0], slot);
-		switch (rand() % 4) {
+		switch (roll_dice() % 4) {
 		case 0:
 			card->flags ^= WEIR_CARD_EXPIRED;
 			weir_pool_local_activity(net->p[0], slot, weir_card_is_activated(card));
@@ -90,7 +91,7 @@ test_members_at_random(void **state)
 			card->flags ^= WEIR_CARD_EXPIRED;
 			/* fall through */
 		default:
-			weir_pool_local_move(net->p[0], slot, pools[rand() % 3]);
+			weir_pool_local_move(net->p[0], slot, pools[roll_dice() % 3]);
 		}
 		if (i % 16 != 0)
 			continue;
@@ -202,7 +203,7 @@ test_cycles(void **state)
 	net_free(net);
 }
 
-/* ---- partials ---- */
+/* ---- usage reports ---- */
 
 static uint32_t
 count_outbox(struct net *net)
@@ -215,7 +216,7 @@ count_outbox(struct net *net)
 	return count;
 }
 
-/* Usage below the slack waits for the tick, above it goes with the round; a round's records are one partial. */
+/* Usage below the allowance waits for the tick, above it goes with the round; a round's records are one report. */
 static void
 test_when_reports_are_due(void **state)
 {
@@ -228,7 +229,7 @@ test_when_reports_are_due(void **state)
 	said.unreported_allowance = 100;
 	hear_state(net, said);
 	net_use(net, 0, 1, 1);
-	assert_int_equal(count_outbox(net), 1); /* the account's first cycle */
+	assert_int_equal(count_outbox(net), 1); /* the pool local's first cycle */
 	net_time(net, net->now_us + 2 * S);
 	assert_int_equal(count_outbox(net), 0); /* takes the tick away */
 	for (int i = 0; i < 99; i++)
@@ -254,7 +255,7 @@ test_when_reports_are_due(void **state)
 	assert_int_equal(count_outbox(net), 1);
 	net_card_upsert(net, 0, 1, "'status':'deactivated'");
 	assert_int_equal(count_outbox(net), 1);
-	/* The cycle before moves by the slack: for a pool whose clock is behind it is the current one. */
+	/* The cycle before moves by the allowance: for a pool whose clock is behind it is the current one. */
 	weir_pool_local_count(net->p[0], 0, CYCLE - 1, 39, 0, false, 0);
 	assert_int_equal(count_outbox(net), 0);
 	weir_pool_local_count(net->p[0], 0, CYCLE - 1, 1, 0, false, 0);
@@ -262,7 +263,7 @@ test_when_reports_are_due(void **state)
 	net_free(net);
 }
 
-/* What a partial says, and that it is settled only once the stage is. */
+/* What a usage report says, and that it is caught up only once the stage is. */
 static void
 test_what_reports_say(void **state)
 {
@@ -304,7 +305,7 @@ test_what_reports_say(void **state)
 
 /* ---- words ---- */
 
-/* rule POOL-7: only newer words are taken, by epoch and then version. */
+/* rule POOL-7: only newer states are applied, by epoch and then version. */
 static void
 test_newer_states_only(void **state)
 {
@@ -322,7 +323,7 @@ test_newer_states_only(void **state)
 	hear_state(net, next);
 	scan_all_members(net);
 	assert_int_equal(net_card(net, 0, 1)->reasons, 0);
-	hear_state(net, pool_state(99, EXHAUSTED, 1)); /* of the overthrown owner */
+	hear_state(net, pool_state(99, EXHAUSTED, 1)); /* of the fenced owner */
 	scan_all_members(net);
 	assert_int_equal(net_card(net, 0, 1)->reasons, 0);
 	assert_int_equal(net->p[0]->stats.pool_states_applied, 2);
@@ -354,7 +355,7 @@ test_states_hold_for_their_cycle(void **state)
 	net_free(net);
 }
 
-/* rule LIFE-2, rule POOL-7: a member activated since the pool's word raises the total at once, so exhaustion is not
+/* rule LIFE-2, rule POOL-7: a member activated since the pool's state raises the total at once, so exhaustion is not
  * certain. */
 static void
 test_new_member_of_an_exhausted_pool(void **state)
@@ -381,7 +382,7 @@ test_new_member_of_an_exhausted_pool(void **state)
 	net_free(net);
 }
 
-/* The same when it left again before the word came: nobody stays as the doubt left him. */
+/* The same when it left again before the state came: nobody stays as the unconfirmed total left him. */
 static void
 test_unconfirmed_total_ends_with_the_next_state(void **state)
 {
@@ -403,7 +404,8 @@ test_unconfirmed_total_ends_with_the_next_state(void **state)
 	net_free(net);
 }
 
-/* And when one comes and another goes within a round: nothing is told, so no word comes, and they are looked at anyway. */
+/* And when one comes and another goes within a round: nothing is reported, so no state comes, and they are checked anyway.
+ */
 static void
 test_unconfirmed_total_ends_with_the_round(void **state)
 {
@@ -453,28 +455,30 @@ test_misfit_is_expelled(void **state)
 	net_free(net);
 }
 
-/* ---- walks ---- */
+/* ---- scans ---- */
 
-/* rule POOL-7: members leave, come and move while the walk goes on; all who are still in have the word's reason at its end.
+/* rule POOL-7: members leave, come and move while the scan goes on; all who are still in have the state's reason at its
+ * end.
  */
 static void
 test_member_scans_survive_leaving(void **state)
 {
 	(void)state;
 	enum { CARDS = 60 };
-	srand(3);
+	dice.state = 3;
 	for (int round = 0; round < 40; round++) {
 		struct net *net = fresh_net();
 		struct weir_partition *p = net->p[0];
 		for (unsigned n = 0; n < CARDS; n++)
 			net_member(net, 0, n, n % 3 == 0 ? "h" : "g");
 		hear_state(net, pool_state(1, EXHAUSTED, CARDS));
-		while (weir_pool_locals_scan(p, 1 + (uint32_t)rand() % 4)) {
+		while (weir_pool_locals_scan(p, 1 + (uint32_t)roll_dice() % 4)) {
 			const struct weir_pool_local_slot *a = net_pool_local(net, 0, "g");
-			uint32_t slot = rand() % 3 == 0 && a->member_scan != 0 ? a->member_scan - 1
-									       : net_slot(net, 0, (unsigned)rand() % CARDS);
+			uint32_t slot = roll_dice() % 3 == 0 && a->member_scan != 0
+					    ? a->member_scan - 1
+					    : net_slot(net, 0, (unsigned)roll_dice() % CARDS);
 			struct weir_cause cause = {UINT32_MAX, -1, NOW, 0, 0};
-			weir_pool_local_move(p, slot, rand() % 2 == 0 ? "" : rand() % 2 == 0 ? "g" : "h");
+			weir_pool_local_move(p, slot, roll_dice() % 2 == 0 ? "" : roll_dice() % 2 == 0 ? "g" : "h");
 			weir_partition_evaluate(p, slot, &cause);
 		}
 		for (unsigned n = 0; n < CARDS; n++) {
@@ -487,7 +491,7 @@ test_member_scans_survive_leaving(void **state)
 	}
 }
 
-/* A word in the middle of a walk begins it anew; walks of several accounts queue. */
+/* A state in the middle of a scan begins it anew; scans of several pool locals queue. */
 static void
 test_member_scans_queue_and_begin_anew(void **state)
 {
@@ -514,7 +518,7 @@ test_member_scans_queue_and_begin_anew(void **state)
 
 /* ---- loading ---- */
 
-/* A crash in the middle of a walk costs a walk from the start; members, usage and the word are as they were. */
+/* A crash in the middle of a scan costs a scan from the start; members, usage and the state are as they were. */
 static void
 test_load(void **state)
 {
@@ -646,7 +650,7 @@ test_load_refuses(void **state)
 	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++)
 		if (loads_spoilt(spoils[i]))
 			fail_msg("spoilt state %zu was loaded", i);
-	(void)loads_spoilt(spoil_ring); /* whatever it says, it ends, and so does a walk from the head */
+	(void)loads_spoilt(spoil_ring); /* whatever it says, it ends, and so does a scan from the head */
 }
 
 int

@@ -460,7 +460,7 @@ net_each_line(struct weir_partition *p, const struct weir_buf *lines, net_line_f
 	}
 }
 
-/* The owner is gone; a new one has the stored state, a higher epoch, and is not settled. */
+/* The owner is gone; a new one has the stored state, a higher epoch, and has not caught up. */
 static inline void
 net_crash(struct net *net, uint32_t i)
 {

@@ -1,8 +1,9 @@
 /*
- * The pool's word: who is told, when, and in which order things may happen on the way. Crashes of the members' partitions
+ * The pool's state: who gets it, when, and in which order things may happen on the way. Crashes of the members' partitions
  * and of the pool's own in the middle of it: no false cut-off, no false resume, none forgotten.
  */
 #include "pool_net.h"
+#include "tests/unit/dice.h"
 
 #define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
 
@@ -45,7 +46,7 @@ test_only_where_members_are(void **state)
 	net_free(net);
 }
 
-/* A source that is new gets the word, the others do not get it again. */
+/* A source that is new gets the state, the others do not get it again. */
 static void
 test_new_source_gets_the_state(void **state)
 {
@@ -65,7 +66,8 @@ test_new_source_gets_the_state(void **state)
 	net_free(net);
 }
 
-/* rule POOL-7: slack is a share of what remains, told when it has halved or doubled, and all there is once nothing remains.
+/* rule POOL-7: the unreported allowance is a part of what remains, published when it has halved or doubled, and all there
+ * is once nothing remains.
  */
 static void
 test_unreported_allowance(void **state)
@@ -98,13 +100,13 @@ static void
 test_lateness_is_bounded(void **state)
 {
 	(void)state;
-	srand(17);
+	dice.state = 17;
 	for (int round = 0; round < 20; round++) {
 		struct net *net = two_partitions(10 * MB);
 		uint64_t used = 0;
 		for (;;) {
-			uint64_t bytes = (uint64_t)rand() % 60000 + 1;
-			bool in_east = rand() % 2 == 0;
+			uint64_t bytes = (uint64_t)roll_dice() % 60000 + 1;
+			bool in_east = roll_dice() % 2 == 0;
 			net_use(net, in_east ? east : west, in_east ? 1 : 2, bytes);
 			used += bytes;
 			net_pump(net);
@@ -135,7 +137,7 @@ test_activation_in_an_exhausted_pool(void **state)
 	net_pump(net);
 	assert_int_equal(net_card(net, west, 2)->reasons, 0);
 	assert_int_equal(net_card(net, east, 1)->reasons, 0);
-	/* And where it is not enough, the answer to its partial says so, although the pool's reasons are what they were. */
+	/* And where it is not enough, the answer to its report says so, although the pool's reasons are what they were. */
 	net_use(net, east, 1, 30 * MB);
 	net_tick(net);
 	uint32_t west_states = net->states_to[west];
@@ -146,7 +148,7 @@ test_activation_in_an_exhausted_pool(void **state)
 	net_free(net);
 }
 
-/* The word and the partial that tells of a new member cross: the account asks again, and the doubt ends. */
+/* The state and the report of a new member cross: the pool local asks again, and then knows. */
 static void
 test_state_and_report_cross(void **state)
 {
@@ -158,7 +160,7 @@ test_state_and_report_cross(void **state)
 	net_deliver(net);
 	net_member(net, east, 3, "g");
 	net_round(net, home); /* exhausted, counts one member of the east */
-	net_round(net, east); /* its partial tells of two, and does not ask */
+	net_round(net, east); /* its report has two, and does not ask */
 	assert_int_equal(net->queued, 3);
 	net_deliver(net);
 	net_pump(net);
@@ -184,7 +186,7 @@ test_replay_of_a_card_partition(void **state)
 	net_tick(net);
 	assert_true(HAS(net_card(net, west, 2), WEIR_REASON_POOL_EXHAUSTED));
 	net_crash(net, east);
-	net_replay_kind(net, east, true); /* the word is read again, before the records it followed from */
+	net_replay_kind(net, east, true); /* the state is read again, before the records it followed from */
 	net_tick(net);
 	assert_true(HAS(net_card(net, east, 1), WEIR_REASON_POOL_EXHAUSTED));
 	for (int part = 0; part < 5; part++) { /* the same bytes again, in parts */
@@ -223,7 +225,7 @@ test_replay_attributes_otherwise(void **state)
 	net_member(net, east, 1, "h"); /* reference data is read first */
 	net_use(net, east, 1, 25 * MB);
 	net_tick(net);
-	assert_true(HAS(net_card(net, west, 2), WEIR_REASON_POOL_EXHAUSTED)); /* not settled: no false resume */
+	assert_true(HAS(net_card(net, west, 2), WEIR_REASON_POOL_EXHAUSTED)); /* not caught up: no false resume */
 	weir_partition_caught_up(net->p[east], true, true);
 	net_tick(net);
 	assert_int_equal(net_pool(net, "g")->used, 0);
@@ -235,7 +237,8 @@ test_replay_attributes_otherwise(void **state)
 
 /* ---- crashes of the pool's partition ---- */
 
-/* rule POOL-7: while it replays it is silent, so what it has half read cuts nobody off; settled, it tells every source. */
+/* rule POOL-7: while it replays it is silent, so what it has half read cuts nobody off; caught up, it publishes to every
+ * source. */
 static void
 test_pool_is_silent_until_caught_up(void **state)
 {
@@ -257,7 +260,7 @@ test_pool_is_silent_until_caught_up(void **state)
 	net_free(net);
 }
 
-/* The old owner told a word after its last flush that the new one never finds true: its first word puts it right. */
+/* The old owner published a state after its last flush that the new one never finds true: its first state corrects it. */
 static void
 test_state_that_a_replay_takes_back(void **state)
 {
@@ -330,14 +333,14 @@ test_boundary_while_away(void **state)
 
 /*
  * rule POOL-1, rule ROL-2: cards join, leave, use, change status, partitions crash and replay from their last flush; at
- * rest the pool is the sum of what its accounts count, and every member has its reasons and no others.
+ * rest the pool is the sum of what its pool locals count, and every member has its reasons and no others.
  */
 static void
 test_at_random(void **state)
 {
 	(void)state;
 	enum { CARDS = 12 };
-	srand(23);
+	dice.state = 23;
 	for (int round = 0; round < 40; round++) {
 		struct net *net = two_partitions(3 * MB);
 		for (uint32_t at = 0; at < NET_PARTITIONS; at++)
@@ -345,16 +348,17 @@ test_at_random(void **state)
 		for (unsigned n = 10; n < 10 + CARDS; n++)
 			net_member(net, n % NET_PARTITIONS, n, "g");
 		for (int i = 0; i < 150; i++) {
-			unsigned n = 10 + (unsigned)rand() % CARDS;
+			unsigned n = 10 + (unsigned)roll_dice() % CARDS;
 			uint32_t at = n % NET_PARTITIONS;
 			const struct weir_pool_local_slot *a = weir_pool_local_of(net->p[at], net_slot(net, at, n));
-			uint64_t bytes = (uint64_t)rand() % MB;
-			switch (rand() % 5) {
+			uint64_t bytes = (uint64_t)roll_dice() % MB;
+			switch (roll_dice() % 5) {
 			case 0:
 				net_card_upsert(net, at, n, "'pool':%s", a == NULL ? "'g'" : "null");
 				break;
 			case 1:
-				net_card_upsert(net, at, n, "'status':'%s'", rand() % 2 == 0 ? "in_use" : "deactivated");
+				net_card_upsert(
+				    net, at, n, "'status':'%s'", roll_dice() % 2 == 0 ? "in_use" : "deactivated");
 				break;
 			case 2:
 				net_crash(net, at);
@@ -364,13 +368,13 @@ test_at_random(void **state)
 				net_use(net, at, n, bytes);
 				break;
 			}
-			if (rand() % 10 == 0) {
+			if (roll_dice() % 10 == 0) {
 				net_round(net, at); /* as the lane: what is stored has been told */
 				net_flush(net, at);
 			}
-			if (rand() % 4 == 0)
+			if (roll_dice() % 4 == 0)
 				net_round(net, at);
-			if (rand() % 8 == 0)
+			if (roll_dice() % 8 == 0)
 				net_deliver(net);
 		}
 		net_tick(net);

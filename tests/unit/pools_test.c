@@ -1,6 +1,6 @@
 /*
- * Pools: totals by kind, the worked examples, add-ons, the metered pool's status, cycles, and partials that are late,
- * repeated, of a zombie or of a replay. Whole loops over four partitions; what one partition alone does is in
+ * Pools: totals by kind, the worked examples, add-ons, the metered pool's status, cycles, and usage reports that are late,
+ * repeated, of a fenced owner or of a replay. Whole loops over four partitions; what one partition alone does is in
  * pool_local_test.c.
  */
 #include "pool_net.h"
@@ -419,7 +419,7 @@ test_late_record_restates(void **state)
 	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 5 * MB);
 	weir_pool_local_count(
 	    net->p[0], 0, CYCLE, 0, 2 * MB, false, 0); /* as the fold does once the past has been fetched */
-	weir_pool_local_count(net->p[1], 0, CYCLE, 1 * MB, 0, false, 0); /* whose account is still in March */
+	weir_pool_local_count(net->p[1], 0, CYCLE, 1 * MB, 0, false, 0); /* whose pool local is still in March */
 	net_tick(net);
 	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 7 * MB);
 	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->up, MB);
@@ -448,7 +448,7 @@ test_source_ahead_of_the_pool(void **state)
 	net_free(net);
 }
 
-/* ---- partials ---- */
+/* ---- usage reports ---- */
 
 static struct weir_usage_report
 make_report(uint64_t epoch, bool caught_up, uint32_t active, uint64_t used)
@@ -473,7 +473,8 @@ give_report(struct weir_partition *p, const struct weir_usage_report *given)
 	    p, (struct weir_slice){(const uint8_t *)given, sizeof(*given)}, p->clock.now_us, &err);
 }
 
-/* rule POOL-7: lower epochs are a zombie's; unsettled numbers only raise; a settled partial is the truth again. */
+/* rule POOL-7: lower epochs are a fenced owner's; a replay's numbers only raise; a report that has caught up is the truth
+ * again. */
 static void
 test_fenced_owners_and_replays(void **state)
 {
@@ -492,7 +493,7 @@ test_fenced_owners_and_replays(void **state)
 	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 500);
 	assert_int_equal(net_pool(net, "g")->active, 2);
-	given = make_report(10, true, 2, 800); /* the overthrown owner again */
+	given = make_report(10, true, 2, 800); /* the fenced owner again */
 	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 500);
 	given = make_report(11, false, 3, 600);
@@ -506,7 +507,7 @@ test_fenced_owners_and_replays(void **state)
 	net_free(net);
 }
 
-/* rule REC-6 in a replay: an unsettled partial of the cycle before only raises what the share has of it. */
+/* rule REC-6 in a replay: a replay's report of the cycle before only raises what the source total has of it. */
 static void
 test_replay_of_the_cycle_before(void **state)
 {
@@ -528,7 +529,7 @@ test_replay_of_the_cycle_before(void **state)
 	net_free(net);
 }
 
-/* Bytes from a topic are input: what is no partial is refused and changes nothing. */
+/* Bytes from a topic are input: what is no usage report is refused and changes nothing. */
 static void
 test_garbage(void **state)
 {

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "config/settings/settings.h"
 #include "private_redis.h"
 
 #define NODES_MAX 4
@@ -183,27 +184,32 @@ cluster_stop(void)
 	}
 }
 
-/* The node that owns a slot, by its own word; -1: none. */
+/* Who owns the slot, as one node sees it; -1: nobody. */
+static inline int
+owner_as_seen(int by, int slot)
+{
+	redisReply *reply = answer_of_node(&nodes[by], "CLUSTER SLOTS");
+	int owner = -1;
+	for (size_t r = 0; r < reply->elements; r++) {
+		redisReply **range = reply->element[r]->element;
+		if (slot < range[0]->integer || slot > range[1]->integer)
+			continue;
+		for (int n = 0; n < node_count; n++)
+			if (range[2]->element[1]->integer == nodes[n].port)
+				owner = n;
+	}
+	freeReplyObject(reply);
+	return owner;
+}
+
+/* The node that owns a slot, as the first living node sees it. */
 static inline int
 owner_of_slot(int slot)
 {
-	for (int i = 0; i < node_count; i++) {
-		redisReply *reply = nodes[i].pid != 0 ? answer_of_node(&nodes[i], "CLUSTER SLOTS") : NULL;
-		int owner = -1;
-		for (size_t r = 0; reply != NULL && r < reply->elements; r++) {
-			redisReply **range = reply->element[r]->element;
-			if (slot < range[0]->integer || slot > range[1]->integer)
-				continue;
-			for (int n = 0; n < node_count; n++)
-				if (range[2]->element[1]->integer == nodes[n].port)
-					owner = n;
-		}
-		if (reply != NULL)
-			freeReplyObject(reply);
-		if (owner >= 0)
-			return owner;
-	}
-	return -1;
+	int by = 0;
+	while (nodes[by].pid == 0)
+		by++;
+	return owner_as_seen(by, slot);
 }
 
 /* From now on the source answers ASK for keys that it no longer has. */
@@ -233,11 +239,40 @@ slot_move_end(int slot, int from, int to)
 		if (count == 0)
 			break;
 	}
-	ask_node(&nodes[to], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
-	ask_node(&nodes[from], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
-	for (int i = 0; i < node_count; i++)
-		if (i != to && i != from && nodes[i].pid != 0)
-			ask_node(&nodes[i], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
+	/* A node that has not heard of the newest epoch may take a late word of the old owner for a newer one, and two
+	 * nodes then send clients to each other for ever; so all are told until all agree. */
+	for (int told = 0; told < 100; told++) {
+		bool agreed = true;
+		ask_node(&nodes[to], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
+		for (int i = 0; i < node_count; i++)
+			if (i != to && nodes[i].pid != 0)
+				ask_node(&nodes[i], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
+		usleep(20000);
+		for (int i = 0; i < node_count; i++)
+			agreed &= nodes[i].pid == 0 || owner_as_seen(i, slot) == to;
+		if (agreed)
+			return;
+	}
+	fail_msg("the nodes do not agree about slot %d", slot);
+}
+
+/* Group set-up with that many masters of so many nodes, and the settings that name the first. */
+static inline int
+cluster_begin(struct weir_settings *settings_out, int masters, int all)
+{
+	if (!cluster_start(masters, all))
+		return -1;
+	*settings_out =
+	    (struct weir_settings){.redis_url = nodes[0].url, .redis_prefix = (char *)"weir", .redis_timeout_ms = 2000};
+	return 0;
+}
+
+static inline int
+cluster_end(void **state)
+{
+	(void)state;
+	cluster_stop();
+	return 0;
 }
 
 #endif

@@ -31,7 +31,7 @@ static const struct weir_card_slot IN_USE = {.up = 600,
 static const struct weir_lifecycle_slot LIFE = {
     .activated_s = NOW_S - 86400, .expires_s = WEIR_LIFECYCLE_NEVER, .imei_low = 4711, .imei_high = 2};
 
-/* rule ROL-4: what is told is what lies in Redis now. */
+/* rule ROL-4: what is shown is what is in Redis now. */
 static void
 a_card_is_shown_as_stored(void **state)
 {

@@ -33,7 +33,7 @@ put_cards(void)
 		put("HSET weir:{%u}:h cards %u lives %u", p, next[p], next[p]);
 }
 
-/* Takes all pages and marks the cards that were told; returns how many, each once. */
+/* Takes all pages and counts the cards that were listed; returns how many, each once. */
 static uint32_t
 take_all(
     struct weir_reader *reader, const struct weir_card_query *query, uint32_t max, bool listed[FLEET], uint32_t *pages_out)
@@ -264,7 +264,7 @@ tagged_cards_are_found(void **state)
 	assert_int_equal(take_all(*state, &q, 10, listed, NULL), FLEET / 4);
 	q.carrier = "cu"; /* odd ones, of which none is tagged */
 	assert_int_equal(take_all(*state, &q, 10, listed, NULL), 0);
-	/* with a pool the members are walked, and the tag is looked for in them */
+	/* with a pool the members are scanned, and the tag is looked for in them */
 	member_count = 0;
 	put_members(1, 0);
 	q = (struct weir_card_query){.tag = "north", .pool = "city-7"};

@@ -1,5 +1,5 @@
 /*
- * The reader's pure parts: partitioner, bases of windows, cursors, JSON. Nothing here talks to Redis.
+ * The reader's pure parts: partitioner, baselines of windows, cursors, JSON. Nothing here talks to Redis.
  */
 #include "read_fixture.h"
 

@@ -1,5 +1,5 @@
 /*
- * Usage by hour, day and cycle as the reader tells it, out of bases written by hand as docs/rollups.md describes them.
+ * Usage by hour, day and cycle as the reader shows it, out of baselines written by hand as docs/rollups.md describes them.
  */
 #include "read_fixture.h"
 
@@ -209,13 +209,13 @@ put_pool(void)
 	put_baseline(two, "vd", TODAY - 40, 3, (struct weir_volume){0, 0, 0, 0});
 	put_baseline(one, "vd", TODAY - 40, 35, (struct weir_volume){300, 30, 3, 0});
 	put_closed_cycle(home, 'z', CYCLE(2026, 1), 33, (struct weir_volume){77, 7, 1, 0});
-	/* hours that accounts no longer have, as the pool was told them; a neighbour's beside them */
+	/* hours that pool locals no longer have, as they were reported to the pool; a neighbour's beside them */
 	put_baseline(home, "uh", HOUR_NOW - 24 * 60, 33, (struct weir_volume){42, 5, 2, 0});
 	put_baseline(home, "uh", HOUR_NOW - 24 * 60, 34, (struct weir_volume){9, 9, 9, 9});
 	put_baseline(home, "uh", HOUR_NOW - 24 * 7, 33, (struct weir_volume){6, 0, 1, 0});
 }
 
-/* rule POOL-6, rule ROL-4: usage is the sum over the accounts, fresher than what the pool was told. */
+/* rule POOL-6, rule ROL-4: usage is the sum over the pool locals, fresher than what the pool knows. */
 static void
 a_pool_is_shown_with_the_sum_of_its_pool_locals(void **state)
 {
@@ -299,7 +299,7 @@ a_pool_s_windows_are_sums(void **state)
 	assert_volume(&row_of(&rows, CYCLE(2026, 3))->volume, 900, 90, 9, 0);
 	assert_volume(&row_of(&rows, CYCLE(2026, 2))->volume, 600, 150, 6, 0);
 	assert_volume(&row_of(&rows, CYCLE(2026, 1))->volume, 77, 7, 1, 0);
-	/* an hour of January, which no account holds any longer */
+	/* an hour of January, which no pool local holds any longer */
 	int64_t then_us = (int64_t)(HOUR_NOW - 24 * 60) * HOUR_S * S_US;
 	assert_int_equal(
 	    weir_read_pool_usage(*state, "city-7", WEIR_SPAN_HOUR, then_us, then_us + 1, &rows, &err), WEIR_READ_OK);
@@ -314,7 +314,7 @@ a_pool_s_windows_are_sums(void **state)
 	assert_int_equal(weir_read_pool_usage(*state, "city-7", WEIR_SPAN_HOUR, 1, 0, &rows, &err), WEIR_READ_BROKEN);
 }
 
-/* Redis forgot: the slot that the reader remembers is another pool's now. */
+/* Redis lost writes: the slot that the reader remembers is another pool's now. */
 static void
 a_remembered_place_is_checked(void **state)
 {

@@ -122,7 +122,7 @@ test_held_limit_ends(void **state)
 	weir_partition_free(p);
 }
 
-/* rule CMD-1: a card no longer desired suspended before it was sent is offered as active; rule LIFE-6: no command for the
+/* rule CMD-1: a card no longer desired suspended before it was sent is enqueued as active; rule LIFE-6: no command for the
  * deactivated. */
 static void
 test_withdrawn_and_deactivated(void **state)

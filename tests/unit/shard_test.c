@@ -1,4 +1,5 @@
-/* Shards as sets and as indexes, against a sorted array that cannot be wrong: adds, growth, removals. rule REC-3 (marks).
+/* Shards as sets and as indexes, against a sorted array that cannot be wrong: adds, growth, removals. rule REC-3 (dedupe
+ * keys).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,7 +69,7 @@ id_index_of(const struct weir_dedupe_keys_hour *hour)
 	return places;
 }
 
-/* Marks of one hour that come evenly; how often a shard grew. */
+/* Dedupe keys of one hour that come evenly; how often a shard grew. */
 static uint64_t
 fill_hour(struct weir_dedupe_keys *dedupe_keys, int64_t number, uint32_t count)
 {
@@ -85,7 +86,8 @@ fill_hour(struct weir_dedupe_keys *dedupe_keys, int64_t number, uint32_t count)
 	return grown;
 }
 
-/* Growing by half each time, a shard of 1,563 marks would take 12 steps, and an hour like the one before as many again. */
+/* Growing by half each time, a shard of 1,563 dedupe keys would take 12 steps, and an hour like the one before as many
+ * again. */
 static void
 test_an_hour_begins_as_large_as_the_last_one(void **state)
 {
@@ -178,8 +180,9 @@ test_stored_dedupe_keys_come_back(void **state)
 		assert_false(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h));
 		assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h ^ (1ull << 63)));
 	}
-	assert_false(weir_dedupe_keys_load(&dedupe_keys, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole marks */
-	assert_null(weir_dedupe_keys_hour_find(&dedupe_keys, 99));                                 /* not fresh */
+	assert_false(
+	    weir_dedupe_keys_load(&dedupe_keys, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole dedupe keys */
+	assert_null(weir_dedupe_keys_hour_find(&dedupe_keys, 99));                        /* not fresh */
 	weir_dedupe_keys_free(&dedupe_keys);
 }
 

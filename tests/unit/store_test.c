@@ -1,5 +1,5 @@
 /*
- * The fence against a real Redis: taking, flushing, two owners, a Redis that forgot, errors inside a transaction, lost
+ * The fence against a real Redis: taking, flushing, two owners, a Redis that lost writes, errors inside a transaction, lost
  * acknowledgements, Redis killed in the middle, cancelling and stopping.
  */
 #include "store_lane.h"
@@ -30,7 +30,7 @@ taking_raises_the_epoch(void **state)
 	request.epoch_floor = 0;
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
 	assert_int_equal(request.header.epoch, ahead + 2);
-	/* Redis forgot all of it, another process takes: still higher than the first. */
+	/* Redis lost all of it, another process takes: still higher than the first. */
 	(void)say("FLUSHALL");
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
 	assert_true(request.header.epoch > first);

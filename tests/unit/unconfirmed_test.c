@@ -53,7 +53,8 @@ test_a_flush_deletes_one_intent(void **state) /* rule CMD-1 */
 	store_clear();
 }
 
-/* The card was new when the owner died, and the replay makes others before it: told by ICCID, the doubt finds it. */
+/* The card was new when the owner died, and the replay makes others before it: identified by ICCID, the unconfirmed state
+ * finds it.  */
 static void
 test_an_intent_waits_for_its_card(void **state) /* rule CMD-1 */
 {
@@ -89,7 +90,7 @@ test_what_is_no_intent(void **state)
 
 /*
  * Redis goes back. A was resumed since, B suspended, and C is as it was: A's and B's states are unknown, C's is not, and a
- * card that Redis has forgotten altogether is doubted when the replay makes it again.
+ * card that Redis has lost altogether is unconfirmed when the replay makes it again.
  */
 static void
 test_a_loss_makes_unknown_what_changed(void **state) /* rule CMD-1 */

@@ -77,7 +77,7 @@ test_hours_are_absolute(void **state)
 }
 
 /*
- * rule ROL-2, rule REC-6: Redis forgot a take-over, the owner before it went on and stored; the owner after both begins
+ * rule ROL-2, rule REC-6: Redis lost a take-over, the owner before it went on and stored; the owner after both begins
  * behind what that one told. What has more records than is known counts, whoever tells it; what has fewer does not.
  */
 static void
@@ -227,7 +227,7 @@ test_publishing_begins_with_the_first_record(void **state)
 
 /*
  * rule REC-6, rule ROL-3: an empty partition has the clock as its watermark; then come records of hours before the first
- * walk. Each is told again at once, for no walk will come by.
+ * scan. Each is published again at once, for no scan will come by.
  */
 static void
 test_hours_before_the_first_scan_are_published(void **state)
@@ -300,13 +300,13 @@ struct purged {
 };
 
 static void
-no_marks(void *ctx, int64_t hour)
+no_dedupe_keys(void *ctx, int64_t hour)
 {
 	(void)ctx, (void)hour;
 }
 
 static void
-no_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
+no_closed_cycle(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
 {
 	(void)ctx, (void)cycle, (void)card_pages, (void)pool_pages;
 }
@@ -334,7 +334,7 @@ static void
 test_what_is_not_kept_is_deleted(void **state)
 {
 	(void)state;
-	const struct owner_io io = {.purge_dedupe_keys = no_marks, .purge_past = no_past, .purge_window = on_window_purged};
+	const struct owner_io io = {.purge_dedupe_keys = no_dedupe_keys, .purge_closed_cycle = no_closed_cycle, .purge_window = on_window_purged};
 	const struct owner_rules rules = {.core = {.dedupe_horizon_h = 48}};
 	struct purged purged = {0};
 	struct weir_partition *p = with_windows();

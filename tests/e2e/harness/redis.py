@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 
 from . import procs
 
@@ -175,12 +176,13 @@ class RedisCluster:
     def slot(self, key):
         return next(n for n in self.nodes if n.running()).client().execute_command("CLUSTER", "KEYSLOT", key)
 
-    def owner(self, slot):
-        """The node that holds a slot, as the first living node sees it."""
-        for first, last, master, *_ in next(n for n in self.nodes if n.running()).client().execute_command("CLUSTER", "SLOTS"):
+    def owner(self, slot, seen_by=None):
+        """The node that holds a slot, as a node sees it (else the first living one); None: nobody."""
+        by = seen_by or next(n for n in self.nodes if n.running())
+        for first, last, master, *_ in by.client().execute_command("CLUSTER", "SLOTS"):
             if first <= slot <= last:
-                return next(n for n in self.nodes if n.port == master[1])
-        raise AssertionError("nobody holds slot %d" % slot)
+                return next((n for n in self.nodes if n.port == master[1]), None)
+        return None
 
     def begin_move(self, slot, to):
         """The slot is on its way: from now on keys that its node does not have are asked for at `to`."""
@@ -200,10 +202,19 @@ class RedisCluster:
             most = None if most is None else most - len(keys)
 
     def end_move(self, slot, source, to):
+        """A node that has not heard of the newest epoch may take a late word of the old owner for a newer one, and two nodes then
+        send clients to each other for ever; so all are told until all agree."""
         self.move_keys(slot, source, to)
-        for node in [to, source] + [n for n in self.nodes if n.running() and n not in (to, source)]:
-            if node.client().info("replication")["role"] == "master":
-                node.client().execute_command("CLUSTER", "SETSLOT", slot, "NODE", to.id)
+        masters = [n for n in self.nodes if n.running() and n.client().info("replication")["role"] == "master"]
+
+        def agreed():
+            to.client().execute_command("CLUSTER", "SETSLOT", slot, "NODE", to.id)
+            for node in masters:
+                if node is not to:
+                    node.client().execute_command("CLUSTER", "SETSLOT", slot, "NODE", to.id)
+            time.sleep(0.02)
+            return all(self.owner(slot, n) is to for n in masters)
+        procs.wait_for(agreed, 10, lambda: "the nodes to agree about slot %d" % slot)
 
     def stop(self):
         for node in self.nodes:
