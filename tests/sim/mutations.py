@@ -38,7 +38,7 @@ MUTATIONS = [
     ("an expired card is an activated member", "aggregators/state/card_table.h",
      "(status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED) && (card->flags & WEIR_CARD_EXPIRED) == 0;",
      "(status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED);"),
-    ("test traffic is compared with limits", "aggregators/state/card_table.c",
+    ("test traffic is compared with limits", "aggregators/state/card_table.h",
      "	return overrides != NULL && overrides->exempt_cycle == card->cycle ? overrides->exempt_bytes : 0;", "	return (void)overrides, 0;"),
     ("test traffic counts in the pool", "aggregators/fold/fold.c",
      "	if (c->pool_local == 0 || exempt)\n", "	if (c->pool_local == 0)\n"),
