@@ -96,7 +96,7 @@ check_card(struct weir_partition *p, const struct weir_card_slot *card, uint32_t
 	return class;
 }
 
-/* The members that can no longer be wrong. Life goes before the pool, whose pool local counts what the card then is. */
+/* The members that can no longer be wrong. Life goes before the pool, whose account counts what the card then is. */
 static void
 change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, struct target to,
     const struct weir_cause *cause)

@@ -3,7 +3,7 @@
  * SUS-1, SUS-2, SUS-4).
  *
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
- * life, reset from its terms, the pool's from its pool local's last word. All others are kept as they were set. The carrier
+ * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
  * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
  * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
  * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.

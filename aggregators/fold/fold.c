@@ -164,7 +164,7 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 	return false;
 }
 
-/* Is all of the windows in memory that the record may change, or that its pool local is about to forget? Else asked for. */
+/* Is all of the windows in memory that the record may change, or that its account is about to forget? Else asked for. */
 static bool
 windows_are_ready(struct weir_partition *p, uint32_t slot, const struct counting *c)
 {
@@ -300,8 +300,8 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 }
 
 /*
- * A record's pool local, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes
- * a function that does nothing but prefetch for one without effect and drops the call.
+ * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
+ * function that does nothing but prefetch for one without effect and drops the call.
  */
 static inline const struct weir_pool_local_slot *
 pool_local_of(const struct weir_partition *p, uint32_t slot)
@@ -341,7 +341,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			slot[i] = NO_SLOT;
 		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
-			/* Looked at for the pool local and the device: without pools and IMEIs it stays where it is. */
+			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
 			if (p->tables.pool_locals.used != 0 || r->imei14 != 0)
 				__builtin_prefetch(weir_lifecycle_at(p, slot[i]), 0, 3);
 		}

@@ -2,7 +2,7 @@
  * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
  *
  * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
- * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its pool local's
+ * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its account's
  * number of activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which
  * derives plan_expired from the flag and reset from the terms.
  *

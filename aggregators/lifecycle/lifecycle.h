@@ -1,5 +1,5 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6). Every change of status or expiry goes through here: it keeps pool locals, timers
+ * A card's life (LIFE-1 to LIFE-7, SUS-6). Every change of status or expiry goes through here: it keeps accounts, timers
  * and reasons in line.
  */
 #ifndef WEIR_AGGREGATORS_LIFECYCLE_LIFECYCLE_H
@@ -57,7 +57,7 @@ void weir_lifecycle_set_reset(struct weir_partition *p, uint32_t slot, uint32_t 
 void weir_lifecycle_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us);
 /*
  * The last step of every change: the flag, the timer of those in use, and, when the card has become an activated member or
- * ceased to be one (was_active: before the change), its pool local. Evaluation is the caller's.
+ * ceased to be one (was_active: before the change), its account. Evaluation is the caller's.
  */
 void weir_lifecycle_changed(struct weir_partition *p, uint32_t slot, bool was_active);
 

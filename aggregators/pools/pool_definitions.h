@@ -8,12 +8,12 @@ enum weir_class weir_pool_define(struct weir_partition *p, const struct weir_ref
 
 /* A plan (by number) was defined anew: pools of it are judged anew. */
 void weir_pools_plan_changed(struct weir_partition *p, uint32_t plan_number);
-/* The pool stage has settled: every pool goes by the clock from now, and publishes its state. */
+/* The pool stage has settled: every pool goes by the clock from now, and tells its word. */
 void weir_pools_caught_up(struct weir_partition *p);
 /* Boundaries, arrears and retention by the clock; bounded; true when more is due. */
 bool weir_pools_tick(struct weir_partition *p, uint32_t max);
 
-/* Loading: index and lists of source totals. False when slots contradict each other. */
+/* Loading: index and lists of shares. False when slots contradict each other. */
 bool weir_pools_load(struct weir_partition *p);
 
 #endif

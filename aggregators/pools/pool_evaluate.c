@@ -1,8 +1,8 @@
 /*
  * Judging a pool: from its sums to reasons, status and alerts (POOL-1, POOL-5, ALR-1).
  *
- * Once a round, after all of its usage reports and requests, and never while the stage replays. The decision is audited
- * here, with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
+ * Once a round, after all of its partials and requests, and never while the stage replays. The decision is audited here,
+ * with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
  */
 #include "aggregators/pools/pool_evaluate.h"
 

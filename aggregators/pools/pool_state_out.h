@@ -1,4 +1,4 @@
-/* A pool's state, published to its members' partitions (POOL-7). */
+/* A pool's state, told to its members' partitions (POOL-7). */
 #ifndef WEIR_AGGREGATORS_POOLS_POOL_STATE_OUT_H
 #define WEIR_AGGREGATORS_POOLS_POOL_STATE_OUT_H
 

@@ -1,10 +1,10 @@
 /*
- * Feeds on the cards' side: pool locals' hours published to their pools, and cards' days as rows (ROL-3).
+ * Feeds on the cards' side: accounts' hours told to their pools, and cards' days as rows (ROL-3).
  *
  * Messages are made when a flush is encoded, of what that flush makes durable: first what was restated, then a bounded part
- * of the scan of all pool locals and cards for windows that the watermark has passed. A scan goes from quarter to quarter
- * of an hour; when it has published the last pool local, every partition is sent that watermark. A base that is not
- * in memory stops the scan until the next flush; what lies ahead is asked for meanwhile.
+ * of the walk over all accounts and cards for windows that the watermark has passed. A walk goes from quarter to quarter of
+ * an hour; when it has told the last account, every partition is told how far that is. A base that is not in memory stops
+ * the walk until the next flush; what lies ahead is asked for meanwhile.
  */
 #include "aggregators/rollups/feed_cards.h"
 
@@ -68,7 +68,7 @@ day_of_hour(const struct weir_partition *p, uint32_t pool_local, int32_t hour)
 	return weir_carrier_day(carrier, weir_hour_instant(hour))->number;
 }
 
-/* One hour of a pool local; false when bases must be fetched first. */
+/* One hour of an account; false when bases must be fetched first. */
 static bool
 publish_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
@@ -128,7 +128,7 @@ publish_restated(struct weir_partition *p, struct weir_feed_source *source, publ
 	free(left.v);
 }
 
-/* ---- scans ---- */
+/* ---- walks ---- */
 
 /* Windows of one carrier that end after from_us and up to to_us: first .. last, none when last < first. */
 struct span {
@@ -166,7 +166,7 @@ spans_of(const struct weir_partition *p, const struct weir_feed_scan *scan,
 	return any;
 }
 
-/* Is there a scan to go on with? */
+/* Is there a walk to go on with? */
 static bool
 scan_begin(struct weir_partition *p, struct weir_feed_place *place)
 {
@@ -223,7 +223,7 @@ publish_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
 
 /*
  * Goes on from slot to slot. One that waits stops it: others behind are looked at for the pages that they need, but what is
- * made of them is taken back, since the scan will come by again.
+ * made of them is taken back, since the walk will come by again.
  */
 static void
 scan_on(struct weir_partition *p, struct weir_feed_scan *scan, const struct span *spans, uint32_t slots, uint32_t max,
@@ -348,7 +348,7 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cy
 
 /*
  * Before its first hour an owner says from where on it tells: where Redis went back that is before the mark of the owner
- * before it, and hours that the pools' side has from that one will be published again, first with less.
+ * before it, and hours that the pools' side has from that one will be told again, first with less.
  */
 static void
 publish_first_watermark(struct weir_partition *p)

@@ -236,7 +236,7 @@ weir_feeds_load_finish(struct weir_partition *p)
 		return false;
 	weir_feeds_edge(p);
 	/*
-	 * Sources may have published hours up to their clocks; by slots and pages alone nobody knows which, so what is not
+	 * Sources may have told hours up to their clocks; by slots and pages alone nobody knows which, so what is not
 	 * fetched is not known of any that has begun.
 	 */
 	weir_feeds_place_texts(p);

@@ -57,7 +57,7 @@ int32_t
 weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kind kind)
 {
 	WEIR_CHECK(kind < WEIR_WINDOW_KINDS);
-	/* What a late record may still change, and what may still be published, is kept in any case. */
+	/* What a late record may still change, and what may still be told, is kept in any case. */
 	uint32_t least = p->opts.dedupe_horizon_h + 26, wanted = 0;
 	int64_t at_us = time_of(p, kind);
 	if (at_us == 0)

@@ -1,10 +1,10 @@
 /*
- * Bases: windows of cards and pool locals as differences of counters that are there anyway (ROL-1, ROL-2; docs/rollups.md).
+ * Bases: windows of cards and accounts as differences of counters that are there anyway (ROL-1, ROL-2; docs/rollups.md).
  *
  * A window's base is where the counters of its cycle stood before the first record in it. Its usage is the next base of the
  * same cycle less its own, or the cycle's total less its own. So hours add up to their day and days to their cycle whatever
  * happens, and one append a window is all that usage by hour costs. The newest window with a base is known without looking:
- * a card's by the end time of its newest record, a pool local's by a number in its slot.
+ * a card's by the end time of its newest record, an account's by a number in its slot.
  *
  * A record of an older window raises the bases of all later ones of its cycle, and gives its own one if it had none: that
  * of the next window before the raising. All of those must be in memory first, so they are looked at before anything is
@@ -19,7 +19,7 @@
 
 /* ---- a row of windows ---- */
 
-/* Windows of one kind of one card or pool local, around one of them. */
+/* Windows of one kind of one card or account, around one of them. */
 struct row {
 	enum weir_window_kind kind;
 	uint32_t slot;
@@ -103,7 +103,7 @@ row_usage(const struct weir_partition *p, const struct row *row, const struct we
 	return weir_counts_less(next != NULL ? next : total, baseline);
 }
 
-/* ---- a card's and a pool local's rows ---- */
+/* ---- a card's and an account's rows ---- */
 
 /* Where the cycle of at_us ends, in windows: its first instant begins an hour and a day. */
 static void
@@ -194,7 +194,7 @@ weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct wei
 		weir_feeds_card_changed(p, slot, weir_carrier_day(card_carrier(p, slot), r->end_us));
 }
 
-/* The pool local's totals of a cycle; false when it does not hold it. */
+/* The account's totals of a cycle; false when it does not hold it. */
 static bool
 pool_local_total(const struct weir_pool_local_slot *a, int32_t cycle, struct weir_counts *total_out)
 {
@@ -253,7 +253,7 @@ card_total(struct weir_partition *p, uint32_t slot, int32_t cycle, struct weir_c
 	return closed_cycles != NULL;
 }
 
-/* The card's or pool local's calendar; NULL when it has never counted. */
+/* The card's or account's calendar; NULL when it has never counted. */
 static struct weir_carrier_entry *
 calendar_of(const struct weir_partition *p, enum weir_window_kind kind, uint32_t slot)
 {

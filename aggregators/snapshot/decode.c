@@ -75,7 +75,7 @@ index_cards(struct weir_partition *p)
 	return true;
 }
 
-/* Number for number with the cards; their place in lists is the pool locals' to check. */
+/* Number for number with the cards; their place in lists is the accounts' to check. */
 static bool
 take_lifecycles(struct weir_partition *p)
 {

@@ -210,7 +210,7 @@ encode_names(struct weir_partition *p, const struct weir_writer *w)
 #define WARM_BUCKETS_KEPT 2048u
 #define CLOSED_CYCLE_ENTRIES_KEPT 65536u
 #define WINDOW_PAGES_CARDS 2048u  /* 6 MiB: a late record fetches what was dropped */
-#define WINDOW_PAGES_SHARED 8192u /* of pool locals, shares and pools: every turn of an hour needs them */
+#define WINDOW_PAGES_SHARED 8192u /* of accounts, shares and pools: every turn of an hour needs them */
 
 static void
 encode_windows(struct weir_partition *p, const struct weir_writer *w)

@@ -51,7 +51,7 @@ struct weir_audit {
 	uint16_t cycle;
 };
 
-/* What is published to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
+/* What is told to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
 enum weir_outbox_topic {
 	WEIR_OUTBOX_USAGE_REPORTS,
 	WEIR_OUTBOX_CARDS,
@@ -91,7 +91,7 @@ struct weir_fetch_request {
 void weir_fetch_key(
     const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
 
-/* What a card may be in at its carrier: by an intent, or by what an owner knew (unconfirmed.c). */
+/* A card of which is told what it may be in at its carrier: an intent, or what an owner knew (unconfirmed.c). */
 struct weir_unconfirmed_card {
 	struct weir_iccid iccid;
 	uint64_t token; /* of the intent, and of no other; 0 = it is none */

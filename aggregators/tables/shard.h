@@ -129,7 +129,7 @@ weir_index_entry(uint64_t hash, uint32_t slot)
 }
 
 /*
- * Scans the slots whose hash-high equals hash's: start with *pos_io = home and call until it returns false. For indexes;
+ * Walks the slots whose hash-high equals hash's: start with *pos_io = home and call until it returns false. For indexes;
  * the caller compares the slot's full key.
  */
 static inline bool

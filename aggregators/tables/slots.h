@@ -44,15 +44,15 @@ _Static_assert(offsetof(struct weir_card_slot, overrides) == 60, "as documented"
 #define WEIR_CARD_EXPIRED 16u      /* expiry has passed: plan_expired, and not an activated member (POOL-2) */
 #define WEIR_CARD_HAS_CHILDREN 32u /* a smart card (POOL-8) */
 #define WEIR_CARD_HAS_PARENT 64u
-#define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its pool local's `active` */
+#define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its account's `active` */
 
 /*
  * A card's life and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it and the
  * fold can prefetch it beside the card.
  */
 struct weir_lifecycle_slot {
-	uint32_t pool_local; /* pool local + 1; 0 = in no pool */
-	uint32_t next;       /* member of the same pool local, card slot + 1 */
+	uint32_t pool_local; /* pool's account + 1; 0 = in no pool */
+	uint32_t next;       /* member of the same account, card slot + 1 */
 	uint32_t prev;
 	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/lifecycle.md) */
 	union {
@@ -191,7 +191,7 @@ struct weir_pool_local_slot {
 	uint32_t first;       /* member, card slot + 1 */
 	uint32_t members;     /* cards in the pool */
 	uint32_t active;      /* activated ones (POOL-2) */
-	uint32_t member_scan; /* next member of a scan in progress, card slot + 1 */
+	uint32_t member_scan; /* next member of a walk in progress, card slot + 1 */
 	uint64_t before_up, before_down; /* in the cycle before it */
 	uint32_t before_records, before_sessions;
 	uint64_t published_before;
@@ -212,11 +212,11 @@ _Static_assert(offsetof(struct weir_pool_local_slot, up) == 64 && offsetof(struc
 
 enum {
 	WEIR_POOL_LOCAL_SCAN = 1,      /* members are to be looked at: from the start after a load */
-	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of pool locals with something to tell; memory only */
+	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of accounts with something to tell; memory only */
 	WEIR_POOL_LOCAL_URGENT = 4,    /* to be told with the round, not with the tick; memory only */
 	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has told its pool at least once */
 	WEIR_POOL_LOCAL_ASKS = 16,     /* has no word yet, or one whose carrier is not known here */
-	WEIR_POOL_LOCAL_RESCAN = 32,   /* activated members changed while it was exhausted: the next word is scanned */
+	WEIR_POOL_LOCAL_RESCAN = 32,   /* activated members changed while it was exhausted: the next word is walked */
 };
 
 /* A pool in its own partition: slab `q`. */
@@ -252,7 +252,7 @@ struct weir_pool_slot {
 	uint32_t pad2;
 	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
 	int64_t crossed_us;       /* arrival of the record that made the last word */
-	int64_t newest_us;        /* arrival of the newest record that a usage report told of */
+	int64_t newest_us;        /* arrival of the newest record that a partial told of */
 	uint64_t evaluated_used;  /* `used` when reasons were last judged */
 	uint64_t before_up;       /* of the cycle before, as last written to the past */
 	uint64_t before_down;
@@ -271,7 +271,7 @@ enum {
 	WEIR_POOL_ALERTED = 32, /* the threshold's alert of `cycle` was given */
 };
 
-/* The last usage report of one source partition: slab `h`. */
+/* The last partial of one source partition: slab `h`. */
 struct weir_pool_source_slot {
 	uint32_t pool;   /* + 1; 0 = free */
 	uint32_t next;   /* share of the same pool, + 1 */
@@ -284,7 +284,7 @@ struct weir_pool_source_slot {
 	uint64_t epoch;
 	uint64_t up, down, before_up, before_down;
 	uint32_t records, sessions, before_records, before_sessions;
-	int64_t at_us; /* Kafka time of the usage report */
+	int64_t at_us; /* Kafka time of the partial */
 	int64_t crossed_us;
 	uint64_t spare[4];
 };
@@ -295,7 +295,7 @@ enum {
 	WEIR_POOL_SOURCE_NEW = 2,       /* asks for the pool's word; memory only */
 };
 
-/* A usage report as it travels in weir.partials: little-endian, docs/formats.md. */
+/* A partial as it travels in weir.partials: little-endian, docs/formats.md. */
 struct weir_usage_report {
 	char magic[4]; /* "WPA1" */
 	uint32_t source;
@@ -312,7 +312,7 @@ struct weir_usage_report {
 };
 _Static_assert(sizeof(struct weir_usage_report) == 152, "as documented");
 
-/* A pool local's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
+/* An account's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
 struct weir_usage_report_hour {
 	char magic[4]; /* "WPH1" */
 	uint32_t source;

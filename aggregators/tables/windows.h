@@ -8,7 +8,7 @@
  * memory does not exist. Everything else is fetched first (never asked for here: not ready is an answer, not a wait). What
  * is in memory wins over what is fetched, because it is newer.
  *
- * Kinds of cards and pool locals hold bases (bases.h); those of shares and pools hold the usage itself (feed_pools.c).
+ * Kinds of cards and accounts hold bases (bases.h); those of shares and pools hold the usage itself (feed_pools.c).
  *
  * One owner (the partition's lane). A page is 3 KiB whatever it holds, and is used again when it was dropped: an hour like
  * the one before allocates nothing.
