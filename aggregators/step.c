@@ -163,7 +163,8 @@ scan_end(struct weir_partition *p)
 		p->registry.plans[k].changed = false;
 }
 
-/* Cards that are still in a past cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's work.
+/* Cards that are still in a closed cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's
+ * work.
  */
 static void
 scan_card(struct weir_partition *p, uint32_t slot)
@@ -257,8 +258,8 @@ weir_partition_caught_up(struct weir_partition *p, bool cards, bool pools)
 	if (cards && !p->pools_work.cards_caught_up) {
 		p->pools_work.cards_caught_up = true;
 		/*
-		 * All, not only those that the replay touched: it may have attributed a record to another account than the
-		 * run before the crash did, whose partial may be the last word on the one that went without.
+		 * All, not only those that the replay touched: it may have attributed a record to another pool local than
+		 * the run before the crash did, whose usage report may be the last state on the one that went without.
 		 */
 		weir_pool_locals_publish(p, true);
 	}

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "aggregators/state/card_table.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 /* ---- another ladder in mid-cycle ---- */
@@ -25,7 +26,7 @@ weir_card_ladder(const struct weir_partition *p, uint32_t slot)
 	return ladder == 0 && card->plan != 0 ? p->registry.plans[card->plan - 1].alerts : ladder;
 }
 
-/* rule ALR-1: what was told of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
+/* rule ALR-1: what was alerted of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
 static uint16_t
 carry(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, uint16_t reached)
 {
@@ -63,7 +64,7 @@ weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
-/* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
+/* All at once, since a record may come before a scan does; only who has climbed it is checked twice. */
 void
 weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref)
 {
@@ -168,8 +169,8 @@ weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, 
 	WEIR_CHECK(levels[0] == '"');
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(cycle, named);
-	weir_json_id(key, id);
-	weir_json_id(ladder->id, ladder_id);
+	weir_json_escape_text(key, id, sizeof(id));
+	weir_json_escape_text(ladder->id, ladder_id, sizeof(ladder_id));
 	weir_partition_alert(p, key,
 	    "{\"type\":\"alert\",\"kind\":\"usage\",\"%s\":\"%s\",\"cycle\":\"%s\",\"ladder\":\"%s\",%s,\"used\":%" PRIu64
 	    ",\"base\":%" PRIu64 ",\"at\":\"%s\",\"input\":%d,\"partition\":%u,\"offset\":%" PRId64 "}",

@@ -1,30 +1,31 @@
 /*
- * Messages of weir.partials: usage reports of pools by their sources, hours of theirs, and how far a source has told them.
- * Bytes from a topic are input: what cannot be is refused.
+ * Messages of weir.partials: usage reports of pools by their sources, hours of theirs, and how far a source has published
+ * them. Bytes from a topic are input: what cannot be is refused.
  */
 #include <string.h>
 
 #include "aggregators/apply/apply.h"
 #include "aggregators/pools/pool_sources.h"
 #include "aggregators/rollups/feed_pools.h"
+#include "config/base/ids.h"
 
 static enum weir_class
 read_report(const struct weir_partition *p, struct weir_slice value, struct weir_usage_report *out, struct weir_error *err)
 {
 	if (value.len != sizeof(*out))
 		return weir_error_set(
-		    err, WEIR_POISON, "a partial is %zu bytes long, this one %zu", sizeof(*out), value.len);
+		    err, WEIR_POISON, "a usage report is %zu bytes long, this one %zu", sizeof(*out), value.len);
 	memcpy(out, value.data, sizeof(*out));
 	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
-		return weir_error_set(err, WEIR_POISON, "no partial: it does not begin with WPA1");
-	if (!weir_is_text_of_id(out->pool))
-		return weir_error_set(err, WEIR_POISON, "a partial without a pool's id");
+		return weir_error_set(err, WEIR_POISON, "no usage report: it does not begin with WPA1");
+	if (!weir_id_field_is_valid(out->pool))
+		return weir_error_set(err, WEIR_POISON, "a usage report without a pool's id");
 	if (out->source >= p->opts.partitions)
 		return weir_error_set(
-		    err, WEIR_POISON, "a partial of partition %u, but there are %u", out->source, p->opts.partitions);
+		    err, WEIR_POISON, "a usage report of partition %u, but there are %u", out->source, p->opts.partitions);
 	if (out->active > out->members)
 		return weir_error_set(
-		    err, WEIR_POISON, "a partial of %u activated members, but %u members", out->active, out->members);
+		    err, WEIR_POISON, "a usage report of %u activated members, but %u members", out->active, out->members);
 	return WEIR_OK;
 }
 

@@ -1,10 +1,10 @@
 /*
  * Smart cards (POOL-8): a card whose sub-cards belong to several carriers, and so to several partitions.
  *
- * A sub-card knows its parent (terms) and tells the parent's partition when that changes; the parent's partition keeps the
- * list of children, in memory and as one line of the reference data a parent (`children:<ICCID>`), where readers find it.
- * Sums over children are made by readers: they are wanted rarely, and kept up to date they would cost a message a
- * record. One level: who has a parent has no children.
+ * A sub-card knows its parent (card overrides) and sends it to the parent's partition when it changes; the parent's
+ * partition keeps the list of children, in memory and as one line of the reference data a parent (`children:<ICCID>`),
+ * where readers find it. Sums over children are made by readers: they are wanted rarely, and kept up to date they would
+ * cost a message a record. One level: who has a parent has no children.
  *
  * A list may be there before its parent is: the two come by different ways. Children are some two to four; more than
  * WEIR_CHILDREN_MAX are a mistake in somebody's data.

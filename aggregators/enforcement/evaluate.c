@@ -1,12 +1,13 @@
 /*
- * The evaluator: from a card's usage, terms, life and pool to its set of reasons, from the set to its desired state (SUS,
- * SUS-1, SUS-2, SUS-4).
+ * The evaluator: from a card's usage, overrides, lifecycle and pool to its set of reasons, from the set to its desired
+ * state (SUS, SUS-1, SUS-2, SUS-4).
  *
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
- * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
- * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
- * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
- * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
+ * life, reset from its overrides, the pool's from its pool local's last state. All others are kept as they were set. The
+ * carrier enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not
+ * empty, whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold
+ * or alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can
+ * change.
  */
 #include "aggregators/enforcement/evaluate.h"
 
@@ -17,6 +18,7 @@
 #include "aggregators/enforcement/thresholds.h"
 #include "aggregators/pools/pool_local_state.h"
 #include "aggregators/state/pool_table.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 #define POOL_REASONS                                                                                                       \
@@ -52,7 +54,7 @@ derive_reasons(const struct weir_partition *p, uint32_t slot, const struct weir_
 }
 
 /*
- * ALR-1: tells the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
+ * ALR-1: alerts the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
  * single plan's allowance with add-ons, else of the usage limit in force.
  */
 static uint64_t
@@ -146,7 +148,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 	e->overshoot = g->limit != 0 ? weir_sub_saturating(g->usage_after, g->limit) : 0;
 }
 
-/* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
+/* SUS-4: what the carrier cannot do is alerted once: when the reason is raised, or its card moves to where it cannot. */
 static void
 alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {
@@ -154,7 +156,7 @@ alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, con
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	(void)weir_time_format_ms(p->clock.now_us, at);
-	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
+	weir_json_escape_text(weir_partition_carrier_name(p, card->carrier), carrier, sizeof(carrier));
 	for (; reasons != 0; reasons &= (uint16_t)(reasons - 1)) {
 		p->stats.unsupported++;
 		weir_partition_alert(p, iccid,

@@ -4,8 +4,8 @@
  * before it loads again. Either way the card's confirmed state counts as unknown, so that its desired state is asserted
  * whatever the replay decides.
  *
- * Told by ICCID, not by slot: what was not stored may be replayed in another order, and slots are given in that order. A
- * card that is not there yet is doubted when it is made.
+ * Identified by ICCID, not by slot: what was not stored may be replayed in another order, and slots are given in that
+ * order. A card that is not there yet is doubted when it is made.
  */
 #include "aggregators/enforcement/unconfirmed.h"
 

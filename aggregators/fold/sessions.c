@@ -1,13 +1,13 @@
 /*
  * Sessions: dedupe by sequence number (REC-1, REC-3, REC-4) and deltas out of totals (REC-2).
  *
- * A sequence needs no marks: the highest number, a bitmap of the 64 ending with it, and up to three ranges of numbers still
- * missing below the window. When a fourth range would be needed the oldest is given up: its numbers can no longer be proven
- * new and are rejected as too late if they come (counted in gaps_lost); they are never counted twice.
+ * A sequence needs no dedupe keys: the highest number, a bitmap of the 64 ending with it, and up to three ranges of numbers
+ * still missing below the window. When a fourth range would be needed the oldest is given up: its numbers can no longer be
+ * proven new and are rejected as too late if they come (counted in gaps_lost); they are never counted twice.
  *
  * A total adds what it exceeds the session's high-water mark by; a lower one is an old record. A start marker newer than
  * anything seen of the session begins the count anew. A session unknown here that began before the retention may have been
- * forgotten: its total cannot be told from what was counted, so it is too late.
+ * forgotten: its total cannot be separated from what was counted, so it is too late.
  */
 #include "aggregators/fold/sessions.h"
 
@@ -162,8 +162,8 @@ count_totals(struct weir_session_slot *s, const struct weir_record *r, bool fres
 {
 	if (!fresh && (r->flags & WEIR_RECORD_START) != 0 && r->end_us > s->last_us)
 		s->up_total = s->down_total = 0;
-	*up_out = r->up > s->up_total ? r->up - s->up_total : 0;
-	*down_out = r->down > s->down_total ? r->down - s->down_total : 0;
+	*up_out = weir_sub_saturating(r->up, s->up_total);
+	*down_out = weir_sub_saturating(r->down, s->down_total);
 	s->up_total += *up_out;
 	s->down_total += *down_out;
 	return fresh || *up_out + *down_out > 0 || r->end_us > s->last_us ? WEIR_SESSION_COUNT : WEIR_SESSION_STALE;

@@ -1,12 +1,12 @@
 /*
- * Cards' next events of life by the clock (docs/lifecycle.md "Timers").
+ * Cards' next lifecycle events by the clock (docs/lifecycle.md "Timers").
  *
- * The truth is `due_s` in the life slots; in memory lies only what is near. A heap of (time, card) holds all events before
- * the horizon. Once an hour of the clock a scan over the life slots, a bounded number a tick, moves the horizon to two
- * hours ahead, so that it has an hour to get round before an event that it brings in is due; a change of due_s in between
- * pushes for itself. An entry whose card has meanwhile another due_s is stale and skipped when it comes up: taking it out
- * of the heap's middle would cost an index a card. Rejected: a timer wheel over all cards (12 bytes a card for events
- * mostly months away), a sorted index in Redis (a second source of truth).
+ * The truth is `due_s` in the lifecycle slots; in memory lies only what is near. A heap of (time, card) holds all events
+ * before the horizon. Once an hour of the clock a scan over the lifecycle slots, a bounded number a tick, moves the horizon
+ * to two hours ahead, so that it has an hour to get round before an event that it brings in is due; a change of due_s in
+ * between pushes for itself. An entry whose card has meanwhile another due_s is stale and skipped when it comes up: taking
+ * it out of the heap's middle would cost an index a card. Rejected: a timer wheel over all cards (12 bytes a card for
+ * events mostly months away), a sorted index in Redis (a second source of truth).
  *
  * Deterministic: equal times run in the order of slots.
  */
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "aggregators/state/card_table.h"
+#include "config/base/vec.h"
 
 #define SCAN_EVERY_S 3600u
 #define HORIZON_S 7200u
@@ -50,10 +51,7 @@ weir_timers_free(struct weir_partition *p)
 static void
 heap_push(struct weir_timers *t, uint64_t entry)
 {
-	if (t->n == t->cap) {
-		t->cap = t->cap == 0 ? 256 : t->cap * 2;
-		t->heap = weir_realloc(t->heap, t->cap * sizeof(*t->heap));
-	}
+	WEIR_VEC_ROOM(t->heap, t->n, t->cap, 256);
 	uint32_t at = t->n++;
 	for (; at > 0 && t->heap[(at - 1) / 2] > entry; at = (at - 1) / 2)
 		t->heap[at] = t->heap[(at - 1) / 2];

@@ -1,10 +1,10 @@
 /*
  * Pools in their own partition: finding and making, definitions, and what the clock brings (POOL-1, POOL-5, CYC-4).
  *
- * A pool is made by its definition or by the first partial, whichever comes first; without a definition it sums and cuts
- * nothing. Whatever touches a pool puts it on the list of those that are judged when the round ends, so that a round's
- * hundred partials are judged once. While the stage replays, nothing is judged and no cycle ended: partials of the cycle
- * that ended meanwhile are still to come.
+ * A pool is made by its definition or by the first usage report, whichever comes first; without a definition it sums and
+ * cuts nothing. Whatever touches a pool puts it on the list of those that are evaluated when the round ends, so that a
+ * round's hundred usage reports are evaluated once. While the stage replays, nothing is evaluated and no cycle ended: usage
+ * reports of the cycle that ended meanwhile are still to come.
  */
 #include "aggregators/pools/pool_definitions.h"
 
@@ -165,7 +165,7 @@ check_pool(struct weir_partition *p, uint32_t slot)
 	uint32_t other;
 	if (!weir_pool_is_sound(p, slot) || weir_partition_find_pool(p, pool->id, &other) != NULL)
 		return false;
-	/* Lists that only memory holds; every word is told when the stage has settled. */
+	/* Lists that only memory holds; every pool's state is published when the stage has caught up. */
 	pool->flags &= (uint8_t) ~(WEIR_POOL_EVALUATE_DUE | WEIR_POOL_FORCE);
 	weir_pool_index(p, slot);
 	return true;

@@ -1,8 +1,8 @@
 /*
- * Judging a pool: from its sums to reasons, status and alerts (POOL-1, POOL-5, ALR-1).
+ * Evaluating a pool: from its sums to reasons, status and alerts (POOL-1, POOL-5, ALR-1).
  *
- * Once a round, after all of its partials and requests, and never while the stage replays. The decision is audited here,
- * with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
+ * Once a round, after all of its usage reports and requests, and never while the stage replays. The decision is audited
+ * here, with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
  */
 #include "aggregators/pools/pool_evaluate.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "aggregators/alerts/ladders.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 uint64_t
@@ -30,7 +31,7 @@ reasons_of(const struct weir_pool_slot *pool)
 	if (limit != UINT64_MAX && pool->used >= limit)
 		reasons |= pool->kind == WEIR_PLAN_METERED ? WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD)
 							   : WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED);
-	/* Disabled pools are off whether or not the account was paid since: they are enabled by hand (POOL-5). */
+	/* Disabled pools are off whether or not the pool local was paid since: they are enabled by hand (POOL-5). */
 	if ((pool->flags & WEIR_POOL_FROZEN) != 0 || pool->disabled_s != 0)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN);
 	return reasons;
@@ -96,7 +97,7 @@ alert_threshold(struct weir_partition *p, struct weir_pool_slot *pool)
 	    (pool->flags & (WEIR_POOL_SUSPENDS | WEIR_POOL_ALERTED)) != 0)
 		return;
 	char id[WEIR_JSON_ID_MAX], at[WEIR_TIME_TEXT_MAX], cycle[16];
-	weir_json_id(pool->id, id);
+	weir_json_escape_text(pool->id, id, sizeof(id));
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(pool->cycle, cycle);
 	weir_partition_alert(p, pool->id,

@@ -1,9 +1,10 @@
 /*
- * Accounts: a pool as this partition's cards see it (POOL-2 to POOL-4; docs/pools.md). Its word is pool_local_state.c's.
+ * Pool locals: a pool as this partition's cards see it (POOL-2 to POOL-4; docs/pools.md). Its state is
+ * pool_local_state.c's.
  *
- * An account counts its members and what they use, and holds the pool's last word. It never goes away: when its last member
- * has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life slots, so
- * that joining and leaving cost the same however many there are, and a walk needs nothing but its place.
+ * A pool local counts its members and what they use, and holds the pool's last state. It never goes away: when its last
+ * member has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life
+ * slots, so that joining and leaving cost the same however many there are, and a scan needs nothing but its place.
  */
 #include "aggregators/pools/pool_local.h"
 
@@ -45,7 +46,7 @@ weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urge
 
 /* ---- members ---- */
 
-/* Brings `active` in line with what the card is counted as; the pool's total moves with it, so the word is looked at anew.
+/* Brings `active` in line with what the card is counted as; the pool's total moves with it, so the state is checked anew.
  */
 static void
 count_active(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, bool active)
@@ -93,7 +94,7 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 	weir_pool_local_changed(p, pool_local, true);
 }
 
-/* At the head of the list: a walk in progress does not come by, and need not, since the joining card is evaluated anyway.
+/* At the head of the list: a scan in progress does not come by, and need not, since the joining card is evaluated anyway.
  */
 static void
 join(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot)
@@ -144,7 +145,7 @@ before_of(const struct weir_pool_local_slot *a)
 	return weir_add_saturating(a->before_up, a->before_down);
 }
 
-/* Counting goes over to a newer cycle; what is older than the one before it has long been told. */
+/* Counting goes over to a newer cycle; what is older than the one before it has long been published. */
 static void
 roll_over(struct weir_pool_local_slot *a, int32_t cycle)
 {
@@ -158,7 +159,7 @@ roll_over(struct weir_pool_local_slot *a, int32_t cycle)
 	a->cycle = (uint16_t)cycle;
 }
 
-/* The record's cycle is not the account's: a new one begins, or it is late. */
+/* The record's cycle is not the pool local's: a new one begins, or it is late. */
 void
 weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down,
     bool session, int64_t arrived_us)
@@ -189,7 +190,7 @@ weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_
 	weir_pool_local_changed(p, pool_local, before_of(a) - published >= a->unreported_allowance);
 }
 
-/* ---- partials ---- */
+/* ---- usage reports ---- */
 
 static bool
 has_unpublished(const struct weir_pool_local_slot *a)
@@ -254,7 +255,8 @@ publish_queued(struct weir_partition *p, struct weir_u64_list *list, uint8_t que
 		if (has_unpublished(a)) {
 			publish_one(p, (uint32_t)list->v[i]);
 		} else if ((a->flags & WEIR_POOL_LOCAL_RESCAN) != 0 && a->active <= a->state_active) {
-			/* One came and another went: there is nothing to tell, so no word will have them looked at. */
+			/* One came and another went: there is nothing to tell, so no state update will have them looked at.
+			 */
 			a->flags &= (uint8_t)~WEIR_POOL_LOCAL_RESCAN;
 			weir_pool_local_begin_scan(p, (uint32_t)list->v[i]);
 		}
@@ -304,7 +306,7 @@ index_pool_local(struct weir_partition *p, uint32_t slot)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);
 	weir_shard_insert(weir_shards_of(&p->tables.pool_local_index, hash), weir_index_entry(hash, slot));
-	/* Lists that only memory holds; all is told when the stage has settled. */
+	/* Lists that only memory holds; all is published when the stage has caught up. */
 	a->flags &= (uint8_t) ~(WEIR_POOL_LOCAL_QUEUED | WEIR_POOL_LOCAL_URGENT);
 	if ((a->flags & WEIR_POOL_LOCAL_SCAN) != 0) {
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_SCAN;

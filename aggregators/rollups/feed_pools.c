@@ -2,15 +2,15 @@
  * Feeds on the pools' side: hours of source totals summed to hours and days of their pools, and rows of them (ROL-2,
  * ROL-3).
  *
- * A source tells a pool local's hour whole. What it published before is kept by share, so the pool's hour and day move by
- * the difference: a repeat moves nothing, and days are the sums of their hours by construction. Only windows whose end the
- * marks of all sources have passed are complete. Rows of complete windows come from a scan of all pools; where sources
- * are behind for long, a scan by the clock emits what there is, marked as not complete, and the complete rows follow.
- * Afterwards a row is emitted again when its window changes.
+ * A source publishes a pool local's hour whole. What it published before is kept by source total, so the pool's hour and
+ * day move by the difference: a repeat moves nothing, and days are the sums of their hours by construction. Only windows
+ * whose end the watermarks of all sources have passed are complete. Rows of complete windows come from a scan over all
+ * pools; where sources are behind for long, a scan by the clock emits what there is, marked as not complete, and the
+ * complete rows follow. Afterwards a row is emitted again when its window changes.
  *
  * All but the clock's scan, and what comes too late to be counted, is a function of the log: a replay says the same again.
- * What needs pages that are not in memory waits in order; marks wait behind it, so that nothing is called complete before
- * it is there.
+ * What needs pages that are not in memory waits in order; watermarks wait behind it, so that nothing is called complete
+ * before it is there.
  */
 #include "aggregators/rollups/feed_pools.h"
 
@@ -21,6 +21,8 @@
 #include "aggregators/rollups/retention.h"
 #include "aggregators/state/carrier_windows.h"
 #include "aggregators/state/pool_table.h"
+#include "config/base/ids.h"
+#include "config/base/vec.h"
 
 #define PAGES_AHEAD 64u
 #define LATELY_H 26                   /* a day of any length, and an hour */
@@ -100,9 +102,9 @@ weir_feeds_page_ready(struct weir_partition *p, enum weir_window_kind kind, int3
 /*
  * False when pages must be fetched first; nothing is changed then.
  *
- * An hour that an overthrown owner tells counts when it has more records than what is known. What is published was stored,
+ * An hour that a fenced owner publishes counts when it has more records than what is known. What is published was stored,
  * and records are only added: so it is of a later state, which the next owner began with and has no reason to tell again.
- * That an owner which was overthrown stores anything happens when Redis has forgotten who overthrew it.
+ * That an owner which was fenced stores anything happens when Redis has lost the newer owner's epoch.
  */
 static bool
 take_window(struct weir_partition *p, const struct weir_feed_message *message)
@@ -142,7 +144,8 @@ take_message(struct weir_partition *p, const struct weir_feed_message *message)
 	int64_t *watermark = &p->feeds->watermarks[message->source];
 	if (message->published_us == 0)
 		return take_window(p, message);
-	/* An owner that begins before it tells again what lies between: not whole until its own mark is back there. */
+	/* An owner that begins before it publishes again what lies between: not whole until its own watermark is back
+	 * there. */
 	if (message->begins ? message->published_us < *watermark : message->published_us > *watermark)
 		*watermark = message->published_us;
 	return true;
@@ -154,10 +157,7 @@ take_or_wait(struct weir_partition *p, const struct weir_feed_message *message)
 	struct weir_feeds *f = p->feeds;
 	if (f->waiting_count == 0 && take_message(p, message))
 		return;
-	if (f->waiting_count == f->waiting_cap) {
-		f->waiting_cap = f->waiting_cap == 0 ? 64 : f->waiting_cap * 2;
-		f->waiting = weir_realloc(f->waiting, f->waiting_cap * sizeof(*f->waiting));
-	}
+	WEIR_VEC_ROOM(f->waiting, f->waiting_count, f->waiting_cap, 64);
 	f->waiting[f->waiting_count++] = *message;
 }
 
@@ -183,9 +183,9 @@ weir_feeds_unpark(struct weir_partition *p)
 }
 
 /*
- * False for what an owner tells that was overthrown: the one after it tells all that this one could not, and its hours may
- * lie in the log behind its mark, which is ignored. To be asked when the message is read: one that waits for pages was
- * published before what is read meanwhile.
+ * False for what an owner publishes that was fenced: the one after it publishes all that this one could not, and its hours
+ * may lie in the log behind its watermark, which is ignored. To be asked when the message is read: one that waits for pages
+ * was published before what is read meanwhile.
  */
 bool
 weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch)
@@ -201,7 +201,7 @@ weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch
 enum weir_class
 weir_feeds_window(struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err)
 {
-	if (!weir_is_text_of_id(window->pool))
+	if (!weir_id_field_is_valid(window->pool))
 		return weir_error_set(err, WEIR_POISON, "an hour without a pool's id");
 	if (window->source >= p->opts.partitions)
 		return weir_error_set(
@@ -223,10 +223,10 @@ weir_feeds_watermark_of_source(
     struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err)
 {
 	if (watermark->source >= p->opts.partitions)
-		return weir_error_set(
-		    err, WEIR_POISON, "a mark of partition %u, but there are %u", watermark->source, p->opts.partitions);
+		return weir_error_set(err, WEIR_POISON, "a watermark of partition %u, but there are %u", watermark->source,
+		    p->opts.partitions);
 	if (watermark->published_us <= 0 || watermark->published_us > p->clock.now_us + FUTURE_US)
-		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
+		return weir_error_set(err, WEIR_POISON, "a watermark of no time that has been");
 	if (!weir_feeds_is_of_owner(p, watermark->source, watermark->epoch))
 		return WEIR_OK;
 	struct weir_feed_message message = {.published_us = watermark->published_us,

@@ -1,4 +1,4 @@
-/* Feeds: life, what is restated, and sealed messages on their way out; see feeds.h. */
+/* Feeds: beginning and end, what is restated, and sealed messages on their way out; see feeds.h. */
 #include "aggregators/rollups/feeds.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #define S_US 1000000ll
 
-/* ---- life ---- */
+/* ---- beginning and end ---- */
 
 void
 weir_feeds_init(struct weir_partition *p)

@@ -40,7 +40,7 @@ weir_feeds_quarter(int64_t at_us)
 	return at_us - at_us % WEIR_FEED_STEP_US;
 }
 
-/* Windows that end up to here are told, or are being told. */
+/* Windows that end up to here are published, or are being published. */
 static int64_t
 edge(const struct weir_feed_source *source)
 {

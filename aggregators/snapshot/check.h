@@ -6,7 +6,7 @@
 
 /*
  * Asserts all that the loader checks of stored bytes, and what of memory alone must agree: indexes, free lists, queues and
- * their flags, sums, cursors. Walks over every slot and table: for tests, which call it after each step.
+ * their flags, sums, cursors. Reads every slot and table: for tests, which call it after each step.
  */
 void weir_partition_check(const struct weir_partition *partition);
 

@@ -75,7 +75,7 @@ index_cards(struct weir_partition *p)
 	return true;
 }
 
-/* Number for number with the cards; their place in lists is the accounts' to check. */
+/* Number for number with the cards; their place in lists is the pool locals' to check. */
 static bool
 take_lifecycles(struct weir_partition *p)
 {
@@ -161,7 +161,7 @@ weir_partition_load_finish(struct weir_partition *p)
 	weir_unconfirmed_loaded(p);
 	for (uint32_t i = 0; i < p->registry.plan_count; i++)
 		p->registry.plans[i].changed = false;
-	/* A scan may have been under way when the pages were stored: all cards are looked at once. */
+	/* A scan may have been under way when the pages were stored: all cards are checked once. */
 	weir_partition_scan_all(p);
 	/* A boundary may have passed since: look once at all that are suspended. */
 	p->scans.boundary_running = p->tables.enforcements.used > 0;

@@ -1,9 +1,9 @@
-/* Time of a partition; see clock.h. A carrier's boundary begins a look at all that are suspended (CYC-4). */
+/* Time of a partition; see clock.h. A carrier's boundary begins a scan of all that are suspended (CYC-4). */
 #include "aggregators/state/clock.h"
 
 #include "aggregators/state/state.h"
 
-/* Past a carrier's boundary: the new window, and a look at all that are suspended (CYC-4). */
+/* Past a carrier's boundary: the new window, and a scan of all that are suspended (CYC-4). */
 static void
 advance_cycles(struct weir_partition *p)
 {

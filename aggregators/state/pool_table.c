@@ -1,6 +1,6 @@
 /*
- * Pools, their shares, and accounts: finding and making them. A pool is a list of its shares, one a source; an account
- * never goes away.
+ * Pools, their source totals, and pool locals: finding and making them. A pool is a list of its source totals, one a
+ * source; a pool local never goes away.
  */
 #include "aggregators/state/pool_table.h"
 

@@ -48,7 +48,7 @@ weir_partition_carrier_number(struct weir_partition *p, const char *id)
 	return number != UINT32_MAX && p->registry.carriers[number].known ? number : UINT32_MAX;
 }
 
-/* Plans are found by a linear walk: control plane, a few thousand at most. */
+/* Plans are found by a linear scan: control plane, a few thousand at most. */
 static uint32_t
 find_plan(const struct weir_partition *p, const char *id)
 {
@@ -166,7 +166,7 @@ weir_ladder_number(struct weir_partition *p, const char *id)
 	return number;
 }
 
-/* Gates hold the next level: cards of plans with this ladder, and pools, are looked at anew. */
+/* Next thresholds hold the next level: cards of plans with this ladder, and pools, are checked anew. */
 void
 weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
 {

@@ -1,4 +1,4 @@
-/* The table of past cycles' totals; see closed_cycles.h. */
+/* The table of closed cycles' totals; see closed_cycles.h. */
 #include "aggregators/tables/closed_cycles.h"
 
 #include <stdlib.h>

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
+
 void
 weir_u64_list_grow(struct weir_u64_list *list)
 {
-	list->cap = list->cap == 0 ? 16 : list->cap * 2;
-	list->v = weir_realloc(list->v, list->cap * sizeof(uint64_t));
+	WEIR_VEC_ROOM(list->v, list->n, list->cap, 16);
 }
 
 void
@@ -64,7 +65,7 @@ expected_of(const struct weir_dedupe_keys *dedupe_keys, int64_t hour)
 	return weir_shards_share(used);
 }
 
-#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time tells nothing of an hour: a burst, or a backlog of a minute */
+#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time says nothing of an hour: a burst, or a backlog of a minute */
 
 void
 weir_dedupe_keys_make_room(

@@ -1,14 +1,15 @@
 /*
- * How a partition's tables lie in Redis, for those who write them and those who read them. One list names the slabs: their
- * numbers, the tags of their pages' keys, their slots' types, and the fields of the stored header that count their slots.
+ * How a partition's tables are stored in Redis, for those who write them and those who read them. One list names the slabs:
+ * their numbers, the tags of their pages' keys, their slots' types, and the fields of the stored header that count their
+ * slots.
  */
 #ifndef WEIR_AGGREGATORS_LAYOUT_H
 #define WEIR_AGGREGATORS_LAYOUT_H
 
+#include "aggregators/tables/slab.h"
 #include "aggregators/tables/slots.h"
 
 #define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
-#define WEIR_PAGE_BYTES 8192
 
 /* X(number, member of struct weir_tables, tag, type of a slot, count field of the header), in the order of the numbers. */
 #define WEIR_SLAB_LIST(X)                                                                                                  \
@@ -25,7 +26,7 @@
 enum weir_slab_kind { WEIR_SLAB_LIST(WEIR_SLAB_NUMBER) WEIR_SLABS };
 #undef WEIR_SLAB_NUMBER
 
-/* The tag of a slab's pages, by its number; a string of WEIR_SLABS letters. */
+/* The tag of a slab's pages, by its number; a string of WEIR_SLABS characters. */
 #define WEIR_SLAB_TAG(number, member, tag, type, field) tag,
 static const char WEIR_SLAB_TAGS[WEIR_SLABS + 1] = {WEIR_SLAB_LIST(WEIR_SLAB_TAG) '\0'};
 #undef WEIR_SLAB_TAG

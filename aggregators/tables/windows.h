@@ -1,5 +1,5 @@
 /*
- * Windows of usage (ROL-1): what lies in Redis per hour or day and slot, and the part of it that is in memory.
+ * Windows of usage (ROL-1): what is in Redis per hour or day and slot, and the part of it that is in memory.
  *
  * A table holds one kind: entries of 128 neighbouring slots of one window make a page, which is one string in Redis. A
  * flush appends a page's changed entries to its string, so the last entry of a slot counts. In memory a page is held while
@@ -8,7 +8,8 @@
  * memory does not exist. Everything else is fetched first (never asked for here: not ready is an answer, not a wait). What
  * is in memory wins over what is fetched, because it is newer.
  *
- * Kinds of cards and accounts hold bases (bases.h); those of shares and pools hold the usage itself (feed_pools.c).
+ * Kinds of cards and pool locals hold baselines (baselines.h); those of source totals and pools hold the usage itself
+ * (feed_pools.c).
  *
  * One owner (the partition's lane). A page is 3 KiB whatever it holds, and is used again when it was dropped: an hour like
  * the one before allocates nothing.
@@ -129,6 +130,8 @@ struct weir_counts *weir_windows_find(const struct weir_windows *windows, int32_
 struct weir_counts *weir_windows_change(struct weir_windows *windows, int32_t window, uint32_t slot);
 /* Makes the slot's entry; one that is in memory stays as it is. */
 void weir_windows_make(struct weir_windows *windows, int32_t window, uint32_t slot, const struct weir_counts *counts);
+/* Takes one entry of a page's string off its front: the slot's place in the page and its counts. False when it is none. */
+bool weir_window_entry_take(struct weir_slice *bytes, uint32_t *at_out, struct weir_counts *counts_out);
 /* A fetched string (empty = there is none): entries that are not in memory come in. False when it is no list of entries. */
 bool weir_windows_answer(struct weir_windows *windows, int32_t window, uint32_t page, struct weir_slice value);
 

@@ -1,6 +1,6 @@
 /*
- * What a card is at its carrier, as it is desired, as it was confirmed, and as commands and carriers' answers name it. Values
- * are stored, and are bits of sets of states.
+ * What a card is at its carrier, as it is desired, as it was confirmed, and as commands and carriers' answers name it.
+ * Values are stored, and are bits of sets of states.
  */
 #ifndef WEIR_BASE_CARD_STATE_H
 #define WEIR_BASE_CARD_STATE_H

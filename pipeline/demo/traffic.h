@@ -10,7 +10,7 @@
 #define WEIR_PIPELINE_DEMO_TRAFFIC_H
 
 #include "pipeline/demo/demo_fleet.h"
-#include "pipeline/engine/run.h"
+#include "pipeline/engine/figures.h"
 #include "pipeline/kafka/producer.h"
 
 struct weir_demo_traffic;

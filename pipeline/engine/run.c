@@ -1,4 +1,4 @@
-/* The engine as one object: start in order, stop in reverse order. Its figures are in run_figures.c. See run.h. */
+/* The engine as one object: start in order, stop in reverse order. Its figures are in figures.c. See run.h. */
 #include "pipeline/engine/run.h"
 
 #include <pthread.h>
@@ -172,34 +172,10 @@ weir_run_free(struct weir_run *run)
 }
 
 bool
-weir_run_is_ready(struct weir_run *run)
-{
-	uint32_t owned = 0, ready = 0;
-	for (uint32_t i = 0; i < run->lane_count; i++) {
-		const struct weir_lane_counters *c = weir_lane_counters_of(run->lanes[i]);
-		owned += atomic_load_explicit(&c->partitions, memory_order_relaxed);
-		ready += atomic_load_explicit(&c->partitions_ready, memory_order_relaxed);
-	}
-	return owned > 0 && ready == owned;
-}
-
-bool
 weir_run_failed(struct weir_run *run, struct weir_error *err)
 {
 	for (uint32_t i = 0; i < run->lane_count; i++)
 		if (weir_lane_failed(run->lanes[i], err))
 			return true;
 	return false;
-}
-
-uint32_t
-weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max)
-{
-	(void)pthread_mutex_lock(&run->events_lock);
-	uint32_t held = run->event_count < EVENTS_KEPT ? run->event_count : EVENTS_KEPT;
-	uint32_t count = held < max ? held : max;
-	for (uint32_t i = 0; i < count; i++)
-		events[i] = run->events[(run->event_count - 1 - i) % EVENTS_KEPT];
-	(void)pthread_mutex_unlock(&run->events_lock);
-	return count;
 }

@@ -50,7 +50,7 @@ struct weir_run_lane {
 	uint64_t redis_fetches, redis_takes, redis_reconnects, redis_refusals;
 };
 
-enum weir_run_state {         /* of a partition; names by weir_run_state_name */
+enum weir_run_state {         /* of a partition; names in figures.h */
 	WEIR_RUN_AWAY = 0,    /* not owned by this process */
 	WEIR_RUN_TAKING,      /* its state is being loaded from Redis */
 	WEIR_RUN_CATCHING_UP, /* taken; has not reached the end of its topics yet */
@@ -59,7 +59,6 @@ enum weir_run_state {         /* of a partition; names by weir_run_state_name */
 	WEIR_RUN_STOPPED, /* cannot go on exactly; somebody has to look */
 	WEIR_RUN_STATE_COUNT
 };
-const char *weir_run_state_name(enum weir_run_state state);
 
 /* A partition that this process owns, as of a tenth of a second ago. Gauges. */
 struct weir_run_partition {
@@ -95,29 +94,10 @@ struct weir_run_event {
 
 /* Starts everything. WEIR_FATAL with err when something needed cannot be had (topics missing: names them). */
 enum weir_class weir_run_start(const struct weir_settings *settings, struct weir_run **run_out, struct weir_error *err);
-/* True once every lane has its partitions and read its reference data. */
-bool weir_run_is_ready(struct weir_run *run);
 /* True when a lane stopped by itself (fatal); err says why. */
 bool weir_run_failed(struct weir_run *run, struct weir_error *err);
 /* Flushes, lets go of the partitions, stops the threads. */
 void weir_run_stop(struct weir_run *run);
 void weir_run_free(struct weir_run *run);
-void weir_run_counters_get(struct weir_run *run, struct weir_run_counters *counters_out);
-/* Copies up to max rows; returns how many there are. Any thread, until the run is stopped. */
-uint32_t weir_run_lanes(struct weir_run *run, struct weir_run_lane *rows, uint32_t max);
-/* Partitions owned now, by number. */
-uint32_t weir_run_partitions(struct weir_run *run, struct weir_run_partition *rows, uint32_t max);
-struct weir_carrier_counters;
-uint32_t weir_run_carriers(struct weir_run *run, struct weir_carrier_counters *rows, uint32_t max);
-/* Names of the topics that lag_messages tells of, in its order; returns their number. */
-uint32_t weir_run_topics(const struct weir_run *run, const char *const **topics_out);
-/* Number of partitions of each topic: there is never a row more. */
-uint32_t weir_run_partition_count(const struct weir_run *run);
-/* Copies up to max newest events, newest first; returns their number. */
-uint32_t weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max);
-/* Rows of all feeds. */
-uint64_t weir_run_feed_rows(const struct weir_run_counters *counters);
-/* p in 0..1 of the latency histogram, in microseconds; 0 when empty. */
-uint64_t weir_latency_quantile(const uint64_t *buckets, double p);
 
 #endif

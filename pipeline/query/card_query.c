@@ -1,6 +1,6 @@
 /*
- * Cards' slots, read together: where the card is (directory), then the card and its life, then its terms and the account,
- * then its enforcement. Each step is one round trip for all the cards asked for.
+ * Cards' slots, read together: where the card is (directory), then the card and its lifecycle, then its overrides and the
+ * pool local, then its enforcement. Each step is one round trip for all the cards asked for.
  *
  * Steps see different flushes, and a terms or enforcement slot may have been given to another card in between: a slot says
  * whose it is, and the cards for which it says another are read again.
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
 #include "pipeline/query/query_priv.h"
 
 #define DIRECTORY_BUCKETS 1024u
@@ -41,10 +42,7 @@ take_bucket(struct candidates *candidates, uint32_t card, uint32_t partition, ui
 		memcpy(entry, bucket.data + at, sizeof(entry));
 		if (entry[0] != tag)
 			continue;
-		if (candidates->n == candidates->cap) {
-			candidates->cap = candidates->cap == 0 ? 16 : candidates->cap * 2;
-			candidates->v = weir_realloc(candidates->v, candidates->cap * sizeof(*candidates->v));
-		}
+		WEIR_VEC_ROOM(candidates->v, candidates->n, candidates->cap, 16);
 		candidates->v[candidates->n++] = (struct candidate){.card = card, .partition = partition, .slot = entry[1]};
 	}
 }
@@ -195,11 +193,9 @@ load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, 
 	for (uint32_t i = 0; i < count; i++)
 		if (cards[i].found)
 			query_people(reader, &cards[i]);
-	definitions_query(reader);
-	enum weir_read answer = query_send(reader, err);
+	enum weir_read answer = query_send_with_definitions(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
-	definitions_take(reader);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!cards[i].found)
 			continue;
@@ -214,7 +210,7 @@ load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, 
 	return WEIR_READ_OK;
 }
 
-/* Terms and account; a terms slot that is another card's is for the next try. */
+/* Overrides and pool local; an overrides slot that is another card's is for the next try. */
 static enum weir_read
 load_overrides(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err)
 {
@@ -239,7 +235,7 @@ load_overrides(struct weir_reader *reader, struct card_raw *cards, uint32_t coun
 		if (strnlen(id, WEIR_ID_MAX) < WEIR_ID_MAX)
 			memcpy(cards[i].pool, id, WEIR_ID_MAX);
 		else
-			answer = read_fail(err, WEIR_READ_BROKEN, "account %u of partition %u in Redis has no id",
+			answer = read_fail(err, WEIR_READ_BROKEN, "pool local %u of partition %u in Redis has no id",
 			    cards[i].lifecycle.pool_local - 1, cards[i].partition);
 	}
 	free(wants);
@@ -339,7 +335,7 @@ want_definitions(struct weir_reader *reader, const struct card_raw *cards, uint3
 			if (!names_miss(reader, &cards[i]))
 				continue;
 			/* A name that is newer than ours: all of that partition's are asked for again. */
-			part_forget(&reader->partition_metas[cards[i].partition]);
+			partition_forget(&reader->partition_metas[cards[i].partition]);
 			miss = true;
 		}
 		if (!miss)

@@ -1,13 +1,15 @@
 /*
  * Inside of the reader: questions to Redis in pipelines (redis_pipeline.c), what is known of each partition
- * (partition_meta.c), slots by number (slot_fetch.c), indexes of pools and accounts (id_index.c), windows out of bases
- * (baselines.c), and cursors (cursor.c).
+ * (partition_meta.c), slots by number (slot_fetch.c), indexes of pools and pool locals (id_index.c), windows out of
+ * baselines (baselines.c), and cursors (cursor.c).
  */
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
 
 #include "aggregators/tables/layout.h"
+#include "aggregators/tables/windows.h"
 #include "config/base/clock.h"
+#include "config/base/map.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/query.h"
@@ -85,11 +87,9 @@ struct partition_ability { /* of the header's k:<carrier> (SUS-4) */
 	char carrier[WEIR_ID_MAX];
 	uint16_t single, pooled;
 };
-/* id -> slot of pools or accounts, by hash; each use checks the slot. */
+/* id -> slot of pools or pool locals, by hash; each use checks the slot. */
 struct id_index {
-	uint64_t *hashes; /* 0 = empty place */
-	uint32_t *slots;
-	uint32_t cap, used;
+	struct weir_map slots;
 	uint32_t scanned; /* slots looked at */
 };
 struct partition_meta {
@@ -112,7 +112,7 @@ struct partition_meta {
 };
 /* Headers and names no older than they may be; `want` NULL = every partition, else those with a true. */
 /* What is kept of it counts for nothing: the next refresh fetches it. */
-void part_forget(struct partition_meta *partition_meta);
+void partition_forget(struct partition_meta *partition_meta);
 enum weir_read partitions_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err);
 enum weir_read partition_refresh(struct weir_reader *reader, uint32_t partition, struct weir_error *err);
 /*
@@ -128,6 +128,8 @@ void want_carrier(struct weir_reader *reader, uint32_t partition, uint32_t carri
 void want_plan(struct weir_reader *reader, uint32_t partition, uint32_t plan);
 void definitions_query(struct weir_reader *reader);
 void definitions_take(struct weir_reader *reader);
+/* query_send with the definitions that are wanted, which are behind what was asked before. */
+enum weir_read query_send_with_definitions(struct weir_reader *reader, struct weir_error *err);
 void definitions_drop(struct weir_reader *reader);
 /* NULL for 0 and numbers that are not known. */
 const struct partition_carrier *partition_carrier(const struct weir_reader *reader, uint32_t partition, uint32_t carrier);
@@ -141,7 +143,7 @@ void partition_metas_free(struct weir_reader *reader);
 static inline uint32_t
 slots_a_page(uint32_t slot_bytes)
 {
-	return WEIR_PAGE_BYTES / slot_bytes;
+	return WEIR_SLAB_PAGE_BYTES / slot_bytes;
 }
 /* Slots of a slab that were given out: a page's last slot never is. */
 static inline uint64_t
@@ -165,8 +167,8 @@ bool slot_of_page(struct weir_slice page, uint32_t slot, uint32_t size, void *ou
 /* ---- places (id_index.c) ---- */
 
 /*
- * Finds `id` among the pools (letter q) or accounts (a) of a partition; *found_out false: there is none. The slot is read
- * and checked. 256 bytes into out.
+ * Finds `id` among the pools (tag q) or pool locals (a) of a partition; *found_out false: there is none. The slot is
+ * read and checked. 256 bytes into out.
  */
 struct id_lookup {
 	uint32_t partition;
@@ -205,10 +207,7 @@ void card_view_make(struct weir_reader *reader, const struct card_raw *raw, stru
 struct weir_window card_cycle_now(
     const struct weir_reader *reader, const struct partition_carrier *carrier, uint16_t slot_cycle);
 /* Status as shown (LIFE-1, SUS-4). */
-const char *card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced);
 uint32_t card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced);
-enum weir_read children_load(
-    struct weir_reader *reader, const struct card_raw *parent, struct weir_card_view *view, struct weir_error *err);
 
 /* ---- pools (pool_query.c) ---- */
 
@@ -233,17 +232,17 @@ struct pool_raw {
 };
 /* Begins a question about one pool. MISSING when there is none. */
 enum weir_read pool_find(struct weir_reader *reader, const char *id, struct pool_raw *raw, struct weir_error *err);
-/* Accounts and definitions of pools whose id, partition and slot are read. */
+/* Pool locals and definitions of pools whose id, partition and slot are read. */
 enum weir_read pools_load(struct weir_reader *reader, struct pool_raw *pools, uint32_t count, struct weir_error *err);
 void pool_view_make(struct weir_reader *reader, const struct pool_raw *raw, struct weir_pool_view *view);
 const struct partition_carrier *pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw);
-/* What the account has of a cycle: its current one, the one before, or nothing. */
+/* What the pool local has of a cycle: its current one, the one before, or nothing. */
 struct weir_volume pool_local_volume(const struct weir_pool_local_slot *pool_local, int32_t cycle);
 
-/* ---- bases (baselines.c): pure ---- */
+/* ---- baselines (baselines.c): pure ---- */
 
-/* Last entry of each slot of a page of bases; false when the bytes are no such list. found: a bit a slot. */
-#define BASELINES_A_PAGE 128u /* slots whose entries lie in one string */
+/* Last entry of each slot of a page of baselines; false when the bytes are no such list. found: a bit a slot. */
+#define BASELINES_A_PAGE WEIR_WINDOW_SLOTS /* slots whose entries lie in one string */
 struct baselines_page {
 	struct weir_volume at[BASELINES_A_PAGE];
 	bool found[BASELINES_A_PAGE];
@@ -269,7 +268,7 @@ void volume_add(struct weir_volume *sum, const struct weir_volume *more);
 
 #define READ_TAIL_MAX 96u /* the rest of a day, and of a cycle */
 
-/* Windows to be told, and further ones whose bases end the last of them. */
+/* Windows to be shown, and further ones whose baselines end the last of them. */
 struct span_plan {
 	enum weir_span span;
 	struct weir_usage_row *rows;
@@ -300,6 +299,16 @@ void cursor_write(const struct cursor *cursor, uint64_t query, char out[WEIR_CUR
 enum weir_read cursor_read(const char *text, uint64_t query, struct cursor *cursor_out, struct weir_error *err);
 /* Of bytes that say what is asked for. */
 uint64_t cursor_query(struct weir_slice bytes);
+
+/* ---- pages (page.c) ---- */
+
+/* Reads the cursor of that query, and begins a question about at most max of a list. The text is not used afterwards. */
+enum weir_read page_begin(struct weir_reader *reader, const char *cursor, uint64_t query, uint32_t max,
+    struct cursor *at_out, struct weir_error *err);
+/* A filter's text as part of a query; none and empty are the same. */
+void page_hash_text(struct weir_buf *query, const char *text);
+/* What a cursor is bound to; frees the query. */
+uint64_t page_hash(struct weir_buf *query);
 
 /* ---- lists (search.c, member_scan.c, tagged.c, on search_page.c) ---- */
 

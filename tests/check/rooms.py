@@ -3,15 +3,17 @@
 usage: rooms.py [--table FILE] [--summary] [--all] SOURCE_DIR BUILD_DIR
        rooms.py --self-test SOURCE_DIR BUILD_DIR
 
-cmake/rooms.txt says which room may use which, and how many files of a room may call each other in a circle. This check
-reads every object that compile_commands.json names: what each function refers to, and which file defines it. An
-#include of another room's header counts as a use too, because inline functions leave no call in an object.
+cmake/rooms.txt says which room may use which, and which may call nothing outside of the house that could make it act
+differently another time. This check reads every object that compile_commands.json names: what each function refers to,
+and which file defines it. An #include of another room's header counts as a use too, because inline functions leave no
+call in an object.
 
 It fails, and prints the arrow or the circle by file and function, when
   a source belongs to no room or is not compiled, or two files define one name;
   the table itself has a circle of rooms;
   a room uses one that its row does not name;
-  more files of a room call each other in a circle than its row allows.
+  a pure room calls anything outside but memory and text functions of libc;
+  files of a room call each other in a circle.
 
 --summary prints each room's files and circles, --all every arrow of a circle instead of its shortest way round.
 """
@@ -32,6 +34,9 @@ SOURCES = (".c", ".h", ".cpp", ".hpp")
 SYMBOL = re.compile(r"^([0-9a-f]+) (.{7}) (\S+)\s+[0-9a-f]+ (?:\.(?:hidden|protected|internal) )?(\S+)$")
 SECTION = re.compile(r"^RELOCATION RECORDS FOR \[(.+)\]:$")
 RELOCATION = re.compile(r"^([0-9a-f]+) \S+\s+(\S+?)(?:[+-]0x[0-9a-f]+)?$")
+# What a pure room may call outside: memory, text, sorting, and what the compiler makes calls of by itself.
+PURE = re.compile(r"^(__)?(mem|str|v?snprintf)[a-z0-9_]*$|^(malloc|calloc|realloc|free|qsort|bsearch)$"
+                  r"|^__(stack_chk_fail|u?(div|mod)[a-z]*ti[34])$|^_GLOBAL_OFFSET_TABLE_$|^XXH")
 PART = re.compile(r"\.(?:cold|part|isra|constprop)\b.*$")  # pieces the compiler cuts from a function
 
 Arrow = collections.namedtuple("Arrow", "file function callee_file callee")
@@ -45,30 +50,31 @@ class Mistake(Exception):
 
 
 class Table:
-    """rows of rooms.txt: room -> (rooms it may use, largest circle of files)"""
+    """rows of rooms.txt: room -> rooms it may use, rooms whose types it may see, whether it is pure"""
 
     def __init__(self, text):
         rows = []
         for number, line in enumerate(text.splitlines(), 1):
             words = line.split("#")[0].split()
             if words:
-                if len(words) < 3 or not words[1].isdigit():
-                    raise Mistake("rooms.txt:%d: a row is a room, its largest circle and the rooms it may use" % number)
-                rows.append((number, words[0], int(words[1]), [] if words[2] == "-" else words[2:]))
-        self.circle = {room: circle for _, room, circle, _ in rows}
-        if len(self.circle) != len(rows):
+                if len(words) < 3 or words[1] not in ("pure", "any"):
+                    raise Mistake("rooms.txt:%d: a row is a room, `pure` or `any`, and the rooms it may use" % number)
+                rows.append((number, words[0], words[1] == "pure", [] if words[2] == "-" else words[2:]))
+        self.pure = {room: pure for _, room, pure, _ in rows}
+        if len(self.pure) != len(rows):
             raise Mistake("rooms.txt: a room has two rows")
         self.uses = {room: self.rooms_in(number, room, [n for n in names if n[0] != "("])
                      for number, room, _, names in rows}
         self.sees = {room: self.rooms_in(number, room, [n.strip("()") for n in names]) for number, room, _, names in rows}
-        self.by_length = sorted(self.circle, key=len, reverse=True)
+        self.by_length = sorted(self.pure, key=len, reverse=True)
 
     def rooms_in(self, number, user, names):
         folder = os.path.dirname(user) or user
         out = set()
         for name in names:
-            name = name if "/" in name or name in self.circle else folder + "/" + name
-            found = [room for room in self.circle if room == name or name.endswith("/") and (room + "/").startswith(name)]
+            if "/" not in name[:-1] and name.rstrip("/") not in {room.split("/")[0] for room in self.pure}:
+                name = folder + "/" + name
+            found = [room for room in self.pure if room == name or name.endswith("/") and (room + "/").startswith(name)]
             if not found:
                 raise Mistake("rooms.txt:%d: no room is called %s" % (number, name))
             out.update(found)
@@ -82,7 +88,7 @@ class Table:
         return None
 
     def folders(self):
-        return sorted({room.split("/")[0] for room in self.circle})
+        return sorted({room.split("/")[0] for room in self.pure})
 
 
 # What the objects say
@@ -295,10 +301,10 @@ def told(arrow):
     return "%s:%s -> %s:%s" % arrow
 
 
-def circle_text(room, most, files, arrows, every):
+def circle_text(room, files, arrows, every):
     inside = [a for a in arrows if a.file in files and a.callee_file in files]
-    yield "%s: %d files call each other in a circle (at most %s): %s" % (
-        room, len(files), most if most > 1 else "none", " ".join(os.path.basename(f) for f in files))
+    yield "%s: %d files call each other in a circle: %s" % (
+        room, len(files), " ".join(os.path.basename(f) for f in files))
     if every:
         yield from ("    " + told(a) for a in inside)
         return
@@ -338,6 +344,16 @@ def room_mistakes(table, arrows, includes):
             yield "%s includes %s: %s may not use %s" % (where, header, table.room(path), table.room(header) or "it")
 
 
+def pure_mistakes(table, objects):
+    """what pure rooms call outside of the house"""
+    inside = {name for thing in objects.values() for name in thing.defined}
+    for source in sorted(objects):
+        if table.pure.get(table.room(source)):
+            for function, name in sorted(objects[source].referred):
+                if name not in inside and not PURE.match(name):
+                    yield "%s:%s calls %s: %s is pure" % (source, function, name, table.room(source))
+
+
 def file_circles(table, arrows):
     """{room: [files of a circle]}"""
     out = collections.defaultdict(list)
@@ -350,8 +366,7 @@ def file_circles(table, arrows):
 def circle_mistakes(table, arrows, every=False):
     for room, circles in sorted(file_circles(table, arrows).items()):
         for files in circles:
-            if len(files) > table.circle[room]:
-                yield from circle_text(room, table.circle[room], files, arrows, every)
+            yield from circle_text(room, files, arrows, every)
 
 
 def mistakes(root, table, objects, every=False):
@@ -360,6 +375,7 @@ def mistakes(root, table, objects, every=False):
     yield from placed_mistakes(root, table, objects)
     yield from twice
     yield from room_mistakes(table, arrows, includes_of(root, table))
+    yield from pure_mistakes(table, objects)
     yield from circle_mistakes(table, arrows, every)
 
 
@@ -367,7 +383,7 @@ def summary(table, objects):
     arrows, _ = arrows_of(objects)
     circles = file_circles(table, arrows)
     print("%-28s %5s  %s" % ("room", "files", "circles of files"))
-    for room in table.circle:
+    for room in table.pure:
         files = [f for f in objects if table.room(f) == room]
         print("%-28s %5d  %s" % (room, len(files), " ".join(str(len(c)) for c in circles[room]) or "-"))
 
@@ -427,7 +443,7 @@ def test_reading():
 
 
 def test_rules():
-    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low many*\nhigh/many* 1 -\ntop 1 high/\nflat 1 high")
+    table = Table("low pure -\nhigh any low\nhigh/in any low many*\nhigh/many* any -\ntop any high/\nflat any high")
     assert table.uses["high/in"] == {"low", "high/many*"}
     assert (table.uses["top"], table.uses["flat"]) == ({"high", "high/in", "high/many*"}, {"high"}), table.uses
     assert [table.room(p) for p in ("low/a.c", "high/in/a.c", "high/in_priv.h", "high/in_a.c", "high/many_b.c", "highest/a.c")] == [
@@ -438,17 +454,18 @@ def test_rules():
     expect("a call upwards", room_mistakes(table, arrows_of(up)[0], []), "low/a.c:a -> high/b.c:b: low may not use high")
     expect("an include upwards", room_mistakes(table, [], [("low/a.c:3", "low/a.c", "high/b.h")]),
            "low/a.c:3 includes high/b.h: low may not use high")
-    types = Table("low 1 -\nhigh 1 (low)")
+    types = Table("low any -\nhigh any (low)")
     expect("a call where types may be seen", room_mistakes(types, arrows_of(down)[0], []), "high/b.c:b -> low/a.c:a")
     expect("types that may be seen", room_mistakes(types, [], [("high/b.c:1", "high/b.c", "low/a.h")]))
     expect("one name twice", arrows_of(made(low__a="a", high__b="a"))[1], "high/b.c and low/a.c both define a")
     expect("one name in two programs", arrows_of(made(low__a="a main", high__b="a main"))[1])
-    expect("a table with a circle", table_mistakes(Table("a 1 b\nb 1 c\nc 1 a")), "a -> b -> c")
+    expect("a table with a circle", table_mistakes(Table("a any b\nb any c\nc any a")), "a -> b -> c")
     ring = made(low__a="a > b", low__b="b > c", low__c="c > a", low__d="d > a")
     expect("three files in a circle", circle_mistakes(table, arrows_of(ring)[0]), "low: 3 files", "low/a.c:a -> low/b.c:b",
            "low/b.c:b -> low/c.c:c", "low/c.c:c -> low/a.c:a")
-    pair = made(high__a="a > b", high__b="b > a")
-    expect("two files where two may", circle_mistakes(table, arrows_of(pair)[0]))
+    reads = made(low__a="a > memcpy __snprintf_chk clock_gettime", high__b="b > clock_gettime")
+    expect("a clock in a pure room", pure_mistakes(table, reads), "low/a.c:a calls clock_gettime: low is pure")
+    expect("text in a pure room", pure_mistakes(table, made(low__a="a > memcpy __snprintf_chk strlen free")))
 
 
 def test_real(root, build, table, pairs):
@@ -499,7 +516,7 @@ def main():
     if args.summary:
         summary(table, objects)
     found = list(mistakes(root, table, objects, args.all))
-    print("\n".join(found) or "%d files in %d rooms: no arrow out of place, no circle" % (len(objects), len(table.circle)))
+    print("\n".join(found) or "%d files in %d rooms: no arrow out of place, no circle" % (len(objects), len(table.pure)))
     return 1 if found else 0
 
 

@@ -17,6 +17,10 @@ main(void)
 	uint64_t *word = (uint64_t *)(void *)&f->run;
 	for (size_t i = 0; i < sizeof(f->run) / sizeof(uint64_t); i++)
 		word[i] = i + 1;
+	f->run.messages = 900001; /* by name: what the test looks up, wherever it lies */
+	f->run.records = 900002;
+	f->run.filtered = 900003;
+	f->run.rejected[WEIR_REJECT_MALFORMED] = 900004;
 	for (uint32_t i = 0; i < 3; i++) {
 		partitions[i] = (struct weir_run_partition){.number = 5 * i,
 		    .state = (enum weir_run_state)(WEIR_RUN_RUNNING + i),

@@ -254,6 +254,7 @@ draw_rules(struct sim *sim)
 		sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 2);
 	}
 	rules->backlog_interval_us = rules->flush_interval_us * (int64_t)sim_below(&sim->rng, 4);
+	sim->forgetful = sim_chance(&sim->rng, 150);
 }
 
 void

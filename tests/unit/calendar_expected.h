@@ -1,7 +1,8 @@
 /*
  * Expected values for calendar_test.c, computed once with Python's zoneinfo (another implementation) over the same zone
- * files: random instants 2015-2060, and the instants around changes of offset. Seconds since 1970. Of zones whose government
- * announces each change anew (Africa/Casablanca) only what is past: later releases of the zone files differ there.
+ * files: random instants 2015-2060, and the instants around changes of offset. Seconds since 1970. Of zones whose
+ * government announces each change anew (Africa/Casablanca) only what is past: later releases of the zone files differ
+ * there.
  */
 static const struct offsets_row {
 	const char *zone;

@@ -14,7 +14,7 @@
 #include "config/base/log.h"
 #include "config/base/slice.h"
 #include "pipeline/carriers/types.h"
-#include "pipeline/engine/run.h"
+#include "pipeline/engine/figures.h"
 #include "pipeline/http/api_counters.h"
 
 #define WEIR_METRICS_LANES_MAX 64

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "pipeline/engine/figures.h"
 #include "pipeline/engine/run_priv.h"
 #include "pipeline/store/store.h"
 
@@ -198,4 +199,28 @@ weir_latency_quantile(const uint64_t *buckets, double p)
 			return ((uint64_t)1 << (i / 4)) * (4 + i % 4 + 1) / 4;
 	}
 	return 0;
+}
+
+bool
+weir_run_is_ready(struct weir_run *run)
+{
+	uint32_t owned = 0, ready = 0;
+	for (uint32_t i = 0; i < run->lane_count; i++) {
+		const struct weir_lane_counters *c = weir_lane_counters_of(run->lanes[i]);
+		owned += atomic_load_explicit(&c->partitions, memory_order_relaxed);
+		ready += atomic_load_explicit(&c->partitions_ready, memory_order_relaxed);
+	}
+	return owned > 0 && ready == owned;
+}
+
+uint32_t
+weir_run_events(struct weir_run *run, struct weir_run_event *events, uint32_t max)
+{
+	(void)pthread_mutex_lock(&run->events_lock);
+	uint32_t held = run->event_count < EVENTS_KEPT ? run->event_count : EVENTS_KEPT;
+	uint32_t count = held < max ? held : max;
+	for (uint32_t i = 0; i < count; i++)
+		events[i] = run->events[(run->event_count - 1 - i) % EVENTS_KEPT];
+	(void)pthread_mutex_unlock(&run->events_lock);
+	return count;
 }
