@@ -17,6 +17,7 @@
 #include "aggregators/pools/pool_local.h"
 #include "aggregators/pools/pool_local_state.h"
 #include "aggregators/pools/pool_state_out.h"
+#include "aggregators/rollups/feed_pool_scan.h"
 #include "aggregators/rollups/feed_pools.h"
 #include "aggregators/state/families.h"
 

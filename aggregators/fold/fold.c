@@ -78,20 +78,6 @@ count_for_lifecycle(struct weir_partition *p, uint32_t slot, const struct counti
 	return true;
 }
 
-/* LIFE-3: counted, but to be compared with no threshold. */
-static void
-exempt_in_card(struct weir_partition *p, uint32_t slot, uint64_t bytes)
-{
-	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
-	uint16_t cycle = weir_card_at(p, slot)->cycle;
-	if (overrides->exempt_cycle != cycle) {
-		overrides->exempt_cycle = cycle;
-		overrides->exempt_bytes = 0;
-	}
-	if (__builtin_add_overflow(overrides->exempt_bytes, bytes, &overrides->exempt_bytes))
-		overrides->exempt_bytes = UINT64_MAX;
-}
-
 /* Another window than its card's newest record was in: its baseline, or later windows' (ROL-1). */
 static void
 note_baselines(struct weir_partition *p, uint32_t slot, const struct weir_card_slot *card, const struct counting *c)
@@ -118,7 +104,7 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 		card->last_s = end_s;
 	weir_slab_dirty(&p->tables.cards, slot);
 	if (__builtin_expect(!metered, 0))
-		exempt_in_card(p, slot, up + down);
+		weir_card_exempt_usage(p, slot, up + down);
 	if (__builtin_expect(weir_card_used(card) >= card->next_threshold || !metered, 0)) {
 		struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, before};
 		weir_partition_evaluate(p, slot, &cause);

@@ -20,9 +20,10 @@ void weir_feeds_unpark(struct weir_partition *p);
 /* The pool is defined at last, and had traffic before: rows of what was published of late are due. */
 void weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot);
 
-/* Scans over pools; bounded; true when more is due. */
-bool weir_feeds_tick(struct weir_partition *p, uint32_t max);
-
+/* Is the page of the slot's window in memory? Else it is asked for. */
+bool weir_feeds_page_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot);
+/* The row of a pool's hour or day, whose page is in memory, becomes a message. */
+void weir_feeds_emit_row(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number);
 /* Rows of windows restated in this round go to the outbox. */
 void weir_feeds_publish_rows(struct weir_partition *p);
 

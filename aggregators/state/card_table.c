@@ -82,17 +82,16 @@ weir_partition_enforce(struct weir_partition *p, uint32_t slot)
 	return weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
 }
 
-uint64_t
-weir_card_exempt(const struct weir_partition *p, const struct weir_card_slot *card)
+void
+weir_card_exempt_usage(struct weir_partition *p, uint32_t slot, uint64_t bytes)
 {
-	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
-	return overrides != NULL && overrides->exempt_cycle == card->cycle ? overrides->exempt_bytes : 0;
-}
-
-uint64_t
-weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card)
-{
-	return weir_sub_saturating(weir_card_used(card), weir_card_exempt(p, card));
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
+	uint16_t cycle = weir_card_at(p, slot)->cycle;
+	if (overrides->exempt_cycle != cycle) {
+		overrides->exempt_cycle = cycle;
+		overrides->exempt_bytes = 0;
+	}
+	overrides->exempt_bytes = weir_add_saturating(overrides->exempt_bytes, bytes);
 }
 
 uint16_t

@@ -64,9 +64,22 @@ struct weir_enforcement_slot *weir_partition_enforcement(const struct weir_parti
 struct weir_enforcement_slot *weir_partition_enforce(struct weir_partition *p, uint32_t slot);
 
 /* Usage of the cycle that thresholds are not compared with: test traffic (LIFE-3). */
-uint64_t weir_card_exempt(const struct weir_partition *p, const struct weir_card_slot *card);
+static inline uint64_t
+weir_card_exempt(const struct weir_partition *p, const struct weir_card_slot *card)
+{
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	return overrides != NULL && overrides->exempt_cycle == card->cycle ? overrides->exempt_bytes : 0;
+}
+
+/* Usage of a record of the card's cycle is counted, but to be compared with no threshold. */
+void weir_card_exempt_usage(struct weir_partition *p, uint32_t slot, uint64_t bytes);
+
 /* Usage that thresholds are compared with: the cycle's, less exempted test traffic (LIFE-3). */
-uint64_t weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card);
+static inline uint64_t
+weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card)
+{
+	return weir_sub_saturating(weir_card_used(card), weir_card_exempt(p, card));
+}
 
 /* Reasons that the carrier enforces on the card (SUS-4): the desired state is suspended exactly while there is one. */
 uint16_t weir_partition_enforced(const struct weir_partition *partition, uint32_t card_slot);

@@ -4,7 +4,7 @@
  */
 #include "partition_fixture.h"
 
-#include "aggregators/rollups/feed_pools.h"
+#include "aggregators/rollups/feed_pool_scan.h"
 #include "pipeline/engine/owner_priv.h"
 
 #define HOUR_NOW ((int32_t)(NOW / HOUR))
