@@ -41,19 +41,6 @@ bench_cpu_seconds(void)
 }
 
 uint64_t
-bench_resident_bytes(void)
-{
-	unsigned long long pages = 0;
-	FILE *statm = fopen("/proc/self/statm", "re");
-	if (statm == NULL)
-		return 0;
-	if (fscanf(statm, "%*u %llu", &pages) != 1)
-		pages = 0;
-	(void)fclose(statm);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t
 bench_hash(uint64_t hash, const void *data, size_t len)
 {
 	return XXH3_64bits_withSeed(data, len, hash);

@@ -64,8 +64,6 @@ int bench_fail(const char *what, enum weir_exit code, const struct weir_error *e
 
 /* User and system time of this process. Any thread. */
 double bench_cpu_seconds(void);
-/* Resident memory of this process in bytes, now. */
-uint64_t bench_resident_bytes(void);
 
 /* A hash of results, to be chained: begin with 0. */
 uint64_t bench_hash(uint64_t hash, const void *data, size_t len);

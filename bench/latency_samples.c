@@ -4,14 +4,12 @@
 #include <stdlib.h>
 
 #include "config/base/check.h"
+#include "config/base/vec.h"
 
 void
 samples_add(struct samples *s, int64_t us, uint64_t weight)
 {
-	if (s->n == s->cap) {
-		s->cap = s->cap == 0 ? 1024 : s->cap * 2;
-		s->v = weir_realloc(s->v, s->cap * sizeof(*s->v));
-	}
+	WEIR_VEC_ROOM(s->v, s->n, s->cap, 1024);
 	s->v[s->n++] = (struct sample){us, weight};
 	s->weight += weight;
 	s->sorted = false;

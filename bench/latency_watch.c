@@ -9,6 +9,7 @@
 #include "bench/servers.h"
 #include "config/base/check.h"
 #include "config/base/clock.h"
+#include "config/base/vec.h"
 #include "pipeline/redis/client.h"
 
 enum { PIECES = 8, AWAY_US = 10000 };
@@ -41,10 +42,7 @@ note_marks(struct watch *w, const int64_t *offsets, int64_t at_us)
 		struct track *t = &w->tracks[p];
 		if (t->mark_count > 0 && t->marks[t->mark_count - 1].stored == offsets[p])
 			continue;
-		if (t->mark_count == t->mark_cap) {
-			t->mark_cap = t->mark_cap == 0 ? 256 : t->mark_cap * 2;
-			t->marks = weir_realloc(t->marks, t->mark_cap * sizeof(*t->marks));
-		}
+		WEIR_VEC_ROOM(t->marks, t->mark_count, t->mark_cap, 256);
 		t->marks[t->mark_count++] = (struct mark){at_us, offsets[p]};
 	}
 	(void)pthread_mutex_unlock(&w->lock);
@@ -109,10 +107,7 @@ watch_written(void *ctx, const struct raw_written *written)
 		return;
 	(void)pthread_mutex_lock(&w->lock);
 	struct track *t = &w->tracks[written->partition];
-	if (t->batch_count == t->batch_cap) {
-		t->batch_cap = t->batch_cap == 0 ? 1024 : t->batch_cap * 2;
-		t->batches = weir_realloc(t->batches, t->batch_cap * sizeof(*t->batches));
-	}
+	WEIR_VEC_ROOM(t->batches, t->batch_count, t->batch_cap, 1024);
 	t->batches[t->batch_count++] = *written;
 	(void)pthread_mutex_unlock(&w->lock);
 }

@@ -27,14 +27,4 @@ bool raw_batch_add(
 /* Writes the header and the checksum; the bytes can be sent afterwards. */
 void raw_batch_seal(struct raw_batch *batch);
 
-/* CRC-32C (Castagnoli). */
-uint32_t raw_crc32c(const uint8_t *bytes, size_t len);
-/* The hash by which Java's client, and librdkafka's murmur2 partitioners, choose a key's partition. */
-uint32_t raw_murmur2(const char *key, size_t len);
-
-/* Big-endian numbers, as the protocol has them; return the place behind them. */
-uint8_t *raw_put16(uint8_t *at, uint16_t number);
-uint8_t *raw_put32(uint8_t *at, uint32_t number);
-uint8_t *raw_put64(uint8_t *at, uint64_t number);
-
 #endif

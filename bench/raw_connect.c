@@ -13,6 +13,7 @@
 
 #include "bench/raw_produce_priv.h"
 #include "config/base/check.h"
+#include "config/base/murmur2.h"
 
 enum { METADATA_TIMEOUT_MS = 10000, CONNECT_TIMEOUT_S = 10, SEND_BUFFER_BYTES = 4 << 20 };
 
@@ -159,7 +160,8 @@ check_partitioner(const struct raw_produce *rp, rd_kafka_topic_t *topic, struct 
 		int len = snprintf(key, sizeof(key), "%.*u", (int)(i % 21), i * 2654435761u);
 		int32_t theirs =
 		    rd_kafka_msg_partitioner_murmur2(topic, key, (size_t)len, (int32_t)rp->partition_count, NULL, NULL);
-		if ((int32_t)((raw_murmur2(key, (size_t)len) & INT32_MAX) % rp->partition_count) != theirs)
+		if ((int32_t)weir_murmur2_partition(
+			(struct weir_slice){(const uint8_t *)key, (size_t)len}, rp->partition_count) != theirs)
 			return weir_error_set(err, WEIR_FATAL, "key %s belongs to partition %d by librdkafka", key, theirs);
 	}
 	return WEIR_OK;

@@ -12,6 +12,8 @@
 #include "bench/raw_produce_priv.h"
 #include "config/base/check.h"
 #include "config/base/clock.h"
+#include "config/base/murmur2.h"
+#include "consumers/direct/wire.h"
 
 enum {
 	PRODUCE = 0, /* the request's number in the protocol */
@@ -33,7 +35,7 @@ static uint8_t *
 put_string(uint8_t *at, const char *text)
 {
 	size_t len = strlen(text);
-	at = raw_put16(at, (uint16_t)len);
+	at = wire_store16(at, (uint16_t)len);
 	memcpy(at, text, len);
 	return at + len;
 }
@@ -42,16 +44,16 @@ put_string(uint8_t *at, const char *text)
 static size_t
 put_head(const struct raw_produce *rp, uint8_t *head, uint32_t correlation, uint32_t partitions)
 {
-	uint8_t *at = raw_put16(head + 4, PRODUCE);
-	at = raw_put16(at, PRODUCE_VERSION);
-	at = raw_put32(at, correlation);
+	uint8_t *at = wire_store16(head + 4, PRODUCE);
+	at = wire_store16(at, PRODUCE_VERSION);
+	at = wire_store32(at, correlation);
 	at = put_string(at, "weir-bench");
-	at = raw_put16(at, UINT16_MAX); /* no transaction */
-	at = raw_put16(at, 1);          /* acks: the leader's */
-	at = raw_put32(at, BROKER_TIMEOUT_MS);
-	at = raw_put32(at, 1); /* topics */
+	at = wire_store16(at, UINT16_MAX); /* no transaction */
+	at = wire_store16(at, 1);          /* acks: the leader's */
+	at = wire_store32(at, BROKER_TIMEOUT_MS);
+	at = wire_store32(at, 1); /* topics */
 	at = put_string(at, rp->opts.topic);
-	at = raw_put32(at, partitions);
+	at = wire_store32(at, partitions);
 	return (size_t)(at - head);
 }
 
@@ -69,14 +71,14 @@ seal_batch(const struct raw_produce *rp, struct connection *c)
 		if (batch->records == 0)
 			continue;
 		raw_batch_seal(batch);
-		(void)raw_put32(raw_put32(r->prefixes[i], (uint32_t)c->partitions[i]), (uint32_t)batch->len);
+		(void)wire_store32(wire_store32(r->prefixes[i], (uint32_t)c->partitions[i]), (uint32_t)batch->len);
 		r->iov[r->iov_count++] = (struct iovec){r->prefixes[i], sizeof(r->prefixes[i])};
 		r->iov[r->iov_count++] = (struct iovec){batch->bytes, batch->len};
 		r->records += batch->records;
 		bytes += sizeof(r->prefixes[i]) + batch->len;
 	}
 	size_t head = put_head(rp, r->head, c->sent, r->iov_count / 2);
-	(void)raw_put32(r->head, (uint32_t)(head + bytes - 4));
+	(void)wire_store32(r->head, (uint32_t)(head + bytes - 4));
 	r->iov[0] = (struct iovec){r->head, head};
 }
 
@@ -326,11 +328,17 @@ add_at(struct raw_produce *rp, uint32_t partition, const char *key, size_t key_l
 	return weir_error_set(err, WEIR_FATAL, "a record of %zu bytes is larger than a batch", value_len);
 }
 
+static uint32_t
+place_of(const struct raw_produce *rp, const char *key, size_t key_len)
+{
+	return weir_murmur2_partition((struct weir_slice){(const uint8_t *)key, key_len}, rp->partition_count);
+}
+
 enum weir_class
 raw_produce_add(struct raw_produce *rp, const char *key, size_t key_len, const char *value, size_t value_len,
     int64_t timestamp_ms, struct weir_error *err)
 {
-	return add_at(rp, raw_produce_place(rp, key, key_len), key, key_len, value, value_len, timestamp_ms, err);
+	return add_at(rp, place_of(rp, key, key_len), key, key_len, value, value_len, timestamp_ms, err);
 }
 
 enum weir_class
@@ -339,18 +347,6 @@ raw_produce_add_to(struct raw_produce *rp, uint32_t partition, const char *value
 {
 	WEIR_CHECK(partition < rp->partition_count);
 	return add_at(rp, partition, "", 0, value, value_len, timestamp_ms, err);
-}
-
-uint32_t
-raw_produce_partitions(const struct raw_produce *rp)
-{
-	return rp->partition_count;
-}
-
-uint32_t
-raw_produce_place(const struct raw_produce *rp, const char *key, size_t key_len)
-{
-	return (raw_murmur2(key, key_len) & INT32_MAX) % rp->partition_count;
 }
 
 enum weir_class

@@ -49,9 +49,6 @@ enum weir_class raw_produce_add(struct raw_produce *rp, const char *key, size_t 
 /* The same to a partition that the caller names; without a key. */
 enum weir_class raw_produce_add_to(struct raw_produce *rp, uint32_t partition, const char *value, size_t value_len,
     int64_t timestamp_ms, struct weir_error *err);
-/* Partitions of the topic, and the one of a key. */
-uint32_t raw_produce_partitions(const struct raw_produce *rp);
-uint32_t raw_produce_place(const struct raw_produce *rp, const char *key, size_t key_len);
 /* Sends what was added. */
 enum weir_class raw_produce_send(struct raw_produce *rp, struct weir_error *err);
 /* Reads the answers that are there and writes what is queued, for up to wait_us; asleep when there is nothing to do. */

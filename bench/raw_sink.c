@@ -8,6 +8,7 @@
 #include "bench/raw_batch.h"
 #include "bench/raw_produce.h"
 #include "config/base/check.h"
+#include "config/base/murmur2.h"
 #include "consumers/source/source.h"
 
 enum {
@@ -91,7 +92,7 @@ raw_sink_open(const struct weir_settings *settings, const char *topic, uint32_t 
 uint32_t
 raw_sink_place(const struct raw_sink *sink, const char *key, size_t key_len)
 {
-	return (raw_murmur2(key, key_len) & INT32_MAX) % sink->partitions;
+	return weir_murmur2_partition((struct weir_slice){(const uint8_t *)key, key_len}, sink->partitions);
 }
 
 static enum weir_class

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "aggregators/state/card_table.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 /* ---- another ladder in mid-cycle ---- */
@@ -168,8 +169,8 @@ weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, 
 	WEIR_CHECK(levels[0] == '"');
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(cycle, named);
-	weir_json_id(key, id);
-	weir_json_id(ladder->id, ladder_id);
+	weir_json_escape_text(key, id, sizeof(id));
+	weir_json_escape_text(ladder->id, ladder_id, sizeof(ladder_id));
 	weir_partition_alert(p, key,
 	    "{\"type\":\"alert\",\"kind\":\"usage\",\"%s\":\"%s\",\"cycle\":\"%s\",\"ladder\":\"%s\",%s,\"used\":%" PRIu64
 	    ",\"base\":%" PRIu64 ",\"at\":\"%s\",\"input\":%d,\"partition\":%u,\"offset\":%" PRId64 "}",

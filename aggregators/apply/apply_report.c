@@ -7,6 +7,7 @@
 #include "aggregators/apply/apply.h"
 #include "aggregators/pools/pool_sources.h"
 #include "aggregators/rollups/feed_pools.h"
+#include "config/base/ids.h"
 
 static enum weir_class
 read_report(const struct weir_partition *p, struct weir_slice value, struct weir_usage_report *out, struct weir_error *err)
@@ -17,7 +18,7 @@ read_report(const struct weir_partition *p, struct weir_slice value, struct weir
 	memcpy(out, value.data, sizeof(*out));
 	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
 		return weir_error_set(err, WEIR_POISON, "no usage report: it does not begin with WPA1");
-	if (!weir_is_text_of_id(out->pool))
+	if (!weir_id_field_is_valid(out->pool))
 		return weir_error_set(err, WEIR_POISON, "a usage report without a pool's id");
 	if (out->source >= p->opts.partitions)
 		return weir_error_set(

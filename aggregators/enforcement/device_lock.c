@@ -10,6 +10,7 @@
 #include <inttypes.h>
 
 #include "aggregators/enforcement/rollover.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 static void
@@ -28,7 +29,7 @@ alert_change(struct weir_partition *p, uint32_t slot, uint64_t bound, uint64_t s
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	(void)weir_time_format_ms(p->clock.now_us, at);
-	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
+	weir_json_escape_text(weir_partition_carrier_name(p, card->carrier), carrier, sizeof(carrier));
 	weir_partition_alert(p, iccid,
 	    "{\"type\":\"alert\",\"kind\":\"device_change\",\"card\":\"%s\",\"carrier\":\"%s\","
 	    "\"bound\":\"%014" PRIu64 "\",\"seen\":\"%014" PRIu64

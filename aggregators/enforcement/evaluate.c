@@ -18,6 +18,7 @@
 #include "aggregators/enforcement/thresholds.h"
 #include "aggregators/pools/pool_local_state.h"
 #include "aggregators/state/pool_table.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 #define POOL_REASONS                                                                                                       \
@@ -155,7 +156,7 @@ alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, con
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	(void)weir_time_format_ms(p->clock.now_us, at);
-	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
+	weir_json_escape_text(weir_partition_carrier_name(p, card->carrier), carrier, sizeof(carrier));
 	for (; reasons != 0; reasons &= (uint16_t)(reasons - 1)) {
 		p->stats.unsupported++;
 		weir_partition_alert(p, iccid,

@@ -21,6 +21,7 @@
 #include "aggregators/rollups/restated.h"
 #include "aggregators/rollups/window_usage.h"
 #include "aggregators/state/carrier_windows.h"
+#include "config/base/vec.h"
 
 #define BLOCK 64u
 #define NO_SLOT UINT32_MAX

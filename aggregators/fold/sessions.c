@@ -162,8 +162,8 @@ count_totals(struct weir_session_slot *s, const struct weir_record *r, bool fres
 {
 	if (!fresh && (r->flags & WEIR_RECORD_START) != 0 && r->end_us > s->last_us)
 		s->up_total = s->down_total = 0;
-	*up_out = r->up > s->up_total ? r->up - s->up_total : 0;
-	*down_out = r->down > s->down_total ? r->down - s->down_total : 0;
+	*up_out = weir_sub_saturating(r->up, s->up_total);
+	*down_out = weir_sub_saturating(r->down, s->down_total);
 	s->up_total += *up_out;
 	s->down_total += *down_out;
 	return fresh || *up_out + *down_out > 0 || r->end_us > s->last_us ? WEIR_SESSION_COUNT : WEIR_SESSION_STALE;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "aggregators/state/card_table.h"
+#include "config/base/vec.h"
 
 #define SCAN_EVERY_S 3600u
 #define HORIZON_S 7200u
@@ -50,10 +51,7 @@ weir_timers_free(struct weir_partition *p)
 static void
 heap_push(struct weir_timers *t, uint64_t entry)
 {
-	if (t->n == t->cap) {
-		t->cap = t->cap == 0 ? 256 : t->cap * 2;
-		t->heap = weir_realloc(t->heap, t->cap * sizeof(*t->heap));
-	}
+	WEIR_VEC_ROOM(t->heap, t->n, t->cap, 256);
 	uint32_t at = t->n++;
 	for (; at > 0 && t->heap[(at - 1) / 2] > entry; at = (at - 1) / 2)
 		t->heap[at] = t->heap[(at - 1) / 2];

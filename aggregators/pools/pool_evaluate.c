@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "aggregators/alerts/ladders.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 uint64_t
@@ -96,7 +97,7 @@ alert_threshold(struct weir_partition *p, struct weir_pool_slot *pool)
 	    (pool->flags & (WEIR_POOL_SUSPENDS | WEIR_POOL_ALERTED)) != 0)
 		return;
 	char id[WEIR_JSON_ID_MAX], at[WEIR_TIME_TEXT_MAX], cycle[16];
-	weir_json_id(pool->id, id);
+	weir_json_escape_text(pool->id, id, sizeof(id));
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(pool->cycle, cycle);
 	weir_partition_alert(p, pool->id,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "aggregators/pools/pool_local.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 #define EXHAUSTED WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)
@@ -55,9 +56,9 @@ weir_pool_local_check_member(
 	    plan[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	(void)weir_time_format_ms(p->clock.now_us, at);
-	weir_json_id(a->pool, id);
-	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
-	weir_json_id(weir_partition_plan_name(p, card->plan), plan);
+	weir_json_escape_text(a->pool, id, sizeof(id));
+	weir_json_escape_text(weir_partition_carrier_name(p, card->carrier), carrier, sizeof(carrier));
+	weir_json_escape_text(weir_partition_plan_name(p, card->plan), plan, sizeof(plan));
 	weir_pool_local_move(p, card_slot, "");
 	struct weir_audit *audit = weir_partition_add_audit(p, card_slot, WEIR_AUDIT_REASON, cause);
 	(void)snprintf(

@@ -16,6 +16,8 @@
 #include "aggregators/rollups/window_usage.h"
 #include "aggregators/state/carrier_windows.h"
 
+#include "config/base/vec.h"
+
 #define POOL_LOCALS_A_FLUSH 32768u
 #define AGAIN_A_FLUSH 32768u
 #define ROWS_A_FLUSH 4096u
@@ -29,10 +31,7 @@ seal_message(
     struct weir_feeds *f, enum weir_outbox_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
 {
 	WEIR_CHECK(strlen(key) < WEIR_FEED_KEY_MAX);
-	if (f->sealed_count == f->sealed_cap) {
-		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
-		f->sealed = weir_realloc(f->sealed, f->sealed_cap * sizeof(*f->sealed));
-	}
+	WEIR_VEC_ROOM(f->sealed, f->sealed_count, f->sealed_cap, 64);
 	f->sealed[f->sealed_count++] = (struct weir_outbox_message){.topic = (uint8_t)topic,
 	    .partition = partition,
 	    .at = (uint32_t)f->sealed_bytes.len,
@@ -306,10 +305,7 @@ keep(struct weir_partition *p, uint32_t pool_local, int32_t hour, const struct w
 			return;
 		}
 	}
-	if (f->kept_count == f->kept_cap) {
-		f->kept_cap = f->kept_cap == 0 ? 16 : f->kept_cap * 2;
-		f->kept = weir_realloc(f->kept, f->kept_cap * sizeof(*f->kept));
-	}
+	WEIR_VEC_ROOM(f->kept, f->kept_count, f->kept_cap, 16);
 	f->kept[f->kept_count++] = (struct weir_feed_kept){pool_local, hour, day_of_hour(p, pool_local, hour), *usage};
 }
 

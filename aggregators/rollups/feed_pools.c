@@ -21,6 +21,8 @@
 #include "aggregators/rollups/retention.h"
 #include "aggregators/state/carrier_windows.h"
 #include "aggregators/state/pool_table.h"
+#include "config/base/ids.h"
+#include "config/base/vec.h"
 
 #define PAGES_AHEAD 64u
 #define LATELY_H 26                   /* a day of any length, and an hour */
@@ -155,10 +157,7 @@ take_or_wait(struct weir_partition *p, const struct weir_feed_message *message)
 	struct weir_feeds *f = p->feeds;
 	if (f->waiting_count == 0 && take_message(p, message))
 		return;
-	if (f->waiting_count == f->waiting_cap) {
-		f->waiting_cap = f->waiting_cap == 0 ? 64 : f->waiting_cap * 2;
-		f->waiting = weir_realloc(f->waiting, f->waiting_cap * sizeof(*f->waiting));
-	}
+	WEIR_VEC_ROOM(f->waiting, f->waiting_count, f->waiting_cap, 64);
 	f->waiting[f->waiting_count++] = *message;
 }
 
@@ -202,7 +201,7 @@ weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch
 enum weir_class
 weir_feeds_window(struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err)
 {
-	if (!weir_is_text_of_id(window->pool))
+	if (!weir_id_field_is_valid(window->pool))
 		return weir_error_set(err, WEIR_POISON, "an hour without a pool's id");
 	if (window->source >= p->opts.partitions)
 		return weir_error_set(

@@ -12,6 +12,7 @@
 
 #include "aggregators/state/carrier_windows.h"
 #include "aggregators/state/pool_table.h"
+#include "config/base/json_out.h"
 #include "config/base/timetext.h"
 
 static void
@@ -25,12 +26,11 @@ member_time(struct weir_buf *json, const char *name, int64_t at_us)
 static void
 member_id(struct weir_buf *json, const char *name, const char *id)
 {
-	char text[WEIR_JSON_ID_MAX];
-	weir_json_id(id, text);
+	weir_buf_printf(json, ",\"%s\":", name);
 	if (id[0] == '\0')
-		weir_buf_printf(json, ",\"%s\":null", name);
+		weir_buf_append(json, "null", 4);
 	else
-		weir_buf_printf(json, ",\"%s\":\"%s\"", name, text);
+		weir_json_string(json, weir_slice_of(id));
 }
 
 static void
@@ -105,11 +105,10 @@ weir_feed_pool_row(const struct weir_partition *p, uint32_t pool_slot, const str
 	const struct weir_carrier_entry *carrier = &p->registry.carriers[pool->carrier - 1];
 	struct weir_window cycle =
 	    weir_zone_cycle_by_number(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, pool->cycle);
-	char id[WEIR_JSON_ID_MAX];
-	weir_json_id(pool->id, id);
 	put_key(pool->id, row, key_out);
 	json->len = 0;
-	weir_buf_printf(json, "{\"pool\":\"%s\"", id);
+	weir_buf_append(json, "{\"pool\":", 8);
+	weir_json_string(json, weir_slice_of(pool->id));
 	put_window(json, row, carrier);
 	if (pool_slot < f->text_cap && f->texts[pool_slot] != NULL)
 		weir_buf_printf(json, ",%s", f->texts[pool_slot]);

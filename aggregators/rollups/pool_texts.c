@@ -9,19 +9,13 @@
 #include <string.h>
 
 #include "aggregators/state/pool_table.h"
+#include "config/base/vec.h"
 
 static void
 set_text(struct weir_feeds *f, uint32_t slot, char *text)
 {
 	WEIR_CHECK(text != NULL);
-	if (slot >= f->text_cap) {
-		uint32_t cap = f->text_cap == 0 ? 64 : f->text_cap;
-		while (cap <= slot)
-			cap *= 2;
-		f->texts = weir_realloc(f->texts, cap * sizeof(*f->texts));
-		memset(f->texts + f->text_cap, 0, (cap - f->text_cap) * sizeof(*f->texts));
-		f->text_cap = cap;
-	}
+	WEIR_VEC_REACH(f->texts, f->text_cap, slot, 64);
 	free(f->texts[slot]);
 	f->texts[slot] = text;
 }
@@ -38,10 +32,7 @@ weir_feeds_pool_text(struct weir_partition *p, const char *pool, struct weir_sli
 		set_text(f, slot, (char *)text.data);
 		return;
 	}
-	if (f->early_count == f->early_cap) {
-		f->early_cap = f->early_cap == 0 ? 64 : f->early_cap * 2;
-		f->early = weir_realloc(f->early, f->early_cap * sizeof(*f->early));
-	}
+	WEIR_VEC_ROOM(f->early, f->early_count, f->early_cap, 64);
 	struct weir_feed_text *early = &f->early[f->early_count++];
 	(void)snprintf(early->pool, sizeof(early->pool), "%s", pool);
 	early->text = (char *)text.data;

@@ -14,15 +14,12 @@
 #include <string.h>
 
 #include "aggregators/state/card_table.h"
+#include "config/base/vec.h"
 
 static struct weir_outbox_message *
 outbox_begin(struct weir_partition *p, enum weir_outbox_topic topic, uint32_t partition, const char *key)
 {
-	if (p->effects.outbox.n == p->effects.outbox.cap) {
-		p->effects.outbox.cap = p->effects.outbox.cap == 0 ? 64 : p->effects.outbox.cap * 2;
-		p->effects.outbox.v =
-		    weir_realloc(p->effects.outbox.v, p->effects.outbox.cap * sizeof(*p->effects.outbox.v));
-	}
+	WEIR_VEC_ROOM(p->effects.outbox.v, p->effects.outbox.n, p->effects.outbox.cap, 64);
 	/* The owner empties both at once; the bytes start anew with the first message of a round. */
 	if (p->effects.outbox.n == 0)
 		p->effects.outbox.bytes.len = 0;
@@ -63,28 +60,6 @@ weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt,
 }
 
 void
-weir_json_id(const char *id, char out[WEIR_JSON_ID_MAX])
-{
-	size_t n = 0;
-	for (; *id != '\0' && n < WEIR_JSON_ID_MAX - 2; id++) {
-		if (*id == '\\')
-			out[n++] = '\\';
-		out[n++] = *id;
-	}
-	out[n] = '\0';
-}
-
-bool
-weir_is_text_of_id(const char id[WEIR_ID_MAX])
-{
-	size_t len = strnlen(id, WEIR_ID_MAX);
-	for (size_t i = 0; i < WEIR_ID_MAX; i++)
-		if (i < len ? id[i] <= 0x20 || id[i] >= 0x7f || strchr("{}\"'", id[i]) != NULL : id[i] != '\0')
-			return false;
-	return len > 0 && len < WEIR_ID_MAX;
-}
-
-void
 weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
 {
 	WEIR_CHECK(reject > WEIR_REJECT_NONE && reject < WEIR_REJECT_COUNT);
@@ -97,10 +72,7 @@ weir_partition_reject(struct weir_partition *p, const struct weir_record *record
 struct weir_audit *
 weir_effects_add_audit(struct weir_effects *effects)
 {
-	if (effects->audits.n == effects->audits.cap) {
-		effects->audits.cap = effects->audits.cap == 0 ? 64 : effects->audits.cap * 2;
-		effects->audits.v = weir_realloc(effects->audits.v, effects->audits.cap * sizeof(*effects->audits.v));
-	}
+	WEIR_VEC_ROOM(effects->audits.v, effects->audits.n, effects->audits.cap, 64);
 	return &effects->audits.v[effects->audits.n++];
 }
 
@@ -143,10 +115,7 @@ weir_partition_remember(struct weir_partition *p, const char *kind, const char *
 void
 weir_unconfirmed_push(struct weir_unconfirmed_list *list, const struct weir_unconfirmed_card *unconfirmed_card)
 {
-	if (list->n == list->cap) {
-		list->cap = list->cap == 0 ? 16 : list->cap * 2;
-		list->v = weir_realloc(list->v, list->cap * sizeof(*list->v));
-	}
+	WEIR_VEC_ROOM(list->v, list->n, list->cap, 16);
 	list->v[list->n++] = *unconfirmed_card;
 }
 
@@ -162,11 +131,7 @@ weir_unconfirmed_free(struct weir_unconfirmed_list *list)
 void
 weir_partition_request_fetch(struct weir_partition *p, struct weir_fetch_request fetch)
 {
-	if (p->effects.fetch_requests.n == p->effects.fetch_requests.cap) {
-		p->effects.fetch_requests.cap = p->effects.fetch_requests.cap == 0 ? 64 : p->effects.fetch_requests.cap * 2;
-		p->effects.fetch_requests.v = weir_realloc(
-		    p->effects.fetch_requests.v, p->effects.fetch_requests.cap * sizeof(*p->effects.fetch_requests.v));
-	}
+	WEIR_VEC_ROOM(p->effects.fetch_requests.v, p->effects.fetch_requests.n, p->effects.fetch_requests.cap, 64);
 	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = fetch;
 }
 

@@ -161,12 +161,7 @@ void weir_outbox_add(struct weir_partition *p, enum weir_outbox_topic topic, uin
 void weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* An id as it stands in JSON: backslashes escaped; an id holds nothing else that needs it. */
-#define WEIR_JSON_ID_MAX (2 * WEIR_ID_MAX)
-void weir_json_id(const char *id, char out[WEIR_JSON_ID_MAX]);
-
-/* Is it an id, padded with zeros? */
-bool weir_is_text_of_id(const char id[WEIR_ID_MAX]);
+#define WEIR_JSON_ID_MAX (2 * WEIR_ID_MAX) /* an id as JSON text (weir_json_escape_text): backslashes are escaped */
 
 /* Keeps a reference's JSON in the partition's hash under "kind:id". */
 void weir_partition_remember(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json);

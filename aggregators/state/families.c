@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "aggregators/state/card_table.h"
+#include "config/base/vec.h"
 
 struct weir_families {
 	struct weir_family *v;
@@ -38,10 +39,7 @@ weir_family_get(struct weir_partition *p, struct weir_iccid parent)
 	if (p->families == NULL)
 		p->families = weir_calloc(1, sizeof(*p->families));
 	struct weir_families *all = p->families;
-	if (all->n == all->cap) {
-		all->cap = all->cap == 0 ? 16 : all->cap * 2;
-		all->v = weir_realloc(all->v, all->cap * sizeof(*all->v));
-	}
+	WEIR_VEC_ROOM(all->v, all->n, all->cap, 16);
 	uint64_t hash = weir_iccid_hash(parent);
 	weir_shard_insert(weir_shards_of(&all->index, hash), weir_index_entry(hash, all->n));
 	all->v[all->n] = (struct weir_family){.parent = parent};

@@ -12,6 +12,7 @@
 #include "aggregators/state/stats.h"
 #include "aggregators/state/tables.h"
 #include "config/base/check.h"
+#include "config/base/saturate.h"
 
 #define WEIR_PARTITION_MAGIC 0x57504152u
 #define WEIR_PARKED_WORDS 64 /* of 64 cards each */
@@ -74,17 +75,5 @@ struct weir_partition {
 	struct weir_timers *timers;     /* cards' events that are near */
 	struct weir_partition_stats stats;
 };
-
-static inline uint64_t
-weir_add_saturating(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static inline uint64_t
-weir_sub_saturating(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
 
 #endif

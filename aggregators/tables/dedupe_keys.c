@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
+
 void
 weir_u64_list_grow(struct weir_u64_list *list)
 {
-	list->cap = list->cap == 0 ? 16 : list->cap * 2;
-	list->v = weir_realloc(list->v, list->cap * sizeof(uint64_t));
+	WEIR_VEC_ROOM(list->v, list->n, list->cap, 16);
 }
 
 void

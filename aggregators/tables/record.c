@@ -14,6 +14,7 @@
 
 #include "config/base/check.h"
 #include "config/base/decimal_digits.h"
+#include "config/base/vec.h"
 
 static const char *const REJECT_NAMES[WEIR_REJECT_COUNT] = {
     [WEIR_REJECT_NONE] = "none",
@@ -42,9 +43,7 @@ weir_reject_name(enum weir_reject reject)
 void
 weir_records_grow(struct weir_records *records)
 {
-	WEIR_CHECK(records->cap < UINT32_MAX / 2);
-	records->cap = records->cap ? records->cap * 2 : 256;
-	records->v = weir_realloc(records->v, (size_t)records->cap * sizeof(*records->v));
+	WEIR_VEC_ROOM(records->v, records->n, records->cap, 256);
 }
 
 void

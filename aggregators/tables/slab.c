@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "config/base/vec.h"
+
 /*
  * Chunks come from mmap rather than the allocator: aligned to 2 MiB for huge pages, zero without being touched. A slab's
  * first chunk stays on small pages, so that a partition with a handful of cards costs kilobytes, not megabytes.
@@ -97,10 +99,7 @@ void
 weir_slab_push_free(struct weir_slab *slab, uint32_t slot)
 {
 	WEIR_CHECK(slot < slab->used && !weir_slab_is_filler(slab, slot));
-	if (slab->free_count == slab->free_cap) {
-		slab->free_cap = slab->free_cap == 0 ? 64 : slab->free_cap * 2;
-		slab->free_slots = weir_realloc(slab->free_slots, slab->free_cap * sizeof(uint32_t));
-	}
+	WEIR_VEC_ROOM(slab->free_slots, slab->free_count, slab->free_cap, 64);
 	slab->free_slots[slab->free_count++] = slot;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "config/base/check.h"
+#include "config/base/varint.h"
+#include "config/base/vec.h"
 
 const char *
 weir_window_tags(unsigned kind)
@@ -86,10 +88,7 @@ rebuild(struct weir_windows *windows, uint32_t cap)
 static void
 push(struct weir_window_page ***list, uint32_t *count, uint32_t *cap, struct weir_window_page *page)
 {
-	if (*count == *cap) {
-		*cap = *cap == 0 ? 64 : *cap * 2;
-		*list = weir_realloc(*list, *cap * sizeof(**list));
-	}
+	WEIR_VEC_ROOM(*list, *count, *cap, 64);
 	(*list)[(*count)++] = page;
 }
 
@@ -103,15 +102,7 @@ note_newest(struct weir_windows *windows, struct weir_window_page *page)
 	if (page->window > windows->newest_window && windows->newest_cap > 0)
 		memset(windows->newest, 0, windows->newest_cap * sizeof(struct weir_window_page *));
 	windows->newest_window = page->window;
-	if (page->page >= windows->newest_cap) {
-		uint32_t cap = windows->newest_cap == 0 ? 64 : windows->newest_cap;
-		while (cap <= page->page)
-			cap *= 2;
-		windows->newest = weir_realloc(windows->newest, cap * sizeof(struct weir_window_page *));
-		memset(windows->newest + windows->newest_cap, 0,
-		    (cap - windows->newest_cap) * sizeof(struct weir_window_page *));
-		windows->newest_cap = cap;
-	}
+	WEIR_VEC_REACH(windows->newest, windows->newest_cap, page->page, 64);
 	windows->newest[page->page] = page;
 }
 
@@ -195,61 +186,29 @@ weir_windows_make(struct weir_windows *windows, int32_t window, uint32_t slot, c
 /* ---- bytes ---- */
 
 static uint32_t
-varint_len(uint64_t number)
-{
-	return number == 0 ? 1 : (70u - (uint32_t)__builtin_clzll(number)) / 7u;
-}
-
-static uint8_t *
-varint_put(uint8_t *out, uint64_t number)
-{
-	for (; number >= 0x80; number >>= 7)
-		*out++ = (uint8_t)(number | 0x80);
-	*out++ = (uint8_t)number;
-	return out;
-}
-
-static bool
-varint_take(struct weir_slice *bytes, uint64_t max, uint64_t *number_out)
-{
-	uint64_t number = 0;
-	for (unsigned shift = 0; shift < 64 && bytes->len > 0; shift += 7) {
-		uint8_t byte = *bytes->data++;
-		bytes->len--;
-		if (shift == 63 && byte > 1)
-			return false;
-		number |= (uint64_t)(byte & 0x7f) << shift;
-		if ((byte & 0x80) == 0) {
-			*number_out = number;
-			return number <= max;
-		}
-	}
-	return false;
-}
-
-static uint32_t
 entry_len(const struct weir_counts *c)
 {
-	return 1 + varint_len(c->up) + varint_len(c->down) + varint_len(c->records) + varint_len(c->sessions);
+	return 1 + weir_varint_len(c->up) + weir_varint_len(c->down) + weir_varint_len(c->records) +
+	       weir_varint_len(c->sessions);
 }
 
 static uint8_t *
 entry_put(uint8_t *out, uint32_t at, const struct weir_counts *c)
 {
 	*out++ = (uint8_t)at; /* below 128: its own varint */
-	out = varint_put(out, c->up);
-	out = varint_put(out, c->down);
-	out = varint_put(out, c->records);
-	return varint_put(out, c->sessions);
+	out = weir_varint_put(out, c->up);
+	out = weir_varint_put(out, c->down);
+	out = weir_varint_put(out, c->records);
+	return weir_varint_put(out, c->sessions);
 }
 
-static bool
-entry_take(struct weir_slice *bytes, uint32_t *at_out, struct weir_counts *out)
+bool
+weir_window_entry_take(struct weir_slice *bytes, uint32_t *at_out, struct weir_counts *out)
 {
 	uint64_t at, records, sessions;
-	if (!varint_take(bytes, WEIR_WINDOW_SLOTS - 1, &at) || !varint_take(bytes, UINT64_MAX, &out->up) ||
-	    !varint_take(bytes, UINT64_MAX, &out->down) || !varint_take(bytes, UINT32_MAX, &records) ||
-	    !varint_take(bytes, UINT32_MAX, &sessions))
+	if (!weir_varint_take(bytes, WEIR_WINDOW_SLOTS - 1, &at) || !weir_varint_take(bytes, UINT64_MAX, &out->up) ||
+	    !weir_varint_take(bytes, UINT64_MAX, &out->down) || !weir_varint_take(bytes, UINT32_MAX, &records) ||
+	    !weir_varint_take(bytes, UINT32_MAX, &sessions))
 		return false;
 	*at_out = (uint32_t)at;
 	out->records = (uint32_t)records;
@@ -270,7 +229,7 @@ weir_windows_answer(struct weir_windows *windows, int32_t window, uint32_t numbe
 	while (value.len > 0) {
 		struct weir_counts counts;
 		uint32_t at;
-		if (!entry_take(&value, &at, &counts))
+		if (!weir_window_entry_take(&value, &at, &counts))
 			return false;
 		if (bit_of(newer, at))
 			continue;

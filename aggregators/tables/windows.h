@@ -130,6 +130,8 @@ struct weir_counts *weir_windows_find(const struct weir_windows *windows, int32_
 struct weir_counts *weir_windows_change(struct weir_windows *windows, int32_t window, uint32_t slot);
 /* Makes the slot's entry; one that is in memory stays as it is. */
 void weir_windows_make(struct weir_windows *windows, int32_t window, uint32_t slot, const struct weir_counts *counts);
+/* Takes one entry of a page's string off its front: the slot's place in the page and its counts. False when it is none. */
+bool weir_window_entry_take(struct weir_slice *bytes, uint32_t *at_out, struct weir_counts *counts_out);
 /* A fetched string (empty = there is none): entries that are not in memory come in. False when it is no list of entries. */
 bool weir_windows_answer(struct weir_windows *windows, int32_t window, uint32_t page, struct weir_slice value);
 

@@ -70,12 +70,6 @@ weir_steady_is_past(struct weir_steady then, int64_t us)
 }
 
 int64_t
-weir_clock_steady_ns(void)
-{
-	return clock_read_ns(CLOCK_MONOTONIC);
-}
-
-int64_t
 weir_clock_thread_ns(void)
 {
 	return clock_read_ns(CLOCK_THREAD_CPUTIME_ID);

@@ -43,8 +43,7 @@ int64_t weir_steady_since_us(struct weir_steady then);
 /* True when that was `us` ago or longer, or never (us == 0): a thing kept for so long is to be fetched again. */
 bool weir_steady_is_past(struct weir_steady then, int64_t us);
 
-/* Stopwatches for benchmarks, nanoseconds: the steady clock, and the CPU time of the calling thread. */
-int64_t weir_clock_steady_ns(void);
+/* CPU time of the calling thread in nanoseconds, for benchmarks. Takes a system call. */
 int64_t weir_clock_thread_ns(void);
 
 #endif

@@ -15,18 +15,3 @@ weir_error_set(struct weir_error *err, enum weir_class class, const char *fmt, .
 	va_end(args);
 	return class;
 }
-
-const char *weir_class_name(enum weir_class class)
-{
-	switch (class) {
-	case WEIR_OK:
-		return "ok";
-	case WEIR_RETRY:
-		return "retry";
-	case WEIR_FATAL:
-		return "fatal";
-	case WEIR_POISON:
-		return "poison";
-	}
-	return "unknown";
-}

@@ -28,6 +28,4 @@ struct weir_error {
 enum weir_class weir_error_set(struct weir_error *err, enum weir_class class, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-const char *weir_class_name(enum weir_class class);
-
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config/base/json_out.h"
 #include "config/base/log_priv.h"
 
 #define FIELD_NAME_MAX 32
@@ -69,40 +70,13 @@ put_logfmt(struct weir_log_line *line, const char *text, size_t len)
 	}
 }
 
-/* Length of the UTF-8 character at `text`, 0 when there is none (RFC 3629: no overlong forms, no surrogates). */
-static size_t
-utf8_length(const unsigned char *text, size_t len)
-{
-	unsigned char c = text[0];
-	size_t need = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-	if (need == 0 || need > len)
-		return 0;
-	for (size_t i = 1; i < need; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	bool overlong = (c == 0xe0 && text[1] < 0xa0) || (c == 0xf0 && text[1] < 0x90);
-	bool beyond = (c == 0xed && text[1] > 0x9f) || (c == 0xf4 && text[1] > 0x8f);
-	return overlong || beyond ? 0 : need;
-}
-
 static void
 put_json(struct weir_log_line *line, const char *text, size_t len)
 {
-	for (size_t i = 0; i < len;) {
-		unsigned char c = (unsigned char)text[i];
-		size_t whole = utf8_length((const unsigned char *)text + i, len - i);
-		char escaped[7] = {'\\', 'u', '0', '0', HEX[c >> 4], HEX[c & 15], 0};
-		if (c == '"' || c == '\\') {
-			escaped[1] = (char)c;
-			put_bytes(line, escaped, 2);
-		} else if (c < 0x20 || c == 0x7f) {
-			put_bytes(line, escaped, 6);
-		} else if (whole == 0) {
-			put_bytes(line, "\xef\xbf\xbd", 3);
-		} else {
-			put_bytes(line, text + i, whole);
-		}
-		i += whole == 0 ? 1 : whole;
+	const uint8_t *at = (const uint8_t *)text, *end = at + len;
+	for (size_t taken; at < end; at += taken) {
+		char escaped[WEIR_JSON_ESCAPE_MAX];
+		put_bytes(line, escaped, weir_json_escape(at, end, escaped, &taken));
 	}
 }
 

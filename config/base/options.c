@@ -176,8 +176,8 @@ weir_options_parse(const struct weir_option *options, int argc, char **argv, uin
 	return WEIR_PARSED_OK;
 }
 
-void
-weir_options_help(const struct weir_usage *usage, const struct weir_option *options)
+static void
+print_help(const struct weir_usage *usage, const struct weir_option *options)
 {
 	(void)printf("usage: weir %s%s%s%s\n\n%s", usage->command, usage->arguments[0] != '\0' ? " " : "", usage->arguments,
 	    options->name != NULL ? " [options]" : "", usage->text);
@@ -200,7 +200,7 @@ weir_options_accept(const struct weir_usage *usage, const struct weir_option *op
 	case WEIR_PARSED_OK:
 		return true;
 	case WEIR_PARSED_HELP:
-		weir_options_help(usage, options);
+		print_help(usage, options);
 		*code_out = WEIR_EXIT_OK;
 		return false;
 	case WEIR_PARSED_WRONG:

@@ -47,9 +47,6 @@ enum weir_parsed { WEIR_PARSED_OK, WEIR_PARSED_HELP, WEIR_PARSED_WRONG };
 enum weir_parsed weir_options_parse(const struct weir_option *options, int argc, char **argv, uint32_t words_min,
     uint32_t words_max, struct weir_words *words_out, struct weir_error *err);
 
-/* Prints usage, text and the options to stdout. */
-void weir_options_help(const struct weir_usage *usage, const struct weir_option *options);
-
 /*
  * Parses, and answers --help and mistakes by itself: true when the command should go on, else *code_out is the exit
  * code.

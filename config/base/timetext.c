@@ -232,8 +232,8 @@ head_write(int64_t us, char *out)
 	digits_write(out + 17, second % 60, 2);
 }
 
-static size_t
-time_write(int64_t us, char out[WEIR_TIME_TEXT_MAX], int digits)
+size_t
+weir_time_format_ms(int64_t us, char out[WEIR_TIME_TEXT_MAX])
 {
 	if (us < 0)
 		us = 0;
@@ -241,20 +241,7 @@ time_write(int64_t us, char out[WEIR_TIME_TEXT_MAX], int digits)
 		us = WEIR_TIME_LIMIT_US - 1;
 	head_write(us, out);
 	out[19] = '.';
-	digits_write(out + 20, (uint32_t)(us % 1000000) / POWERS[6 - digits], digits);
-	out[20 + digits] = 'Z';
-	out[21 + digits] = '\0';
-	return (size_t)(21 + digits);
-}
-
-size_t
-weir_time_format_ms(int64_t us, char out[WEIR_TIME_TEXT_MAX])
-{
-	return time_write(us, out, 3);
-}
-
-size_t
-weir_time_format_us(int64_t us, char out[WEIR_TIME_TEXT_MAX])
-{
-	return time_write(us, out, 6);
+	digits_write(out + 20, (uint32_t)(us % 1000000) / 1000, 3);
+	memcpy(out + 23, "Z", 2);
+	return 24;
 }

@@ -14,16 +14,15 @@
 #include <stdint.h>
 
 #define WEIR_TIME_LIMIT_US INT64_C(9214646400000000) /* 2262-01-01T00:00:00Z: accepted instants are below */
-#define WEIR_TIME_TEXT_MAX 28                        /* 27 characters with microseconds and a terminator */
+#define WEIR_TIME_TEXT_MAX 25                        /* 24 characters and a terminator */
 
 /* Text of exactly len bytes -> microseconds UTC; false when it is not such a time. Reads no byte beyond. Any thread. */
 bool weir_time_parse(const uint8_t *text, size_t len, int64_t *us_out);
 
 /*
- * Writes 2026-03-30T05:08:16.894Z (milliseconds, cut) or ….894229Z (microseconds), terminated; returns the length. Instants
- * outside the accepted range are moved to its border. Any thread.
+ * Writes 2026-03-30T05:08:16.894Z (milliseconds, cut), terminated; returns the length. Instants outside the accepted range
+ * are moved to its border. Any thread.
  */
 size_t weir_time_format_ms(int64_t us, char out[WEIR_TIME_TEXT_MAX]);
-size_t weir_time_format_us(int64_t us, char out[WEIR_TIME_TEXT_MAX]);
 
 #endif

@@ -57,7 +57,7 @@ parse_zone(struct weir_ref_parser *parser, struct weir_ref_carrier *carrier)
 	(void)weir_ref_text(parser, "zone", WEIR_NEED, &zone);
 	if (parser->failed)
 		return;
-	if (!weir_ref_id_is_valid(zone) || strstr(zone, "..") != NULL || zone[0] == '/')
+	if (!weir_id_is_valid(zone) || strstr(zone, "..") != NULL || zone[0] == '/')
 		weir_ref_fail(parser, "zone", NULL, "must be an IANA zone name such as Asia/Shanghai");
 	else
 		memcpy(carrier->zone, zone, strlen(zone) + 1);

@@ -120,16 +120,6 @@ weir_ref_text(struct weir_ref_parser *parser, const char *name, enum weir_need n
 }
 
 bool
-weir_ref_id_is_valid(const char *id)
-{
-	size_t len = strlen(id);
-	for (size_t i = 0; i < len; i++)
-		if (id[i] <= 0x20 || id[i] >= 0x7f || id[i] == '{' || id[i] == '}' || id[i] == '"' || id[i] == '\'')
-			return false;
-	return len >= 1 && len < WEIR_ID_MAX;
-}
-
-bool
 weir_ref_text_is_printable(const char *text, size_t len_max)
 {
 	size_t len = strlen(text);
@@ -147,7 +137,7 @@ weir_ref_id(struct weir_ref_parser *parser, const char *name, enum weir_need nee
 	out[0] = '\0';
 	if (got != WEIR_GOT_VALUE || parser->failed)
 		return got;
-	if (!weir_ref_id_is_valid(text))
+	if (!weir_id_is_valid(text))
 		weir_ref_fail(parser, name, NULL, "must be 1 to 63 printable characters without spaces, braces and quotes");
 	else
 		memcpy(out, text, strlen(text) + 1);

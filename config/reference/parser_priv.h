@@ -59,7 +59,6 @@ enum weir_got weir_ref_time(
 enum weir_got weir_ref_texts(
     struct weir_ref_parser *parser, const char *name, enum weir_need need, uint32_t count_max, uint32_t len_max);
 
-bool weir_ref_id_is_valid(const char *id);
 /* Printable UTF-8 of 1 to len_max bytes (jansson has checked that it is UTF-8). */
 bool weir_ref_text_is_printable(const char *text, size_t len_max);
 /* Words of enums, in their order. */

@@ -12,9 +12,8 @@
 
 #include "config/base/error.h"
 #include "config/base/iccid.h"
+#include "config/base/ids.h"
 #include "config/base/slice.h"
-
-#define WEIR_ID_MAX 64 /* bytes of an id, with terminator: printable ASCII without spaces, braces or quotes */
 
 enum weir_reference_type {
 	WEIR_REF_CARRIER,

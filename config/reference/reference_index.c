@@ -1,11 +1,13 @@
 /*
  * What a reference file has said so far: ids of carriers, ladders, plans and pools, each ICCID once, and who is whose
- * sub-card. Definitions are few and lie in small hashed lists; ICCIDs may be tens of millions and lie in one open table of
- * 16 bytes an entry, at most half full. A file may leave things to others: what it does not name at all is not missed.
+ * sub-card. Definitions are few; ICCIDs may be tens of millions, at some 40 bytes each. A file may leave things to others:
+ * what it does not name at all is not missed.
  */
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "config/base/map.h"
+#include "config/base/vec.h"
 #include "config/reference/reference_priv.h"
 
 struct entry {
@@ -15,18 +17,18 @@ struct entry {
 	enum weir_plan_kind kind;  /* likewise */
 };
 
-/* Open table of ids: slots hold an entry's index plus one. */
 struct id_table {
 	struct entry *entries;
-	uint32_t *slots;
 	uint32_t count;
-	uint32_t cap; /* of slots, a power of two; entries has half of it */
+	uint32_t cap;
+	struct weir_map places; /* by the id's hash: index of the entry */
 };
 
 struct card_table {
 	struct weir_iccid *cards;
-	uint64_t count;
-	uint64_t cap;
+	uint32_t count;
+	uint32_t cap;
+	struct weir_map places; /* by the ICCID's hash: index of the card */
 };
 
 struct child {
@@ -48,31 +50,20 @@ struct weir_reference_index {
 	uint32_t child_cap;
 };
 
-static uint32_t
-id_slot(const struct id_table *table, const char *id)
+static uint64_t
+id_hash(const char *id)
 {
-	uint32_t slot = (uint32_t)XXH3_64bits(id, strlen(id)) & (table->cap - 1);
-	while (table->slots[slot] != 0 && strcmp(table->entries[table->slots[slot] - 1].id, id) != 0)
-		slot = (slot + 1) & (table->cap - 1);
-	return slot;
+	return XXH3_64bits(id, strlen(id));
 }
 
 static const struct entry *
 id_find(const struct id_table *table, const char *id)
 {
-	uint32_t found = table->cap == 0 ? 0 : table->slots[id_slot(table, id)];
-	return found == 0 ? NULL : &table->entries[found - 1];
-}
-
-static void
-id_table_grow(struct id_table *table)
-{
-	table->cap = table->cap == 0 ? 64 : table->cap * 2;
-	free(table->slots);
-	table->slots = weir_calloc(table->cap, sizeof(*table->slots));
-	table->entries = weir_realloc(table->entries, table->cap / 2 * sizeof(*table->entries));
-	for (uint32_t i = 0; i < table->count; i++)
-		table->slots[id_slot(table, table->entries[i].id)] = i + 1;
+	uint64_t hash = id_hash(id);
+	uint32_t at, i = weir_map_first(&table->places, hash, &at);
+	while (i != WEIR_MAP_NONE && strcmp(table->entries[i].id, id) != 0)
+		i = weir_map_next(&table->places, hash, &at);
+	return i != WEIR_MAP_NONE ? &table->entries[i] : NULL;
 }
 
 /* The new entry, zeroed but for its id; NULL when the id is there already. */
@@ -81,55 +72,34 @@ id_add(struct id_table *table, const char *id)
 {
 	if (id_find(table, id) != NULL)
 		return NULL;
-	if (table->count == table->cap / 2)
-		id_table_grow(table);
-	struct entry *entry = &table->entries[table->count];
+	WEIR_VEC_ROOM(table->entries, table->count, table->cap, 32);
+	weir_map_add(&table->places, id_hash(id), table->count);
+	struct entry *entry = &table->entries[table->count++];
 	memset(entry, 0, sizeof(*entry));
 	memcpy(entry->id, id, strlen(id));
-	table->slots[id_slot(table, id)] = ++table->count;
 	return entry;
 }
 
 static bool
-card_put(struct weir_iccid *cards, uint64_t cap, struct weir_iccid iccid)
+card_has(const struct card_table *table, struct weir_iccid iccid)
 {
-	uint64_t slot = weir_iccid_hash(iccid) & (cap - 1);
-	for (; !weir_iccid_is_zero(cards[slot]); slot = (slot + 1) & (cap - 1))
-		if (weir_iccid_equal(cards[slot], iccid))
-			return false;
-	cards[slot] = iccid;
-	return true;
+	uint64_t hash = weir_iccid_hash(iccid);
+	uint32_t at, i = weir_map_first(&table->places, hash, &at);
+	while (i != WEIR_MAP_NONE && !weir_iccid_equal(table->cards[i], iccid))
+		i = weir_map_next(&table->places, hash, &at);
+	return i != WEIR_MAP_NONE;
 }
 
 /* False when it is there already. */
 static bool
 card_add(struct card_table *table, struct weir_iccid iccid)
 {
-	if (table->count * 2 >= table->cap) {
-		uint64_t cap = table->cap == 0 ? 1024 : table->cap * 2;
-		struct weir_iccid *cards = weir_calloc(cap, sizeof(*cards));
-		for (uint64_t i = 0; i < table->cap; i++)
-			if (!weir_iccid_is_zero(table->cards[i]))
-				(void)card_put(cards, cap, table->cards[i]);
-		free(table->cards);
-		table->cards = cards;
-		table->cap = cap;
-	}
-	bool added = card_put(table->cards, table->cap, iccid);
-	table->count += added;
-	return added;
-}
-
-static bool
-card_has(const struct card_table *table, struct weir_iccid iccid)
-{
-	if (table->cap == 0)
+	if (card_has(table, iccid))
 		return false;
-	uint64_t slot = weir_iccid_hash(iccid) & (table->cap - 1);
-	for (; !weir_iccid_is_zero(table->cards[slot]); slot = (slot + 1) & (table->cap - 1))
-		if (weir_iccid_equal(table->cards[slot], iccid))
-			return true;
-	return false;
+	WEIR_VEC_ROOM(table->cards, table->count, table->cap, 512);
+	weir_map_add(&table->places, weir_iccid_hash(iccid), table->count);
+	table->cards[table->count++] = iccid;
+	return true;
 }
 
 struct weir_reference_index *
@@ -144,10 +114,12 @@ weir_reference_index_free(struct weir_reference_index *index)
 	struct id_table *tables[] = {&index->carriers, &index->ladders, &index->plans, &index->pools, &index->implied};
 	for (uint32_t i = 0; i < 5; i++) {
 		free(tables[i]->entries);
-		free(tables[i]->slots);
+		weir_map_free(&tables[i]->places);
 	}
 	free(index->cards.cards);
 	free(index->parents.cards);
+	weir_map_free(&index->cards.places);
+	weir_map_free(&index->parents.places);
 	free(index->children);
 	free(index);
 }
@@ -223,6 +195,7 @@ implied_pool(struct weir_reference_index *index, const struct weir_ref_card *car
 	if (known != NULL || !card->has_carrier)
 		return known;
 	struct entry *entry = id_add(&index->implied, card->pool);
+	WEIR_CHECK(entry != NULL); /* it was not found above */
 	const struct entry *plan = id_find(&index->plans, card->plan);
 	memcpy(entry->carrier, card->carrier, sizeof(entry->carrier));
 	if (plan != NULL && plan->kind == WEIR_PLAN_ACCUMULATIVE)
@@ -251,10 +224,7 @@ check_member(struct weir_reference_index *index, struct weir_mistakes *mistakes,
 static void
 add_child(struct weir_reference_index *index, uint32_t line, const struct weir_ref_card *card)
 {
-	if (index->child_count == index->child_cap) {
-		index->child_cap = index->child_cap == 0 ? 64 : index->child_cap * 2;
-		index->children = weir_realloc(index->children, index->child_cap * sizeof(*index->children));
-	}
+	WEIR_VEC_ROOM(index->children, index->child_count, index->child_cap, 64);
 	index->children[index->child_count++] = (struct child){card->iccid, card->parent, line};
 	(void)card_add(&index->parents, card->parent);
 }

@@ -7,6 +7,7 @@
  * here: a number above 2^63 - 1 (an unbounded allowance, a saturated sum) is written as a text of its digits.
  */
 #include "config/base/decimal.h"
+#include "config/base/json_out.h"
 #include "config/reference/parser_priv.h"
 
 #define POOL_REASONS                                                                                                       \
@@ -23,15 +24,7 @@ static void
 print_text(struct weir_buf *out, const char *name, const char *text)
 {
 	print_literal(out, name);
-	for (size_t plain; *text != '\0'; text += plain) { /* ids hold no quote, but may hold a backslash */
-		plain = strcspn(text, "\\");
-		weir_buf_append(out, text, plain);
-		if (text[plain] == '\\') {
-			weir_buf_append(out, "\\\\", 2);
-			plain++;
-		}
-	}
-	weir_buf_append(out, "\"", 1);
+	weir_json_string(out, weir_slice_of(text));
 }
 
 static void
@@ -49,21 +42,21 @@ void
 weir_reference_print_pool_state(const struct weir_ref_pool_state *state, struct weir_buf *out)
 {
 	weir_buf_reserve(out, 768);
-	print_text(out, "{\"type\":\"pool_state\",\"pool\":\"", state->pool);
+	print_text(out, "{\"type\":\"pool_state\",\"pool\":", state->pool);
 	print_u64(out, ",\"epoch\":", state->epoch);
 	print_u64(out, ",\"version\":", state->version);
 	if (state->defined) {
-		print_text(out, ",\"carrier\":\"", state->carrier);
+		print_text(out, ",\"carrier\":", state->carrier);
 		if (state->plan[0] != '\0')
-			print_text(out, ",\"plan\":\"", state->plan);
-		print_text(out, ",\"kind\":\"", weir_plan_kind_name(state->kind));
+			print_text(out, ",\"plan\":", state->plan);
+		print_text(out, ",\"kind\":", weir_plan_kind_name(state->kind));
 	}
 	print_u64(out, ",\"cycle\":", state->cycle);
-	const char *name = ",\"reasons\":[\"";
+	const char *name = ",\"reasons\":[";
 	for (unsigned reason = 0; reason < WEIR_REASON_COUNT; reason++)
 		if ((state->reasons & WEIR_REASON_BIT(reason)) != 0) {
 			print_text(out, name, weir_reason_name(reason));
-			name = ",\"";
+			name = ",";
 		}
 	print_literal(out, state->reasons == 0 ? ",\"reasons\":[]" : "]");
 	print_u64(out, ",\"slack\":", state->unreported_allowance);
@@ -129,7 +122,7 @@ static void
 scan_id(struct scan *scan, const char *name, char out[WEIR_ID_MAX])
 {
 	scan_text(scan, name, out);
-	scan->failed |= !scan->failed && !weir_ref_id_is_valid(out);
+	scan->failed |= !scan->failed && !weir_id_is_valid(out);
 }
 
 /* Quotes are for numbers of all 64 bits. */

@@ -72,7 +72,7 @@ last_part_take(struct weir_slice part, enum weir_plan_kind kind, char pool_out[W
 	pool_out[0] = '\0';
 	if (pool == NULL)
 		return true;
-	if (!weir_ref_id_is_valid(pool) || kind == WEIR_PLAN_SINGLE)
+	if (!weir_id_is_valid(pool) || kind == WEIR_PLAN_SINGLE)
 		return false;
 	memcpy(pool_out, pool, strlen(pool) + 1);
 	return true;

@@ -97,35 +97,3 @@ weir_settings_free(struct weir_settings *settings)
 	free(settings->mapping_names); /* the names belong to the mappings */
 	free(settings);
 }
-
-/* What a carrier gets that nobody configured: the log adapter. */
-static const struct weir_carrier_settings BUILT_IN = {
-    .id = (char *)"default",
-    .adapter = (char *)"log",
-    .url = (char *)"",
-    .user = (char *)"",
-    .api_key = (char *)"",
-    .rate_per_s = 10,
-    .concurrency = 1,
-    .timeout_ms = 10000,
-    .cooldown_ms = 0,
-    .retry_min_ms = 500,
-    .retry_max_ms = 300000,
-    .breaker_failures = 10,
-    .breaker_open_ms = 5000,
-    .confirm_ms = 1000,
-    .confirm_max_s = 259200,
-};
-
-const struct weir_carrier_settings *
-weir_settings_carrier(const struct weir_settings *settings, const char *id)
-{
-	const struct weir_carrier_settings *found = &BUILT_IN;
-	for (uint32_t i = 0; i < settings->carrier_count; i++) {
-		if (strcmp(settings->carriers[i].id, id) == 0)
-			return &settings->carriers[i];
-		if (strcmp(settings->carriers[i].id, "default") == 0)
-			found = &settings->carriers[i];
-	}
-	return found;
-}

@@ -180,7 +180,4 @@ typedef void (*weir_setting_words_fn)(void *ctx, const struct weir_setting_words
 /* All rows in their order, those of carriers last. */
 void weir_settings_each(weir_setting_words_fn fn, void *ctx);
 
-/* The adapter settings for a carrier id: its own row, else "default", else a built-in row with adapter log. Never NULL. */
-const struct weir_carrier_settings *weir_settings_carrier(const struct weir_settings *settings, const char *id);
-
 #endif

@@ -69,8 +69,6 @@ void weir_settings_inputs_free(struct weir_settings *settings);
 bool weir_settings_property_set(
     struct weir_settings *settings, const char *name, const char *value, char reason[WEIR_REASON_MAX]);
 bool weir_settings_property_is_secret(const char *name);
-/* The row of a carrier, added with defaults if absent; NULL when there is no room. */
-struct weir_carrier_settings *weir_settings_carrier_row(struct weir_settings *settings, const char *id);
 
 /* Reports an unknown name with the nearest known one, of the rows and of the sections (ended by NULL; NULL = none). */
 void weir_settings_unknown(struct weir_settings_reader *reader, uint32_t line, const char *prefix, const char *name,

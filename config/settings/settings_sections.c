@@ -123,8 +123,9 @@ weir_settings_read_feeds(struct weir_settings_reader *reader, const struct weir_
 	}
 }
 
-struct weir_carrier_settings *
-weir_settings_carrier_row(struct weir_settings *settings, const char *id)
+/* The row of a carrier, added with defaults if absent; NULL when there is no room. */
+static struct weir_carrier_settings *
+carrier_row(struct weir_settings *settings, const char *id)
 {
 	for (uint32_t i = 0; i < settings->carrier_count; i++)
 		if (strcmp(settings->carriers[i].id, id) == 0)
@@ -172,7 +173,7 @@ weir_settings_read_carriers(struct weir_settings_reader *reader, const struct we
 	for (uint32_t i = 0; i < node->child_count; i++) {
 		const struct weir_yaml *map = &node->children[i];
 		struct weir_carrier_settings *carrier =
-		    id_is_valid(map->name) ? weir_settings_carrier_row(reader->settings, map->name) : NULL;
+		    id_is_valid(map->name) ? carrier_row(reader->settings, map->name) : NULL;
 		if (carrier == NULL)
 			weir_mistake_add(&reader->mistakes, map->line,
 			    "carriers.%.64s: must be one of at most %d ids of letters, digits, dots, underscores and "

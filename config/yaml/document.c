@@ -6,6 +6,7 @@
 
 #include "config/base/file.h"
 #include "config/base/mistakes.h"
+#include "config/base/vec.h"
 
 #define DEPTH_MAX 32
 #define MEMBERS_MAX 4096 /* of one map: the search for repeated keys is quadratic */
@@ -71,10 +72,7 @@ scalar_take(struct builder *builder)
 static struct weir_yaml *
 child_add(struct weir_yaml *parent)
 {
-	if (parent->child_count == parent->child_cap) {
-		parent->child_cap = parent->child_cap == 0 ? 4 : parent->child_cap * 2;
-		parent->children = weir_realloc(parent->children, parent->child_cap * sizeof(*parent->children));
-	}
+	WEIR_VEC_ROOM(parent->children, parent->child_count, parent->child_cap, 4);
 	struct weir_yaml *child = &parent->children[parent->child_count++];
 	*child = (struct weir_yaml){0};
 	return child;

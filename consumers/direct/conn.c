@@ -212,8 +212,7 @@ static const char *
 on_handshake(struct conn *conn, struct wire_reader r, int64_t now_us)
 {
 	int16_t error;
-	struct weir_slice first, token_of;
-	(void)token_of;
+	struct weir_slice first;
 	if (!protocol_read_sasl(&r, &error, &first))
 		return "a malformed SASL handshake";
 	if (error != KAFKA_OK)

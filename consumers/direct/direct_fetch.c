@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
+#include "config/base/vec.h"
 #include "consumers/direct/direct_priv.h"
 
 #define RETRY_US 50000ll
@@ -57,10 +58,7 @@ free_idle(struct direct_source *s, struct direct_node *node)
 static void
 add_flight(struct direct_node *node, const struct direct_part *part)
 {
-	if (node->flight_count == node->flight_cap) {
-		node->flight_cap = node->flight_cap == 0 ? 64 : node->flight_cap * 2;
-		node->flights = weir_realloc(node->flights, node->flight_cap * sizeof(*node->flights));
-	}
+	WEIR_VEC_ROOM(node->flights, node->flight_count, node->flight_cap, 64);
 	node->flights[node->flight_count++] = (struct direct_flight){part->topic, part->number, part->generation};
 }
 

@@ -1,16 +1,15 @@
 /* Record batches; see records.h. */
 #include "consumers/direct/records.h"
 
+#include "config/base/varint.h"
 #include "consumers/direct/crc32c.h"
 #include "consumers/direct/wire.h"
 
 enum {
 	LENGTH_AT = 8,
-	LENGTH_FROM = 12, /* what the length counts begins here */
 	EPOCH_AT = 12,
 	MAGIC_AT = 16,
 	CRC_AT = 17,
-	CRC_FROM = 21, /* what the checksum covers begins here: the attributes */
 	LAST_DELTA_AT = 23,
 	BASE_TIME_AT = 27,
 	MAX_TIME_AT = 35,
@@ -39,7 +38,7 @@ records_fault_text(enum records_fault fault)
 static void
 read_head(const uint8_t *from, const uint8_t *end, struct record_batch *batch)
 {
-	uint16_t attributes = wire_load16(from + CRC_FROM);
+	uint16_t attributes = wire_load16(from + RECORDS_CRC_FROM);
 	*batch = (struct record_batch){.base_offset = (int64_t)wire_load64(from),
 	    .base_ms = (int64_t)wire_load64(from + BASE_TIME_AT),
 	    .max_ms = (int64_t)wire_load64(from + MAX_TIME_AT),
@@ -50,7 +49,7 @@ read_head(const uint8_t *from, const uint8_t *end, struct record_batch *batch)
 	    .log_append = (attributes & 8) != 0,
 	    .transactional = (attributes & 16) != 0,
 	    .control = (attributes & 32) != 0,
-	    .crc_from = from + CRC_FROM,
+	    .crc_from = from + RECORDS_CRC_FROM,
 	    .crc = wire_load32(from + CRC_AT),
 	    .records = {from + RECORDS_HEAD_BYTES, (size_t)(end - from) - RECORDS_HEAD_BYTES}};
 }
@@ -67,11 +66,11 @@ records_batch(const uint8_t **at, const uint8_t *end, struct record_batch *batch
 	if (from[MAGIC_AT] < 2)
 		return RECORDS_OLD;
 	uint32_t len = wire_load32(from + LENGTH_AT);
-	if (from[MAGIC_AT] > 2 || len < RECORDS_HEAD_BYTES - LENGTH_FROM || len > INT32_MAX)
+	if (from[MAGIC_AT] > 2 || len < RECORDS_HEAD_BYTES - RECORDS_LENGTH_FROM || len > INT32_MAX)
 		return RECORDS_LENGTH;
-	if (left < LENGTH_FROM + (size_t)len)
+	if (left < RECORDS_LENGTH_FROM + (size_t)len)
 		return RECORDS_CUT;
-	read_head(from, from + LENGTH_FROM + len, batch);
+	read_head(from, from + RECORDS_LENGTH_FROM + len, batch);
 	uint32_t last = wire_load32(from + LAST_DELTA_AT);
 	if (batch->base_offset < 0 || last > INT32_MAX || batch->base_offset > INT64_MAX - 1 - (int64_t)last)
 		return RECORDS_LENGTH;
@@ -82,7 +81,7 @@ records_batch(const uint8_t **at, const uint8_t *end, struct record_batch *batch
 		return RECORDS_LENGTH;
 	if (batch->codec > RECORDS_ZSTD)
 		return RECORDS_CODEC;
-	*at = from + LENGTH_FROM + len;
+	*at = from + RECORDS_LENGTH_FROM + len;
 	return RECORDS_OK;
 }
 
@@ -109,23 +108,18 @@ records_walk_begin(struct records_walk *walk, const struct record_batch *batch, 
 static const uint8_t *
 long_varint(const uint8_t *at, const uint8_t *end, int64_t *out)
 {
-	uint64_t value = 0;
-	for (unsigned shift = 0; shift < 70 && at < end; shift += 7) {
-		uint64_t byte = *at++;
-		value |= (byte & 0x7f) << shift;
-		if (byte < 0x80) {
-			*out = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-			return shift == 63 && byte > 1 ? NULL : at;
-		}
-	}
-	return NULL;
+	uint64_t value;
+	at = weir_varint_get(at, end, &value);
+	if (at != NULL)
+		*out = weir_unzigzag(value);
+	return at;
 }
 
 static inline const uint8_t *
 read_varint(const uint8_t *at, const uint8_t *end, int64_t *out)
 {
 	if (__builtin_expect(at < end && *at < 0x80, 1)) {
-		*out = (int64_t)(*at >> 1) ^ -(int64_t)(*at & 1);
+		*out = weir_unzigzag(*at);
 		return at + 1;
 	}
 	return long_varint(at, end, out);

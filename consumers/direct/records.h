@@ -30,7 +30,9 @@ const char *records_fault_text(enum records_fault fault);
 
 enum records_codec { RECORDS_PLAIN, RECORDS_GZIP, RECORDS_SNAPPY, RECORDS_LZ4, RECORDS_ZSTD };
 
-#define RECORDS_HEAD_BYTES 61u
+#define RECORDS_HEAD_BYTES 61u  /* base offset to record count */
+#define RECORDS_LENGTH_FROM 12u /* what the length counts begins here */
+#define RECORDS_CRC_FROM 21u    /* what the checksum covers begins here: the attributes */
 
 struct record_batch {
 	int64_t base_offset;

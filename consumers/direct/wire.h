@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "config/base/slice.h"
+#include "config/base/varint.h"
 
 struct wire_reader {
 	const uint8_t *at, *end;
@@ -68,6 +69,31 @@ wire_load64(const uint8_t *at)
 	return __builtin_bswap64(raw);
 }
 
+/* Numbers at a place; return the place behind them. */
+static inline uint8_t *
+wire_store16(uint8_t *at, uint16_t v)
+{
+	v = __builtin_bswap16(v);
+	memcpy(at, &v, sizeof(v));
+	return at + sizeof(v);
+}
+
+static inline uint8_t *
+wire_store32(uint8_t *at, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	memcpy(at, &v, sizeof(v));
+	return at + sizeof(v);
+}
+
+static inline uint8_t *
+wire_store64(uint8_t *at, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	memcpy(at, &v, sizeof(v));
+	return at + sizeof(v);
+}
+
 static inline int8_t
 wire_i8(struct wire_reader *r)
 {
@@ -100,18 +126,14 @@ wire_i64(struct wire_reader *r)
 static inline uint32_t
 wire_uvarint(struct wire_reader *r)
 {
-	uint64_t value = 0;
-	for (unsigned shift = 0; shift < 35 && r->at < r->end; shift += 7) {
-		uint8_t byte = *r->at++;
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte < 0x80) {
-			if (value > UINT32_MAX)
-				break;
-			return (uint32_t)value;
-		}
+	uint64_t value;
+	const uint8_t *at = weir_varint_get(r->at, r->end, &value);
+	if (at == NULL || at - r->at > 5 || value > UINT32_MAX) {
+		wire_fail(r);
+		return 0;
 	}
-	wire_fail(r);
-	return 0;
+	r->at = at;
+	return (uint32_t)value;
 }
 
 /* A length that may be null (-1, or 0 in the compact form); null gives an empty slice whose data is NULL. */
@@ -206,9 +228,8 @@ wire_put64(struct weir_buf *b, uint64_t v)
 static inline void
 wire_put_uvarint(struct weir_buf *b, uint32_t v)
 {
-	for (; v >= 0x80; v >>= 7)
-		wire_put8(b, (uint8_t)(v | 0x80));
-	wire_put8(b, (uint8_t)v);
+	uint8_t bytes[WEIR_VARINT_MAX];
+	weir_buf_append(b, bytes, (size_t)(weir_varint_put(bytes, v) - bytes));
 }
 
 static inline void

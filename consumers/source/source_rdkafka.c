@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
+#include "config/base/vec.h"
 #include "consumers/source/source_kind.h"
 
 struct owned {
@@ -87,14 +88,7 @@ on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 static struct owned *
 owned_at(struct rdkafka_source *s, uint32_t partition)
 {
-	if (partition >= s->owned_cap) {
-		uint32_t cap = s->owned_cap == 0 ? 16 : s->owned_cap;
-		while (cap <= partition)
-			cap *= 2;
-		s->owned = weir_realloc(s->owned, cap * sizeof(*s->owned));
-		memset(s->owned + s->owned_cap, 0, (cap - s->owned_cap) * sizeof(*s->owned));
-		s->owned_cap = cap;
-	}
+	WEIR_VEC_REACH(s->owned, s->owned_cap, partition, 16);
 	return &s->owned[partition];
 }
 

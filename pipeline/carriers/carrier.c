@@ -1,9 +1,12 @@
 /* What adapters share: header look-up, transport failures, base64. See carrier.h. */
 #include "pipeline/carriers/carrier.h"
 
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
+
+#include "config/base/utf8.h"
 
 static struct weir_slice
 slice_trim(struct weir_slice slice)
@@ -17,8 +20,9 @@ slice_trim(struct weir_slice slice)
 	return slice;
 }
 
-struct weir_slice
-weir_carrier_header(const struct weir_carrier_response *response, const char *name)
+/* Value of a header (its name compared without case), trimmed; data is NULL when there is none. */
+static struct weir_slice
+response_header(const struct weir_carrier_response *response, const char *name)
 {
 	size_t name_len = strlen(name);
 	const uint8_t *at = response->headers.data, *end = at + response->headers.len;
@@ -37,7 +41,7 @@ weir_carrier_header(const struct weir_carrier_response *response, const char *na
 bool
 weir_carrier_retry_after(const struct weir_carrier_response *response, uint32_t *after_ms_out)
 {
-	struct weir_slice value = weir_carrier_header(response, "Retry-After");
+	struct weir_slice value = response_header(response, "Retry-After");
 	if (value.data == NULL || value.len == 0)
 		return false;
 	uint64_t seconds = 0;
@@ -60,12 +64,9 @@ weir_outcome_set(struct weir_outcome *outcome, enum weir_outcome_kind kind, cons
 	outcome->kind = kind;
 	va_list args;
 	va_start(args, fmt);
-	(void)vsnprintf(outcome->text, sizeof(outcome->text), fmt, args);
+	int len = vsnprintf(outcome->text, sizeof(outcome->text), fmt, args);
 	va_end(args);
-	for (char *at = outcome->text; *at != '\0'; at++) {
-		if (*at < ' ' || *at > '~') /* a cut could split a character of several bytes */
-			*at = '?';
-	}
+	weir_utf8_clean(outcome->text, len >= (int)sizeof(outcome->text));
 }
 
 bool
@@ -84,16 +85,8 @@ weir_carrier_classify_transport(const struct weir_carrier_response *response, st
 void
 weir_carrier_append_base64(struct weir_buf *buf, struct weir_slice data)
 {
-	static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < data.len; i += 3) {
-		size_t left = data.len - i;
-		uint32_t bits = (uint32_t)data.data[i] << 16;
-		bits |= left > 1 ? (uint32_t)data.data[i + 1] << 8 : 0;
-		bits |= left > 2 ? (uint32_t)data.data[i + 2] : 0;
-		char out[4] = {DIGITS[bits >> 18], DIGITS[bits >> 12 & 63], left > 1 ? DIGITS[bits >> 6 & 63] : '=',
-		    left > 2 ? DIGITS[bits & 63] : '='};
-		weir_buf_append(buf, out, sizeof(out));
-	}
+	weir_buf_reserve(buf, (data.len + 2) / 3 * 4 + 1); /* and a terminator */
+	buf->len += (size_t)EVP_EncodeBlock(buf->data + buf->len, data.data, (int)data.len);
 }
 
 void

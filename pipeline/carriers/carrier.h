@@ -76,7 +76,7 @@ struct weir_outcome {
 	bool timed_out;    /* RETRY after a SET: ask for the state before repeating (CMD-2) */
 	uint32_t after_ms; /* RETRY, RATE_LIMITED */
 	char ticket[WEIR_TICKET_MAX];
-	char text[80]; /* for people, without secrets */
+	char text[WEIR_CARRIER_TEXT_MAX]; /* the carrier's words, UTF-8 without controls; without secrets */
 };
 
 struct weir_carrier_adapter {
@@ -101,8 +101,6 @@ extern const struct weir_carrier_adapter weir_carrier_cisco;
 
 /* Helpers for adapters. */
 
-/* Value of a header (name compared without case), trimmed; empty slice with data NULL if absent. */
-struct weir_slice weir_carrier_header(const struct weir_carrier_response *response, const char *name);
 /* Retry-After in seconds -> milliseconds, at most WEIR_CARRIER_RETRY_AFTER_MAX_MS; false if absent. A date counts as 1 s.
  */
 bool weir_carrier_retry_after(const struct weir_carrier_response *response, uint32_t *after_ms_out);

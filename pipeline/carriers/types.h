@@ -10,7 +10,8 @@
 
 #include "config/base/card_state.h"
 
-#define WEIR_TICKET_MAX 48 /* bytes of a carrier's name for a command it accepted, with the closing 0 */
+#define WEIR_TICKET_MAX 48        /* bytes of a carrier's name for a command it accepted, with the closing 0 */
+#define WEIR_CARRIER_TEXT_MAX 192 /* of its words for people, as the audit keeps them: 63 Chinese characters */
 
 struct weir_carrier_counters { /* per carrier; relaxed snapshots */
 	char carrier[24];

@@ -2,7 +2,6 @@
  * `weir card`: one card, all that Redis knows of it, or the cards that filters find. No older than one flush (ROL-4).
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +11,7 @@
 #include "config/base/iccid.h"
 #include "config/calendar/instants.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/reading.h"
-#include "pipeline/cli/table.h"
-
-#define PAGE 500u
+#include "pipeline/cli/find.h"
 
 static const struct weir_usage usage = {
     .command = "card",
@@ -27,53 +23,36 @@ static const struct weir_usage usage = {
 };
 
 static void
-print_line(const char *name, const char *fmt, ...)
-{
-	va_list args;
-	(void)printf("%-14s", name);
-	va_start(args, fmt);
-	(void)vprintf(fmt, args);
-	va_end(args);
-	(void)putchar('\n');
-}
-
-static const char *
-or_dash(const char *text)
-{
-	return text[0] == '\0' ? "-" : text;
-}
-
-static void
 show_usage(const struct weir_card_view *card)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX], cycle[16];
 	weir_cycle_format(card->cycle.number, cycle);
-	print_line("cycle", "%s  (in %s)", cycle, or_dash(card->zone));
-	print_line(
+	weir_find_line("cycle", "%s  (in %s)", cycle, weir_text_or_dash(card->zone));
+	weir_find_line(
 	    "cycle runs", "%s to %s", weir_instant_text(card->cycle.start_us, a), weir_instant_text(card->cycle.end_us, b));
-	print_line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&card->used), a),
+	weir_find_line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&card->used), a),
 	    weir_count_text(weir_volume_bytes(&card->used), b));
-	print_line("up, down", "%s, %s", weir_amount_text(card->used.up, a), weir_amount_text(card->used.down, b));
-	print_line("records", "%s in %s sessions, the last %s", weir_count_text(card->used.records, a),
+	weir_find_line("up, down", "%s, %s", weir_amount_text(card->used.up, a), weir_amount_text(card->used.down, b));
+	weir_find_line("records", "%s in %s sessions, the last %s", weir_count_text(card->used.records, a),
 	    weir_count_text(card->used.sessions, b), weir_instant_text(card->last_record_us, c));
 	if (card->stored_status == WEIR_STATUS_TESTABLE)
-		print_line("test used", "%s", weir_amount_text(card->test_used, a));
+		weir_find_line("test used", "%s", weir_amount_text(card->test_used, a));
 }
 
 static void
 show_limits(const struct weir_card_view *card)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX];
-	print_line("allowance", "%s", weir_amount_text(card->total, a));
+	weir_find_line("allowance", "%s", weir_amount_text(card->total, a));
 	if (card->addons > 0)
-		print_line("add-ons", "%s in it", weir_amount_text(card->addons, a));
-	print_line("usage limit", "%s%s%s%s", weir_amount_text(card->limit, a),
+		weir_find_line("add-ons", "%s in it", weir_amount_text(card->addons, a));
+	weir_find_line("usage limit", "%s%s%s%s", weir_amount_text(card->limit, a),
 	    card->limit_lifted             ? ", lifted until the cycle ends"
 	    : card->limit_own              ? ", its own"
 	    : card->limit != WEIR_NO_LIMIT ? ", its plan's"
 					   : "",
 	    card->limit == WEIR_NO_LIMIT || card->auto_restore ? "" : ", kept over the cycle's end", "");
-	print_line("remaining", "%s", weir_amount_text(card->remaining, a));
+	weir_find_line("remaining", "%s", weir_amount_text(card->remaining, a));
 }
 
 static void
@@ -83,30 +62,25 @@ show_command(const struct weir_command_view *command)
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX];
 	if (!command->exists)
 		return;
-	print_line("desired", "%s, confirmed %s", states[command->desired], states[command->confirmed]);
-	print_line("command", "%s %s, %u attempts, ticket %s", or_dash(command->action), command->state, command->attempts,
-	    or_dash(command->ticket));
-	print_line("decided", "%s by %s", weir_instant_text(command->decided_us, a), weir_reason_name(command->reason));
-	print_line("sent", "%s, confirmed %s", weir_instant_text(command->sent_us, b),
+	weir_find_line("desired", "%s, confirmed %s", states[command->desired], states[command->confirmed]);
+	weir_find_line("command", "%s %s, %u attempts, ticket %s", weir_text_or_dash(command->action), command->state,
+	    command->attempts, weir_text_or_dash(command->ticket));
+	weir_find_line("decided", "%s by %s", weir_instant_text(command->decided_us, a), weir_reason_name(command->reason));
+	weir_find_line("sent", "%s, confirmed %s", weir_instant_text(command->sent_us, b),
 	    weir_instant_text(command->confirmed_us, c));
 	if (command->limit != 0)
-		print_line("overshoot", "%s above %s", weir_amount_text(command->overshoot, a),
+		weir_find_line("overshoot", "%s above %s", weir_amount_text(command->overshoot, a),
 		    weir_amount_text(command->limit, b));
 }
 
 static void
 show_people(const struct weir_card_view *card)
 {
-	if (card->tag_count > 0) {
-		(void)printf("%-14s", "tags");
-		for (uint32_t i = 0; i < card->tag_count; i++)
-			(void)printf("%s%s", i > 0 ? ", " : "", card->tags[i]);
-		(void)putchar('\n');
-	}
+	weir_find_line_list("tags", card->tags, card->tag_count);
 	if (card->remark[0] != '\0')
-		print_line("remark", "%s", card->remark);
+		weir_find_line("remark", "%s", card->remark);
 	if (card->has_parent)
-		print_line("parent", "%s", card->parent);
+		weir_find_line("parent", "%s", card->parent);
 }
 
 static void
@@ -118,14 +92,14 @@ show_children(const struct weir_card_view *card)
 	char a[WEIR_AMOUNT_TEXT_MAX];
 	if (card->child_count == 0)
 		return;
-	print_line("sub-cards", "%s used by all", weir_amount_text(card->children_used, a));
+	weir_find_line("sub-cards", "%s used by all", weir_amount_text(card->children_used, a));
 	weir_table_init(&table, columns);
 	for (uint32_t i = 0; i < card->child_count; i++) {
 		const struct weir_child_view *child = &card->children[i];
 		char iccid[WEIR_ICCID_TEXT_MAX];
 		(void)weir_iccid_format(child->iccid, iccid);
 		weir_table_cell(&table, "  %s", iccid);
-		weir_table_cell(&table, "%s", or_dash(child->carrier));
+		weir_table_cell(&table, "%s", weir_text_or_dash(child->carrier));
 		weir_table_cell(&table, "%s", child->known ? child->status : "not known");
 		weir_table_cell(&table, "%s", weir_amount_text(child->used, a));
 	}
@@ -137,23 +111,24 @@ static void
 show_card(const struct weir_card_view *card)
 {
 	char reasons[WEIR_REASONS_TEXT_MAX], a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX];
-	print_line("card", "%s", card->text);
-	print_line("status", "%s%s%s", card->status, card->expired ? ", expired" : "",
+	weir_find_line("card", "%s", card->text);
+	weir_find_line("status", "%s%s%s", card->status, card->expired ? ", expired" : "",
 	    card->auto_registered ? ", registered by its first record" : "");
-	print_line("carrier", "%s, plan %s, pool %s", or_dash(card->carrier), or_dash(card->plan), or_dash(card->pool));
-	print_line("activated", "%s, expires %s", weir_instant_text(card->activated_us, a),
+	weir_find_line("carrier", "%s, plan %s, pool %s", weir_text_or_dash(card->carrier), weir_text_or_dash(card->plan),
+	    weir_text_or_dash(card->pool));
+	weir_find_line("activated", "%s, expires %s", weir_instant_text(card->activated_us, a),
 	    weir_instant_text(card->expires_us, b));
 	if (card->imei14 != 0)
-		print_line("imei", "%014" PRIu64, card->imei14);
+		weir_find_line("imei", "%014" PRIu64, card->imei14);
 	show_usage(card);
 	show_limits(card);
-	print_line("reasons", "%s", weir_reasons_text(card->reasons, reasons));
+	weir_find_line("reasons", "%s", weir_reasons_text(card->reasons, reasons));
 	if (card->not_enforced != 0)
-		print_line("not enforced", "%s", weir_reasons_text(card->not_enforced, reasons));
+		weir_find_line("not enforced", "%s", weir_reasons_text(card->not_enforced, reasons));
 	show_command(&card->command);
 	show_people(card);
 	show_children(card);
-	print_line("place", "partition %u, slot %u", card->partition, card->slot);
+	weir_find_line("place", "partition %u, slot %u", card->partition, card->slot);
 }
 
 static int
@@ -186,9 +161,9 @@ add_row(struct weir_table *table, const struct weir_card_view *card)
 	char a[WEIR_AMOUNT_TEXT_MAX], reasons[WEIR_REASONS_TEXT_MAX];
 	weir_table_cell(table, "%s", card->text);
 	weir_table_cell(table, "%s", card->status);
-	weir_table_cell(table, "%s", or_dash(card->carrier));
-	weir_table_cell(table, "%s", or_dash(card->plan));
-	weir_table_cell(table, "%s", or_dash(card->pool));
+	weir_table_cell(table, "%s", weir_text_or_dash(card->carrier));
+	weir_table_cell(table, "%s", weir_text_or_dash(card->plan));
+	weir_table_cell(table, "%s", weir_text_or_dash(card->pool));
 	weir_table_cell(table, "%s", weir_amount_text(weir_volume_bytes(&card->used), a));
 	weir_table_cell(table, "%s", card->remaining == WEIR_NO_LIMIT ? "-" : weir_amount_text(card->remaining, a));
 	weir_table_cell(table, "%s", weir_reasons_text(card->reasons, reasons));
@@ -196,12 +171,16 @@ add_row(struct weir_table *table, const struct weir_card_view *card)
 
 /* One object a line, so that a program may read the list as it comes. */
 static void
-json_rows(const struct weir_card_page *page, struct weir_buf *buf)
+add_cards(struct weir_find_list *list, const struct weir_card_page *page)
 {
 	for (uint32_t i = 0; i < page->count; i++) {
-		struct weir_json json = {buf, false};
+		struct weir_json json = {&list->buf, false};
+		if (!list->as_json) {
+			add_row(&list->table, &page->cards[i]);
+			continue;
+		}
 		weir_print_card_row(&json, &page->cards[i]);
-		(void)weir_reading_put(buf);
+		(void)weir_reading_put(&list->buf);
 	}
 }
 
@@ -212,31 +191,15 @@ weir_cli_card_list(struct weir_reading *reading, const struct weir_card_query *q
 	    {"pool", 'l'}, {"used", 'r'}, {"remaining", 'r'}, {"reasons", 'l'}, {NULL, 0}};
 	struct weir_card_page page = {0};
 	struct weir_error err = {0};
-	struct weir_table table;
-	struct weir_buf buf = {0};
-	uint64_t shown = 0;
+	struct weir_find_list list;
 	enum weir_read answer;
-	weir_table_init(&table, columns);
-	weir_table_spare(&table, "remaining,plan,carrier,pool");
+	weir_find_list_begin(&list, columns, "remaining,plan,carrier,pool", max, as_json);
 	do {
-		uint32_t room = max - shown < PAGE ? (uint32_t)(max - shown) : PAGE;
-		answer = weir_read_search(reading->reader, query, page.next, room, &page, &err);
-		if (answer != WEIR_READ_OK)
-			break;
-		shown += page.count;
-		if (as_json)
-			json_rows(&page, &buf);
-		for (uint32_t i = 0; !as_json && i < page.count; i++)
-			add_row(&table, &page.cards[i]);
-	} while (page.next[0] != '\0' && shown < max && ferror(stdout) == 0);
-	weir_table_print(&table, stdout);
-	weir_table_free(&table);
-	weir_buf_free(&buf);
-	if (answer != WEIR_READ_OK)
-		return weir_reading_fail(reading, answer, &err);
-	if (page.next[0] != '\0' && !as_json)
-		(void)fprintf(stderr, "the first %" PRIu64 "; --max N shows more\n", shown);
-	return WEIR_EXIT_OK;
+		answer = weir_read_search(reading->reader, query, page.next, weir_find_list_room(&list), &page, &err);
+		if (answer == WEIR_READ_OK)
+			add_cards(&list, &page);
+	} while (answer == WEIR_READ_OK && weir_find_list_goes_on(&list, page.count, page.next));
+	return weir_find_list_end(&list, reading, answer, page.next, &err);
 }
 
 int

@@ -13,6 +13,8 @@
 
 #define COMMANDS_MAX 32
 
+static int run_help(int argc, char **argv);
+
 static const struct weir_command commands[] = {
     {"run", weir_cli_run, "[--config FILE]", "process records until SIGTERM"},
     {"serve", weir_cli_serve, "[--config FILE]", "serve the HTTP API and the console until SIGTERM"},
@@ -29,9 +31,9 @@ static const struct weir_command commands[] = {
     {"verify", weir_cli_verify, "[--partition N]", "count anew from Kafka and compare with Redis"},
     {"check", weir_cli_check, "[FILE] [--reference FILE]...", "check settings and reference data without running"},
     {"bench", weir_cli_bench, "WHAT [options]", "measure this machine, plan hardware for a fleet"},
-    {"carrier-sim", weir_cli_carrier_sim, "[options]", "pretend to be a carrier's API, for tests"},
+    {"carrier-sim", weir_carrier_sim_main, "[options]", "pretend to be a carrier's API, for tests"},
     {"version", weir_cli_version, "", "print versions of weir and of the libraries in use"},
-    {"help", weir_cli_help, "[COMMAND]", "this text, or a command's own help"},
+    {"help", run_help, "[COMMAND]", "this text, or a command's own help"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -79,8 +81,8 @@ help_print(FILE *out)
 	    out);
 }
 
-int
-weir_cli_help(int argc, char **argv)
+static int
+run_help(int argc, char **argv)
 {
 	if (argc < 2 || argv[1][0] == '-') {
 		help_print(stdout);
@@ -89,17 +91,11 @@ weir_cli_help(int argc, char **argv)
 	const struct weir_command *command = command_find(argv[1]);
 	if (command == NULL)
 		return command_unknown(argv[1]);
-	if (command->run == weir_cli_help)
-		return weir_cli_help(1, argv);
+	if (command->run == run_help)
+		return run_help(1, argv);
 	char help[] = "--help";
 	char *args[] = {argv[1], help, NULL};
 	return command->run(2, args);
-}
-
-int
-weir_cli_carrier_sim(int argc, char **argv)
-{
-	return weir_carrier_sim_main(argc, argv);
 }
 
 int

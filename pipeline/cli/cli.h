@@ -41,8 +41,6 @@ int weir_cli_verify(int argc, char **argv);
 int weir_cli_top(int argc, char **argv);
 int weir_cli_check(int argc, char **argv);
 int weir_cli_bench(int argc, char **argv);
-int weir_cli_carrier_sim(int argc, char **argv);
 int weir_cli_version(int argc, char **argv);
-int weir_cli_help(int argc, char **argv);
 
 #endif

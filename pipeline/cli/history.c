@@ -27,12 +27,6 @@ static const struct weir_usage audit_usage = {
 	    "A word that could be an ICCID is one, unless --pool says otherwise.\n",
 };
 
-static const char *
-or_dash(const char *text)
-{
-	return text[0] == '\0' ? "-" : text;
-}
-
 /* Milliseconds between two instants; "-" when one is missing. */
 static const char *
 after_text(int64_t from_us, int64_t to_us, char out[WEIR_AMOUNT_TEXT_MAX])
@@ -58,14 +52,14 @@ commands_table(const struct weir_commands *commands)
 	for (uint32_t i = 0; i < commands->count; i++) {
 		const struct weir_command_entry *c = &commands->commands[i];
 		weir_table_cell(&table, "%s", weir_instant_text(c->decided_us, a));
-		weir_table_cell(&table, "%s", or_dash(c->action));
+		weir_table_cell(&table, "%s", weir_text_or_dash(c->action));
 		weir_table_cell(&table, "%s", weir_reason_name(c->reason));
 		weir_table_cell(&table, "%s", c->state);
 		weir_table_cell(&table, "%s", after_text(c->decided_us, c->sent_us, a));
 		weir_table_cell(&table, "%s", after_text(c->decided_us, c->confirmed_us, a));
 		weir_table_cell(&table, "%s", c->limit == 0 ? "-" : weir_amount_text(c->limit, a));
 		weir_table_cell(&table, "%s", c->limit == 0 ? "-" : weir_amount_text(c->overshoot, a));
-		weir_table_cell(&table, "%s", or_dash(c->ticket));
+		weir_table_cell(&table, "%s", weir_text_or_dash(c->ticket));
 	}
 	weir_table_print(&table, stdout);
 	weir_table_free(&table);
@@ -81,7 +75,7 @@ cell_of_action(struct weir_table *table, const struct weir_history_entry *e)
 	if (len > 0)
 		weir_table_cell(table, "%.*s", (int)len, e->reply);
 	else
-		weir_table_cell(table, "%s", or_dash(e->action));
+		weir_table_cell(table, "%s", weir_text_or_dash(e->action));
 }
 
 static void
@@ -102,7 +96,7 @@ history_table(const struct weir_history *history)
 		weir_table_cell(&table, "%s", weir_reasons_text(e->reasons, reasons));
 		weir_table_cell(&table, "%s", e->usage_after == 0 ? "-" : weir_amount_text(e->usage_after, a));
 		weir_table_cell(&table, "%s", e->limit == 0 ? "-" : weir_amount_text(e->limit, a));
-		weir_table_cell(&table, "%s", or_dash(e->reply));
+		weir_table_cell(&table, "%s", weir_text_or_dash(e->reply));
 	}
 	weir_table_print(&table, stdout);
 	weir_table_free(&table);
@@ -124,13 +118,7 @@ show_commands(struct weir_reading *reading, const char *text, struct weir_iccid 
 	}
 	struct weir_buf buf = {0};
 	struct weir_json json = {&buf, false};
-	weir_json_open(&json, NULL, '{');
-	weir_json_text(&json, "iccid", text);
-	weir_json_open(&json, "commands", '[');
-	for (uint32_t i = 0; i < commands.count; i++)
-		weir_print_command(&json, &commands.commands[i]);
-	weir_json_close(&json, ']');
-	weir_json_close(&json, '}');
+	weir_print_commands(&json, text, &commands);
 	(void)weir_reading_put(&buf);
 	weir_buf_free(&buf);
 	return WEIR_EXIT_OK;
@@ -182,14 +170,7 @@ show_history(struct weir_reading *reading, const char *subject, bool is_pool, bo
 	}
 	struct weir_buf buf = {0};
 	struct weir_json json = {&buf, false};
-	weir_json_open(&json, NULL, '{');
-	weir_json_text(&json, is_pool ? "pool" : "iccid", subject);
-	weir_json_open(&json, "audit", '[');
-	for (uint32_t i = 0; i < history.count; i++)
-		weir_print_history_entry(&json, &history.entries[i]);
-	weir_json_close(&json, ']');
-	weir_json_u64(&json, "unreadable", history.unreadable);
-	weir_json_close(&json, '}');
+	weir_print_history(&json, is_pool ? "pool" : "iccid", subject, &history);
 	(void)weir_reading_put(&buf);
 	weir_buf_free(&buf);
 	return WEIR_EXIT_OK;

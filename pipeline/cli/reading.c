@@ -54,19 +54,29 @@ unknown_word(const char *option, const char *word, const char *const *names, uin
 	return false;
 }
 
+bool
+weir_filter_word(
+    const char *option, const char *word, const char *const *names, uint32_t count, uint32_t *bits, struct weir_error *err)
+{
+	uint32_t i = 0;
+	if (word == NULL)
+		return true;
+	while (i < count && strcmp(names[i], word) != 0)
+		i++;
+	if (i == count)
+		return unknown_word(option, word, names, count, err);
+	*bits |= 1u << i;
+	return true;
+}
+
 static bool
 take_words(const char *option, const struct weir_words *words, const char *const *names, uint32_t count, uint32_t *bits_out,
     struct weir_error *err)
 {
 	*bits_out = 0;
-	for (uint32_t w = 0; w < words->n; w++) {
-		uint32_t i = 0;
-		while (i < count && strcmp(names[i], words->v[w]) != 0)
-			i++;
-		if (i == count)
-			return unknown_word(option, words->v[w], names, count, err);
-		*bits_out |= 1u << i;
-	}
+	for (uint32_t i = 0; i < words->n; i++)
+		if (!weir_filter_word(option, words->v[i], names, count, bits_out, err))
+			return false;
 	return true;
 }
 

@@ -50,6 +50,10 @@ bool weir_filters_given(const struct weir_filters *filters);
 /* Into a query that borrows their texts; false with err, which names the nearest word. */
 bool weir_filters_query(const struct weir_filters *filters, struct weir_card_query *query_out, struct weir_error *err);
 
+/* Sets the bit of the word among the names; NULL sets none. False with err, which names the nearest one. */
+bool weir_filter_word(
+    const char *option, const char *word, const char *const *names, uint32_t count, uint32_t *bits, struct weir_error *err);
+
 /* Writes and empties the buffer, with a newline; false when stdout is closed. */
 bool weir_reading_put(struct weir_buf *buf);
 

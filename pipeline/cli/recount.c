@@ -4,28 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/map.h"
+#include "config/base/random.h"
+#include "config/base/saturate.h"
+#include "config/base/vec.h"
+
 #define HOUR_US INT64_C(3600000000)
 #define CARRIERS_MAX 256
 
-/* ---- sets and tables: open addressing, powers of two, half full at most ---- */
-
-struct set { /* of hashes that are not 0 */
-	uint64_t *v;
-	uint32_t cap, used;
-};
 struct hour {
 	int64_t hour;
-	struct set seen;
+	struct weir_map seen; /* hashes of its records' identities; the value means nothing */
 };
 struct session {
-	uint64_t key; /* 0 = empty */
 	uint64_t up, down;
 	int64_t last_us;
 	int32_t cycle;
-};
-struct cell {
-	uint64_t key; /* slot << 16 | cycle, plus one; 0 = empty */
-	struct weir_recounted counted;
 };
 
 struct weir_recount {
@@ -37,58 +31,33 @@ struct weir_recount {
 		const struct weir_ref_carrier *ref;
 		struct weir_window last; /* cycle that was asked for last */
 	} carriers[CARRIERS_MAX];
-	uint32_t *index; /* slot + 1 by ICCID */
-	uint32_t index_cap;
-	int64_t *known_us; /* by slot; 0 = from the beginning */
+	struct weir_map slots; /* of cards, by the ICCID's hash */
+	int64_t *known_us;     /* by slot; 0 = from the beginning */
 	struct hour *hours;
 	uint32_t hour_count;
+	struct weir_map session_places; /* by session */
 	struct session *sessions;
-	uint32_t session_cap, session_used;
-	struct cell *cells;
-	uint32_t cell_cap, cell_used;
+	uint32_t session_count, session_cap;
+	struct weir_map cell_places; /* by slot << 16 | cycle */
+	struct weir_recounted *cells;
+	uint32_t cell_count, cell_cap;
 	struct weir_recount_stats stats;
 };
 
-static uint64_t
-mix_hash(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= UINT64_C(0xd6e8feb86659fd93);
-	return x ^ x >> 32;
-}
-
-static bool
-set_put(struct set *set, uint64_t hash)
-{
-	uint32_t at = (uint32_t)mix_hash(hash) & (set->cap - 1);
-	while (set->v[at] != 0) {
-		if (set->v[at] == hash)
-			return false;
-		at = (at + 1) & (set->cap - 1);
-	}
-	set->v[at] = hash;
-	set->used++;
-	return true;
-}
+/* ---- what has been seen ---- */
 
 /* False when it was there already. */
 static bool
-set_add(struct set *set, uint64_t hash)
+set_add(struct weir_map *set, uint64_t hash)
 {
-	if (set->used * 2 >= set->cap) {
-		struct set grown = {.cap = set->cap == 0 ? 256 : set->cap * 2};
-		grown.v = weir_calloc(grown.cap, sizeof(*grown.v));
-		for (uint32_t i = 0; i < set->cap; i++)
-			if (set->v[i] != 0)
-				(void)set_put(&grown, set->v[i]);
-		free(set->v);
-		*set = grown;
-	}
-	return set_put(set, hash == 0 ? 1 : hash);
+	if (weir_map_get(set, hash) != WEIR_MAP_NONE)
+		return false;
+	weir_map_add(set, hash, 0);
+	return true;
 }
 
 /* The hour's set; hours beyond the horizon are let go of. */
-static struct set *
+static struct weir_map *
 hour_set(struct weir_recount *r, int64_t hour)
 {
 	int64_t oldest = (r->stream_us - r->horizon_us) / HOUR_US - 1;
@@ -96,7 +65,7 @@ hour_set(struct weir_recount *r, int64_t hour)
 		if (r->hours[i].hour == hour)
 			return &r->hours[i].seen;
 		if (r->hours[i].hour < oldest) {
-			free(r->hours[i].seen.v);
+			weir_map_free(&r->hours[i].seen);
 			r->hours[i] = r->hours[--r->hour_count];
 		} else {
 			i++;
@@ -108,67 +77,34 @@ hour_set(struct weir_recount *r, int64_t hour)
 }
 
 static struct session *
-session_place(struct session *sessions, uint32_t cap, uint64_t key)
-{
-	uint32_t at = (uint32_t)mix_hash(key) & (cap - 1);
-	while (sessions[at].key != 0 && sessions[at].key != key)
-		at = (at + 1) & (cap - 1);
-	return &sessions[at];
-}
-
-static struct session *
 session_get(struct weir_recount *r, uint64_t key, bool *fresh_out)
 {
-	if (r->session_used * 2 >= r->session_cap) {
-		uint32_t cap = r->session_cap == 0 ? 256 : r->session_cap * 2;
-		struct session *grown = weir_calloc(cap, sizeof(*grown));
-		for (uint32_t i = 0; i < r->session_cap; i++)
-			if (r->sessions[i].key != 0)
-				*session_place(grown, cap, r->sessions[i].key) = r->sessions[i];
-		free(r->sessions);
-		r->sessions = grown;
-		r->session_cap = cap;
-	}
-	struct session *session = session_place(r->sessions, r->session_cap, key);
-	*fresh_out = session->key == 0;
-	r->session_used += *fresh_out;
-	session->key = key;
-	return session;
+	uint32_t i = weir_map_get(&r->session_places, key);
+	*fresh_out = i == WEIR_MAP_NONE;
+	if (!*fresh_out)
+		return &r->sessions[i];
+	WEIR_VEC_ROOM(r->sessions, r->session_count, r->session_cap, 256);
+	weir_map_add(&r->session_places, key, r->session_count);
+	r->sessions[r->session_count] = (struct session){0};
+	return &r->sessions[r->session_count++];
 }
 
 static uint64_t
 cell_key(uint32_t slot, int32_t cycle)
 {
-	return ((uint64_t)slot << 16 | (uint16_t)cycle) + 1;
-}
-
-static struct cell *
-cell_place(struct cell *cells, uint32_t cap, uint64_t key)
-{
-	uint32_t at = (uint32_t)mix_hash(key) & (cap - 1);
-	while (cells[at].key != 0 && cells[at].key != key)
-		at = (at + 1) & (cap - 1);
-	return &cells[at];
+	return (uint64_t)slot << 16 | (uint16_t)cycle;
 }
 
 static struct weir_recounted *
 cell_get(struct weir_recount *r, uint32_t slot, int32_t cycle)
 {
-	uint64_t key = cell_key(slot, cycle);
-	if (r->cell_used * 2 >= r->cell_cap) {
-		uint32_t cap = r->cell_cap == 0 ? 256 : r->cell_cap * 2;
-		struct cell *grown = weir_calloc(cap, sizeof(*grown));
-		for (uint32_t i = 0; i < r->cell_cap; i++)
-			if (r->cells[i].key != 0)
-				*cell_place(grown, cap, r->cells[i].key) = r->cells[i];
-		free(r->cells);
-		r->cells = grown;
-		r->cell_cap = cap;
-	}
-	struct cell *cell = cell_place(r->cells, r->cell_cap, key);
-	r->cell_used += cell->key == 0;
-	cell->key = key;
-	return &cell->counted;
+	uint32_t i = weir_map_get(&r->cell_places, cell_key(slot, cycle));
+	if (i != WEIR_MAP_NONE)
+		return &r->cells[i];
+	WEIR_VEC_ROOM(r->cells, r->cell_count, r->cell_cap, 256);
+	weir_map_add(&r->cell_places, cell_key(slot, cycle), r->cell_count);
+	r->cells[r->cell_count] = (struct weir_recounted){0};
+	return &r->cells[r->cell_count++];
 }
 
 /* ---- life ---- */
@@ -176,30 +112,22 @@ cell_get(struct weir_recount *r, uint32_t slot, int32_t cycle)
 static bool
 find_card(const struct weir_recount *r, struct weir_iccid iccid, uint32_t *slot_out)
 {
-	uint32_t at = (uint32_t)weir_iccid_hash(iccid) & (r->index_cap - 1);
-	for (; r->index[at] != 0; at = (at + 1) & (r->index_cap - 1)) {
-		*slot_out = r->index[at] - 1;
-		if (weir_iccid_equal(r->snapshot->cards[*slot_out].iccid, iccid))
-			return true;
-	}
-	return false;
+	uint64_t hash = weir_iccid_hash(iccid);
+	uint32_t at, slot = weir_map_first(&r->slots, hash, &at);
+	while (slot != WEIR_MAP_NONE && !weir_iccid_equal(r->snapshot->cards[slot].iccid, iccid))
+		slot = weir_map_next(&r->slots, hash, &at);
+	*slot_out = slot;
+	return slot != WEIR_MAP_NONE;
 }
 
 static void
 index_cards(struct weir_recount *r)
 {
-	for (r->index_cap = 64; r->index_cap < r->snapshot->card_slots * 2;)
-		r->index_cap *= 2;
-	r->index = weir_calloc(r->index_cap, sizeof(*r->index));
 	r->known_us = weir_calloc(r->snapshot->card_slots + 1, sizeof(*r->known_us));
 	for (uint32_t slot = 0; slot < r->snapshot->card_slots; slot++) {
 		struct weir_iccid iccid = r->snapshot->cards[slot].iccid;
-		if (weir_iccid_is_zero(iccid))
-			continue;
-		uint32_t at = (uint32_t)weir_iccid_hash(iccid) & (r->index_cap - 1);
-		while (r->index[at] != 0)
-			at = (at + 1) & (r->index_cap - 1);
-		r->index[at] = slot + 1;
+		if (!weir_iccid_is_zero(iccid))
+			weir_map_add(&r->slots, weir_iccid_hash(iccid), slot);
 	}
 }
 
@@ -228,10 +156,12 @@ weir_recount_free(struct weir_recount *r)
 	for (uint32_t i = 0; i < CARRIERS_MAX; i++)
 		weir_zone_free(r->carriers[i].zone);
 	for (uint32_t i = 0; i < r->hour_count; i++)
-		free(r->hours[i].seen.v);
+		weir_map_free(&r->hours[i].seen);
 	free(r->hours);
-	free(r->index);
+	weir_map_free(&r->slots);
 	free(r->known_us);
+	weir_map_free(&r->session_places);
+	weir_map_free(&r->cell_places);
 	free(r->sessions);
 	free(r->cells);
 	free(r);
@@ -276,8 +206,8 @@ total_adds(struct session *session, const struct weir_record *record, bool fresh
 {
 	if (!fresh && (record->flags & WEIR_RECORD_START) != 0 && record->end_us > session->last_us)
 		session->up = session->down = 0;
-	*up = record->up > session->up ? record->up - session->up : 0;
-	*down = record->down > session->down ? record->down - session->down : 0;
+	*up = weir_sub_saturating(record->up, session->up);
+	*down = weir_sub_saturating(record->down, session->down);
 	session->up += *up;
 	session->down += *down;
 	return fresh || *up + *down > 0 || record->end_us > session->last_us;
@@ -287,7 +217,7 @@ total_adds(struct session *session, const struct weir_record *record, bool fresh
 static uint64_t
 sequence_hash(const struct weir_record *record)
 {
-	return mix_hash(record->session_hash ^ mix_hash(record->seq + UINT64_C(0x9e3779b97f4a7c15)));
+	return weir_random_mix(record->session_hash ^ weir_random_mix(record->seq + WEIR_RANDOM_STEP));
 }
 
 struct counted {
@@ -352,7 +282,7 @@ is_forgotten(const struct weir_recount *r, const struct weir_record *record)
 	if ((record->flags & WEIR_RECORD_TOTALS) == 0 || record->session_hash == 0 || record->start_us == 0 ||
 	    record->start_us >= r->stream_us - r->retention_us)
 		return false;
-	return r->session_cap == 0 || session_place(r->sessions, r->session_cap, record->session_hash)->key == 0;
+	return weir_map_get(&r->session_places, record->session_hash) == WEIR_MAP_NONE;
 }
 
 void
@@ -387,9 +317,8 @@ weir_recount_stats(const struct weir_recount *r)
 struct weir_recounted
 weir_recount_get(const struct weir_recount *r, uint32_t slot, int32_t cycle)
 {
-	if (r->cell_cap == 0)
-		return (struct weir_recounted){0};
-	return cell_place(r->cells, r->cell_cap, cell_key(slot, cycle))->counted;
+	uint32_t i = weir_map_get(&r->cell_places, cell_key(slot, cycle));
+	return i != WEIR_MAP_NONE ? r->cells[i] : (struct weir_recounted){0};
 }
 
 bool

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config/base/check.h"
+#include "config/base/vec.h"
 
 /* Wide ranges as terminals have them; the rest counts one. */
 static uint32_t
@@ -57,10 +58,7 @@ weir_table_cell(struct weir_table *table, const char *fmt, ...)
 	for (char *at = text; *at != '\0'; at++)
 		if ((unsigned char)*at < 0x20 || *at == 0x7f)
 			*at = '?';
-	if (table->cell_count == table->cell_cap) {
-		table->cell_cap = table->cell_cap == 0 ? 64 : table->cell_cap * 2;
-		table->cells = weir_realloc(table->cells, table->cell_cap * sizeof(*table->cells));
-	}
+	WEIR_VEC_ROOM(table->cells, table->cell_count, table->cell_cap, 64);
 	uint32_t column = table->cell_count % table->column_count, width = weir_text_width(text);
 	if (width > table->widths[column])
 		table->widths[column] = width;
@@ -172,4 +170,10 @@ weir_table_free(struct weir_table *table)
 		free(table->cells[i]);
 	free(table->cells);
 	*table = (struct weir_table){0};
+}
+
+const char *
+weir_text_or_dash(const char *text)
+{
+	return text[0] == '\0' ? "-" : text;
 }

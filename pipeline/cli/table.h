@@ -42,6 +42,9 @@ uint32_t weir_table_fit(struct weir_table *table, uint32_t columns);
 void weir_table_print(struct weir_table *table, FILE *out);
 void weir_table_free(struct weir_table *table);
 
+/* The text, or "-" for an empty one. */
+const char *weir_text_or_dash(const char *text);
+
 /* Places on a terminal that a UTF-8 text takes, as far as that can be told: wide East Asian characters are two. */
 uint32_t weir_text_width(const char *text);
 

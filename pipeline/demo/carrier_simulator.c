@@ -4,10 +4,8 @@
  */
 #include "pipeline/demo/carrier_simulator.h"
 
-#include <arpa/inet.h>
-#include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +13,7 @@
 #include "config/base/check.h"
 #include "pipeline/carriers/carrier.h"
 #include "pipeline/demo/carrier_simulator_priv.h"
+#include "pipeline/http/daemon.h"
 
 #define SIM_BODY_MAX 4096u
 #define DEVICES "/rws/api/v1/devices/"
@@ -49,14 +48,14 @@ reply_json(struct MHD_Connection *connection, uint32_t status, json_t *body, con
 	char *text = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	WEIR_CHECK(text != NULL);
-	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-	(void)MHD_add_response_header(response, "Content-Type", "application/json");
+	struct weir_http_header headers[4] = {{"Content-Type", "application/json"}};
+	uint32_t count = 1;
 	if (answer != NULL && answer->retry_after)
-		(void)MHD_add_response_header(response, "Retry-After", "1");
+		headers[count++] = (struct weir_http_header){"Retry-After", "1"};
 	if (answer != NULL && answer->authenticate)
-		(void)MHD_add_response_header(response, "WWW-Authenticate", "Basic realm=\"rws\"");
-	enum MHD_Result result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		headers[count++] = (struct weir_http_header){"WWW-Authenticate", "Basic realm=\"rws\""};
+	enum MHD_Result result = weir_http_reply(connection, status, weir_slice_of(text), headers);
+	free(text);
 	return result;
 }
 
@@ -169,14 +168,22 @@ weir_carrier_sim_start(const struct weir_carrier_sim_opts *opts, struct weir_err
 	struct weir_carrier_sim *sim = weir_calloc(1, sizeof(*sim));
 	sim_world_init(&sim->world, opts);
 	sim_expect(sim, opts);
-	struct sockaddr_in address = {
-	    .sin_family = AF_INET, .sin_port = htons(opts->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	sim->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
-	    opts->port, NULL, NULL, answer, sim, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-	    MHD_OPTION_NOTIFY_COMPLETED, request_end, NULL, MHD_OPTION_CONNECTION_LIMIT, 1024u,
-	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+	char listen[32];
+	struct weir_http_address address;
+	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", opts->port);
+	if (weir_http_address_parse("carrier simulator", listen, false, &address, err) == WEIR_OK)
+		sim->daemon = weir_http_daemon_start(
+		    &(struct weir_http_daemon_opts){.setting = "carrier simulator",
+			.text = listen,
+			.address = &address,
+			.flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL,
+			.share_port = true,
+			.connections_max = 1024,
+			.answer = answer,
+			.completed = request_end,
+			.ctx = sim},
+		    err);
 	if (sim->daemon == NULL) {
-		(void)weir_error_set(err, WEIR_FATAL, "carrier simulator: cannot listen on 127.0.0.1:%u", opts->port);
 		weir_carrier_sim_stop(sim);
 		return NULL;
 	}
@@ -199,8 +206,7 @@ weir_carrier_sim_stop(struct weir_carrier_sim *sim)
 uint16_t
 weir_carrier_sim_port(const struct weir_carrier_sim *sim)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(sim->daemon, MHD_DAEMON_INFO_BIND_PORT);
-	return info != NULL ? info->port : 0;
+	return weir_http_daemon_port(sim->daemon);
 }
 
 void

@@ -4,10 +4,12 @@
  *
  * Every card exists and is ACTIVATED until told otherwise, except those whose ICCID begins with `missing_prefix` (404).
  * Moods are drawn from the seed and the number of the request. Beside the protocol, for tests in other processes:
- *   GET  /sim/state          {"cards": {iccid: {"status", "changed", "repeated"}}}: PUTs that changed it, that repeated its
- * state GET  /sim/counters       {"requests", "puts", "gets", "changed", ...}: struct weir_carrier_sim_counters POST
- * /sim/outage?on=1|0  every device call answers 503 A PUT for the state a card is in (or will be in, once accepted) answers
- * 400 with errorCode 10030000 and counts as repeated.
+ * - GET /sim/state: {"cards": {iccid: {"status", "changed", "repeated"}}}, PUTs that changed or repeated its state;
+ * - GET /sim/counters: {"requests", "puts", "gets", "changed", ...}, the members of struct weir_carrier_sim_counters;
+ * - POST /sim/outage?on=1|0: every device call answers 503.
+ *
+ * A PUT for the state a card is in (or will be in, once accepted) answers 400 with errorCode 10030000 and counts as
+ * repeated.
  *
  * Threads: the server runs its own, one a connection; all functions here are for any thread.
  */
@@ -63,9 +65,7 @@ void weir_carrier_sim_counters_get(struct weir_carrier_sim *sim, struct weir_car
 void weir_carrier_sim_card_get(
     struct weir_carrier_sim *sim, struct weir_iccid iccid, struct weir_carrier_sim_card *card_out);
 
-/* `weir carrier-sim`: options --port --seed --latency-ms MIN-MAX --error-rate --timeout-rate --accept-rate --accept-ms
- * --hang-ms
- * --rate-limit --user --key-file FILE --missing-prefix --port-file FILE. Runs until SIGTERM or SIGINT. Exit status. */
+/* `weir carrier-sim`: runs until a signal; returns an enum weir_exit. */
 int weir_carrier_sim_main(int argc, char **argv);
 
 #endif

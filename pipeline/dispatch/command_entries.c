@@ -3,93 +3,9 @@
 
 #include <stdlib.h>
 
+#include "config/base/vec.h"
+
 #define CHUNK 1024u /* entries */
-
-/* ---- map ---- */
-
-static uint32_t
-map_home(const struct weir_map *map, uint64_t key)
-{
-	key *= 0x9e3779b97f4a7c15u;
-	return (uint32_t)(key >> 32) & (map->capacity - 1);
-}
-
-/* The slot of the key, or the empty one where it would go. */
-static uint32_t
-map_slot(const struct weir_map *map, uint64_t key)
-{
-	uint32_t at = map_home(map, key);
-	while (map->values[at] != WEIR_NONE && map->keys[at] != key)
-		at = (at + 1) & (map->capacity - 1);
-	return at;
-}
-
-static void
-map_grow(struct weir_map *map)
-{
-	struct weir_map grown = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};
-	grown.keys = weir_calloc(grown.capacity, sizeof(*grown.keys));
-	grown.values = weir_calloc(grown.capacity, sizeof(*grown.values));
-	memset(grown.values, 0xff, grown.capacity * sizeof(*grown.values));
-	for (uint32_t i = 0; i < map->capacity; i++) {
-		if (map->values[i] == WEIR_NONE)
-			continue;
-		uint32_t at = map_slot(&grown, map->keys[i]);
-		grown.keys[at] = map->keys[i];
-		grown.values[at] = map->values[i];
-	}
-	weir_map_free(map);
-	*map = grown;
-}
-
-uint32_t
-weir_map_get(const struct weir_map *map, uint64_t key)
-{
-	return map->capacity == 0 ? WEIR_NONE : map->values[map_slot(map, key)];
-}
-
-void
-weir_map_put(struct weir_map *map, uint64_t key, uint32_t value)
-{
-	if ((uint64_t)(map->count + 1) * 3 > (uint64_t)map->capacity * 2)
-		map_grow(map);
-	uint32_t at = map_slot(map, key);
-	WEIR_CHECK(value != WEIR_NONE && map->count < map->capacity); /* a full table would be searched for ever */
-	if (map->values[at] == WEIR_NONE)
-		map->count++;
-	map->keys[at] = key;
-	map->values[at] = value;
-}
-
-void
-weir_map_remove(struct weir_map *map, uint64_t key)
-{
-	if (map->capacity == 0)
-		return;
-	uint32_t mask = map->capacity - 1, hole = map_slot(map, key);
-	if (map->values[hole] == WEIR_NONE)
-		return;
-	WEIR_CHECK(map->count > 0);
-	map->count--;
-	/* Move back whoever would no longer be reached across the hole. */
-	for (uint32_t at = (hole + 1) & mask; map->values[at] != WEIR_NONE; at = (at + 1) & mask) {
-		uint32_t home = map_home(map, map->keys[at]);
-		if (((at - home) & mask) < ((at - hole) & mask))
-			continue;
-		map->keys[hole] = map->keys[at];
-		map->values[hole] = map->values[at];
-		hole = at;
-	}
-	map->values[hole] = WEIR_NONE;
-}
-
-void
-weir_map_free(struct weir_map *map)
-{
-	free(map->keys);
-	free(map->values);
-	*map = (struct weir_map){0};
-}
 
 /* ---- lists ---- */
 
@@ -194,10 +110,7 @@ weir_heap_push(struct weir_cards *cards, struct weir_card_entry *card, int64_t d
 {
 	WEIR_CHECK(card->place == WEIR_PLACE_HEAP || card->place == WEIR_PLACE_RETRY);
 	WEIR_CHECK(cards->heap_count < cards->count); /* each card at most once */
-	if (cards->heap_count == cards->heap_cap) {
-		cards->heap_cap = cards->heap_cap ? cards->heap_cap * 2 : 64;
-		cards->heap = weir_realloc(cards->heap, cards->heap_cap * sizeof(*cards->heap));
-	}
+	WEIR_VEC_ROOM(cards->heap, cards->heap_count, cards->heap_cap, 64);
 	card->due_us = due_us;
 	cards->heap_count++;
 	heap_sift(cards, cards->heap_count - 1, (struct weir_heap_item){due_us, card->self});

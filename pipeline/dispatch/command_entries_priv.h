@@ -1,18 +1,18 @@
 /*
  * The dispatcher's containers: card entries and where they are. Inside pipeline/dispatch only.
  *
- * Entries lie in chunks that never move and are reused through a free list. A card is found by (partition, slot) in an
- * open-addressing table (linear probing, backward-shift deletion: no tombstones to clean); growing it by doubling is the
- * one pause, some 20 ms at a million cards, on a thread that waits for the network anyhow. Lists run through the entries by
- * number. The heap keeps (time, entry) side by side, so that sifting touches no entry but to note its position.
+ * Entries lie in chunks that never move and are reused through a free list. A card is found by (partition, slot) in a
+ * table (map.h); growing it is the one pause, on a thread that waits for the network anyhow. Lists run through the entries
+ * by number. The heap keeps (time, entry) side by side, so that sifting touches no entry but to note its position.
  * Rejected: a timer wheel (retry delays span 1 ms to hours; O(log n) is enough here).
  */
 #ifndef WEIR_PIPELINE_CARDS_PRIV_H
 #define WEIR_PIPELINE_CARDS_PRIV_H
 
+#include "config/base/map.h"
 #include "pipeline/dispatch/dispatch_core.h"
 
-#define WEIR_NONE UINT32_MAX
+#define WEIR_NONE WEIR_MAP_NONE
 
 /* Where an entry is. */
 enum weir_place {
@@ -64,17 +64,6 @@ struct weir_card_entry {
 	bool asking;    /* the open call is an ASK */
 	bool forgotten; /* its owner let go while a call was open */
 };
-
-struct weir_map { /* u64 -> u32, no tombstones */
-	uint64_t *keys;
-	uint32_t *values; /* WEIR_NONE = empty */
-	uint32_t capacity, count;
-};
-
-uint32_t weir_map_get(const struct weir_map *map, uint64_t key); /* WEIR_NONE if absent */
-void weir_map_put(struct weir_map *map, uint64_t key, uint32_t value);
-void weir_map_remove(struct weir_map *map, uint64_t key);
-void weir_map_free(struct weir_map *map);
 
 struct weir_heap_item {
 	int64_t due_us;

@@ -50,7 +50,7 @@ struct weir_command_result {
 	int64_t at_us;     /* when it happened, microseconds UTC */
 	int64_t next_us;   /* when it will try again, 0 = no more tries due */
 	char ticket[WEIR_TICKET_MAX];
-	char text[80]; /* the carrier's words for FAILED or a retry, without secrets */
+	char text[WEIR_CARRIER_TEXT_MAX]; /* the carrier's words for FAILED or a retry, without secrets */
 };
 
 struct weir_dispatch;

@@ -37,8 +37,8 @@ struct dispatch_carrier {
 	const struct weir_carrier_settings *settings;
 	const struct weir_carrier_adapter *adapter;
 	char name[24];
-	char last_trouble[80]; /* for the log */
-	bool was_open;         /* the breaker, as last logged */
+	char last_trouble[WEIR_CARRIER_TEXT_MAX]; /* for the log */
+	bool was_open;                            /* the breaker, as last logged */
 };
 
 struct weir_dispatch {

@@ -16,8 +16,8 @@ add(_Atomic uint64_t *to, uint64_t value)
 	atomic_fetch_add_explicit(to, value, memory_order_relaxed);
 }
 
-void
-lane_count(struct weir_lane_histogram *histogram, int64_t value)
+static void
+count_in(struct weir_lane_histogram *histogram, int64_t value)
 {
 	uint64_t size = value < 0 ? 0 : (uint64_t)value;
 	add(&histogram->bucket[weir_histogram_bucket(size)], 1);
@@ -48,7 +48,7 @@ lane_count_command(void *ctx, const struct weir_command_result *result, const st
 void
 lane_count_flush(void *ctx, int64_t took_us)
 {
-	lane_count(&((struct lane_partition *)ctx)->lane->counters.flush_latency, took_us);
+	count_in(&((struct lane_partition *)ctx)->lane->counters.flush_latency, took_us);
 }
 
 void
@@ -85,15 +85,15 @@ count_audit(struct weir_lane_counters *c, const struct weir_audit *a)
 		return;
 	if (a->pool[0] != '\0') {
 		if (a->event == WEIR_AUDIT_DECIDED && a->limit != 0)
-			lane_count(&c->pool_overshoot, (int64_t)a->overshoot);
+			count_in(&c->pool_overshoot, (int64_t)a->overshoot);
 		return;
 	}
 	if (a->event != WEIR_AUDIT_CONFIRMED)
 		return;
 	if (a->sent_us != 0)
-		lane_count(&c->confirm_latency, a->confirmed_us - a->sent_us);
+		count_in(&c->confirm_latency, a->confirmed_us - a->sent_us);
 	if (a->reason == WEIR_REASON_PLAN_EXHAUSTED || a->reason == WEIR_REASON_USAGE_LIMIT)
-		lane_count(&c->card_overshoot, (int64_t)a->overshoot);
+		count_in(&c->card_overshoot, (int64_t)a->overshoot);
 }
 
 void

@@ -4,20 +4,13 @@
  */
 #include <stdlib.h>
 
+#include "config/base/vec.h"
 #include "pipeline/engine/lane_priv.h"
 
 static struct weir_ack_window *
 box_of(struct weir_lane *lane, uint32_t number)
 {
-	if (number >= lane->ack_window_cap) {
-		uint32_t cap = lane->ack_window_cap == 0 ? 64 : lane->ack_window_cap;
-		while (cap <= number)
-			cap *= 2;
-		lane->ack_windows = weir_realloc(lane->ack_windows, cap * sizeof(*lane->ack_windows));
-		memset(
-		    lane->ack_windows + lane->ack_window_cap, 0, (cap - lane->ack_window_cap) * sizeof(*lane->ack_windows));
-		lane->ack_window_cap = cap;
-	}
+	WEIR_VEC_REACH(lane->ack_windows, lane->ack_window_cap, number, 64);
 	if (lane->ack_windows[number] == NULL) {
 		lane->ack_windows[number] = weir_calloc(1, sizeof(struct weir_ack_window));
 		lane->ack_windows[number]->bell_fd = lane->bell_fd;
@@ -34,10 +27,7 @@ add_partition(struct weir_lane *lane, uint32_t number)
 	lp->lane = lane;
 	lp->owner = owner_new(&lane->rules, number, &LANE_IO, lp);
 	lp->ack_window = box_of(lane, number);
-	if (lane->partition_count == lane->partition_cap) {
-		lane->partition_cap = lane->partition_cap == 0 ? 16 : lane->partition_cap * 2;
-		lane->partitions = weir_realloc(lane->partitions, lane->partition_cap * sizeof(*lane->partitions));
-	}
+	WEIR_VEC_ROOM(lane->partitions, lane->partition_count, lane->partition_cap, 16);
 	lane->partitions[lane->partition_count++] = lp;
 	return lp;
 }

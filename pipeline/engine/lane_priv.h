@@ -93,7 +93,6 @@ bool lane_store_answers(struct weir_lane *lane);
 void lane_partition_free(struct lane_partition *lp);
 
 /* lane_figures.c: what others may see of the lane */
-void lane_count(struct weir_lane_histogram *histogram, int64_t value);
 /* Overshoot and time to confirmation of what the core decided or learnt; and the live view. */
 void lane_count_audit(struct lane_partition *lp, const struct weir_audit *audit);
 void lane_count_command(

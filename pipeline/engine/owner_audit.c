@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "config/base/json_out.h"
 #include "pipeline/engine/owner_priv.h"
 
 const char *
@@ -19,33 +20,6 @@ const char *
 owner_action_name(uint8_t desired)
 {
 	return desired == WEIR_DESIRED_SUSPENDED ? "suspend" : "resume";
-}
-
-/* JSON text of words that may come from a carrier: quotes, backslashes and controls escaped. */
-static void
-json_text(struct weir_buf *out, const char *name, const char *text)
-{
-	weir_buf_printf(out, ",\"%s\":\"", name);
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
-			weir_buf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			weir_buf_printf(out, "\\u%04x", c);
-		else
-			weir_buf_append(out, &c, 1);
-	}
-	weir_buf_append(out, "\"", 1);
-}
-
-static void
-json_reasons(struct weir_buf *out, uint16_t reasons)
-{
-	weir_buf_printf(out, ",\"reasons\":[");
-	for (unsigned i = 0, n = 0; i < WEIR_REASON_COUNT; i++)
-		if ((reasons & WEIR_REASON_BIT(i)) != 0)
-			weir_buf_printf(out, "%s\"%s\"", n++ > 0 ? "," : "", weir_reason_name(i));
-	weir_buf_append(out, "]", 1);
 }
 
 /* The rule that speaks in a reason, for the audit. */
@@ -86,41 +60,66 @@ owner_audit_subject(const struct weir_audit *a, char out[WEIR_ID_MAX])
 }
 
 static void
-audit_reason(const struct weir_audit *a, struct weir_buf *out)
+audit_reason(const struct weir_audit *a, struct weir_json *json)
 {
-	json_reasons(out, a->reasons);
-	weir_buf_printf(out,
-	    ",\"reason\":\"%s\",\"rule\":\"%s\",\"limit\":%llu,\"usage_before\":%llu,\"usage_after\":%llu,\"overshoot\":%"
-	    "llu",
-	    weir_reason_name(a->reason), rule_of(a->reason), (unsigned long long)a->limit,
-	    (unsigned long long)a->usage_before, (unsigned long long)a->usage_after, (unsigned long long)a->overshoot);
+	weir_json_open(json, "reasons", '[');
+	for (unsigned i = 0; i < WEIR_REASON_COUNT; i++)
+		if ((a->reasons & WEIR_REASON_BIT(i)) != 0)
+			weir_json_text(json, NULL, weir_reason_name(i));
+	weir_json_close(json, ']');
+	weir_json_text(json, "reason", weir_reason_name(a->reason));
+	weir_json_text(json, "rule", rule_of(a->reason));
+	weir_json_u64(json, "limit", a->limit);
+	weir_json_u64(json, "usage_before", a->usage_before);
+	weir_json_u64(json, "usage_after", a->usage_after);
+	weir_json_u64(json, "overshoot", a->overshoot);
+}
+
+/* Where the record or request came from that the entry is about. */
+static void
+audit_origin(const struct owner *o, const struct weir_audit *a, struct weir_json *json)
+{
+	if (a->input >= o->rules->topic_count)
+		return;
+	weir_json_text(json, "topic", o->rules->topics[a->input]);
+	weir_json_u64(json, "partition", o->number);
+	weir_json_i64(json, "offset", a->offset);
+}
+
+static void
+audit_times(const struct weir_audit *a, struct weir_json *json)
+{
+	weir_json_i64(json, "at_us", a->at_us);
+	weir_json_i64(json, "record_us", a->record_us);
+	weir_json_i64(json, "decided_us", a->decided_us);
+	weir_json_i64(json, "sent_us", a->sent_us);
+	weir_json_i64(json, "confirmed_us", a->confirmed_us);
 }
 
 static void
 audit_json(const struct owner *o, const struct weir_audit *a, struct weir_buf *out)
 {
-	char subject[WEIR_ID_MAX];
+	char subject[WEIR_ID_MAX], cycle[16];
+	struct weir_json json = {.out = out};
 	owner_audit_subject(a, subject);
 	out->len = 0;
-	weir_buf_printf(
-	    out, "{\"event\":\"%s\",\"action\":\"%s\"", owner_event_name(a->event), owner_action_name(a->action));
-	json_text(out, a->pool[0] == '\0' ? "iccid" : "pool", subject);
-	if (a->pool[0] != '\0')
-		weir_buf_printf(out, ",\"cycle\":\"%04d-%02d\"", 1970 + a->cycle / 12, a->cycle % 12 + 1);
-	audit_reason(a, out);
-	if (a->input < o->rules->topic_count)
-		weir_buf_printf(out, ",\"topic\":\"%s\",\"partition\":%u,\"offset\":%lld", o->rules->topics[a->input],
-		    o->number, (long long)a->offset);
-	weir_buf_printf(out,
-	    ",\"at_us\":%lld,\"record_us\":%lld,\"decided_us\":%lld,\"sent_us\":%lld,\"confirmed_us\":%lld,\"carrier\":\"%"
-	    "s\"",
-	    (long long)a->at_us, (long long)a->record_us, (long long)a->decided_us, (long long)a->sent_us,
-	    (long long)a->confirmed_us, weir_partition_carrier_name(o->core, a->carrier));
+	weir_json_open(&json, NULL, '{');
+	weir_json_text(&json, "event", owner_event_name(a->event));
+	weir_json_text(&json, "action", owner_action_name(a->action));
+	weir_json_text(&json, a->pool[0] == '\0' ? "iccid" : "pool", subject);
+	if (a->pool[0] != '\0') {
+		weir_cycle_format(a->cycle, cycle);
+		weir_json_text(&json, "cycle", cycle);
+	}
+	audit_reason(a, &json);
+	audit_origin(o, a, &json);
+	audit_times(a, &json);
+	weir_json_text(&json, "carrier", weir_partition_carrier_name(o->core, a->carrier));
 	if (a->ticket[0] != '\0')
-		json_text(out, "ticket", a->ticket);
+		weir_json_text(&json, "ticket", a->ticket);
 	if (a->text[0] != '\0')
-		json_text(out, "reply", a->text);
-	weir_buf_append(out, "}", 1);
+		weir_json_text(&json, "reply", a->text);
+	weir_json_close(&json, '}');
 }
 
 /* Into the list of the card or pool in the store, with the next flush. Its name: j:<card's slot>, jp:<pool>. */

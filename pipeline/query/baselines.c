@@ -4,33 +4,18 @@
  */
 #include <string.h>
 
+#include "aggregators/tables/windows.h"
+#include "config/base/saturate.h"
 #include "pipeline/query/query_priv.h"
 
-/* LEB128, up to 64 bits. */
 static bool
-varint_take(struct weir_slice *bytes, uint64_t *number_out)
+entry_take(struct weir_slice *bytes, uint32_t *slot_out, struct weir_volume *volume_out)
 {
-	uint64_t number = 0;
-	for (unsigned shift = 0; shift < 64 && bytes->len > 0; shift += 7) {
-		uint8_t byte = *bytes->data++;
-		bytes->len--;
-		if (shift == 63 && byte > 1)
-			return false;
-		number |= (uint64_t)(byte & 0x7f) << shift;
-		if ((byte & 0x80) == 0) {
-			*number_out = number;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-entry_take(struct weir_slice *bytes, uint64_t *slot_out, struct weir_volume *volume_out)
-{
-	return varint_take(bytes, slot_out) && *slot_out < BASELINES_A_PAGE && varint_take(bytes, &volume_out->up) &&
-	       varint_take(bytes, &volume_out->down) && varint_take(bytes, &volume_out->records) &&
-	       varint_take(bytes, &volume_out->sessions);
+	struct weir_counts counts;
+	if (!weir_window_entry_take(bytes, slot_out, &counts))
+		return false;
+	*volume_out = (struct weir_volume){counts.up, counts.down, counts.records, counts.sessions};
+	return true;
 }
 
 bool
@@ -38,7 +23,7 @@ baselines_read(struct weir_slice bytes, struct baselines_page *page_out)
 {
 	memset(page_out->found, 0, sizeof(page_out->found));
 	while (bytes.len > 0) {
-		uint64_t slot;
+		uint32_t slot;
 		struct weir_volume volume;
 		if (!entry_take(&bytes, &slot, &volume))
 			return false;
@@ -54,7 +39,7 @@ baselines_find(struct weir_slice bytes, uint32_t slot, bool *found_out, struct w
 	*found_out = false;
 	*volume_out = (struct weir_volume){0};
 	while (bytes.len > 0) {
-		uint64_t of;
+		uint32_t of;
 		struct weir_volume volume;
 		if (!entry_take(&bytes, &of, &volume))
 			return false;
@@ -64,12 +49,6 @@ baselines_find(struct weir_slice bytes, uint32_t slot, bool *found_out, struct w
 		*volume_out = volume;
 	}
 	return true;
-}
-
-static uint64_t
-difference(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
 }
 
 /* Oldest last, so that each point knows the next one of its cycle. */
@@ -84,23 +63,18 @@ baselines_to_volumes(struct baseline_point *points, uint32_t count, cycle_total_
 			continue;
 		struct weir_volume end =
 		    next != NULL && next->cycle == point->cycle ? next->at : total_of(ctx, point->cycle);
-		point->volume = (struct weir_volume){difference(end.up, point->at.up), difference(end.down, point->at.down),
-		    difference(end.records, point->at.records), difference(end.sessions, point->at.sessions)};
+		point->volume = (struct weir_volume){weir_sub_saturating(end.up, point->at.up),
+		    weir_sub_saturating(end.down, point->at.down), weir_sub_saturating(end.records, point->at.records),
+		    weir_sub_saturating(end.sessions, point->at.sessions)};
 		next = point;
 	}
-}
-
-static uint64_t
-add_saturating(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
 void
 volume_add(struct weir_volume *sum, const struct weir_volume *more)
 {
-	sum->up = add_saturating(sum->up, more->up);
-	sum->down = add_saturating(sum->down, more->down);
-	sum->records = add_saturating(sum->records, more->records);
-	sum->sessions = add_saturating(sum->sessions, more->sessions);
+	sum->up = weir_add_saturating(sum->up, more->up);
+	sum->down = weir_add_saturating(sum->down, more->down);
+	sum->records = weir_add_saturating(sum->records, more->records);
+	sum->sessions = weir_add_saturating(sum->sessions, more->sessions);
 }

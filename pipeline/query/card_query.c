@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
 #include "pipeline/query/query_priv.h"
 
 #define DIRECTORY_BUCKETS 1024u
@@ -41,10 +42,7 @@ take_bucket(struct candidates *candidates, uint32_t card, uint32_t partition, ui
 		memcpy(entry, bucket.data + at, sizeof(entry));
 		if (entry[0] != tag)
 			continue;
-		if (candidates->n == candidates->cap) {
-			candidates->cap = candidates->cap == 0 ? 16 : candidates->cap * 2;
-			candidates->v = weir_realloc(candidates->v, candidates->cap * sizeof(*candidates->v));
-		}
+		WEIR_VEC_ROOM(candidates->v, candidates->n, candidates->cap, 16);
 		candidates->v[candidates->n++] = (struct candidate){.card = card, .partition = partition, .slot = entry[1]};
 	}
 }
@@ -195,11 +193,9 @@ load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, 
 	for (uint32_t i = 0; i < count; i++)
 		if (cards[i].found)
 			query_people(reader, &cards[i]);
-	definitions_query(reader);
-	enum weir_read answer = query_send(reader, err);
+	enum weir_read answer = query_send_with_definitions(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
-	definitions_take(reader);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!cards[i].found)
 			continue;
@@ -339,7 +335,7 @@ want_definitions(struct weir_reader *reader, const struct card_raw *cards, uint3
 			if (!names_miss(reader, &cards[i]))
 				continue;
 			/* A name that is newer than ours: all of that partition's are asked for again. */
-			part_forget(&reader->partition_metas[cards[i].partition]);
+			partition_forget(&reader->partition_metas[cards[i].partition]);
 			miss = true;
 		}
 		if (!miss)

@@ -7,23 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/saturate.h"
 #include "pipeline/query/query_priv.h"
 
 static const char *const COMMAND_STATES[] = {"idle", "queued", "sent", "accepted", "confirmed", "failed"};
 
 /* ---- small parts ---- */
-
-static uint64_t
-sub_saturating(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-static uint64_t
-add_saturating(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 uint32_t
 card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced)
@@ -33,8 +22,8 @@ card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced)
 	return stored <= WEIR_STATUS_CANCELLED ? 1u << stored : 0;
 }
 
-const char *
-card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced)
+static const char *
+status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced)
 {
 	uint32_t bit = card_status_bit(stored, reasons, not_enforced);
 	return bit == 0 ? "unknown" : weir_status_name((enum weir_card_status)__builtin_ctz(bit));
@@ -146,7 +135,7 @@ view_usage(const struct card_raw *raw, struct weir_card_view *view)
 		return;
 	view->used = (struct weir_volume){card->up, card->down, card->records, card->sessions};
 	uint64_t exempt = raw->overrides.exempt_cycle == card->cycle ? raw->overrides.exempt_bytes : 0;
-	view->metered = sub_saturating(weir_volume_bytes(&view->used), exempt);
+	view->metered = weir_sub_saturating(weir_volume_bytes(&view->used), exempt);
 }
 
 static void
@@ -160,7 +149,7 @@ view_limits(const struct card_raw *raw, const struct partition_plan *plan, struc
 	if (view->plan_known) {
 		view->limit = plan->ref.limit_bytes;
 		if (plan->ref.kind == WEIR_PLAN_SINGLE && raw->lifecycle.pool_local == 0)
-			view->total = add_saturating(plan->ref.allowance_bytes, view->addons);
+			view->total = weir_add_saturating(plan->ref.allowance_bytes, view->addons);
 	}
 	if (has_overrides && overrides->limit != WEIR_NO_LIMIT) {
 		view->limit = overrides->limit;
@@ -174,7 +163,7 @@ view_limits(const struct card_raw *raw, const struct partition_plan *plan, struc
 		return;
 	uint64_t bound = view->total < view->limit ? view->total : view->limit;
 	if (bound != WEIR_NO_LIMIT)
-		view->remaining = sub_saturating(bound, view->metered);
+		view->remaining = weir_sub_saturating(bound, view->metered);
 }
 
 static void
@@ -215,7 +204,7 @@ card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct we
 	view->reasons = card->reasons;
 	view->not_enforced = card->reasons & unsupported_reasons(&reader->partition_metas[raw->partition], view->carrier,
 						 raw->lifecycle.pool_local != 0);
-	view->status = card_status_shown(view->stored_status, view->reasons, view->not_enforced);
+	view->status = status_shown(view->stored_status, view->reasons, view->not_enforced);
 	view->cycle = card_cycle_now(reader, carrier, card->cycle);
 	view_lifecycle(&raw->lifecycle, view);
 	view_usage(raw, view);
@@ -254,7 +243,7 @@ sum_children(struct weir_card_view *view, const struct weir_child_view *children
 	for (uint32_t i = 0; i < count; i++) {
 		if (!children[i].known)
 			continue;
-		view->children_used = add_saturating(view->children_used, children[i].used);
+		view->children_used = weir_add_saturating(view->children_used, children[i].used);
 		differ |= status != NULL && strcmp(status, children[i].status) != 0;
 		status = children[i].status;
 	}
@@ -264,8 +253,8 @@ sum_children(struct weir_card_view *view, const struct weir_child_view *children
 	view->child_count = count;
 }
 
-enum weir_read
-children_load(
+static enum weir_read
+load_children(
     struct weir_reader *reader, const struct card_raw *parent, struct weir_card_view *view, struct weir_error *err)
 {
 	struct card_raw *raw = arena_take(&reader->arena, WEIR_READ_CHILDREN_MAX, sizeof(*raw));
@@ -326,7 +315,7 @@ weir_read_card(
 	struct weir_card_view *view = arena_take(&reader->arena, 1, sizeof(*view));
 	card_view_make(reader, &raw, view);
 	*card_out = view;
-	return children_load(reader, &raw, view, err);
+	return load_children(reader, &raw, view, err);
 }
 
 enum weir_read

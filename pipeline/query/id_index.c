@@ -4,7 +4,6 @@
  * header says that there are more slots. A slot is its pool's for good, but Redis may forget, so each use reads the slot
  * and looks at the id: one that differs makes the index begin anew. 12 bytes a pool and partition.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "pipeline/query/query_priv.h"
@@ -20,59 +19,25 @@ _Static_assert(offsetof(struct weir_pool_slot, id) == 0 && offsetof(struct weir_
 static uint64_t
 hash_of(const char *id, size_t len)
 {
-	uint64_t hash = XXH3_64bits(id, len);
-	return hash == 0 ? 1 : hash;
+	return XXH3_64bits(id, len);
 }
 
 void
 id_index_free(struct id_index *id_index)
 {
-	free(id_index->hashes);
-	free(id_index->slots);
+	weir_map_free(&id_index->slots);
 	*id_index = (struct id_index){0};
 }
 
-static void
-id_index_put(struct id_index *id_index, uint64_t hash, uint32_t slot)
-{
-	uint32_t at = (uint32_t)hash & (id_index->cap - 1);
-	while (id_index->hashes[at] != 0)
-		at = (at + 1) & (id_index->cap - 1);
-	id_index->hashes[at] = hash;
-	id_index->slots[at] = slot;
-	id_index->used++;
-}
-
-static void
-id_index_add(struct id_index *id_index, uint64_t hash, uint32_t slot)
-{
-	if (id_index->used * 2 >= id_index->cap) {
-		struct id_index grown = {.cap = id_index->cap == 0 ? 64 : id_index->cap * 2, .scanned = id_index->scanned};
-		grown.hashes = weir_calloc(grown.cap, sizeof(*grown.hashes));
-		grown.slots = weir_calloc(grown.cap, sizeof(*grown.slots));
-		for (uint32_t i = 0; i < id_index->cap; i++)
-			if (id_index->hashes[i] != 0)
-				id_index_put(&grown, id_index->hashes[i], id_index->slots[i]);
-		id_index_free(id_index);
-		*id_index = grown;
-	}
-	id_index_put(id_index, hash, slot);
-}
-
-/* The slot at the n-th place of that hash; false when there are no more. */
+/* The n-th slot under that hash; false when there are no more. */
 static bool
 id_index_get(const struct id_index *id_index, uint64_t hash, uint32_t n, uint32_t *slot_out)
 {
-	if (id_index->cap == 0)
-		return false;
-	for (uint32_t at = (uint32_t)hash & (id_index->cap - 1); id_index->hashes[at] != 0;
-	     at = (at + 1) & (id_index->cap - 1)) {
-		if (id_index->hashes[at] == hash && n-- == 0) {
-			*slot_out = id_index->slots[at];
-			return true;
-		}
-	}
-	return false;
+	uint32_t at, slot = weir_map_first(&id_index->slots, hash, &at);
+	for (; slot != WEIR_MAP_NONE && n > 0; n--)
+		slot = weir_map_next(&id_index->slots, hash, &at);
+	*slot_out = slot;
+	return slot != WEIR_MAP_NONE;
 }
 
 static struct id_index *
@@ -96,7 +61,7 @@ take_page(struct id_index *id_index, struct weir_slice page, uint32_t first, uin
 			continue;
 		size_t len = strnlen(id, WEIR_ID_MAX);
 		if (len > 0 && len < WEIR_ID_MAX)
-			id_index_add(id_index, hash_of(id, len), slot);
+			weir_map_add(&id_index->slots, hash_of(id, len), slot);
 	}
 }
 

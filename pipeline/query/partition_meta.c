@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/vec.h"
 #include "pipeline/query/query_priv.h"
 
 #define HEADER_KEPT_US 1000000
@@ -205,7 +206,7 @@ query_partition_meta(struct weir_reader *reader, uint32_t number)
 }
 
 void
-part_forget(struct partition_meta *partition_meta)
+partition_forget(struct partition_meta *partition_meta)
 {
 	partition_meta->header_at = partition_meta->names_at = (struct weir_steady){0};
 }
@@ -332,10 +333,7 @@ define_plan(struct partition_plan *plan, struct weir_slice json)
 static void
 want_push(struct weir_reader *reader, uint32_t partition, uint32_t number, bool plan)
 {
-	if (reader->want_count == reader->want_cap) {
-		reader->want_cap = reader->want_cap == 0 ? 32 : reader->want_cap * 2;
-		reader->wants = weir_realloc(reader->wants, reader->want_cap * sizeof(*reader->wants));
-	}
+	WEIR_VEC_ROOM(reader->wants, reader->want_count, reader->want_cap, 32);
 	reader->wants[reader->want_count++] = (struct definition_want){partition, number, plan, 0};
 }
 
@@ -383,6 +381,16 @@ definitions_take(struct weir_reader *reader)
 			define_carrier(reader, carrier_at(reader, want->partition, want->number), json);
 	}
 	reader->want_count = 0;
+}
+
+enum weir_read
+query_send_with_definitions(struct weir_reader *reader, struct weir_error *err)
+{
+	definitions_query(reader);
+	enum weir_read answer = query_send(reader, err);
+	if (answer == WEIR_READ_OK)
+		definitions_take(reader);
+	return answer;
 }
 
 void

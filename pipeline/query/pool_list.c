@@ -141,11 +141,8 @@ query_hash(const struct weir_pool_query *q)
 	struct weir_buf buf = {0};
 	weir_buf_printf(&buf, "pools %u %u %u ", q->reasons, q->statuses, q->kinds);
 	for (size_t i = 0; i < 3; i++)
-		weir_buf_append(
-		    &buf, search_any(texts[i]) ? "" : texts[i], search_any(texts[i]) ? 1 : strlen(texts[i]) + 1);
-	uint64_t hash = cursor_query((struct weir_slice){buf.data, buf.len});
-	weir_buf_free(&buf);
-	return hash;
+		page_hash_text(&buf, texts[i]);
+	return page_hash(&buf);
 }
 
 enum weir_read
@@ -154,14 +151,9 @@ weir_read_pools(struct weir_reader *reader, const struct weir_pool_query *query,
 {
 	struct pool_search search = {.reader = reader, .query = query, .max = max};
 	uint64_t hash = query_hash(query);
-	enum weir_read answer = cursor_read(cursor, hash, &search.at, err); /* it may be the page's own `next` */
+	enum weir_read answer =
+	    page_begin(reader, cursor, hash, max, &search.at, err); /* it may be the page's own `next` */
 	*page_out = (struct weir_pool_page){0};
-	if (answer == WEIR_READ_OK)
-		answer = read_begin(reader, err);
-	if (answer == WEIR_READ_OK && (max == 0 || max > WEIR_PAGE_MAX))
-		answer = read_fail(err, WEIR_READ_REFUSED, "limit: must be from 1 to %u", WEIR_PAGE_MAX);
-	if (answer == WEIR_READ_OK)
-		answer = partitions_refresh(reader, NULL, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
 	search.pools = arena_take(&reader->arena, max + 1, sizeof(*search.pools));

@@ -72,11 +72,9 @@ load_definitions(struct weir_reader *reader, struct pool_raw *pools, uint32_t co
 	query_clear(reader);
 	for (uint32_t i = 0; i < count; i++)
 		(void)query_field(reader, pools[i].partition, "r", "pool:%s", pools[i].id);
-	definitions_query(reader);
-	enum weir_read answer = query_send(reader, err);
+	enum weir_read answer = query_send_with_definitions(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
-	definitions_take(reader);
 	for (uint32_t i = 0; i < count; i++) {
 		struct weir_slice json = query_bytes(reader, i);
 		pools[i].json = arena_text(&reader->arena, json.data, json.len);

@@ -242,8 +242,8 @@ weir_print_usage_row(struct weir_json *json, enum weir_span span, const struct w
 	weir_json_close(json, '}');
 }
 
-void
-weir_print_history_entry(struct weir_json *json, const struct weir_history_entry *entry)
+static void
+print_history_entry(struct weir_json *json, const struct weir_history_entry *entry)
 {
 	weir_json_open(json, NULL, '{');
 	weir_json_time(json, "at", entry->at_us);
@@ -264,8 +264,8 @@ weir_print_history_entry(struct weir_json *json, const struct weir_history_entry
 	weir_json_close(json, '}');
 }
 
-void
-weir_print_command(struct weir_json *json, const struct weir_command_entry *command)
+static void
+print_command(struct weir_json *json, const struct weir_command_entry *command)
 {
 	weir_json_open(json, NULL, '{');
 	weir_json_text_or_null(json, "action", command->action);
@@ -329,5 +329,30 @@ weir_print_fleet(struct weir_json *json, const char *name, const struct weir_fle
 	weir_json_u64(json, "with_reason", fleet->with_reason);
 	weir_json_u64(json, "not_enforced", fleet->not_enforced);
 	weir_json_u64(json, "used_bytes", fleet->used);
+	weir_json_close(json, '}');
+}
+
+void
+weir_print_commands(struct weir_json *json, const char *iccid, const struct weir_commands *commands)
+{
+	weir_json_open(json, NULL, '{');
+	weir_json_text(json, "iccid", iccid);
+	weir_json_open(json, "commands", '[');
+	for (uint32_t i = 0; i < commands->count; i++)
+		print_command(json, &commands->commands[i]);
+	weir_json_close(json, ']');
+	weir_json_close(json, '}');
+}
+
+void
+weir_print_history(struct weir_json *json, const char *member, const char *id, const struct weir_history *history)
+{
+	weir_json_open(json, NULL, '{');
+	weir_json_text(json, member, id);
+	weir_json_open(json, "audit", '[');
+	for (uint32_t i = 0; i < history->count; i++)
+		print_history_entry(json, &history->entries[i]);
+	weir_json_close(json, ']');
+	weir_json_u64(json, "unreadable", history->unreadable);
 	weir_json_close(json, '}');
 }

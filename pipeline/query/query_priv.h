@@ -7,7 +7,9 @@
 #define WEIR_PIPELINE_READ_PRIV_H
 
 #include "aggregators/tables/layout.h"
+#include "aggregators/tables/windows.h"
 #include "config/base/clock.h"
+#include "config/base/map.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/query.h"
@@ -87,9 +89,7 @@ struct partition_ability { /* of the header's k:<carrier> (SUS-4) */
 };
 /* id -> slot of pools or pool locals, by hash; each use checks the slot. */
 struct id_index {
-	uint64_t *hashes; /* 0 = empty place */
-	uint32_t *slots;
-	uint32_t cap, used;
+	struct weir_map slots;
 	uint32_t scanned; /* slots looked at */
 };
 struct partition_meta {
@@ -112,7 +112,7 @@ struct partition_meta {
 };
 /* Headers and names no older than they may be; `want` NULL = every partition, else those with a true. */
 /* What is kept of it counts for nothing: the next refresh fetches it. */
-void part_forget(struct partition_meta *partition_meta);
+void partition_forget(struct partition_meta *partition_meta);
 enum weir_read partitions_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err);
 enum weir_read partition_refresh(struct weir_reader *reader, uint32_t partition, struct weir_error *err);
 /*
@@ -128,6 +128,8 @@ void want_carrier(struct weir_reader *reader, uint32_t partition, uint32_t carri
 void want_plan(struct weir_reader *reader, uint32_t partition, uint32_t plan);
 void definitions_query(struct weir_reader *reader);
 void definitions_take(struct weir_reader *reader);
+/* query_send with the definitions that are wanted, which are behind what was asked before. */
+enum weir_read query_send_with_definitions(struct weir_reader *reader, struct weir_error *err);
 void definitions_drop(struct weir_reader *reader);
 /* NULL for 0 and numbers that are not known. */
 const struct partition_carrier *partition_carrier(const struct weir_reader *reader, uint32_t partition, uint32_t carrier);
@@ -205,10 +207,7 @@ void card_view_make(struct weir_reader *reader, const struct card_raw *raw, stru
 struct weir_window card_cycle_now(
     const struct weir_reader *reader, const struct partition_carrier *carrier, uint16_t slot_cycle);
 /* Status as shown (LIFE-1, SUS-4). */
-const char *card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced);
 uint32_t card_status_bit(unsigned stored, uint16_t reasons, uint16_t not_enforced);
-enum weir_read children_load(
-    struct weir_reader *reader, const struct card_raw *parent, struct weir_card_view *view, struct weir_error *err);
 
 /* ---- pools (pool_query.c) ---- */
 
@@ -243,7 +242,7 @@ struct weir_volume pool_local_volume(const struct weir_pool_local_slot *pool_loc
 /* ---- baselines (baselines.c): pure ---- */
 
 /* Last entry of each slot of a page of baselines; false when the bytes are no such list. found: a bit a slot. */
-#define BASELINES_A_PAGE 128u /* slots whose entries lie in one string */
+#define BASELINES_A_PAGE WEIR_WINDOW_SLOTS /* slots whose entries lie in one string */
 struct baselines_page {
 	struct weir_volume at[BASELINES_A_PAGE];
 	bool found[BASELINES_A_PAGE];
@@ -300,6 +299,16 @@ void cursor_write(const struct cursor *cursor, uint64_t query, char out[WEIR_CUR
 enum weir_read cursor_read(const char *text, uint64_t query, struct cursor *cursor_out, struct weir_error *err);
 /* Of bytes that say what is asked for. */
 uint64_t cursor_query(struct weir_slice bytes);
+
+/* ---- pages (page.c) ---- */
+
+/* Reads the cursor of that query, and begins a question about at most max of a list. The text is not used afterwards. */
+enum weir_read page_begin(struct weir_reader *reader, const char *cursor, uint64_t query, uint32_t max,
+    struct cursor *at_out, struct weir_error *err);
+/* A filter's text as part of a query; none and empty are the same. */
+void page_hash_text(struct weir_buf *query, const char *text);
+/* What a cursor is bound to; frees the query. */
+uint64_t page_hash(struct weir_buf *query);
 
 /* ---- lists (search.c, member_scan.c, tagged.c, on search_page.c) ---- */
 

@@ -100,12 +100,6 @@ search_scan(struct search *search, struct weir_error *err)
 
 /* ---- the face ---- */
 
-static void
-hash_text(struct weir_buf *buf, const char *text)
-{
-	weir_buf_append(buf, search_any(text) ? "" : text, search_any(text) ? 1 : strlen(text) + 1);
-}
-
 static uint64_t
 query_hash(const struct weir_card_query *q)
 {
@@ -113,13 +107,11 @@ query_hash(const struct weir_card_query *q)
 	weir_buf_printf(&buf, "cards %u %u ", q->reasons, q->statuses);
 	weir_buf_append(&buf, &q->from, sizeof(q->from));
 	weir_buf_append(&buf, &q->to, sizeof(q->to));
-	hash_text(&buf, q->carrier);
-	hash_text(&buf, q->plan);
-	hash_text(&buf, q->pool);
-	hash_text(&buf, q->tag);
-	uint64_t hash = cursor_query((struct weir_slice){buf.data, buf.len});
-	weir_buf_free(&buf);
-	return hash;
+	page_hash_text(&buf, q->carrier);
+	page_hash_text(&buf, q->plan);
+	page_hash_text(&buf, q->pool);
+	page_hash_text(&buf, q->tag);
+	return page_hash(&buf);
 }
 
 static bool
@@ -172,14 +164,9 @@ weir_read_search(struct weir_reader *reader, const struct weir_card_query *query
 {
 	struct search search = {.reader = reader, .query = query, .max = max};
 	uint64_t hash = query_hash(query);
-	enum weir_read answer = cursor_read(cursor, hash, &search.at, err); /* it may be the page's own `next` */
+	enum weir_read answer =
+	    page_begin(reader, cursor, hash, max, &search.at, err); /* it may be the page's own `next` */
 	*page_out = (struct weir_card_page){0};
-	if (answer == WEIR_READ_OK)
-		answer = read_begin(reader, err);
-	if (answer == WEIR_READ_OK && (max == 0 || max > WEIR_PAGE_MAX))
-		answer = read_fail(err, WEIR_READ_REFUSED, "limit: must be from 1 to %u", WEIR_PAGE_MAX);
-	if (answer == WEIR_READ_OK)
-		answer = partitions_refresh(reader, NULL, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
 	search.cards = arena_take(&reader->arena, max + 1, sizeof(*search.cards));

@@ -42,6 +42,6 @@ search_names(struct weir_reader *reader, uint32_t partition, uint32_t carrier, u
 	struct partition_meta *partition_meta = &reader->partition_metas[partition];
 	if (carrier <= partition_meta->carrier_count && plan <= partition_meta->plan_count)
 		return WEIR_READ_OK;
-	partition_meta->header_at = partition_meta->names_at = (struct weir_steady){0};
+	partition_forget(partition_meta);
 	return partition_refresh(reader, partition, err);
 }

@@ -92,7 +92,7 @@ read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapsh
 static enum weir_read
 read_header(struct weir_reader *reader, uint32_t partition, struct weir_error *err)
 {
-	part_forget(&reader->partition_metas[partition]);
+	partition_forget(&reader->partition_metas[partition]);
 	return partition_refresh(reader, partition, err);
 }
 

@@ -56,7 +56,5 @@ batch_command_waits(const struct batch_command *command)
 
 /* Sends what waits and reads what comes. Leaves every connection at rest or closed. */
 void weir_redis_round(struct weir_redis *redis, struct round *round);
-/* Does a transaction begin (step -1) or end (+1) at command i? */
-bool weir_redis_is_edge(const struct batch *batch, uint32_t i, int step);
 
 #endif

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "config/base/vec.h"
 #include "pipeline/redis/batch.h"
 
 #define REDIS_MAGIC 0x72656469u
@@ -36,14 +37,6 @@ weir_redis_free(struct weir_redis *redis)
 	free(redis);
 }
 
-void
-weir_redis_close(struct weir_redis *redis)
-{
-	WEIR_CHECK_MAGIC(redis, REDIS_MAGIC);
-	if (redis->cluster != NULL)
-		weir_cluster_close_all(redis->cluster);
-}
-
 /* ---- the batch ---- */
 
 void
@@ -70,10 +63,7 @@ weir_redis_add(struct weir_redis *redis, uint16_t slot, uint32_t argc, struct we
 	WEIR_CHECK_MAGIC(redis, REDIS_MAGIC);
 	WEIR_CHECK(argc > 0 && (slot < WEIR_SLOTS || slot == WEIR_SLOT_ANY));
 	close_command(batch);
-	if (batch->count == batch->cap) {
-		batch->cap = batch->cap == 0 ? 64 : batch->cap * 2;
-		batch->commands = weir_realloc(batch->commands, batch->cap * sizeof(*batch->commands));
-	}
+	WEIR_VEC_ROOM(batch->commands, batch->count, batch->cap, 64);
 	batch->commands[batch->count] =
 	    (struct batch_command){.slot = slot, .asked_node = NODE_BY_SLOT, .at = batch->bytes.len};
 	weir_resp_command(&batch->bytes, argc);

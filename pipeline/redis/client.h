@@ -29,8 +29,6 @@ struct weir_redis_opts {
 struct weir_redis *weir_redis_new(const struct weir_redis_opts *opts);
 /* NULL is fine. */
 void weir_redis_free(struct weir_redis *redis);
-/* Closes all connections; the next send opens what it needs. */
-void weir_redis_close(struct weir_redis *redis);
 
 /* ---- a batch ---- */
 

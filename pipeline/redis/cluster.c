@@ -105,15 +105,6 @@ weir_cluster_is_master(const struct weir_cluster *cluster, uint32_t node)
 	return cluster->nodes[node].slots > 0;
 }
 
-void
-weir_cluster_close_all(struct weir_cluster *cluster)
-{
-	WEIR_CHECK_MAGIC(cluster, CLUSTER_MAGIC);
-	for (uint32_t i = 0; i < cluster->node_end; i++)
-		if (cluster->nodes[i].connection != NULL)
-			weir_connection_close(cluster->nodes[i].connection);
-}
-
 /* ---- nodes by address ---- */
 
 static bool

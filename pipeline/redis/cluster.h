@@ -34,7 +34,6 @@ uint32_t weir_cluster_node_end(const struct weir_cluster *cluster);
 struct weir_connection *weir_cluster_connection(struct weir_cluster *cluster, uint32_t node);
 /* Does the last map give it slots? Of a plain Redis: node 0 alone does. */
 bool weir_cluster_is_master(const struct weir_cluster *cluster, uint32_t node);
-void weir_cluster_close_all(struct weir_cluster *cluster);
 
 /* `from` answered MOVED: the slot belongs to the node that the text names. false: it names none, or there are too many. */
 bool weir_cluster_moved(struct weir_cluster *cluster, uint32_t from, uint16_t slot, const struct weir_reply *error);

@@ -111,12 +111,6 @@ weir_connection_refusal(const struct weir_connection *connection)
 	return connection->refusal;
 }
 
-const struct weir_redis_url *
-weir_connection_url(const struct weir_connection *connection)
-{
-	return connection->url;
-}
-
 /* ---- waiting ---- */
 
 static enum weir_exchange

@@ -60,7 +60,6 @@ uint64_t weir_connection_owed(const struct weir_connection *connection);
 const char *weir_connection_why(const struct weir_connection *connection);
 /* REFUSED: what the refusal means. FINAL: no retry helps. */
 enum weir_refusal weir_connection_refusal(const struct weir_connection *connection);
-const struct weir_redis_url *weir_connection_url(const struct weir_connection *connection);
 
 /* Version of hiredis that this was built with. */
 const char *weir_redis_library(void);

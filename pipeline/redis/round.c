@@ -12,8 +12,9 @@ static const char MULTI[] = "*1\r\n$5\r\nMULTI\r\n";
 static const char EXEC[] = "*1\r\n$4\r\nEXEC\r\n";
 static const char ASKING[] = "*1\r\n$6\r\nASKING\r\n";
 
-bool
-weir_redis_is_edge(const struct batch *batch, uint32_t i, int step)
+/* Does a transaction begin (step -1) or end (+1) at command i? */
+static bool
+is_edge(const struct batch *batch, uint32_t i, int step)
 {
 	WEIR_CHECK(i < batch->count);
 	uint32_t j = i + (uint32_t)step;
@@ -30,7 +31,7 @@ choose_nodes(struct weir_redis *redis, bool together)
 		struct batch_command *command = &batch->commands[i];
 		if (!batch_command_waits(command))
 			continue;
-		bool first = !together || weir_redis_is_edge(batch, i, -1);
+		bool first = !together || is_edge(batch, i, -1);
 		uint32_t node = command->asked_node;
 		if (!first) {
 			node = batch->commands[i - 1].sent_to;
@@ -56,7 +57,7 @@ write_node(struct weir_redis *redis, uint32_t node, bool together)
 		const struct batch_command *command = &batch->commands[i];
 		if (!batch_command_waits(command) || command->sent_to != node)
 			continue;
-		bool begins = !together || weir_redis_is_edge(batch, i, -1);
+		bool begins = !together || is_edge(batch, i, -1);
 		if (begins && command->asked_node != NODE_BY_SLOT) {
 			weir_buf_append(&out, ASKING, sizeof(ASKING) - 1);
 			count++;
@@ -67,7 +68,7 @@ write_node(struct weir_redis *redis, uint32_t node, bool together)
 		}
 		weir_buf_append(&out, batch->bytes.data + command->at, command->len);
 		count++;
-		if (together && weir_redis_is_edge(batch, i, 1)) {
+		if (together && is_edge(batch, i, 1)) {
 			weir_buf_append(&out, EXEC, sizeof(EXEC) - 1);
 			count++;
 		}
@@ -219,7 +220,7 @@ read_node(struct weir_redis *redis, uint32_t node, struct round *round)
 		if (!batch_command_waits(&batch->commands[i]) || batch->commands[i].sent_to != node)
 			continue;
 		uint32_t last = i;
-		while (round->together && !weir_redis_is_edge(batch, last, 1))
+		while (round->together && !is_edge(batch, last, 1))
 			last++;
 		end =
 		    round->together ? read_transaction(redis, i, last, round) : read_one(redis, &batch->commands[i], round);

@@ -53,8 +53,8 @@ weir_parse_u64(const char *text, size_t len, uint64_t *number_out)
 	return true;
 }
 
-bool
-weir_parse_i64(const char *text, size_t len, int64_t *number_out)
+static bool
+parse_i64(const char *text, size_t len, int64_t *number_out)
 {
 	bool negative = len > 0 && text[0] == '-';
 	uint64_t magnitude = 0;
@@ -75,7 +75,7 @@ parse_field(const struct weir_reply *field, uint32_t index, struct weir_store_he
 	uint64_t number = 0;
 	if (index == FIELD_STREAM_TIME || index >= FIELD_OFFSETS) {
 		header->exists = true;
-		return weir_parse_i64(field->str, field->len,
+		return parse_i64(field->str, field->len,
 		    index == FIELD_STREAM_TIME ? &header->stream_time_us : &header->offsets[index - FIELD_OFFSETS]);
 	}
 	if (!weir_parse_u64(field->str, field->len, &number))

@@ -110,7 +110,6 @@ void weir_header_leave(struct weir_store *store);
 enum weir_step weir_header_exec(
     struct weir_store *store, struct weir_store_request *request, const struct weir_buf *body, uint32_t commands);
 bool weir_parse_u64(const char *text, size_t len, uint64_t *number_out);
-bool weir_parse_i64(const char *text, size_t len, int64_t *number_out);
 
 /* ---- one attempt each ---- */
 

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "config/base/vec.h"
+
 static bool
 text_after(struct weir_slice json, const char *name, char *out, size_t size)
 {
@@ -36,10 +38,7 @@ is_published(const struct sim *sim, const struct sim_alert *alert, bool by_the_s
 static void
 remember_alert(struct sim *sim, const struct sim_alert *alert)
 {
-	if (sim->published_count == sim->published_cap) {
-		sim->published_cap = sim->published_cap == 0 ? 64 : sim->published_cap * 2;
-		sim->published = weir_realloc(sim->published, sim->published_cap * sizeof(*sim->published));
-	}
+	WEIR_VEC_ROOM(sim->published, sim->published_count, sim->published_cap, 64);
 	sim->published[sim->published_count++] = *alert;
 }
 

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "config/base/vec.h"
+
 struct owner_now
 sim_now(const struct sim *sim)
 {
@@ -138,10 +140,7 @@ source_commit(void *ctx, const int64_t *offsets)
 static void
 submit_request(struct sim_owner *owner, struct sim_request *request)
 {
-	if (owner->queue_count == owner->queue_cap) {
-		owner->queue_cap = owner->queue_cap == 0 ? 8 : owner->queue_cap * 2;
-		owner->queue = weir_realloc(owner->queue, owner->queue_cap * sizeof(struct sim_request *));
-	}
+	WEIR_VEC_ROOM(owner->queue, owner->queue_count, owner->queue_cap, 8);
 	owner->queue[owner->queue_count++] = request;
 }
 

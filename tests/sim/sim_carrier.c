@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "config/base/vec.h"
+
 /* ---- dispatchers ---- */
 
 static void
@@ -13,10 +15,7 @@ on_result(void *ctx, uint32_t lane, const struct weir_command_result *result)
 {
 	struct sim *sim = ctx;
 	struct sim_process *process = &sim->process[lane];
-	if (process->result_count == process->result_cap) {
-		process->result_cap = process->result_cap == 0 ? 16 : process->result_cap * 2;
-		process->results = weir_realloc(process->results, process->result_cap * sizeof(*process->results));
-	}
+	WEIR_VEC_ROOM(process->results, process->result_count, process->result_cap, 16);
 	process->results[process->result_count++] = *result;
 }
 
@@ -30,10 +29,7 @@ sim_dispatch_new(struct sim *sim, uint32_t process)
 static struct sim_order *
 order(struct sim_process *process)
 {
-	if (process->order_count == process->order_cap) {
-		process->order_cap = process->order_cap == 0 ? 16 : process->order_cap * 2;
-		process->orders = weir_realloc(process->orders, process->order_cap * sizeof(*process->orders));
-	}
+	WEIR_VEC_ROOM(process->orders, process->order_count, process->order_cap, 16);
 	return &process->orders[process->order_count++];
 }
 
@@ -194,10 +190,7 @@ begin(struct sim *sim, uint32_t process, const struct weir_dispatch_call *from)
 	uint32_t at = 0;
 	while (at < sim->call_count && sim->calls[at].used)
 		at++;
-	if (at == sim->call_cap) {
-		sim->call_cap = sim->call_cap == 0 ? 16 : sim->call_cap * 2;
-		sim->calls = weir_realloc(sim->calls, sim->call_cap * sizeof(*sim->calls));
-	}
+	WEIR_VEC_ROOM(sim->calls, at, sim->call_cap, 16);
 	sim->call_count = at == sim->call_count ? at + 1 : sim->call_count;
 	struct sim_call *call = &sim->calls[at];
 	*call = (struct sim_call){.used = false, .process = process, .call = *from};

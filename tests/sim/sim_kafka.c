@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "config/base/vec.h"
+
 void
 sim_buf_copy(struct weir_buf *to, const struct weir_buf *from)
 {
@@ -22,10 +24,7 @@ sim_partition_of(const struct sim *sim, const char *key)
 static struct sim_message *
 log_add(struct sim_log *log)
 {
-	if (log->n == log->cap) {
-		log->cap = log->cap == 0 ? 64 : log->cap * 2;
-		log->v = weir_realloc(log->v, (size_t)log->cap * sizeof(*log->v));
-	}
+	WEIR_VEC_ROOM(log->v, log->n, log->cap, 64);
 	struct sim_message *message = &log->v[log->n++];
 	*message = (struct sim_message){0};
 	return message;
@@ -102,10 +101,7 @@ sim_outbox_push(struct sim_outbox *outbox, struct sim_outgoing *outgoing)
 		outgoing_free(outgoing);
 		return;
 	}
-	if (outbox->n == outbox->cap) {
-		outbox->cap = outbox->cap == 0 ? 16 : outbox->cap * 2;
-		outbox->v = weir_realloc(outbox->v, outbox->cap * sizeof(*outbox->v));
-	}
+	WEIR_VEC_ROOM(outbox->v, outbox->n, outbox->cap, 16);
 	outbox->v[outbox->n++] = *outgoing;
 }
 

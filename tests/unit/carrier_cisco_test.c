@@ -173,17 +173,27 @@ test_cisco_reads_transport_failures(void **state) /* rule CMD-2 */
 	}
 }
 
-/* The carrier's words reach audit entries and logs: one line of plain characters, cut to fit. */
+/* The carrier's words reach audit entries and logs: one line, in whatever script, cut to fit between characters. */
 static void
 test_cisco_words_are_tamed(void **state)
 {
 	(void)state;
 	struct weir_outcome outcome = outcome_of(WEIR_CALL_SET, 404, "", "{\"errorMessage\":\"a\\nb\\u0001\\u00e9\"}");
-	assert_string_equal(outcome.text, "HTTP 404: a?b???");
+	assert_string_equal(outcome.text, "HTTP 404: a?b?\u00e9");
 	char body[1000];
 	(void)snprintf(body, sizeof(body), "{\"errorMessage\":\"%0500d\"}", 7);
 	outcome = outcome_of(WEIR_CALL_SET, 404, "", body);
 	assert_int_equal(strlen(outcome.text), sizeof(outcome.text) - 1);
+	outcome = outcome_of(WEIR_CALL_SET, 404, "", "{\"errorMessage\":\"该卡已销户，不能恢复\"}");
+	assert_string_equal(outcome.text, "HTTP 404: 该卡已销户，不能恢复");
+	size_t len = (size_t)snprintf(body, sizeof(body), "{\"errorMessage\":\"");
+	for (int i = 0; i < 100; i++)
+		len += (size_t)snprintf(body + len, sizeof(body) - len, "停");
+	(void)snprintf(body + len, sizeof(body) - len, "\"}");
+	outcome = outcome_of(WEIR_CALL_SET, 404, "", body);
+	assert_int_equal(
+	    strlen(outcome.text), strlen("HTTP 404: ") + (sizeof(outcome.text) - 1 - strlen("HTTP 404: ")) / 3 * 3);
+	assert_string_equal(outcome.text + strlen(outcome.text) - 3, "停");
 }
 
 /* Whatever comes, an outcome comes out; sanitizers watch. */

@@ -16,10 +16,8 @@ struct batch_of {
 static inline void
 put_varint(struct weir_buf *out, int64_t value)
 {
-	uint64_t rest = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
-	for (; rest >= 0x80; rest >>= 7)
-		wire_put8(out, (uint8_t)(rest | 0x80));
-	wire_put8(out, (uint8_t)rest);
+	uint8_t bytes[WEIR_VARINT_MAX];
+	weir_buf_append(out, bytes, (size_t)(weir_varint_put(bytes, weir_zigzag(value)) - bytes));
 }
 
 static inline void

@@ -21,6 +21,7 @@
 #include "aggregators/pools/pool_local.h"
 #include "aggregators/pools/pool_local_state.h"
 #include "aggregators/pools/pool_state_out.h"
+#include "config/base/vec.h"
 
 #define S 1000000ll
 #define HOUR (3600 * S)
@@ -120,10 +121,7 @@ static inline struct net_entry *
 net_log(struct net *net, uint32_t to, enum net_kind kind, struct weir_slice bytes)
 {
 	struct net_store *store = &net->store[to];
-	if (store->log_count == store->log_cap) {
-		store->log_cap = store->log_cap == 0 ? 64 : store->log_cap * 2;
-		store->log = weir_realloc(store->log, store->log_cap * sizeof(*store->log));
-	}
+	WEIR_VEC_ROOM(store->log, store->log_count, store->log_cap, 64);
 	struct net_entry *entry = &store->log[store->log_count++];
 	*entry = (struct net_entry){.kind = kind, .at_us = net->now_us};
 	weir_buf_append(&entry->bytes, bytes.data, bytes.len);

@@ -5,6 +5,7 @@
 #ifndef WEIR_TESTS_READ_FIXTURE_H
 #define WEIR_TESTS_READ_FIXTURE_H
 
+#include "config/base/varint.h"
 #include "pipeline/query/print.h"
 #include "pipeline/query/query_priv.h"
 #include "store_lane.h"
@@ -100,11 +101,8 @@ put_card(const char *text, uint32_t slot, struct weir_card_slot card, struct wei
 static inline void
 put_varint(struct weir_buf *buf, uint64_t number)
 {
-	do {
-		uint8_t byte = (uint8_t)(number & 0x7f) | (number > 0x7f ? 0x80 : 0);
-		weir_buf_append(buf, &byte, 1);
-		number >>= 7;
-	} while (number != 0);
+	uint8_t bytes[WEIR_VARINT_MAX];
+	weir_buf_append(buf, bytes, (size_t)(weir_varint_put(bytes, number) - bytes));
 }
 
 static inline void

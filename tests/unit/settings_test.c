@@ -17,6 +17,16 @@
 static char path[64];
 
 /* A file of this text; its name is in `path`. */
+static const struct weir_carrier_settings *
+carrier_of(const struct weir_settings *settings, const char *id)
+{
+	for (uint32_t i = 0; i < settings->carrier_count; i++)
+		if (strcmp(settings->carriers[i].id, id) == 0)
+			return &settings->carriers[i];
+	fail_msg("no carrier %s", id);
+	return NULL;
+}
+
 static void
 file_write(const char *text, size_t len)
 {
@@ -96,9 +106,7 @@ test_defaults(void **state)
 	assert_string_equal(settings->inputs[0].format, "canonical");
 	assert_null(settings->inputs[0].mapping);
 	assert_string_equal(settings->redis_password, "");
-	const struct weir_carrier_settings *carrier = weir_settings_carrier(settings, "cm");
-	assert_string_equal(carrier->adapter, "log");
-	assert_int_equal(carrier->rate_per_s, 10);
+	assert_int_equal(settings->carrier_count, 0);
 	weir_settings_free(settings);
 }
 
@@ -126,9 +134,10 @@ test_file(void **state)
 	assert_int_equal(settings->input_count, 3);
 	assert_ptr_equal(settings->inputs[1].mapping, settings->mappings[0]);
 	assert_null(settings->inputs[2].mapping);
-	assert_int_equal(weir_settings_carrier(settings, "cm")->rate_per_s, 7);
-	assert_int_equal(weir_settings_carrier(settings, "ct")->rate_per_s, 10);
-	assert_string_equal(weir_settings_carrier(settings, "ct")->url, "http://h:1");
+	assert_int_equal(carrier_of(settings, "default")->rate_per_s, 7);
+	assert_int_equal(carrier_of(settings, "ct")->rate_per_s, 10);
+	assert_string_equal(carrier_of(settings, "default")->adapter, "log");
+	assert_string_equal(carrier_of(settings, "ct")->url, "http://h:1");
 	weir_settings_free(settings);
 }
 
@@ -153,8 +162,8 @@ test_later_stage_wins(void **state)
 	assert_int_equal(settings->lane_parked_max, 77);
 	assert_int_equal(settings->input_count, 1);
 	assert_string_equal(settings->inputs[0].topic, "x");
-	assert_int_equal(weir_settings_carrier(settings, "ct")->rate_per_s, 9);
-	assert_string_equal(weir_settings_carrier(settings, "ct")->api_key, "k3y");
+	assert_int_equal(carrier_of(settings, "ct")->rate_per_s, 9);
+	assert_string_equal(carrier_of(settings, "ct")->api_key, "k3y");
 	assert_int_equal(settings->kafka_property_count, 2);
 	assert_string_equal(settings->kafka_properties[0].name, "sasl.username");
 	assert_string_equal(settings->kafka_properties[1].name, "client.id");
@@ -312,7 +321,7 @@ test_secrets_are_masked(void **state)
 	struct weir_settings *settings = load_settings(yaml, NULL, 0);
 	(void)unlink(secret);
 	assert_string_equal(settings->redis_password, "s3cret-file");
-	assert_string_equal(weir_settings_carrier(settings, "ct")->api_key, "s3cret-file");
+	assert_string_equal(carrier_of(settings, "ct")->api_key, "s3cret-file");
 	assert_string_equal(settings->kafka_properties[0].name, "sasl.password");
 	assert_string_equal(settings->kafka_properties[0].value, "s3cret-file");
 	char *text = print_settings(settings);

@@ -165,16 +165,13 @@ void weir_api_problem(struct weir_api_request *request, unsigned status, const c
 /* What a reader's answer other than OK is in HTTP. False, for `return`. */
 bool weir_api_read_failed(
     struct weir_api_request *request, struct weir_api_worker *worker, enum weir_read code, const struct weir_error *err);
-const char *weir_api_status_title(unsigned status);
 /* Begins an answer of JSON. */
 struct weir_json weir_api_json(struct weir_api_request *request, unsigned status);
 
 /* params.c. Each returns false after it has made the problem that names the parameter. */
 bool weir_api_decode(struct weir_slice text, bool plus_is_space, char **out); /* percent-encoding; false: malformed */
 bool weir_api_params_take(struct weir_api_request *request);                  /* all of the query; unknown ones refused */
-bool weir_api_get_u32(struct weir_api_request *request, const char *name, uint32_t min, uint32_t max, uint32_t *in_out);
-bool weir_api_get_time(struct weir_api_request *request, const char *name, int64_t *us_out); /* 0 = not given */
-bool weir_api_get_iccid(struct weir_api_request *request, const char *name, struct weir_iccid *iccid_out);
+bool weir_api_get_time(struct weir_api_request *request, const char *name, int64_t *us_out);   /* 0 = not given */
 bool weir_api_get_id(struct weir_api_request *request, const char *name, const char **id_out); /* NULL = not given */
 /* Words with commas between, as bits. */
 typedef const char *(*weir_api_word_fn)(unsigned index);
@@ -228,8 +225,6 @@ weir_api_count(_Atomic uint64_t *counter, uint64_t more)
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
-bool weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err); /* when the file changed */
-
 /* connection.c: libmicrohttpd's callbacks. */
 enum MHD_Result weir_api_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
     const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls);
@@ -272,8 +267,6 @@ void weir_api_bulk_one(struct weir_api_request *request, struct weir_api_worker 
 /* Answers that cards and pools share (card_routes.c). */
 void weir_api_usage_answer(
     struct weir_api_request *request, const char *member, const char *id, const struct weir_usage_rows *rows);
-void weir_api_audit_answer(
-    struct weir_api_request *request, const char *member, const char *id, const struct weir_history *history);
 void weir_api_card_page_answer(struct weir_api_request *request, const struct weir_card_page *page);
 
 struct weir_api_fleet *weir_api_fleet_new(struct weir_api *api);

@@ -8,10 +8,6 @@
  * Stopping: no new connections; then the job threads end (each job resumes its connection, exports are cut off); then no
  * connection is suspended and libmicrohttpd may be stopped.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +20,7 @@
 #include "config/base/file.h"
 #include "config/base/log.h"
 #include "pipeline/http/api/api_priv.h"
+#include "pipeline/http/daemon.h"
 
 #define COMMAND_QUEUE_THREADS 4
 #define WAITING_MAX 1024
@@ -51,8 +48,8 @@ file_stamp(const char *path, int64_t stamp_out[3])
 	return true;
 }
 
-bool
-weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err)
+static bool
+tokens_refresh(struct weir_api *api, struct weir_error *err)
 {
 	const char *path = api->settings->api_tokens_file;
 	int64_t stamp[3];
@@ -100,49 +97,13 @@ watch_peers(void *arg)
 		struct weir_error err = {0};
 		(void)nanosleep(&pause, NULL);
 		cut_slow(api);
-		if (!weir_api_tokens_refresh(api, &err))
+		if (!tokens_refresh(api, &err))
 			WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "tokens_wrong", "the former tokens stay: %s", err.text);
 	}
 	return NULL;
 }
 
 /* ---- start ---- */
-
-static bool
-is_loopback(const struct sockaddr *address)
-{
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in in;
-		memcpy(&in, address, sizeof(in));
-		return ntohl(in.sin_addr.s_addr) >> 24 == 127;
-	}
-	struct sockaddr_in6 in6;
-	memcpy(&in6, address, sizeof(in6));
-	return IN6_IS_ADDR_LOOPBACK(&in6.sin6_addr);
-}
-
-/* "127.0.0.1:8470", "[::1]:8470"; the caller frees *found_out. */
-static enum weir_class
-listen_parse(const char *text, struct addrinfo **found_out, struct weir_error *err)
-{
-	char host[64];
-	const char *colon = strrchr(text, ':');
-	size_t len = colon != NULL ? (size_t)(colon - text) : sizeof(host);
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
-	if (len >= sizeof(host))
-		return weir_error_set(err, WEIR_FATAL, "api.listen: must be address:port");
-	memcpy(host, text, len);
-	host[len] = '\0';
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-	int code = getaddrinfo(strcmp(host, "localhost") == 0 ? "127.0.0.1"
-			       : len > 0                      ? host
-							      : NULL,
-	    colon + 1, &hints, found_out);
-	return code == 0 ? WEIR_OK : weir_error_set(err, WEIR_FATAL, "api.listen: %s: %s", host, gai_strerror(code));
-}
 
 static enum weir_class
 pem_read(const char *path, char **text_out, struct weir_error *err)
@@ -193,30 +154,35 @@ no_unescape(void *cls, struct MHD_Connection *connection, char *text)
 }
 
 static enum weir_class
-daemon_start(struct weir_api *api, const struct addrinfo *where, struct weir_error *err)
+daemon_start(struct weir_api *api, const struct weir_http_address *address, struct weir_error *err)
 {
 	const struct weir_settings *settings = api->settings;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	flags |= where->ai_family == AF_INET6 ? MHD_USE_IPv6 : 0;
-	flags |= api->cert != NULL ? MHD_USE_TLS : 0;
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, api->cert}, {MHD_OPTION_HTTPS_MEM_KEY, 0, api->key},
 	    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
 	    {MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-	errno = 0;
-	api->daemon = MHD_start_daemon(flags, 0, NULL, NULL, weir_api_access, api, MHD_OPTION_EXTERNAL_LOGGER, mhd_log,
-	    NULL, MHD_OPTION_SOCK_ADDR, where->ai_addr, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)settings->api_threads,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->api_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-	    (unsigned)settings->api_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-	    MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024u, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_NOTIFY_COMPLETED,
-	    weir_api_completed, api, MHD_OPTION_NOTIFY_CONNECTION, weir_api_connected, api, MHD_OPTION_UNESCAPE_CALLBACK,
-	    no_unescape, NULL, MHD_OPTION_ARRAY, api->cert != NULL ? tls : none, MHD_OPTION_END);
+	struct MHD_OptionItem more[] = {{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)mhd_log, NULL},
+	    {MHD_OPTION_THREAD_POOL_SIZE, settings->api_threads, NULL},
+	    {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL}, {MHD_OPTION_LISTEN_BACKLOG_SIZE, 1024, NULL},
+	    {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)weir_api_connected, api},
+	    {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)no_unescape, NULL},
+	    {MHD_OPTION_ARRAY, 0, api->cert != NULL ? tls : none}, {MHD_OPTION_END, 0, NULL}};
+	const struct weir_http_daemon_opts opts = {.setting = "api.listen",
+	    .text = settings->api_listen,
+	    .address = address,
+	    .flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+		     (api->cert != NULL ? MHD_USE_TLS : 0),
+	    .share_port = true,
+	    .connections_max = settings->api_connections,
+	    .timeout_s = settings->api_timeout_s,
+	    .answer = weir_api_access,
+	    .completed = weir_api_completed,
+	    .ctx = api,
+	    .more = more};
+	api->daemon = weir_http_daemon_start(&opts, err);
 	if (api->daemon == NULL)
-		return weir_error_set(err, WEIR_FATAL, "api.listen: cannot listen at %s%s: %s", settings->api_listen,
-		    api->cert != NULL ? " with this certificate and key" : "",
-		    errno != 0 ? strerror(errno) : "refused by libmicrohttpd");
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_BIND_PORT);
-	api->port = info != NULL ? info->port : 0;
+		return WEIR_FATAL;
+	api->port = weir_http_daemon_port(api->daemon);
 	return WEIR_OK;
 }
 
@@ -237,13 +203,13 @@ static enum weir_class
 api_open(struct weir_api *api, struct weir_error *err)
 {
 	const struct weir_settings *settings = api->settings;
-	struct addrinfo *where = NULL;
-	enum weir_class class = listen_parse(settings->api_listen, &where, err);
+	struct weir_http_address address;
+	enum weir_class class = weir_http_address_parse("api.listen", settings->api_listen, false, &address, err);
 	if (class != WEIR_OK)
 		return class;
-	api->loopback = is_loopback(where->ai_addr);
+	api->loopback = address.is_loopback;
 	class = anonymous_check(api, err);
-	if (class == WEIR_OK && !weir_api_tokens_refresh(api, err))
+	if (class == WEIR_OK && !tokens_refresh(api, err))
 		class = WEIR_FATAL;
 	if (class == WEIR_OK)
 		class = pem_read(settings->api_tls_cert_file, &api->cert, err);
@@ -257,9 +223,8 @@ api_open(struct weir_api *api, struct weir_error *err)
 		api->command_queue = weir_api_pool_start(api, COMMAND_QUEUE_THREADS, WAITING_MAX);
 		api->fleet = weir_api_fleet_new(api);
 		api->bulks = weir_api_bulks_start(api);
-		class = daemon_start(api, where, err);
+		class = daemon_start(api, &address, err);
 	}
-	freeaddrinfo(where);
 	return class;
 }
 

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "config/base/vec.h"
 #include "pipeline/http/api/bulk_priv.h"
 
 #define PIECE 32768u /* entries of one write: a mebibyte */
@@ -9,10 +10,7 @@
 void
 weir_bulk_add(struct weir_bulk_entries *entries, struct weir_iccid iccid)
 {
-	if (entries->n == entries->cap) {
-		entries->cap = entries->cap == 0 ? 1024 : entries->cap * 2;
-		entries->v = weir_realloc(entries->v, entries->cap * sizeof(*entries->v));
-	}
+	WEIR_VEC_ROOM(entries->v, entries->n, entries->cap, 1024);
 	entries->v[entries->n++] = (struct weir_bulk_entry){.iccid = iccid};
 }
 

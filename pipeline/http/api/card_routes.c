@@ -85,28 +85,7 @@ weir_api_card_commands(struct weir_api_request *request, struct weir_api_worker 
 	}
 	(void)weir_iccid_format(iccid, text);
 	struct weir_json json = weir_api_json(request, 200);
-	weir_json_open(&json, NULL, '{');
-	weir_json_text(&json, "iccid", text);
-	weir_json_open(&json, "commands", '[');
-	for (uint32_t i = 0; i < commands.count; i++)
-		weir_print_command(&json, &commands.commands[i]);
-	weir_json_close(&json, ']');
-	weir_json_close(&json, '}');
-}
-
-void
-weir_api_audit_answer(
-    struct weir_api_request *request, const char *member, const char *id, const struct weir_history *history)
-{
-	struct weir_json json = weir_api_json(request, 200);
-	weir_json_open(&json, NULL, '{');
-	weir_json_text(&json, member, id);
-	weir_json_open(&json, "audit", '[');
-	for (uint32_t i = 0; i < history->count; i++)
-		weir_print_history_entry(&json, &history->entries[i]);
-	weir_json_close(&json, ']');
-	weir_json_u64(&json, "unreadable", history->unreadable);
-	weir_json_close(&json, '}');
+	weir_print_commands(&json, text, &commands);
 }
 
 void
@@ -124,7 +103,8 @@ weir_api_card_audit(struct weir_api_request *request, struct weir_api_worker *wo
 		return;
 	}
 	(void)weir_iccid_format(iccid, text);
-	weir_api_audit_answer(request, "iccid", text, &history);
+	struct weir_json json = weir_api_json(request, 200);
+	weir_print_history(&json, "iccid", text, &history);
 }
 
 void

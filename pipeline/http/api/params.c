@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/base/decimal.h"
+#include "config/base/ids.h"
 #include "config/base/nearest.h"
 #include "config/base/timetext.h"
 #include "pipeline/http/api/api_priv.h"
@@ -121,8 +122,8 @@ weir_api_params_take(struct weir_api_request *request)
 	return !taking.failed;
 }
 
-bool
-weir_api_get_u32(struct weir_api_request *request, const char *name, uint32_t min, uint32_t max, uint32_t *in_out)
+static bool
+get_u32(struct weir_api_request *request, const char *name, uint32_t min, uint32_t max, uint32_t *in_out)
 {
 	const char *text = weir_api_param(request, name);
 	uint64_t number = 0;
@@ -159,8 +160,8 @@ iccid_parse(struct weir_api_request *request, const char *name, const char *text
 	return false;
 }
 
-bool
-weir_api_get_iccid(struct weir_api_request *request, const char *name, struct weir_iccid *iccid_out)
+static bool
+get_iccid(struct weir_api_request *request, const char *name, struct weir_iccid *iccid_out)
 {
 	const char *text = weir_api_param(request, name);
 	*iccid_out = (struct weir_iccid){0};
@@ -168,19 +169,9 @@ weir_api_get_iccid(struct weir_api_request *request, const char *name, struct we
 }
 
 static bool
-id_is_right(const char *id)
-{
-	size_t len = strlen(id);
-	for (size_t i = 0; i < len; i++)
-		if (id[i] <= 0x20 || id[i] >= 0x7f || strchr("{}\"'", id[i]) != NULL)
-			return false;
-	return len >= 1 && len < WEIR_ID_MAX;
-}
-
-static bool
 id_check(struct weir_api_request *request, const char *name, const char *id)
 {
-	if (id_is_right(id))
+	if (weir_id_is_valid(id))
 		return true;
 	weir_api_problem(request, 400, "bad-parameter", name,
 	    "%s: must be 1 to 63 printable characters without spaces, braces and quotes", name);
@@ -263,7 +254,7 @@ bool
 weir_api_get_limit(struct weir_api_request *request, uint32_t most, uint32_t *limit_out)
 {
 	*limit_out = most < 100 ? most : 100;
-	return weir_api_get_u32(request, "limit", 1, most, limit_out);
+	return get_u32(request, "limit", 1, most, limit_out);
 }
 
 static const char *
@@ -287,8 +278,7 @@ weir_api_card_query(struct weir_api_request *request, struct weir_card_query *qu
 	    !weir_api_get_words(request, "status", status_word, WEIR_STATUS_CANCELLED + 1, &query_out->statuses) ||
 	    !weir_api_get_id(request, "carrier", &query_out->carrier) ||
 	    !weir_api_get_id(request, "plan", &query_out->plan) || !weir_api_get_id(request, "pool", &query_out->pool) ||
-	    !weir_api_get_iccid(request, "iccid_from", &query_out->from) ||
-	    !weir_api_get_iccid(request, "iccid_to", &query_out->to))
+	    !get_iccid(request, "iccid_from", &query_out->from) || !get_iccid(request, "iccid_to", &query_out->to))
 		return false;
 	query_out->reasons = (uint16_t)reasons;
 	query_out->tag = weir_api_param(request, "tag");

@@ -60,10 +60,12 @@ weir_api_pool_audit(struct weir_api_request *request, struct weir_api_worker *wo
 	if (!weir_api_path_pool(request, &id))
 		return;
 	enum weir_read code = weir_read_pool_history(worker->reader, id, &history, &err);
-	if (code != WEIR_READ_OK)
+	if (code != WEIR_READ_OK) {
 		(void)weir_api_read_failed(request, worker, code, &err);
-	else
-		weir_api_audit_answer(request, "pool", id, &history);
+		return;
+	}
+	struct weir_json json = weir_api_json(request, 200);
+	weir_print_history(&json, "pool", id, &history);
 }
 
 static const char *

@@ -8,8 +8,8 @@
 
 #define AWAY_PAUSE_US 200000
 
-const char *
-weir_api_status_title(unsigned status)
+static const char *
+status_title(unsigned status)
 {
 	switch (status) {
 	case 400:
@@ -60,7 +60,7 @@ weir_api_problem(
 	request->content_type = "application/problem+json";
 	weir_json_open(&json, NULL, '{');
 	weir_json_text(&json, "type", type);
-	weir_json_text(&json, "title", weir_api_status_title(status));
+	weir_json_text(&json, "title", status_title(status));
 	weir_json_u64(&json, "status", status);
 	weir_json_text(&json, "detail", detail);
 	if (parameter != NULL)

@@ -173,8 +173,8 @@ produce(struct weir_api_request *request, struct weir_api_message *messages, uin
 /*
  * Gives the message its id and sends it: `copies` of it, one to each partition, when it has no key. Takes `message` over.
  */
-void
-weir_api_command_request(struct weir_api_request *request, struct weir_api_worker *worker, json_t *message,
+static void
+command_request(struct weir_api_request *request, struct weir_api_worker *worker, json_t *message,
     struct weir_api_asked *asked, uint32_t copies)
 {
 	WEIR_CHECK(copies >= 1);
@@ -276,7 +276,7 @@ weir_api_card_request(struct weir_api_request *request, struct weir_api_worker *
 	}
 	asked_fill(&asked, "iccid", subject, message, at_us);
 	asked.partition = partition;
-	weir_api_command_request(request, worker, message, &asked, 1);
+	command_request(request, worker, message, &asked, 1);
 }
 
 void
@@ -300,7 +300,7 @@ weir_api_pool_request(struct weir_api_request *request, struct weir_api_worker *
 	}
 	asked_fill(&asked, "pool", id, message, at_us);
 	asked.partition = pool->defined ? (int32_t)pool->partition : -1; /* else nobody owns it yet */
-	weir_api_command_request(request, worker, message, &asked, 1);
+	command_request(request, worker, message, &asked, 1);
 }
 
 /* ---- tags and remark: upserts of the card, which have no entry in the audit ---- */
@@ -336,7 +336,7 @@ card_note(struct weir_api_request *request, struct weir_api_worker *worker, cons
 	    .kind = "iccid", .subject = subject, .keyed = true, .partition = partition, .at_us = weir_wall_now().us};
 	(void)snprintf(asked.action, sizeof(asked.action), "%s", member);
 	(void)snprintf(asked.by, sizeof(asked.by), "%s", request->caller.name);
-	weir_api_command_request(request, worker, body, &asked, 1);
+	command_request(request, worker, body, &asked, 1);
 }
 
 void
@@ -380,5 +380,5 @@ weir_api_guard_request(struct weir_api_request *request, struct weir_api_worker 
 	struct weir_api_asked asked;
 	asked_fill(&asked, "guard", "guard", body, weir_wall_now().us);
 	asked.keyed = false;
-	weir_api_command_request(request, worker, body, &asked, partitions);
+	command_request(request, worker, body, &asked, partitions);
 }

@@ -14,6 +14,7 @@
 
 #include "config/base/file.h"
 #include "config/base/log.h"
+#include "config/base/vec.h"
 #include "pipeline/http/api/api_priv.h"
 
 #define FILE_BYTES_MAX 1048576
@@ -120,10 +121,7 @@ line_take(struct weir_api_tokens *tokens, char *line)
 	if (!hashed)
 		weir_api_sha256(token, strlen(token), row.hash);
 	memcpy(row.name, name, strlen(name) + 1);
-	if (tokens->count == tokens->cap) {
-		tokens->cap = tokens->cap == 0 ? 16 : tokens->cap * 2;
-		tokens->rows = weir_realloc(tokens->rows, tokens->cap * sizeof(*tokens->rows));
-	}
+	WEIR_VEC_ROOM(tokens->rows, tokens->count, tokens->cap, 16);
 	tokens->rows[tokens->count++] = row;
 	return NULL;
 }
