@@ -4,7 +4,7 @@
  *
  * One thread, one epoll, one request at a time on each connection; a request that is due while all are busy waits, and its
  * wait counts. Every answer must be a 200 that names the card. Prints one JSON object with percentiles. Usage:
- * weir_bench_api --port N --token TEXT [--rate N] [--seconds N] [--warmup N] [--connections N] [--cards N]
+ * weir_bench_api --port N --token TEXT [--rate N] [--seconds N] [--warmup N] [--connections N] [--cards N] [--seed N]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include "bench/workload.h"
 #include "config/base/check.h"
 #include "config/base/clock.h"
+#include "config/base/options.h"
 
 enum { ANSWER_MAX = 65536, EVENTS = 256 };
 
@@ -45,15 +46,6 @@ struct load {
 	uint32_t *took_us; /* of the measured part */
 	uint64_t took_count;
 };
-
-static uint64_t
-option_value(int argc, char **argv, const char *name, uint64_t fallback)
-{
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return strtoull(argv[i + 1], NULL, 10);
-	return fallback;
-}
 
 static void
 connection_open(struct load *load, struct connection *c)
@@ -171,27 +163,32 @@ print_report(struct load *load, double cpu_s)
 int
 main(int argc, char **argv)
 {
-	uint64_t seconds = option_value(argc, argv, "--seconds", 10), warmup = option_value(argc, argv, "--warmup", 2);
-	uint32_t connections = (uint32_t)option_value(argc, argv, "--connections", 64);
-	struct load load = {.port = (uint16_t)option_value(argc, argv, "--port", 8470),
-	    .rate = option_value(argc, argv, "--rate", 2000),
-	    .cards = option_value(argc, argv, "--cards", 1000000),
-	    .random = {option_value(argc, argv, "--seed", 11)}};
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], "--token") == 0)
-			load.token = argv[i + 1];
-	if (load.token == NULL || load.rate == 0 || seconds == 0 || connections == 0) {
+	uint64_t seconds = 10, warmup = 2, connections = 64, port = 8470;
+	struct load load = {.rate = 2000, .cards = 1000000, .random = {11}};
+	const struct weir_option options[] = {{.name = "port", .placeholder = "N", .number = &port, .max = UINT16_MAX},
+	    {.name = "token", .placeholder = "TEXT", .text = &load.token},
+	    {.name = "rate", .placeholder = "N", .number = &load.rate, .min = 1},
+	    {.name = "seconds", .placeholder = "N", .number = &seconds, .min = 1},
+	    {.name = "warmup", .placeholder = "N", .number = &warmup},
+	    {.name = "connections", .placeholder = "N", .number = &connections, .min = 1, .max = 65536},
+	    {.name = "cards", .placeholder = "N", .number = &load.cards, .min = 1},
+	    {.name = "seed", .placeholder = "N", .number = &load.random.state}, {0}};
+	struct weir_words none;
+	struct weir_error err = {0};
+	if (weir_options_parse(options, argc, argv, 0, 0, &none, &err) != WEIR_PARSED_OK || load.token == NULL) {
 		(void)fprintf(stderr,
-		    "usage: %s --port N --token TEXT [--rate N] [--seconds N] [--warmup N] [--connections N] [--cards N]\n",
-		    argv[0]);
+		    "%s\nusage: %s --token TEXT [--port N] [--rate N] [--seconds N] [--warmup N]\n"
+		    "  [--connections N] [--cards N] [--seed N]\n",
+		    err.text[0] != '\0' ? err.text : "--token is needed", argv[0]);
 		return 2;
 	}
+	load.port = (uint16_t)port;
 	load.warm = warmup * load.rate;
 	load.total = load.warm + seconds * load.rate;
 	load.took_us = weir_calloc(load.total, sizeof(*load.took_us));
 	load.connections = weir_calloc(connections, sizeof(*load.connections));
 	load.epoll = epoll_create1(0);
-	for (uint32_t i = 0; i < connections; i++)
+	for (uint64_t i = 0; i < connections; i++)
 		connection_open(&load, &load.connections[i]);
 	run_load(&load);
 	print_report(&load, bench_cpu_seconds());

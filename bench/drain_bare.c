@@ -17,6 +17,7 @@
 #include "config/base/check.h"
 #include "config/base/clock.h"
 #include "config/base/exit.h"
+#include "config/base/process.h"
 #include "consumers/source/source.h"
 
 enum { BARE_MS = 600000, POLL_US = 1000, BATCH = 2048 };
@@ -144,7 +145,7 @@ bare_watch(const struct bare_opts *o, const _Atomic uint64_t *messages)
 	}
 	struct bench_cpu cpu = bench_cpu_between(&before, &after);
 	(void)printf("{\"us\":%" PRId64 ",\"messages\":%" PRIu64 ",\"broker_ns\":%" PRIu64 ",\"rss\":%" PRIu64, took,
-	    o->messages - first, broker, bench_rss_bytes(getpid()));
+	    o->messages - first, broker, weir_process_resident_bytes(getpid()));
 	print_threads(&cpu);
 	(void)printf("}\n");
 	(void)fflush(stdout);

@@ -8,6 +8,7 @@
 #include "bench/memory.h"
 #include "config/base/check.h"
 #include "config/base/clock.h"
+#include "config/base/process.h"
 
 enum { PROCESSES_MAX = 16, READY_MS = 300000, DRAIN_MS = 900000, BEGIN_US = 3000 };
 #define PUBLISHED_S 0.1 /* lanes tell their figures so often */
@@ -75,7 +76,7 @@ rss_of(const struct group *g)
 {
 	double sum = 0;
 	for (uint32_t i = 0; i < g->count; i++)
-		sum += (double)bench_rss_bytes(g->weirs[i].child.pid);
+		sum += (double)weir_process_resident_bytes(g->weirs[i].child.pid);
 	return sum;
 }
 

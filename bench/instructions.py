@@ -20,7 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 COUNTS = os.path.join(HERE, "instructions.json")
 RECORDS = 21000
 SKIPPED = 77
-PARTS = {"decode": "weir_decode", "fold": "weir_partition_fold", "tick": "weir_partition_tick", "tell": "weir_partition_tell",
+PARTS = {"decode": "weir_decode", "fold": "weir_partition_fold", "tick": "weir_partition_tick", "tell": "weir_partition_publish",
          "flush": "weir_partition_encode"}
 WORKLOADS = ["steady", "chatty", "hot_pool", "storm"]
 

@@ -275,17 +275,6 @@ bench_cpu_named(const struct bench_cpu *cpu, const char *prefix)
 	return sum;
 }
 
-uint64_t
-bench_rss_bytes(pid_t pid)
-{
-	char path[64], text[128];
-	unsigned long long pages;
-	(void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	if (!read_small(path, text, sizeof(text)) || sscanf(text, "%*u %llu", &pages) != 1)
-		return 0;
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* ---- ports ---- */
 
 /* Inode of the socket that listens on `port`, from one of the kernel's tables; 0 = none. */

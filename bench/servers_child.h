@@ -53,7 +53,6 @@ uint64_t bench_cpu_total(const struct bench_cpu *cpu);
 /* Sum over threads whose names begin so. */
 uint64_t bench_cpu_named(const struct bench_cpu *cpu, const char *prefix);
 
-uint64_t bench_rss_bytes(pid_t pid);
 /* Process of this user that listens on a local TCP port; 0 = none, or not to be seen. */
 pid_t bench_pid_of_port(uint16_t port);
 /* A free TCP port on loopback, as of now. */

@@ -2,7 +2,7 @@
  * A table from 64-bit keys to 32-bit values: open addressing, linear probing, no tombstones.
  *
  * A value is mostly an index into an array of the owner's, so that entries have their own type and stay where they are.
- * Keys are numbers, or hashes: two things may then share a key, and the owner checks each value under it
+ * Keys are numbers, or hashes: two things may then share a key, and the owner compares each value under it
  * (weir_map_first, weir_map_next). A removal moves back whoever would no longer be reached. The table doubles when two
  * thirds are taken: growing is a pause of some 20 ms at a million keys. So this is for what is not asked for each record;
  * the record path has tables of its own (aggregators/tables/shard.h, windows.h).

@@ -1,23 +1,9 @@
 /* The run's figures: sums of its lanes' and stores' counters, and rows of lanes, partitions and carriers. Any thread. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "pipeline/engine/figures.h"
+
+#include "config/base/process.h"
 #include "pipeline/engine/run_priv.h"
 #include "pipeline/store/store.h"
-
-static uint64_t
-resident_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	(void)fclose(file);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 #define ADD(field) out->field += atomic_load_explicit(&c->field, memory_order_relaxed)
 
@@ -76,7 +62,7 @@ weir_run_counters_get(struct weir_run *run, struct weir_run_counters *out)
 		add_lane(run->lanes[i], out);
 	out->duplicates += out->stale; /* an old total of a session had been counted before, too */
 	out->intents_skipped = weir_intents_skipped(run->intents);
-	out->memory_bytes = resident_bytes();
+	out->memory_bytes = weir_process_resident_bytes(0);
 }
 
 /* ---- rows ---- */

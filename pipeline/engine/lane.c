@@ -259,7 +259,7 @@ weir_lane_free(struct weir_lane *lane)
 	for (uint32_t i = 0; i < lane->partition_count; i++)
 		lane_partition_free(lane->partitions[i]);
 	for (uint32_t i = 0; i < lane->ack_window_cap; i++)
-		free(lane->ack_windows[i]);
+		weir_ack_windows_free(lane->ack_windows[i]);
 	weir_records_free(&lane->records);
 	for (uint32_t i = 0; i < LANE_BODIES; i++)
 		weir_buf_free(&lane->bodies[i]);

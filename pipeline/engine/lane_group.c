@@ -11,12 +11,7 @@ static struct weir_ack_window *
 box_of(struct weir_lane *lane, uint32_t number)
 {
 	WEIR_VEC_REACH(lane->ack_windows, lane->ack_window_cap, number, 64);
-	if (lane->ack_windows[number] == NULL) {
-		lane->ack_windows[number] = weir_calloc(1, sizeof(struct weir_ack_window));
-		lane->ack_windows[number]->bell_fd = lane->bell_fd;
-		lane->ack_windows[number]->rounds = &lane->counters.rounds;
-	}
-	return lane->ack_windows[number];
+	return weir_ack_window_take(&lane->ack_windows[number], lane->bell_fd, &lane->counters.rounds);
 }
 
 static struct lane_partition *

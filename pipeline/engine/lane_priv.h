@@ -44,7 +44,7 @@ struct weir_lane {
 	struct lane_partition **partitions; /* by place in the list */
 	uint32_t partition_count, partition_cap;
 	bool store_connected;                 /* as seen at the round's start */
-	struct weir_ack_window **ack_windows; /* by partition number, for the lane's life */
+	struct weir_ack_window **ack_windows; /* by partition number, a list each, for the lane's life */
 	uint32_t ack_window_cap;
 	struct weir_partition_stats gone; /* sums of cores that are no more */
 	uint64_t messages;

@@ -25,6 +25,41 @@ tag_of(struct weir_ack_window *ack_window)
 	return (void *)((uintptr_t)ack_window | ack_window->open_side);
 }
 
+/* Has all come back? A message that was refused says so before it is acknowledged. */
+static bool
+is_empty(const struct weir_ack_window *ack_window)
+{
+	return atomic_load_explicit(&ack_window->outstanding[0], memory_order_acquire) == 0 &&
+	       atomic_load_explicit(&ack_window->outstanding[1], memory_order_acquire) == 0;
+}
+
+struct weir_ack_window *
+weir_ack_window_take(struct weir_ack_window **windows, int bell_fd, _Atomic uint64_t *rounds)
+{
+	struct weir_ack_window *ack_window = *windows;
+	while (ack_window != NULL && !is_empty(ack_window))
+		ack_window = ack_window->earlier;
+	if (ack_window == NULL) {
+		ack_window = weir_calloc(1, sizeof(*ack_window));
+		ack_window->earlier = *windows;
+		*windows = ack_window;
+	}
+	ack_window->bell_fd = bell_fd;
+	ack_window->rounds = rounds;
+	atomic_store_explicit(&ack_window->failed, false, memory_order_relaxed);
+	return ack_window;
+}
+
+void
+weir_ack_windows_free(struct weir_ack_window *windows)
+{
+	while (windows != NULL) {
+		struct weir_ack_window *earlier = windows->earlier;
+		free(windows);
+		windows = earlier;
+	}
+}
+
 static void
 acknowledge(void *tag)
 {

@@ -26,10 +26,12 @@ struct weir_ack_window {
 	/* Posted and not yet acknowledged, by side. Release on decrement, acquire on read: a lane that sees 0 sees
 	 * all acks. */
 	_Atomic int32_t outstanding[2];
-	_Atomic bool failed; /* a message was refused for good: the partition must stop (relaxed: checked each round) */
+	_Atomic bool failed; /* a message was refused for good: the partition must stop until it is taken again (relaxed:
+				checked each round) */
 	int bell_fd;         /* eventfd of the lane */
 	_Atomic uint64_t *rounds; /* the lane's: a wait for Kafka is a sign of life (relaxed, counts only); NULL = none */
 	uint32_t open_side;       /* the open one; the lane's alone */
+	struct weir_ack_window *earlier; /* next in the partition's list; the lane's alone */
 };
 
 enum weir_class weir_outbox_producer_start(
@@ -62,6 +64,16 @@ void weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct we
 /* A row of a feed: with the bulk, since a hundred thousand of them come at once and nobody waits for the first. */
 void weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
     const char *topic, struct weir_slice key, struct weir_slice value);
+
+/*
+ * A window for a partition that is taken, with nothing outstanding and nothing refused: what was produced before it was
+ * given back is produced again by the replay, so neither its acknowledgement nor its refusal counts any more. One of
+ * *windows whose messages have all come back, else one more in front: acknowledgements still refer to the others. The list
+ * owns them. Lane's thread.
+ */
+struct weir_ack_window *weir_ack_window_take(struct weir_ack_window **windows, int bell_fd, _Atomic uint64_t *rounds);
+/* Frees a list when no acknowledgement can come any more. */
+void weir_ack_windows_free(struct weir_ack_window *windows);
 
 /* Closes the open generation; true when it has become empty since. Lane's thread. */
 static inline bool

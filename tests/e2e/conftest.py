@@ -14,6 +14,7 @@ import oracle as oracle_module  # noqa: E402
 import state  # noqa: E402
 from harness import kafka as kafka_module  # noqa: E402
 from harness import procs  # noqa: E402
+from harness.api import Fleet  # noqa: E402
 from harness.redis import Redis  # noqa: E402
 from harness.weir import CarrierSim, Weir, binary  # noqa: E402
 
@@ -119,6 +120,17 @@ class World:
             if at != want:
                 out[topic] = (at, want)
         return out
+
+    def finish(self, thread, stop):
+        """Ends the load of `thread`, and holds weir to what was sent: counters, card states, dead letters. The oracle."""
+        stop.set()
+        thread.join()
+        self.wait_done(90)
+        oracle = self.oracle()
+        assert self.differences(oracle) == []
+        assert self.wait_enforced(oracle) == []
+        assert self.dead_differences(oracle) == []
+        return oracle
 
     def wait_flushes(self, count=1, timeout_s=60):
         """Under load: until each partition has stored a later position of the records `count` times, whoever owns it."""
@@ -273,3 +285,18 @@ def pytest_terminal_summary(terminalreporter):
     for report in terminalreporter.stats.get("skipped", []):
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         terminalreporter.write_line("skipped %s: %s" % (report.nodeid, why))
+
+
+@pytest.fixture(scope="module")
+def fleet(kafka):
+    """The fleet of harness/api.py in worlds of its own, for all tests of a module."""
+    made = []
+
+    def make(**how):
+        made.append(World(kafka, **how))
+        return made[-1]
+    one = Fleet(make)
+    yield one
+    one.end()
+    for w in made:
+        w.close()

@@ -2,31 +2,15 @@
 
 import json
 import re
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-import conftest
 from harness import procs
-from harness.api import OPERATE, READ, Fleet, iccid
+from harness.api import OPERATE, iccid
 from harness.weir import run
-
-
-@pytest.fixture(scope="module")
-def fleet(kafka):
-    made = []
-
-    def make(**how):
-        made.append(conftest.World(kafka, **how))
-        return made[-1]
-    one = Fleet(make)
-    yield one
-    one.end()
-    for w in made:
-        w.close()
 
 
 @pytest.fixture(scope="module")

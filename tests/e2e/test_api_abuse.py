@@ -15,20 +15,6 @@ from harness.api import OPERATE, READ, Fleet, iccid
 
 
 @pytest.fixture(scope="module")
-def fleet(kafka):
-    made = []
-
-    def make(**how):
-        made.append(conftest.World(kafka, **how))
-        return made[-1]
-    one = Fleet(make)
-    yield one
-    one.end()
-    for w in made:
-        w.close()
-
-
-@pytest.fixture(scope="module")
 def api(fleet):
     return fleet.serve()
 

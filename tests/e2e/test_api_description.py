@@ -11,9 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
-import conftest
 from harness import procs
-from harness.api import OPERATE, READ, Fleet, iccid
+from harness.api import OPERATE, READ, iccid
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 with open(os.path.join(_ROOT, "docs", "openapi.yaml")) as f:
@@ -68,20 +67,6 @@ def hold(path, method, status, headers, body):
             assert headers.get(name), (path, status, name)
     if "json" in kind:
         jsonschema.validate(body, strict(response["content"][kind]["schema"]), format_checker=jsonschema.FormatChecker())
-
-
-@pytest.fixture(scope="module")
-def fleet(kafka):
-    made = []
-
-    def make(**how):
-        made.append(conftest.World(kafka, **how))
-        return made[-1]
-    one = Fleet(make)
-    yield one
-    one.end()
-    for w in made:
-        w.close()
 
 
 @pytest.fixture(scope="module")

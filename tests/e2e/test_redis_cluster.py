@@ -23,17 +23,6 @@ def _load(w, seed, seconds, rate=2500):
     return thread, stop
 
 
-def _finish(w, thread, stop):
-    stop.set()
-    thread.join()
-    w.wait_done(90)
-    oracle = w.oracle()
-    assert w.differences(oracle) == []
-    assert w.wait_enforced(oracle) == []
-    assert w.dead_differences(oracle) == []
-    return oracle
-
-
 def _intents(cluster):
     """{partition: {number of the node: intents written there}}"""
     out = collections.defaultdict(collections.Counter)
@@ -68,7 +57,7 @@ def test_all_is_where_its_slot_is(world):
     weir = w.weir(lane={"count": 2}).start()
     thread, stop = _load(w, 31, 15)
     thread.join()
-    oracle = _finish(w, thread, stop)
+    oracle = w.finish(thread, stop)
     owners = {p: cluster.nodes.index(cluster.owner(cluster.slot("weir:{%d}:h" % p))) for p in range(PARTITIONS)}
     assert set(owners.values()) == {0, 1, 2}  # else this shows nothing
     intents = _intents(cluster)
@@ -100,7 +89,7 @@ def test_slots_move_under_load(world):
             moved[partition] = cluster.nodes.index(to)
         time.sleep(2)
     finally:
-        oracle = _finish(w, thread, stop)
+        oracle = w.finish(thread, stop)
     assert weir.running()
     intents = _intents(cluster)
     assert set(intents) == set(range(PARTITIONS))
@@ -125,5 +114,5 @@ def test_a_master_is_lost(world):
             time.sleep(0.2)
         time.sleep(3)
     finally:
-        _finish(w, thread, stop)
+        w.finish(thread, stop)
     assert weir.running()

@@ -20,16 +20,6 @@ def _load(w, seed, seconds, rate=4000):
     return thread, stop
 
 
-def _finish(w, thread, stop):
-    stop.set()
-    thread.join()
-    w.wait_done(90)
-    oracle = w.oracle()
-    assert w.differences(oracle) == []
-    assert w.wait_enforced(oracle) == []
-    assert w.dead_differences(oracle) == []
-
-
 def test_redis_lost_its_last_seconds(world):
     """rule REC-3: killed, its append-only file cut back behind flushes that were acknowledged, started again; thrice."""
     w = world(sim={"seed": 21}, appendonly=True)
@@ -47,7 +37,7 @@ def test_redis_lost_its_last_seconds(world):
             procs.wait_for(lambda: len(weir.said("redis_forgot")) > known, 60, lambda: "weir to notice:\n" + procs.tail(weir.log))
             w.wait_flushes()
     finally:
-        _finish(w, thread, stop)
+        w.finish(thread, stop)
     assert weir.running()
     assert weir.said("redis_forgot"), weir.text()[-3000:]
 
@@ -66,7 +56,7 @@ def test_redis_forgot_while_weir_was_down(world):
         w.redis.start()
         weir.start()
     finally:
-        _finish(w, thread, stop)
+        w.finish(thread, stop)
 
 
 def test_redis_away(world):
@@ -86,5 +76,5 @@ def test_redis_away(world):
         w.redis.start()
         w.wait_flushes()
     finally:
-        _finish(w, thread, stop)
+        w.finish(thread, stop)
     assert weir.running()

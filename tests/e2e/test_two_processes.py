@@ -24,16 +24,6 @@ def _holds(weir, count):
                    lambda: "%s to take %d partitions:\n%s" % (weir.name, count, procs.tail(weir.log)))
 
 
-def _finish(w, thread, stop):
-    stop.set()
-    thread.join()
-    w.wait_done(90)
-    oracle = w.oracle()
-    assert w.differences(oracle) == []
-    assert w.wait_enforced(oracle) == []
-    assert w.dead_differences(oracle) == []
-
-
 def test_partitions_move(world):
     """A second process comes, goes by SIGTERM, comes back, dies by -9, and the first one after it."""
     w, thread, stop = _load(world, 11, 90)
@@ -58,7 +48,7 @@ def test_partitions_move(world):
         _holds(a, 1)
         w.wait_flushes()
     finally:
-        _finish(w, thread, stop)
+        w.finish(thread, stop)
 
 
 def test_paused_process_is_fenced(world):
@@ -77,4 +67,4 @@ def test_paused_process_is_fenced(world):
         assert a.running() and b.running()
     finally:
         a.resume()
-        _finish(w, thread, stop)
+        w.finish(thread, stop)

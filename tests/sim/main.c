@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 
 #include "config/base/clock.h"
+#include "config/base/options.h"
 
 /* True when the seed holds. */
 static bool
@@ -28,31 +29,29 @@ struct args {
 	bool keep_going, examples;
 };
 
+static const char USAGE[] =
+    "weir_sim [--from SEED] [--seeds N] [--keep-going] [--cards-only] [--strict] | --seed SEED [--trace] | --examples\n";
+
 static bool
 parse(struct args *args, int argc, char **argv)
 {
+	uint64_t seed = UINT64_MAX;
 	*args = (struct args){.from = 1, .seeds = 1000};
-	for (int i = 1; i < argc; i++) {
-		bool more = i + 1 < argc;
-		if (strcmp(argv[i], "--trace") == 0)
-			args->options.trace = true;
-		else if (strcmp(argv[i], "--keep-going") == 0)
-			args->keep_going = true;
-		else if (strcmp(argv[i], "--examples") == 0)
-			args->examples = true;
-		else if (strcmp(argv[i], "--strict") == 0)
-			args->options.strict = true;
-		else if (strcmp(argv[i], "--cards-only") == 0)
-			args->options.cards_only = true;
-		else if (strcmp(argv[i], "--seeds") == 0 && more)
-			args->seeds = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--from") == 0 && more)
-			args->from = strtoull(argv[++i], NULL, 10);
-		else if (strcmp(argv[i], "--seed") == 0 && more) {
-			args->from = strtoull(argv[++i], NULL, 10);
-			args->seeds = 1;
-		} else
-			return false;
+	const struct weir_option options[] = {{.name = "trace", .flag = &args->options.trace},
+	    {.name = "keep-going", .flag = &args->keep_going}, {.name = "examples", .flag = &args->examples},
+	    {.name = "strict", .flag = &args->options.strict}, {.name = "cards-only", .flag = &args->options.cards_only},
+	    {.name = "seeds", .placeholder = "N", .number = &args->seeds},
+	    {.name = "from", .placeholder = "SEED", .number = &args->from},
+	    {.name = "seed", .placeholder = "SEED", .number = &seed}, {0}};
+	struct weir_words none;
+	struct weir_error err = {0};
+	if (weir_options_parse(options, argc, argv, 0, 0, &none, &err) != WEIR_PARSED_OK) {
+		(void)fprintf(stderr, "%s%s%s", err.text, err.text[0] != '\0' ? "\n" : "", USAGE);
+		return false;
+	}
+	if (seed != UINT64_MAX) {
+		args->from = seed;
+		args->seeds = 1;
 	}
 	return true;
 }
@@ -61,11 +60,8 @@ int
 main(int argc, char **argv)
 {
 	struct args args;
-	if (!parse(&args, argc, argv)) {
-		(void)fprintf(stderr, "weir_sim [--from SEED] [--seeds N] [--keep-going] [--cards-only] [--strict] | "
-				      "--seed SEED [--trace] | --examples\n");
+	if (!parse(&args, argc, argv))
 		return 2;
-	}
 	/* Slabs come in chunks of 2 MiB of which a seed touches a page or two. */
 	(void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);

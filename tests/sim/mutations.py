@@ -6,7 +6,7 @@ MUTATIONS = [
     ("a repeated sequence number counts again", "aggregators/fold/sessions.c",
      "	if ((s->seq_bits >> back & 1) != 0)\n		return WEIR_SESSION_SEEN;", ""),
     ("a lower session total takes away", "aggregators/fold/sessions.c",
-     "	*up_out = r->up > s->up_total ? r->up - s->up_total : 0;",
+     "	*up_out = weir_sub_saturating(r->up, s->up_total);",
      "	*up_out = r->up > s->up_total ? r->up - s->up_total : s->up_total - r->up;"),
     ("records beyond the horizon count", "aggregators/fold/fold.c",
      "	if (__builtin_expect(r->end_us < p->clock.too_late_us, 0)) {", "	if (r->end_us < p->clock.too_late_us - WEIR_HOUR_US) {"),

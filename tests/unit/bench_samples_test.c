@@ -17,6 +17,7 @@
 #include "bench/servers_fill.h"
 #include "bench/servers_options.h"
 #include "config/base/murmur2.h"
+#include "config/base/process.h"
 #include "consumers/direct/crc32c.h"
 
 static void
@@ -62,7 +63,7 @@ test_own_process_is_read(void **state)
 	bench_cpu_add(&cpu, getpid());
 	assert_int_equal(cpu.count, 1);
 	assert_true(bench_cpu_total(&cpu) > 1000000);
-	assert_true(bench_rss_bytes(getpid()) > 100000);
+	assert_true(weir_process_resident_bytes(getpid()) > 100000);
 	bench_cpu_add(&cpu, 0); /* nobody */
 	assert_int_equal(cpu.count, 1);
 }

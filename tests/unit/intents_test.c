@@ -20,19 +20,7 @@ static int
 start_cluster(void **state)
 {
 	(void)state;
-	if (!cluster_start(3, 4)) /* the fourth is nobody's yet */
-		return -1;
-	settings =
-	    (struct weir_settings){.redis_url = nodes[0].url, .redis_prefix = (char *)"weir", .redis_timeout_ms = 2000};
-	return 0;
-}
-
-static int
-stop_cluster(void **state)
-{
-	(void)state;
-	cluster_stop();
-	return 0;
+	return cluster_begin(&settings, 3, 4); /* the fourth is nobody's yet */
 }
 
 static struct weir_pending_command
@@ -199,5 +187,5 @@ main(void)
 	    cmocka_unit_test(a_slot_on_its_way_is_followed),
 	    cmocka_unit_test(a_lost_master_costs_its_own_intents_alone),
 	};
-	return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
+	return cmocka_run_group_tests(tests, start_cluster, cluster_end);
 }

@@ -148,17 +148,7 @@ load_copy(struct weir_partition *p, const struct weir_partition *old)
 		sizes[draw_below(WEIR_SLABS)] = (uint32_t)draw_below(600);
 	weir_partition_set_time(p, NOW, NOW);
 	weir_partition_load_sizes(p, sizes, NOW);
-	for (size_t at = 0; at < names.len;) {
-		size_t len = (size_t)((uint8_t *)memchr(names.data + at, '\n', names.len - at) - (names.data + at));
-		assert_true(weir_partition_load_name(p, (struct weir_slice){names.data + at, len}));
-		at += len + 1;
-	}
-	for (size_t at = 0; at < references.len;) {
-		size_t len =
-		    (size_t)((uint8_t *)memchr(references.data + at, '\n', references.len - at) - (references.data + at));
-		assert_true(weir_partition_load_reference(p, (struct weir_slice){references.data + at, len}));
-		at += len + 1;
-	}
+	load_stored_words(p);
 	for (int i = 0; i < item_count; i++) {
 		const char *tag = strchr(WEIR_SLAB_TAGS, items[i].key[0]);
 		if (tag != NULL && !weir_partition_load_page(p, (uint32_t)(tag - WEIR_SLAB_TAGS),

@@ -39,10 +39,10 @@ on_history(void *ctx, struct weir_buf *out, const char *list, struct weir_slice 
 }
 
 static bool
-on_enqueue(void *ctx, const struct weir_pending_command *pending_command)
+on_enqueue(void *ctx, const struct weir_pending_command *command)
 {
 	(void)ctx;
-	(void)pending_command;
+	(void)command;
 	return true;
 }
 

@@ -264,15 +264,10 @@ serve(struct weir_partition *p)
 	}
 }
 
-MAYBE_UNUSED static struct weir_partition *
-reload(const struct weir_partition *old, int64_t now_us)
+/* Names and references that were stored, into a partition that is being loaded. */
+MAYBE_UNUSED static void
+load_stored_words(struct weir_partition *p)
 {
-	struct weir_partition *p = weir_partition_new(&old->opts);
-	uint32_t sizes[WEIR_SLABS];
-	for (uint32_t i = 0; i < WEIR_SLABS; i++)
-		sizes[i] = weir_partition_slab((struct weir_partition *)old, i)->used;
-	weir_partition_set_time(p, now_us, old->clock.stream_time_us);
-	weir_partition_load_sizes(p, sizes, old->clock.stream_time_us);
 	for (size_t at = 0; at < names.len;) {
 		size_t len = (size_t)((uint8_t *)memchr(names.data + at, '\n', names.len - at) - (names.data + at));
 		assert_true(weir_partition_load_name(p, (struct weir_slice){names.data + at, len}));
@@ -284,6 +279,18 @@ reload(const struct weir_partition *old, int64_t now_us)
 		assert_true(weir_partition_load_reference(p, (struct weir_slice){references.data + at, len}));
 		at += len + 1;
 	}
+}
+
+MAYBE_UNUSED static struct weir_partition *
+reload(const struct weir_partition *old, int64_t now_us)
+{
+	struct weir_partition *p = weir_partition_new(&old->opts);
+	uint32_t sizes[WEIR_SLABS];
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		sizes[i] = weir_partition_slab((struct weir_partition *)old, i)->used;
+	weir_partition_set_time(p, now_us, old->clock.stream_time_us);
+	weir_partition_load_sizes(p, sizes, old->clock.stream_time_us);
+	load_stored_words(p);
 	for (int i = 0; i < item_count; i++) {
 		const char *tag = strchr(WEIR_SLAB_TAGS, items[i].key[0]);
 		long long a;

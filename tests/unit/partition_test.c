@@ -1,4 +1,5 @@
 /* The pure core of the card stage: fold, sessions, cycles, evaluator, requests, and the way to bytes and back. */
+#include "tests/unit/dice.h"
 #include "tests/unit/partition_fixture.h"
 
 /* ---- REC ---- */
@@ -81,14 +82,14 @@ static void
 test_sequences_against_a_plain_set(void **state)
 {
 	(void)state;
-	srand(5);
+	dice.state = 5;
 	for (int round = 0; round < 300; round++) {
 		struct weir_partition *p = with_card(NOW);
 		uint8_t seen[400] = {0};
 		uint64_t counted = 0, given_up = 0;
 		for (int i = 0; i < 600; i++) {
 			int base = i * 300 / 600;
-			int seq = base + rand() % (round % 2 == 0 ? 60 : 100);
+			int seq = base + roll_dice() % (round % 2 == 0 ? 60 : 100);
 			uint64_t before = p->stats.counted, lost = p->stats.rejected[WEIR_REJECT_TOO_LATE];
 			fold(p, sequenced(77, (uint64_t)seq, 1, NOW));
 			bool counts = p->stats.counted > before;
@@ -312,17 +313,17 @@ test_pages_round_trip(void **state)
 		    i % 10 == 0 ? ",\"limit\":700" : "");
 		apply(p, json);
 	}
-	srand(1);
+	dice.state = 1;
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < (round % 2 == 0 ? 2000 : 5); i++) {
 			char iccid[32];
-			(void)snprintf(iccid, sizeof(iccid), "898600000000000%05d", rand() % 3000);
+			(void)snprintf(iccid, sizeof(iccid), "898600000000000%05d", roll_dice() % 3000);
 			struct weir_record r =
-			    record(iccid, (uint64_t)(round * 10000 + i + 1), (uint64_t)(rand() % 100), 3, NOW);
+			    record(iccid, (uint64_t)(round * 10000 + i + 1), (uint64_t)(roll_dice() % 100), 3, NOW);
 			if (i % 3 == 0) {
 				r.id_hash = 0;
-				r.session_hash = (uint64_t)rand() % 500 + 1;
-				r.seq = (uint64_t)rand() % 200;
+				r.session_hash = (uint64_t)roll_dice() % 500 + 1;
+				r.seq = (uint64_t)roll_dice() % 200;
 				r.flags = WEIR_RECORD_HAS_SEQ;
 			}
 			fold(p, r);

@@ -3,6 +3,7 @@
  * states newer only, scans whose members leave under way, and what a load refuses.
  */
 #include "pool_net.h"
+#include "tests/unit/dice.h"
 
 #define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
 
@@ -75,13 +76,13 @@ test_members_at_random(void **state)
 	enum { CARDS = 40 };
 	static const char *const pools[] = {"", "g", "h"};
 	struct net *net = fresh_net();
-	srand(11);
+	dice.state = 11;
 	for (unsigned n = 0; n < CARDS; n++)
 		net_member(net, 0, n, "g");
 	for (int i = 0; i < 4000; i++) {
-		uint32_t slot = net_slot(net, 0, (unsigned)rand() % CARDS);
+		uint32_t slot = net_slot(net, 0, (unsigned)roll_dice() % CARDS);
 		struct weir_card_slot *card = weir_card_at(net->p[0], slot);
-		switch (rand() % 4) {
+		switch (roll_dice() % 4) {
 		case 0:
 			card->flags ^= WEIR_CARD_EXPIRED;
 			weir_pool_local_activity(net->p[0], slot, weir_card_is_activated(card));
@@ -90,7 +91,7 @@ test_members_at_random(void **state)
 			card->flags ^= WEIR_CARD_EXPIRED;
 			/* fall through */
 		default:
-			weir_pool_local_move(net->p[0], slot, pools[rand() % 3]);
+			weir_pool_local_move(net->p[0], slot, pools[roll_dice() % 3]);
 		}
 		if (i % 16 != 0)
 			continue;
@@ -464,19 +465,20 @@ test_member_scans_survive_leaving(void **state)
 {
 	(void)state;
 	enum { CARDS = 60 };
-	srand(3);
+	dice.state = 3;
 	for (int round = 0; round < 40; round++) {
 		struct net *net = fresh_net();
 		struct weir_partition *p = net->p[0];
 		for (unsigned n = 0; n < CARDS; n++)
 			net_member(net, 0, n, n % 3 == 0 ? "h" : "g");
 		hear_state(net, pool_state(1, EXHAUSTED, CARDS));
-		while (weir_pool_locals_scan(p, 1 + (uint32_t)rand() % 4)) {
+		while (weir_pool_locals_scan(p, 1 + (uint32_t)roll_dice() % 4)) {
 			const struct weir_pool_local_slot *a = net_pool_local(net, 0, "g");
-			uint32_t slot = rand() % 3 == 0 && a->member_scan != 0 ? a->member_scan - 1
-									       : net_slot(net, 0, (unsigned)rand() % CARDS);
+			uint32_t slot = roll_dice() % 3 == 0 && a->member_scan != 0
+					    ? a->member_scan - 1
+					    : net_slot(net, 0, (unsigned)roll_dice() % CARDS);
 			struct weir_cause cause = {UINT32_MAX, -1, NOW, 0, 0};
-			weir_pool_local_move(p, slot, rand() % 2 == 0 ? "" : rand() % 2 == 0 ? "g" : "h");
+			weir_pool_local_move(p, slot, roll_dice() % 2 == 0 ? "" : roll_dice() % 2 == 0 ? "g" : "h");
 			weir_partition_evaluate(p, slot, &cause);
 		}
 		for (unsigned n = 0; n < CARDS; n++) {

@@ -3,6 +3,7 @@
  * and of the pool's own in the middle of it: no false cut-off, no false resume, none forgotten.
  */
 #include "pool_net.h"
+#include "tests/unit/dice.h"
 
 #define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
 
@@ -99,13 +100,13 @@ static void
 test_lateness_is_bounded(void **state)
 {
 	(void)state;
-	srand(17);
+	dice.state = 17;
 	for (int round = 0; round < 20; round++) {
 		struct net *net = two_partitions(10 * MB);
 		uint64_t used = 0;
 		for (;;) {
-			uint64_t bytes = (uint64_t)rand() % 60000 + 1;
-			bool in_east = rand() % 2 == 0;
+			uint64_t bytes = (uint64_t)roll_dice() % 60000 + 1;
+			bool in_east = roll_dice() % 2 == 0;
 			net_use(net, in_east ? east : west, in_east ? 1 : 2, bytes);
 			used += bytes;
 			net_pump(net);
@@ -339,7 +340,7 @@ test_at_random(void **state)
 {
 	(void)state;
 	enum { CARDS = 12 };
-	srand(23);
+	dice.state = 23;
 	for (int round = 0; round < 40; round++) {
 		struct net *net = two_partitions(3 * MB);
 		for (uint32_t at = 0; at < NET_PARTITIONS; at++)
@@ -347,16 +348,17 @@ test_at_random(void **state)
 		for (unsigned n = 10; n < 10 + CARDS; n++)
 			net_member(net, n % NET_PARTITIONS, n, "g");
 		for (int i = 0; i < 150; i++) {
-			unsigned n = 10 + (unsigned)rand() % CARDS;
+			unsigned n = 10 + (unsigned)roll_dice() % CARDS;
 			uint32_t at = n % NET_PARTITIONS;
 			const struct weir_pool_local_slot *a = weir_pool_local_of(net->p[at], net_slot(net, at, n));
-			uint64_t bytes = (uint64_t)rand() % MB;
-			switch (rand() % 5) {
+			uint64_t bytes = (uint64_t)roll_dice() % MB;
+			switch (roll_dice() % 5) {
 			case 0:
 				net_card_upsert(net, at, n, "'pool':%s", a == NULL ? "'g'" : "null");
 				break;
 			case 1:
-				net_card_upsert(net, at, n, "'status':'%s'", rand() % 2 == 0 ? "in_use" : "deactivated");
+				net_card_upsert(
+				    net, at, n, "'status':'%s'", roll_dice() % 2 == 0 ? "in_use" : "deactivated");
 				break;
 			case 2:
 				net_crash(net, at);
@@ -366,13 +368,13 @@ test_at_random(void **state)
 				net_use(net, at, n, bytes);
 				break;
 			}
-			if (rand() % 10 == 0) {
+			if (roll_dice() % 10 == 0) {
 				net_round(net, at); /* as the lane: what is stored has been told */
 				net_flush(net, at);
 			}
-			if (rand() % 4 == 0)
+			if (roll_dice() % 4 == 0)
 				net_round(net, at);
-			if (rand() % 8 == 0)
+			if (roll_dice() % 8 == 0)
 				net_deliver(net);
 		}
 		net_tick(net);

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "config/settings/settings.h"
 #include "private_redis.h"
 
 #define NODES_MAX 4
@@ -238,6 +239,25 @@ slot_move_end(int slot, int from, int to)
 	for (int i = 0; i < node_count; i++)
 		if (i != to && i != from && nodes[i].pid != 0)
 			ask_node(&nodes[i], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
+}
+
+/* Group set-up with that many masters of so many nodes, and the settings that name the first. */
+static inline int
+cluster_begin(struct weir_settings *settings_out, int masters, int all)
+{
+	if (!cluster_start(masters, all))
+		return -1;
+	*settings_out =
+	    (struct weir_settings){.redis_url = nodes[0].url, .redis_prefix = (char *)"weir", .redis_timeout_ms = 2000};
+	return 0;
+}
+
+static inline int
+cluster_end(void **state)
+{
+	(void)state;
+	cluster_stop();
+	return 0;
 }
 
 #endif

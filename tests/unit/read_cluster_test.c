@@ -13,19 +13,7 @@ static int
 start_cluster(void **state)
 {
 	(void)state;
-	if (!cluster_start(2, 2))
-		return -1;
-	settings =
-	    (struct weir_settings){.redis_url = nodes[0].url, .redis_prefix = (char *)"weir", .redis_timeout_ms = 2000};
-	return 0;
-}
-
-static int
-stop_cluster(void **state)
-{
-	(void)state;
-	cluster_stop();
-	return 0;
+	return cluster_begin(&settings, 2, 2);
 }
 
 /* Writes to whichever node has the key. */
@@ -125,5 +113,5 @@ main(void)
 	    cmocka_unit_test(what_lies_on_another_node_is_found),
 	    cmocka_unit_test(a_node_that_is_gone_is_said),
 	};
-	return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
+	return cmocka_run_group_tests(tests, start_cluster, cluster_end);
 }

@@ -14,19 +14,7 @@ static int
 start_cluster(void **state)
 {
 	(void)state;
-	if (!cluster_start(3, 4))
-		return -1;
-	settings =
-	    (struct weir_settings){.redis_url = nodes[0].url, .redis_prefix = (char *)"weir", .redis_timeout_ms = 2000};
-	return 0;
-}
-
-static int
-stop_cluster(void **state)
-{
-	(void)state;
-	cluster_stop();
-	return 0;
+	return cluster_begin(&settings, 3, 4);
 }
 
 static int
@@ -436,5 +424,5 @@ main(void)
 	    cmocka_unit_test(a_flush_waits_for_its_slot_to_arrive),
 	    cmocka_unit_test(a_promoted_replica_is_found),
 	};
-	return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
+	return cmocka_run_group_tests(tests, start_cluster, cluster_end);
 }

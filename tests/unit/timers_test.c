@@ -1,4 +1,5 @@
 /* Timers: events of many cards at their time and in its order, bounded work a tick, scan and heap against a plain list. */
+#include "tests/unit/dice.h"
 #include "tests/unit/partition_fixture.h"
 
 #define CARDS 5000
@@ -17,10 +18,10 @@ static struct weir_partition *
 deactivated(int64_t now_us, uint32_t *due_s)
 {
 	struct weir_partition *p = make(now_us);
-	srand(3);
+	dice.state = 3;
 	for (int i = 0; i < CARDS; i++) {
 		char since[WEIR_TIME_TEXT_MAX];
-		(void)weir_time_format_ms(now_us - 80 * DAY - (int64_t)(rand() % 20000) * 60 * S, since);
+		(void)weir_time_format_ms(now_us - 80 * DAY - (int64_t)(roll_dice() % 20000) * 60 * S, since);
 		SEND(p,
 		    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"cm\",\"status\":\"deactivated\",\"since\":\"%s\"}",
 		    nth_iccid(i), since);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "config/base/clock.h"
+#include "config/base/process.h"
 #include "pipeline/http/metrics/metrics.h"
 
 static uint64_t
@@ -28,19 +29,6 @@ open_fds(void)
 		count += entry->d_name[0] != '.';
 	(void)closedir(folder);
 	return count > 0 ? count - 1 : 0; /* less the folder itself */
-}
-
-static uint64_t
-resident_bytes(void)
-{
-	unsigned long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	(void)fclose(file);
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Field 22 of /proc/self/stat, in ticks since boot; what lies before may hold spaces within its brackets. */
@@ -99,7 +87,7 @@ weir_metrics_gather(struct weir_metrics_of of, struct weir_metrics_figures *out)
 		out->process.started_us = started_us();
 	out->process.cpu_us = cpu_us();
 	out->process.open_fds = open_fds();
-	out->process.resident_bytes = resident_bytes();
+	out->process.resident_bytes = weir_process_resident_bytes(0);
 }
 
 void
