@@ -98,7 +98,7 @@ get(uint16_t port, char *out, size_t size)
 }
 
 static void
-a_daemon_answers_at_the_port_that_it_tells(void **state)
+a_daemon_answers_at_the_port_that_it_reports(void **state)
 {
 	(void)state;
 	struct weir_error err = {0};
@@ -116,7 +116,7 @@ a_daemon_answers_at_the_port_that_it_tells(void **state)
 }
 
 static void
-a_port_that_is_taken_is_told(void **state)
+a_port_that_is_taken_is_reported(void **state)
 {
 	(void)state;
 	struct weir_error err = {0};
@@ -144,8 +144,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_are_parsed),
 	    cmocka_unit_test(what_is_no_address_is_refused),
-	    cmocka_unit_test(a_daemon_answers_at_the_port_that_it_tells),
-	    cmocka_unit_test(a_port_that_is_taken_is_told),
+	    cmocka_unit_test(a_daemon_answers_at_the_port_that_it_reports),
+	    cmocka_unit_test(a_port_that_is_taken_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

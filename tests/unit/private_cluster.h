@@ -240,8 +240,8 @@ slot_move_end(int slot, int from, int to)
 			break;
 	}
 	/* A node that has not heard of the newest epoch may take a late word of the old owner for a newer one, and two
-	 * nodes then send clients to each other for ever; so all are told until all agree. */
-	for (int told = 0; told < 100; told++) {
+	 * nodes then send clients to each other for ever; so all are asked again until all agree. */
+	for (int round = 0; round < 100; round++) {
 		bool agreed = true;
 		ask_node(&nodes[to], "CLUSTER SETSLOT %d NODE %s", slot, nodes[to].id);
 		for (int i = 0; i < node_count; i++)
