@@ -24,8 +24,12 @@ def test_cards_and_pools_show_what_was_sent(fleet, api):
         shown = api.get("/v1/cards/" + card)
         assert (shown["used_bytes"], shown["up_bytes"] + shown["down_bytes"], shown["records"]) == (fleet.sent[card], fleet.sent[card], 1)
     used = sum(fleet.sent[c] for c in fleet.POOLED)
-    procs.wait_for(lambda: api.get("/v1/pools/pool%2Fone")["used_bytes"] == used, 30, "the pool to have heard of all its members")
-    pool = api.get("/v1/pools/pool%2Fone")
+    pool = {}
+
+    def has_all_members():
+        pool.update(api.get("/v1/pools/pool%2Fone"))
+        return (pool["used_bytes"], pool["cards"]) == (used, 20)
+    procs.wait_for(has_all_members, 30, "the pool to have heard of all its members")
     assert (pool["id"], pool["name"], pool["kind"], pool["status"], pool["carrier"], pool["plan"]) == (
         "pool/one", "Forward pool", "accumulative", "in_use", "cm", "a")
     assert (pool["cards"], pool["effective_cards"], pool["effective_total_bytes"]) == (20, 20, 20 * 1000000)

