@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "config/base/log.h"
+#include "consumers/direct/brokers.h"
 #include "consumers/direct/direct_priv.h"
 
 #define PERIOD_US 180000000ll
@@ -35,37 +36,16 @@ add_node(struct direct_source *s, int32_t id, const char *host, int32_t port)
 	return node;
 }
 
-/* "host:port, [address]:port, host" */
+static void
+add_bootstrap(void *ctx, const char *host, int32_t port)
+{
+	(void)add_node(ctx, -1, host, port);
+}
+
 void
 direct_meta_open(struct direct_source *s)
 {
-	const char *own = security_property(s->opts.settings, "bootstrap.servers");
-	const char *at = own != NULL ? own : s->opts.settings->kafka_brokers;
-	while (*at != '\0') {
-		at += strspn(at, ", \t");
-		const char *scheme = strstr(at, "://");
-		size_t len = strcspn(at, ", \t");
-		if (scheme != NULL && scheme < at + len) {
-			len -= (size_t)(scheme + 3 - at);
-			at = scheme + 3;
-		}
-		char host[256];
-		int32_t port = 9092;
-		(void)snprintf(host, sizeof(host), "%.*s", (int)len, at);
-		at += len;
-		char *colon = strrchr(host, ':');
-		if (colon != NULL && strchr(colon, ']') == NULL) {
-			port = atoi(colon + 1);
-			*colon = '\0';
-		}
-		size_t size = strlen(host);
-		if (host[0] == '[' && size > 1 && host[size - 1] == ']') {
-			host[size - 1] = '\0';
-			memmove(host, host + 1, size - 1);
-		}
-		if (host[0] != '\0')
-			(void)add_node(s, -1, host, port);
-	}
+	brokers_each(s->opts.settings, add_bootstrap, s);
 }
 
 void

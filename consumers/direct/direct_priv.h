@@ -98,7 +98,7 @@ struct direct_node {
 };
 
 struct direct_topic {
-	struct protocol_id id;
+	struct log_id id;
 	bool known;
 	int16_t error; /* of the last metadata, logged once */
 };

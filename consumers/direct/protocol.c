@@ -96,7 +96,7 @@ void
 protocol_ask_metadata(
     struct weir_buf *out, int16_t version, int32_t correlation, const char *const *topics, uint32_t topic_count)
 {
-	static const struct protocol_id NONE = {{0}};
+	static const struct log_id NONE = {{0}};
 	bool flexible = is_flexible(API_METADATA, version);
 	size_t from = protocol_begin(out, API_METADATA, version, correlation);
 	wire_put_count(out, flexible, topic_count);
@@ -229,7 +229,7 @@ protocol_fetch_begin(struct weir_buf *out, int16_t version, const struct protoco
 
 void
 protocol_fetch_topic(
-    struct weir_buf *out, int16_t version, struct weir_slice name, const struct protocol_id *id, uint32_t part_count)
+    struct weir_buf *out, int16_t version, struct weir_slice name, const struct log_id *id, uint32_t part_count)
 {
 	bool flexible = is_flexible(API_FETCH, version);
 	if (version >= 13)
@@ -351,8 +351,8 @@ protocol_aborted_next(struct wire_reader *r, int16_t version)
 /* ---- offsets ---- */
 
 void
-protocol_ask_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed, struct weir_slice topic,
-    int32_t partition, int32_t epoch, int64_t at)
+protocol_request_offsets(struct weir_buf *out, int16_t version, int32_t correlation, bool committed,
+    struct weir_slice topic, const struct protocol_offset_part *parts, uint32_t part_count, int64_t at)
 {
 	bool flexible = is_flexible(API_LIST_OFFSETS, version);
 	size_t from = protocol_begin(out, API_LIST_OFFSETS, version, correlation);
@@ -361,37 +361,22 @@ protocol_ask_offset(struct weir_buf *out, int16_t version, int32_t correlation, 
 		wire_put8(out, committed ? 1 : 0);
 	wire_put_count(out, flexible, 1);
 	wire_put_string(out, flexible, topic);
-	wire_put_count(out, flexible, 1);
-	wire_put32(out, (uint32_t)partition);
-	if (version >= 4)
-		wire_put32(out, (uint32_t)epoch);
-	wire_put64(out, (uint64_t)at);
-	for (int i = 0; i < 3; i++)
+	wire_put_count(out, flexible, part_count);
+	for (uint32_t i = 0; i < part_count; i++) {
+		wire_put32(out, (uint32_t)parts[i].partition);
+		if (version >= 4)
+			wire_put32(out, (uint32_t)parts[i].leader_epoch);
+		wire_put64(out, (uint64_t)at);
 		wire_put_tags(out, flexible);
+	}
+	wire_put_tags(out, flexible);
+	wire_put_tags(out, flexible);
 	protocol_end(out, from);
 }
 
-bool
-protocol_read_offset(struct wire_reader *r, int16_t version, int16_t *error_out, int64_t *offset_out)
-{
-	bool flexible = is_flexible(API_LIST_OFFSETS, version);
-	if (version >= 2)
-		(void)wire_i32(r);
-	if (wire_count(r, flexible, 1) != 1)
-		return false;
-	(void)wire_string(r, flexible);
-	if (wire_count(r, flexible, 22) != 1)
-		return false;
-	(void)wire_i32(r);
-	*error_out = wire_i16(r);
-	(void)wire_i64(r);
-	*offset_out = wire_i64(r);
-	return !r->bad;
-}
-
 void
-protocol_ask_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
-    int32_t partition, int32_t leader_epoch, int32_t epoch)
+protocol_request_epoch_ends(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
+    const struct protocol_offset_part *parts, uint32_t part_count)
 {
 	bool flexible = is_flexible(API_EPOCH_END, version);
 	size_t from = protocol_begin(out, API_EPOCH_END, version, correlation);
@@ -399,30 +384,101 @@ protocol_ask_epoch_end(struct weir_buf *out, int16_t version, int32_t correlatio
 		wire_put32(out, UINT32_MAX);
 	wire_put_count(out, flexible, 1);
 	wire_put_string(out, flexible, topic);
-	wire_put_count(out, flexible, 1);
-	wire_put32(out, (uint32_t)partition);
-	wire_put32(out, (uint32_t)leader_epoch);
-	wire_put32(out, (uint32_t)epoch);
-	for (int i = 0; i < 3; i++)
+	wire_put_count(out, flexible, part_count);
+	for (uint32_t i = 0; i < part_count; i++) {
+		wire_put32(out, (uint32_t)parts[i].partition);
+		wire_put32(out, (uint32_t)parts[i].leader_epoch);
+		wire_put32(out, (uint32_t)parts[i].epoch);
 		wire_put_tags(out, flexible);
+	}
+	wire_put_tags(out, flexible);
+	wire_put_tags(out, flexible);
 	protocol_end(out, from);
+}
+
+bool
+protocol_offsets_begin(struct protocol_offsets *o, struct wire_reader r, enum protocol_api api, int16_t version)
+{
+	bool flexible = is_flexible(api, version);
+	*o = (struct protocol_offsets){.r = r, .api = api, .version = version};
+	if (version >= 2) /* both requests, from the same version on */
+		(void)wire_i32(&o->r);
+	if (wire_count(&o->r, flexible, 3) != 1)
+		wire_fail(&o->r);
+	o->topic = wire_string(&o->r, flexible);
+	o->parts = wire_count(&o->r, flexible, api == API_EPOCH_END ? 18 : 22);
+	return !o->r.bad;
+}
+
+bool
+protocol_offsets_next(struct protocol_offsets *o, struct protocol_offset *out)
+{
+	if (o->r.bad || o->parts == 0)
+		return false;
+	o->parts--;
+	*out = (struct protocol_offset){.epoch = -1};
+	if (o->api == API_EPOCH_END) {
+		out->error = wire_i16(&o->r);
+		out->partition = wire_i32(&o->r);
+		out->epoch = wire_i32(&o->r);
+		out->offset = wire_i64(&o->r);
+	} else {
+		out->partition = wire_i32(&o->r);
+		out->error = wire_i16(&o->r);
+		(void)wire_i64(&o->r); /* timestamp */
+		out->offset = wire_i64(&o->r);
+		if (o->version >= 4)
+			out->epoch = wire_i32(&o->r);
+	}
+	wire_tags(&o->r, is_flexible(o->api, o->version));
+	return !o->r.bad;
+}
+
+void
+protocol_ask_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed, struct weir_slice topic,
+    int32_t partition, int32_t epoch, int64_t at)
+{
+	struct protocol_offset_part part = {.partition = partition, .leader_epoch = epoch};
+	protocol_request_offsets(out, version, correlation, committed, topic, &part, 1, at);
+}
+
+/* The answer to a question about one partition. */
+static bool
+read_one(struct wire_reader *r, enum protocol_api api, int16_t version, struct protocol_offset *out)
+{
+	struct protocol_offsets o;
+	if (!protocol_offsets_begin(&o, *r, api, version) || o.parts != 1)
+		return false;
+	return protocol_offsets_next(&o, out);
+}
+
+bool
+protocol_read_offset(struct wire_reader *r, int16_t version, int16_t *error_out, int64_t *offset_out)
+{
+	struct protocol_offset one = {.offset = -1};
+	bool good = read_one(r, API_LIST_OFFSETS, version, &one);
+	*error_out = one.error;
+	*offset_out = one.offset;
+	return good;
+}
+
+void
+protocol_ask_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
+    int32_t partition, int32_t leader_epoch, int32_t epoch)
+{
+	struct protocol_offset_part part = {.partition = partition, .leader_epoch = leader_epoch, .epoch = epoch};
+	protocol_request_epoch_ends(out, version, correlation, topic, &part, 1);
 }
 
 bool
 protocol_read_epoch_end(struct wire_reader *r, int16_t version, int16_t *error_out, int32_t *epoch_out, int64_t *end_out)
 {
-	bool flexible = is_flexible(API_EPOCH_END, version);
-	(void)wire_i32(r);
-	if (wire_count(r, flexible, 1) != 1)
-		return false;
-	(void)wire_string(r, flexible);
-	if (wire_count(r, flexible, 18) != 1)
-		return false;
-	*error_out = wire_i16(r);
-	(void)wire_i32(r);
-	*epoch_out = wire_i32(r);
-	*end_out = wire_i64(r);
-	return !r->bad;
+	struct protocol_offset one = {.epoch = -1, .offset = -1};
+	bool good = read_one(r, API_EPOCH_END, version, &one);
+	*error_out = one.error;
+	*epoch_out = one.epoch;
+	*end_out = one.offset;
+	return good;
 }
 
 /* ---- SASL ---- */

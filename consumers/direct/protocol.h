@@ -13,6 +13,7 @@
 
 #include "config/base/slice.h"
 #include "consumers/direct/wire.h"
+#include "consumers/source/log_place.h"
 
 enum protocol_api {
 	API_FETCH,
@@ -49,10 +50,6 @@ struct protocol_versions { /* as negotiated; -1: the broker does not have the re
 	int16_t of[API_COUNT];
 };
 
-struct protocol_id {
-	uint8_t bytes[16];
-};
-
 /* A request's frame is between protocol_begin and protocol_end; correlation comes back in the response. */
 size_t protocol_begin(struct weir_buf *out, enum protocol_api api, int16_t version, int32_t correlation);
 void protocol_end(struct weir_buf *out, size_t from);
@@ -78,7 +75,7 @@ struct protocol_broker {
 struct protocol_topic {
 	int16_t error;
 	struct weir_slice name;
-	struct protocol_id id;
+	struct log_id id;
 };
 struct protocol_leader {
 	int16_t error;
@@ -103,7 +100,7 @@ struct protocol_fetch_part {
 void protocol_fetch_begin(
     struct weir_buf *out, int16_t version, const struct protocol_fetch_ask *ask, uint32_t topic_count);
 void protocol_fetch_topic(
-    struct weir_buf *out, int16_t version, struct weir_slice name, const struct protocol_id *id, uint32_t part_count);
+    struct weir_buf *out, int16_t version, struct weir_slice name, const struct log_id *id, uint32_t part_count);
 void protocol_fetch_part(struct weir_buf *out, int16_t version, const struct protocol_fetch_part *part, bool last);
 void protocol_fetch_end(struct weir_buf *out, int16_t version, const struct protocol_fetch_ask *ask);
 
@@ -114,11 +111,11 @@ struct protocol_fetch {
 	int16_t error;
 	uint32_t topics, parts;
 	struct weir_slice name;
-	struct protocol_id id;
+	struct log_id id;
 };
 struct protocol_fetched {
 	struct weir_slice name; /* of the topic; up to version 12 */
-	struct protocol_id id;  /* from version 13 on */
+	struct log_id id;       /* from version 13 on */
 	int32_t partition;
 	int16_t error;
 	int64_t high, stable, low;  /* offsets: after the last replicated and the last decided one, the log's first */
@@ -134,11 +131,42 @@ struct protocol_aborted {
 };
 struct protocol_aborted protocol_aborted_next(struct wire_reader *r, int16_t version);
 
-/* One partition of one topic. ListOffsets: at = -2 the first, -1 the end; epoch of the leader or -1. */
+/*
+ * ListOffsets and OffsetForLeaderEpoch: partitions of one topic, one answer for each. leader_epoch is the leader's as the
+ * asker knows it, -1: not known; a leader of another epoch refuses.
+ */
+struct protocol_offset_part {
+	int32_t partition, leader_epoch;
+	int32_t epoch; /* OffsetForLeaderEpoch: whose end */
+};
+/* at: -2 the log's first offset, -1 its end. */
+void protocol_request_offsets(struct weir_buf *out, int16_t version, int32_t correlation, bool committed,
+    struct weir_slice topic, const struct protocol_offset_part *parts, uint32_t part_count, int64_t at);
+/* Where the log of an epoch ends, as the leader has it. */
+void protocol_request_epoch_ends(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
+    const struct protocol_offset_part *parts, uint32_t part_count);
+
+struct protocol_offset {
+	int32_t partition;
+	int16_t error;
+	int32_t epoch;  /* OffsetForLeaderEpoch: the largest that is not above the one asked for; -1: none */
+	int64_t offset; /* -1: not known */
+};
+struct protocol_offsets {
+	struct wire_reader r;
+	enum protocol_api api;
+	int16_t version;
+	uint32_t parts; /* that are still to come */
+	struct weir_slice topic;
+};
+/* False from either: no more, or bad (r.bad). An answer has one topic: another number of them is bad. */
+bool protocol_offsets_begin(struct protocol_offsets *o, struct wire_reader r, enum protocol_api api, int16_t version);
+bool protocol_offsets_next(struct protocol_offsets *o, struct protocol_offset *out);
+
+/* The same for one partition. */
 void protocol_ask_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed,
     struct weir_slice topic, int32_t partition, int32_t epoch, int64_t at);
 bool protocol_read_offset(struct wire_reader *r, int16_t version, int16_t *error_out, int64_t *offset_out);
-/* Where the log of an epoch ends, as the leader has it. */
 void protocol_ask_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
     int32_t partition, int32_t leader_epoch, int32_t epoch);
 bool protocol_read_epoch_end(

@@ -98,6 +98,30 @@ read_metadata(struct wire_reader r, int16_t version)
 }
 
 static void
+read_offsets(struct wire_reader r, enum protocol_api api, int16_t version)
+{
+	struct protocol_offsets o;
+	struct protocol_offset one;
+	if (!protocol_offsets_begin(&o, r, api, version))
+		return;
+	touch(o.topic);
+	while (protocol_offsets_next(&o, &one))
+		seen += (uint64_t)one.offset + (uint64_t)one.epoch;
+}
+
+/* A place as Redis may hold it: what is read is written back the same. */
+static void
+read_log_name(struct weir_slice text)
+{
+	struct log_name name;
+	char again[LOG_TEXT_MAX];
+	if (!log_name_parse(text, &name))
+		return;
+	log_name_text(&name, again);
+	WEIR_CHECK(weir_slice_equals(text, again));
+}
+
+static void
 read_small(struct wire_reader r, int16_t version)
 {
 	struct protocol_versions versions;
@@ -106,6 +130,9 @@ read_small(struct wire_reader r, int16_t version)
 	int32_t epoch;
 	int64_t offset;
 	struct wire_reader again = r;
+	read_offsets(r, API_LIST_OFFSETS, (int16_t)(1 + version % 6));
+	read_offsets(r, API_EPOCH_END, (int16_t)(2 + version % 3));
+	read_log_name((struct weir_slice){r.at, wire_left(&r)});
 	seen += protocol_read_versions(&again, version & 3, &error, &versions);
 	again = r;
 	seen += protocol_read_offset(&again, (int16_t)(1 + version % 6), &error, &offset);

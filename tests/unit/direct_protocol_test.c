@@ -132,7 +132,7 @@ test_fetch_requests(void **state)
 		struct weir_buf b = {0};
 		struct protocol_fetch_ask ask = {.wait_ms = 5, .min_bytes = 1, .max_bytes = 1 << 20, .committed = true};
 		struct protocol_fetch_part part = {.partition = 2, .epoch = 4, .max_bytes = 4096, .offset = 99};
-		struct protocol_id id;
+		struct log_id id;
 		memset(id.bytes, 'I', sizeof(id.bytes));
 		protocol_fetch_begin(&b, WANT[i].version, &ask, 1);
 		protocol_fetch_topic(&b, WANT[i].version, weir_slice_of("t"), &id, 1);
