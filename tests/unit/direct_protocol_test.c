@@ -228,6 +228,164 @@ test_fetched(void **state)
 	}
 }
 
+/* Several partitions in one request, as the broker's own schemas have the oldest and newest versions. */
+static void
+test_offset_requests(void **state)
+{
+	(void)state;
+	const struct protocol_offset_part parts[] = {{2, 9, 7}, {3, 10, 8}};
+	struct weir_buf b = {0};
+	protocol_request_offsets(&b, 6, 9, true, weir_slice_of("t"), parts, 2, -1);
+	assert_bytes(&b, "0000003c"
+			 "0002"
+			 "0006"
+			 "00000009"
+			 "000477656972"
+			 "00"
+			 "ffffffff"
+			 "01"
+			 "02"
+			 "0274"
+			 "03"
+			 "00000002"
+			 "00000009"
+			 "ffffffffffffffff"
+			 "00"
+			 "00000003"
+			 "0000000a"
+			 "ffffffffffffffff"
+			 "00"
+			 "00"
+			 "00");
+	b.len = 0;
+	protocol_request_epoch_ends(&b, 2, 9, weir_slice_of("t"), parts, 2);
+	assert_bytes(&b, "00000031"
+			 "0017"
+			 "0002"
+			 "00000009"
+			 "000477656972"
+			 "00000001"
+			 "000174"
+			 "00000002"
+			 "00000002"
+			 "00000009"
+			 "00000007"
+			 "00000003"
+			 "0000000a"
+			 "00000008");
+	b.len = 0;
+	protocol_request_epoch_ends(&b, 4, 9, weir_slice_of("t"), parts, 1);
+	assert_bytes(&b, "00000026"
+			 "0017"
+			 "0004"
+			 "00000009"
+			 "000477656972"
+			 "00"
+			 "ffffffff"
+			 "02"
+			 "0274"
+			 "02"
+			 "00000002"
+			 "00000009"
+			 "00000007"
+			 "00"
+			 "00"
+			 "00");
+	weir_buf_free(&b);
+}
+
+/* An answer about partitions 2 (good) and 3 (an error) of topic t. */
+static void
+put_offsets(struct weir_buf *b, enum protocol_api api, int16_t version)
+{
+	bool ends = api == API_EPOCH_END, flexible = version >= (ends ? 4 : 6);
+	if (version >= 2)
+		wire_put32(b, 25);
+	wire_put_count(b, flexible, 1);
+	wire_put_string(b, flexible, weir_slice_of("t"));
+	wire_put_count(b, flexible, 2);
+	for (uint32_t p = 2; p < 4; p++) {
+		uint16_t error = p == 2 ? KAFKA_OK : KAFKA_FENCED_EPOCH;
+		if (ends)
+			wire_put16(b, error);
+		wire_put32(b, p);
+		if (!ends) {
+			wire_put16(b, error);
+			wire_put64(b, UINT64_MAX);
+			wire_put64(b, 100 * p);
+		}
+		if (ends || version >= 4)
+			wire_put32(b, 7);
+		if (ends)
+			wire_put64(b, 100 * p);
+		wire_put_tags(b, flexible);
+	}
+	wire_put_tags(b, flexible);
+	wire_put_tags(b, flexible);
+}
+
+static void
+test_offsets_of(enum protocol_api api, int16_t version)
+{
+	struct weir_buf b = {0};
+	struct protocol_offsets o;
+	struct protocol_offset one;
+	put_offsets(&b, api, version);
+	assert_true(protocol_offsets_begin(&o, reader(&b), api, version));
+	assert_true(weir_slice_equals(o.topic, "t"));
+	for (int p = 2; p < 4; p++) {
+		assert_true(protocol_offsets_next(&o, &one));
+		assert_int_equal(one.partition, p);
+		assert_int_equal(one.offset, 100 * p);
+		assert_int_equal(one.error, p == 2 ? KAFKA_OK : KAFKA_FENCED_EPOCH);
+		assert_int_equal(one.epoch, api == API_EPOCH_END || version >= 4 ? 7 : -1);
+	}
+	assert_false(protocol_offsets_next(&o, &one));
+	assert_false(o.r.bad);
+	/* cut anywhere within the partitions it is bad; what is cut off behind them is tags */
+	bool flexible = version >= (api == API_EPOCH_END ? 4 : 6);
+	for (size_t len = 0; len < b.len - (flexible ? 2 : 0); len++) {
+		uint8_t *copy = malloc(len + 1);
+		memcpy(copy, b.data, len);
+		(void)protocol_offsets_begin(&o, (struct wire_reader){copy, copy + len, false}, api, version);
+		while (protocol_offsets_next(&o, &one))
+			;
+		assert_true(o.r.bad);
+		free(copy);
+	}
+	weir_buf_free(&b);
+}
+
+static void
+test_offsets(void **state)
+{
+	(void)state;
+	for (int16_t version = 1; version <= 6; version++)
+		test_offsets_of(API_LIST_OFFSETS, version);
+	for (int16_t version = 2; version <= 4; version++)
+		test_offsets_of(API_EPOCH_END, version);
+}
+
+/* Of another number of topics, or of partitions than one where one was asked about. */
+static void
+test_offset_lies(void **state)
+{
+	(void)state;
+	const uint8_t none[] = {0, 0, 0, 0, 0, 0, 0, 0},
+		      two[] = {0, 0, 0, 0, 0, 0, 0, 2, 0, 1, 't', 0, 0, 0, 0, 0, 1, 'u', 0, 0};
+	struct protocol_offsets o;
+	assert_false(protocol_offsets_begin(&o, (struct wire_reader){none, none + sizeof(none), false}, API_EPOCH_END, 2));
+	assert_false(protocol_offsets_begin(&o, (struct wire_reader){two, two + sizeof(two), false}, API_EPOCH_END, 2));
+	struct weir_buf b = {0};
+	int16_t error;
+	int32_t epoch;
+	int64_t offset;
+	put_offsets(&b, API_EPOCH_END, 4);
+	struct wire_reader r = reader(&b);
+	assert_false(protocol_read_epoch_end(&r, 4, &error, &epoch, &offset));
+	weir_buf_free(&b);
+}
+
 static void
 test_versions(void **state)
 {
@@ -276,6 +434,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_requests), cmocka_unit_test(test_fetch_requests),
-	    cmocka_unit_test(test_fetched), cmocka_unit_test(test_versions), cmocka_unit_test(test_lies)};
+	    cmocka_unit_test(test_fetched), cmocka_unit_test(test_offset_requests), cmocka_unit_test(test_offsets),
+	    cmocka_unit_test(test_offset_lies), cmocka_unit_test(test_versions), cmocka_unit_test(test_lies)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
