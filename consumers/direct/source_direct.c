@@ -56,7 +56,7 @@ start_part(struct direct_source *s, struct direct_part *part, int64_t offset)
 	s->active += !part->assigned;
 	part->assigned = true;
 	part->failed = part->checking = part->end_known = part->end_told = false;
-	part->position = part->fetch_offset = offset;
+	part->position = part->position_told = part->fetch_offset = offset;
 	part->need = offset < 0 ? NEED_FIRST : NEED_NOTHING;
 	part->read_epoch = -1;
 	part->retry_us = 0;
@@ -333,13 +333,14 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 	enum weir_class class = direct_part_next(s, part, max < SOURCE_BATCH_MAX ? max : SOURCE_BATCH_MAX, &count, err);
 	if (class != WEIR_OK)
 		return class;
-	*batch = (struct weir_batch){.messages = s->messages, .count = count};
+	*batch = (struct weir_batch){.messages = s->messages, .count = count, .next_offset = part->position};
 	if (part->spent == part->segment_count && part->end_known && !part->end_told && part->position >= part->end)
 		batch->end = part->end_told = true;
 	if (count == 0)
 		direct_part_spend(part);
-	if (count == 0 && !batch->end)
+	if (count == 0 && !batch->end && part->position == part->position_told)
 		return WEIR_RETRY;
+	part->position_told = part->position;
 	s->open = part;
 	return WEIR_OK;
 }

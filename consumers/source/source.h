@@ -34,8 +34,9 @@ struct weir_message {
 
 struct weir_batch {
 	const struct weir_message *messages; /* owned by the source until released */
-	uint32_t count;
-	bool end; /* after these messages the partition's end was reached */
+	uint32_t count;      /* may be 0: only records that are none (control batches, aborted transactions) were passed */
+	int64_t next_offset; /* where reading goes on: behind the messages and what was passed after them; -1: not known */
+	bool end;            /* after these messages the partition's end was reached */
 	void *priv;
 };
 

@@ -364,6 +364,17 @@ source_poll(struct weir_source *source, struct weir_error *err)
 	return WEIR_FATAL;
 }
 
+/*
+ * The end of the log as far as it was read: librdkafka names the offset behind all that it passed over, markers of
+ * transactions and aborted records included, which no message tells.
+ */
+static void
+take_end(struct owned *owned, uint32_t topic, int64_t offset)
+{
+	if (offset > owned->position[topic])
+		owned->position[topic] = offset;
+}
+
 /* Errors that come in a partition's queue. True when the partition cannot go on. */
 static bool
 queue_error(const struct owned *owned, uint32_t topic, const rd_kafka_message_t *message, struct weir_error *err)
@@ -405,6 +416,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 	for (ssize_t i = 0; i < got; i++) {
 		const rd_kafka_message_t *raw = s->raw[i];
 		if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+			take_end(owned, topic, raw->offset);
 			batch->end = true;
 			continue;
 		}
@@ -426,6 +438,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 		};
 		owned->position[topic] = raw->offset + 1;
 	}
+	batch->next_offset = owned->position[topic];
 	if (class != WEIR_OK)
 		source_release(source, batch);
 	return class;

@@ -24,7 +24,8 @@ struct dump {
 	uint32_t topic_count, partitions;
 	int64_t start;
 	const char *until;
-	int64_t next[WEIR_TOPICS_MAX][PARTITIONS_MAX]; /* after the last one printed; 0: none */
+	int64_t next[WEIR_TOPICS_MAX][PARTITIONS_MAX];        /* after the last one printed; 0: none */
+	int64_t next_offset[WEIR_TOPICS_MAX][PARTITIONS_MAX]; /* where the source says that reading goes on */
 	int64_t came_us, gap_us;
 	bool mine[PARTITIONS_MAX];
 	bool ended[WEIR_TOPICS_MAX][PARTITIONS_MAX];
@@ -98,6 +99,7 @@ dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t
 		print_bytes(m->value);
 		printf("\n");
 	}
+	dump->next_offset[topic][partition] = batch.next_offset;
 	if (batch.count > 0) {
 		int64_t now = now_us();
 		if (dump->came_us > 0 && now - dump->came_us > dump->gap_us)
@@ -111,6 +113,15 @@ dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t
 		dump->ended[topic][partition] |= batch.end;
 	weir_source_release(source, &batch);
 	return true;
+}
+
+/* Where each partition goes on, for a test that asked for it. */
+static void
+print_next(const struct dump *dump)
+{
+	for (uint32_t t = 0; t < dump->topic_count && getenv("WEIR_DUMP_NEXT") != NULL; t++)
+		for (uint32_t p = 0; p < dump->partitions; p++)
+			fprintf(stderr, "next %s %u %" PRId64 "\n", dump->topics[t], p, dump->next_offset[t][p]);
 }
 
 static bool
@@ -166,6 +177,7 @@ main(int argc, char **argv)
 	bool done = is_done(&dump);
 	if (dump.until != NULL)
 		fprintf(stderr, "max_gap_ms=%" PRId64 "\n", dump.gap_us / 1000);
+	print_next(&dump);
 	weir_source_close(source);
 	weir_settings_free(settings);
 	(void)close(opts.bell_fd);

@@ -32,7 +32,7 @@ def dump(brokers, source, topics, start=-1, partitions=PARTITIONS, properties=No
                              "properties": properties or {}}}, f)
     env = {k: v for k, v in os.environ.items() if k != "WEIR_KAFKA_SOURCE"}
     done = subprocess.run([dump_binary(), config, str(partitions), str(start)] + list(topics), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=90, env=env)
+                          stderr=subprocess.PIPE, timeout=90, env={**env, "WEIR_DUMP_NEXT": "1"})
     errors = done.stderr.decode(errors="replace")
     assert done.returncode == code, errors
     lines = [line.split(" ") for line in done.stdout.decode().splitlines()]
@@ -115,6 +115,26 @@ def test_transactions(kafka, topic):
     committed = same(kafka.brokers, [topic])
     whole = same(kafka.brokers, [topic], properties={"isolation.level": "read_uncommitted"})
     assert len(whole) == 1200 and len(committed) == 1200 - 2 * 120
+
+
+@pytest.mark.parametrize("source", ("direct", "librdkafka"))
+def test_positions_pass_what_is_no_record(kafka, source):
+    """rule REC-9: markers of transactions and aborted records take offsets; who waits behind them must not stay before them."""
+    name = "d" + uuid.uuid4().hex[:8]
+    kafka.create({name: 3})
+    producer = Producer({"bootstrap.servers": kafka.brokers, "transactional.id": "n-" + name, "linger.ms": 0})
+    producer.init_transactions(30)
+    for partitions, commits in (((0, 1), True), ((1,), False)):  # 0: ten committed; 1: then five aborted; 2: nothing
+        producer.begin_transaction()
+        for i in range(10 if commits else 5):
+            for p in partitions:
+                producer.produce(name, value=b"%d" % i, partition=p)
+        producer.flush(30)
+        producer.commit_transaction(30) if commits else producer.abort_transaction(30)
+    lines, errors = dump(kafka.brokers, source, [name])
+    assert [sum(line[1] == str(p) for line in lines) for p in range(3)] == [10, 10, 0]
+    went_on = [int(line.split()[3]) for line in errors.splitlines() if line.startswith("next ")]
+    assert went_on == [11, 17, 0]
 
 
 def test_java_producer(kafka, topic):
