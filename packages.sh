@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the Debian packages that the given lists name (one a line), if any is missing. Needs root or sudo for that.
-# Where there is no apt, says what could not be found instead. Usage: packages.sh LIST...
+# Installs the Debian packages that the given lists name, if any is missing. Needs root or sudo for that. A line names one package, or
+# several with | between them: the first that is there, or that this release of Debian has, is enough; a last one named - means that
+# it can be done without. Where there is no apt, says what could not be found instead. Usage: packages.sh LIST...
 set -eu
 
 # Where dpkg does not know: what each package is recognised by.
@@ -32,9 +33,9 @@ found_without_dpkg() {
 	systemd) command -v systemd-analyze ;;
 	man-db) command -v man ;;
 	groff-base) command -v groff ;;
-	openjdk-17-jre-headless) command -v java ;;
+	openjdk-*-jdk-headless) command -v javac ;;
 	maven) command -v mvn ;;
-	llvm-14 | libclang-rt-14-dev) true ;;
+	llvm* | libclang-rt-*) true ;;
 	*) command -v "$1" ;;
 	esac
 }
@@ -50,9 +51,32 @@ found() {
 	fi
 }
 
-missing=
-for package in $(cat "$@" | sed 's/#.*//'); do
-	found "$package" || missing="$missing $package"
+# Is one of a line's packages there?
+found_any() {
+	for name in $(echo "$1" | tr '|' ' '); do
+		test "$name" = - || ! found "$name" || return 0
+	done
+	return 1
+}
+
+# The first of a line's packages that apt can install; the line itself when none is, so that apt says so; nothing when it ends with -.
+choice() {
+	for name in $(echo "$1" | tr '|' ' '); do
+		test "$name" != - || return 0
+		if apt-cache policy "$name" | grep -q 'Candidate: [^(]'; then
+			echo "$name"
+			return
+		fi
+	done
+	echo "$1"
+}
+
+missing= needed=
+for line in $(cat "$@" | sed 's/#.*//'); do
+	if ! found_any "$line"; then
+		missing="$missing $line"
+		case $line in *"|-") ;; *) needed="$needed $line" ;; esac
+	fi
 done
 test -n "$missing" || exit 0
 
@@ -60,15 +84,20 @@ as_root=
 if [ "$(id -u)" != 0 ]; then
 	as_root=$(command -v sudo || true)
 fi
-if ! command -v apt-get >/dev/null 2>&1; then
-	echo "missing, by their names in Debian 12; please install what your system calls them:$missing" >&2
+if ! command -v apt-get >/dev/null 2>&1 || { [ "$(id -u)" != 0 ] && [ -z "$as_root" ]; }; then
+	test -n "$needed" || exit 0
+	echo "missing, by their names in Debian (of several with | one is enough); please install them as root:$needed" >&2
 	exit 1
 fi
-if [ "$(id -u)" != 0 ] && [ -z "$as_root" ]; then
-	echo "missing packages; as root: apt-get install$missing" >&2
-	exit 1
+if [ -n "$needed" ]; then # what can be done without is looked for in what apt knows already
+	$as_root apt-get update -q
 fi
-echo "installing:$missing"
-$as_root apt-get update -q
+chosen=
+for line in $missing; do
+	chosen="$chosen $(choice "$line")"
+done
+chosen=$(echo $chosen) # without the gaps of what can be done without
+test -n "$chosen" || exit 0
+echo "installing: $chosen"
 # shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $chosen

@@ -182,15 +182,18 @@ struct weir_doubts {
 #define WEIR_GUARD_SLICES 16
 #define WEIR_PARKED_WORDS 64 /* of 64 cards each */
 
-struct weir_partition {
-	uint32_t magic;
-	struct weir_partition_opts opts;
-	int64_t now_us;         /* enforcement clock, set by the owner */
+/* The enforcement clock and what follows from it (REC-3, REC-7): set by the owner before each batch and tick. */
+struct weir_clock {
+	int64_t now_us;         /* enforcement clock */
 	int64_t stream_time_us; /* highest Kafka timestamp, never above the clock */
 	int64_t stream_hour_us; /* start of its UTC hour; derived */
 	int64_t too_late_us;    /* records before this are too late (REC-3); derived */
 	int64_t future_us;      /* records after this are in the future (REC-7); derived */
+	int64_t told_edge_us;   /* a record before this may restate a window that was published; set by the feeds */
+};
 
+/* All that is stored by slot, hour or window, with its indexes. */
+struct weir_tables {
 	struct weir_slab cards, terms, enforcements, sessions;
 	struct weir_slab lives; /* by the card's slot number */
 	struct weir_slab accounts, pools, shares;
@@ -201,65 +204,122 @@ struct weir_partition {
 	struct weir_past past;
 	struct weir_past pool_past; /* by pool slot */
 	struct weir_windows windows[WEIR_WINDOW_KINDS];
-	struct weir_feeds *feeds; /* feeds.c: what of the windows was told, and what is to be */
-	int64_t told_edge_us;     /* windows that end up to here may have been told: a record in one restates it */
+	struct weir_u64_list new_cards; /* directory entries to store: tag << 32 | slot */
+};
 
-	struct weir_carrier_entry *carriers; /* by number */
+/* Carriers, plans and ladders by number, and what of them the next flush stores. */
+struct weir_registry {
+	struct weir_carrier_entry *carriers;
 	uint32_t carrier_count;
-	struct weir_plan_entry *plans; /* by number */
+	struct weir_plan_entry *plans;
 	uint32_t plan_count;
-	struct weir_ladder_entry *ladders; /* by number */
+	struct weir_ladder_entry *ladders;
 	uint32_t ladder_count;
 	struct weir_buf new_names; /* names given since the last flush: lines "c:cm\n", "p:x\n" */
 	uint32_t new_name_count;
 	struct weir_buf new_references; /* field\0json\0 pairs to store */
 	uint32_t new_reference_count;
-	struct weir_u64_list new_cards;   /* directory entries to store: tag << 32 | slot */
-	struct weir_doubts intents_done;  /* the next flush may delete them */
-	struct weir_doubts doubts_loaded; /* while loading */
-	struct weir_doubts doubts_early;  /* of cards not made yet, sorted: they were new when the owner died */
+};
 
-	struct weir_records parked; /* waiting for wishes */
+/*
+ * What a partition wants done outside. Rules append, the owner takes: weir_effects_drain gives each list to its handler and
+ * empties it. Lists keep their memory, so that a round allocates nothing after warm-up.
+ */
+struct weir_effects {
+	struct weir_records dead_letters; /* rejected records; their raw bytes are with the batch */
+	struct {
+		struct weir_audit *v;
+		uint32_t n, cap;
+	} audits;
+	struct {
+		struct weir_tell *v;
+		uint32_t n, cap;
+		struct weir_buf bytes; /* keys and values */
+	} outbox;
+	struct weir_u64_list pending_commands; /* card slots whose desired or confirmed state changed */
+	struct {
+		struct weir_wish *v;
+		uint32_t n, cap;
+	} fetch_requests;
+};
+
+/* Who does what a partition wants done; a handler that is NULL drops what it would get. */
+struct weir_effects_handler {
+	void *ctx;
+	void (*dead_letter)(void *ctx, const struct weir_record *record);
+	bool (*command)(void *ctx, uint32_t card_slot); /* false: no room, this one and those after it stay */
+	void (*audit)(void *ctx, const struct weir_audit *audit);
+	void (*publish)(void *ctx, const struct weir_tell *message, struct weir_slice key, struct weir_slice value);
+	uint32_t (*fetch)(void *ctx, const struct weir_wish *requests, uint32_t count); /* how many of the first it took */
+};
+/* Empties the lists in this order: dead letters, commands, audits, outbox, fetches. Handlers must not change the partition.
+ */
+void weir_effects_drain(struct weir_effects *effects, const struct weir_effects_handler *to);
+
+/* Records that wait for fetch requests, in order. */
+struct weir_parked {
+	struct weir_records records;
 	/* Cards with parked ones, by the low bits of their slots; and with one of another device (SUS-5). */
-	uint64_t parked_cards[WEIR_PARKED_WORDS], parked_devices[WEIR_PARKED_WORDS];
-	struct weir_wish *wishes; /* to be fetched; taken by the owner */
-	uint32_t wish_count, wish_cap;
-	struct weir_u64_list offers; /* card slots whose desired or confirmed state changed */
-	struct weir_audit *audits;
-	uint32_t audit_count, audit_cap;
-	struct weir_records rejects; /* for the dead-letter topic; raw bytes are with the batch */
+	uint64_t cards[WEIR_PARKED_WORDS], devices[WEIR_PARKED_WORDS];
+};
 
-	struct weir_tell *tells;
-	uint32_t tell_count, tell_cap;
-	struct weir_buf tell_bytes;
+/* Commands whose outcome nobody knows: what intents and earlier owners said (unconfirmed.c). */
+struct weir_unconfirmed {
+	struct weir_doubts intents_done; /* the next flush may delete them */
+	struct weir_doubts loaded;       /* while loading */
+	struct weir_doubts early;        /* of cards not made yet, sorted: they were new when the owner died */
+};
 
-	struct weir_u64_list telling;    /* accounts with something untold (slots) */
-	struct weir_u64_list urgent;     /* those of them that are told with the round */
-	struct weir_u64_list pool_words; /* pools with a word due (slots) */
-	struct weir_u64_list walks;      /* accounts whose members are to be looked at (slots), the first is being walked */
-	uint32_t walks_head;             /* how many of `walks` are done */
-	int64_t told_us;                 /* last tick of partials, clock */
-	struct {                         /* look at every pool: boundaries, arrears, retention */
+/* Queues of both sides of the pools, in memory only. */
+struct weir_pools_work {
+	struct weir_u64_list telling; /* accounts with something untold (slots) */
+	struct weir_u64_list urgent;  /* those of them that are told with the round */
+	struct weir_u64_list words;   /* pools with a word due (slots) */
+	struct weir_u64_list walks;   /* accounts whose members are to be looked at (slots), the first is being walked */
+	uint32_t walks_head;          /* how many of `walks` are done */
+	int64_t told_us;              /* last tick of partials, clock */
+	struct {                      /* look at every pool: boundaries, arrears, retention */
 		bool running;
 		uint32_t next;  /* slot */
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
-	} pool_scan;
-	struct weir_families *families; /* smart.c: smart cards' children */
-	bool cards_settled;             /* the card stage has caught up: partials are settled ones */
-	bool pools_settled;             /* the pool stage has: words are told */
-	struct weir_timers *timers;     /* timers.c: cards' events that are near */
-	struct {
-		bool tripped;
-		int64_t slice;                        /* newest slice of time that is counted (guard.c) */
-		uint32_t suspends[WEIR_GUARD_SLICES]; /* by slice, modulo */
-	} guard;
+	} scan;
+	bool cards_settled; /* the card stage has caught up: partials are settled ones */
+	bool pools_settled; /* the pool stage has: words are told */
+};
 
+/* Places of the background scans over slots, a bounded number a tick. */
+struct weir_walks {
 	uint32_t scan_slot; /* re-evaluation of cards after a plan, a carrier or a ladder changed: next slot */
 	bool scan_running;
 	bool scan_all;          /* all cards, not only those of changed plans */
 	uint32_t boundary_slot; /* enforcement slots left to look at after a cycle ended */
 	bool boundary_running;
 	uint32_t session_sweep; /* next session slot to look at for expiry */
+};
+
+/* CMD-5: how many suspends were decided of late. */
+struct weir_guard {
+	bool tripped;
+	int64_t slice;                        /* newest slice of time that is counted (guard.c) */
+	uint32_t suspends[WEIR_GUARD_SLICES]; /* by slice, modulo */
+};
+
+/* Split by owner: a room of rules changes its own part, the tables' slots, and adds to the effects. */
+struct weir_partition {
+	uint32_t magic;
+	struct weir_partition_opts opts;
+	struct weir_clock clock;
+	struct weir_tables tables;
+	struct weir_registry registry;
+	struct weir_effects effects;
+	struct weir_parked parked;
+	struct weir_unconfirmed unconfirmed;
+	struct weir_pools_work pools_work;
+	struct weir_walks walks;
+	struct weir_guard guard;
+	struct weir_feeds *feeds;       /* what of the windows was told, and what is to be */
+	struct weir_families *families; /* smart cards' children */
+	struct weir_timers *timers;     /* cards' events that are near */
 	struct weir_partition_stats stats;
 };
 
@@ -402,6 +462,8 @@ struct weir_writer {
  * a page is written by ranges.
  */
 void weir_partition_encode(struct weir_partition *partition, const struct weir_writer *writer, uint32_t sparse_slots);
+/* Has anything changed that an encode would write? */
+bool weir_partition_has_changed(const struct weir_partition *partition);
 /* About how many bytes that will be, rather more than fewer: what to have room for, so that nothing moves as it grows. */
 uint64_t weir_partition_encode_bytes(const struct weir_partition *partition);
 

@@ -7,25 +7,25 @@
 static inline struct weir_card_slot *
 weir_card_at(const struct weir_partition *p, uint32_t slot)
 {
-	return weir_slab_at(&p->cards, slot);
+	return weir_slab_at(&p->tables.cards, slot);
 }
 
 static inline struct weir_terms_slot *
 weir_terms_of(const struct weir_partition *p, const struct weir_card_slot *card)
 {
-	return card->terms == 0 ? NULL : weir_slab_at(&p->terms, card->terms - 1);
+	return card->terms == 0 ? NULL : weir_slab_at(&p->tables.terms, card->terms - 1);
 }
 
 static inline struct weir_life_slot *
 weir_life_at(const struct weir_partition *p, uint32_t card_slot)
 {
-	return weir_slab_at(&p->lives, card_slot);
+	return weir_slab_at(&p->tables.lives, card_slot);
 }
 
 static inline struct weir_account_slot *
 weir_account_at(const struct weir_partition *p, uint32_t slot)
 {
-	return weir_slab_at(&p->accounts, slot);
+	return weir_slab_at(&p->tables.accounts, slot);
 }
 
 /* The card's account, or NULL when it is in no pool. */
@@ -54,12 +54,12 @@ weir_card_is_activated(const struct weir_card_slot *card)
 static inline void
 weir_partition_limits(struct weir_partition *p, int64_t stream_us)
 {
-	p->too_late_us = stream_us - (int64_t)p->opts.dedupe_horizon_h * WEIR_HOUR_US;
-	p->future_us = stream_us + (int64_t)p->opts.future_skew_s * 1000000;
-	if (__builtin_expect((uint64_t)(stream_us - p->stream_hour_us) >= (uint64_t)WEIR_HOUR_US, 0)) {
+	p->clock.too_late_us = stream_us - (int64_t)p->opts.dedupe_horizon_h * WEIR_HOUR_US;
+	p->clock.future_us = stream_us + (int64_t)p->opts.future_skew_s * 1000000;
+	if (__builtin_expect((uint64_t)(stream_us - p->clock.stream_hour_us) >= (uint64_t)WEIR_HOUR_US, 0)) {
 		int64_t hour = stream_us / WEIR_HOUR_US;
-		p->stream_hour_us = hour * WEIR_HOUR_US;
-		p->marks.fresh_from = hour - p->opts.dedupe_fresh_h;
+		p->clock.stream_hour_us = hour * WEIR_HOUR_US;
+		p->tables.marks.fresh_from = hour - p->opts.dedupe_fresh_h;
 	}
 }
 
@@ -87,7 +87,7 @@ void weir_doubts_card_made_slow(struct weir_partition *p, uint32_t slot);
 static inline void
 weir_doubts_card_made(struct weir_partition *p, uint32_t slot)
 {
-	if (__builtin_expect(p->doubts_early.n > 0, 0))
+	if (__builtin_expect(p->unconfirmed.early.n > 0, 0))
 		weir_doubts_card_made_slow(p, slot);
 }
 
@@ -230,7 +230,7 @@ weir_bases_unchanged(const struct weir_partition *p, const struct weir_carrier_e
 {
 	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
 	return end_s - carrier->hour_s < carrier->hour_len_s && card->last_s - carrier->hour_s < carrier->hour_len_s &&
-	       r->end_us >= p->told_edge_us &&
+	       r->end_us >= p->clock.told_edge_us &&
 	       (account == 0 || weir_account_at(p, account - 1)->hour == carrier->hour.number);
 }
 /* Is all in memory that the record may change, or wished for? To be asked before anything is changed. */
@@ -298,7 +298,7 @@ weir_account_count(
 	a->records++;
 	a->sessions += session;
 	a->crossed_us = arrived_us;
-	weir_slab_dirty(&p->accounts, account);
+	weir_slab_dirty(&p->tables.accounts, account);
 	bool urgent = weir_add_saturating(a->up, a->down) - a->told_used >= a->slack || a->told_cycle != cycle;
 	if (__builtin_expect((a->flags & WEIR_ACCOUNT_QUEUED) == 0 || (urgent && (a->flags & WEIR_ACCOUNT_URGENT) == 0), 0))
 		weir_account_changed(p, account, urgent);

@@ -21,6 +21,7 @@
 #include "bench/bench.h"
 #include "bench/workload.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { ANSWER_MAX = 65536, EVENTS = 256 };
 
@@ -36,7 +37,8 @@ struct connection {
 struct load {
 	const char *token;
 	uint16_t port;
-	uint64_t rate, cards, total, warm, next, done, wrong, seed;
+	uint64_t rate, cards, total, warm, next, done, wrong;
+	struct weir_random random;
 	int64_t start_us;
 	int epoll;
 	struct connection *connections, *free;
@@ -86,7 +88,7 @@ ask(struct load *load)
 	load->free = c->next_free;
 	c->due_us = due_us(load, load->next++);
 	c->len = 0;
-	workload_iccid_text(bench_random(&load->seed) % load->cards, c->card);
+	workload_iccid_text(weir_random_next(&load->random) % load->cards, c->card);
 	int len = snprintf(text, sizeof(text),
 	    "GET /v1/cards/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", c->card, load->token);
 	if (write(c->fd, text, (size_t)len) != len) {
@@ -124,7 +126,7 @@ take(struct load *load, struct connection *c)
 		return;
 	load->wrong += !right;
 	if (load->done++ >= load->warm)
-		load->took_us[load->took_count++] = (uint32_t)(bench_now_us() - c->due_us);
+		load->took_us[load->took_count++] = (uint32_t)(weir_steady_now().us - c->due_us);
 	c->next_free = load->free;
 	load->free = c;
 }
@@ -133,9 +135,9 @@ static void
 run(struct load *load)
 {
 	struct epoll_event events[EVENTS];
-	load->start_us = bench_now_us();
+	load->start_us = weir_steady_now().us;
 	while (load->done < load->total) {
-		int64_t now_us = bench_now_us();
+		int64_t now_us = weir_steady_now().us;
 		while (load->next < load->total && load->free != NULL && due_us(load, load->next) <= now_us)
 			ask(load);
 		int64_t wait_us =
@@ -174,7 +176,7 @@ main(int argc, char **argv)
 	struct load load = {.port = (uint16_t)option(argc, argv, "--port", 8470),
 	    .rate = option(argc, argv, "--rate", 2000),
 	    .cards = option(argc, argv, "--cards", 1000000),
-	    .seed = option(argc, argv, "--seed", 11)};
+	    .random = {option(argc, argv, "--seed", 11)}};
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--token") == 0)
 			load.token = argv[i + 1];

@@ -4,16 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#include "config/base/exit.h"
 
 bool
 bench_accept(const char *what, const char *text, const struct weir_option *options, int argc, char **argv,
     uint32_t words_min, uint32_t words_max, struct weir_words *words_out, int *code_out)
 {
 	char command[32];
-	const struct weir_bench_words *word = weir_cli_bench_words();
+	const struct bench_words *word = bench_words();
 	while (word->name != NULL && strcmp(word->name, what) != 0)
 		word++;
 	(void)snprintf(command, sizeof(command), "bench %s", what);
@@ -27,29 +28,7 @@ bench_fail(const char *what, enum weir_exit code, const struct weir_error *err)
 {
 	char command[32];
 	(void)snprintf(command, sizeof(command), "bench %s", what);
-	return weir_cli_fail(command, code, err);
-}
-
-int64_t
-bench_now_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t
-bench_thread_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t
-bench_now_us(void)
-{
-	return bench_now_ns() / 1000;
+	return weir_exit_fail(command, code, err);
 }
 
 double

@@ -1,18 +1,20 @@
 /*
  * What all subcommands of `weir bench` share: their common options, seeded randomness, clocks, folders.
  *
- * A subcommand is a function of a row in main.c and a row of words in pipeline/cli/bench.c. It parses its options with
- * bench_accept, makes a struct report (report.h), fills it, and ends with report_finish, whose return value is its exit
- * code. Main thread only, unless told otherwise. docs/benchmark.md is the design.
+ * A subcommand is a function of a row in main.c and a row of words.c. It parses its options with bench_accept, makes a
+ * struct report (report.h), fills it, and ends with report_finish, whose return value is its exit code. Main thread only,
+ * unless told otherwise. docs/benchmark.md is the design.
  */
 #ifndef WEIR_BENCH_H
 #define WEIR_BENCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
-#include "pipeline/cli/cli.h"
-#include "pipeline/cli/options.h"
+#include "config/base/exit.h"
+#include "config/base/options.h"
+#include "config/base/random.h"
 
 struct bench_common {
 	uint64_t seed;
@@ -38,6 +40,13 @@ struct bench_common {
 		.text = &(common).workload                                                                                 \
 	}
 
+/* What help says of the subcommands; the table is ended by a row without a name. Static. */
+struct bench_words {
+	const char *name, *arguments, *help;
+};
+const struct bench_words *bench_words(void);
+void bench_help(FILE *out);
+
 /* The subcommands; argv[0] is their name; they return an enum weir_exit. */
 int bench_micro(int argc, char **argv);
 int bench_core(int argc, char **argv);
@@ -53,28 +62,10 @@ bool bench_accept(const char *what, const char *text, const struct weir_option *
 /* Says "weir bench <what>: <err>" on stderr and returns `code`. */
 int bench_fail(const char *what, enum weir_exit code, const struct weir_error *err);
 
-/* Of a clock that never jumps. Any thread. */
-int64_t bench_now_ns(void);
-int64_t bench_now_us(void);
-/*
- * User and system time of this thread: what single-threaded figures are measured by, so that other work on the machine
- * shows in them through caches and memory alone. Takes a system call.
- */
-int64_t bench_thread_ns(void);
 /* User and system time of this process. Any thread. */
 double bench_cpu_seconds(void);
 /* Resident memory of this process in bytes, now. */
 uint64_t bench_resident_bytes(void);
-
-/* splitmix64: the next of a stream that any number begins. Any thread that owns *state. */
-static inline uint64_t
-bench_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
 
 /* A hash of results, to be chained: begin with 0. */
 uint64_t bench_hash(uint64_t hash, const void *data, size_t len);

@@ -18,6 +18,8 @@
 #include "aggregators/partition.h"
 #include "bench/report.h"
 #include "bench/workload.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 
 #define BATCH 2048
 #define TICK_SLOTS 2048
@@ -27,7 +29,8 @@
 
 struct traffic {
 	struct weir_record *batch;
-	uint64_t cards, seed, count;
+	uint64_t cards, count;
+	struct weir_random random;
 	uint32_t bytes;
 };
 
@@ -53,12 +56,9 @@ apply(struct weir_partition *p, const char *json)
 static void
 forget_effects(struct weir_partition *p)
 {
-	p->offers.n = 0;
-	p->audit_count = 0;
-	p->rejects.n = 0;
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
-	p->intents_done.n = 0;
+	static const struct weir_effects_handler nobody = {0};
+	weir_effects_drain(&p->effects, &nobody);
+	p->unconfirmed.intents_done.n = 0;
 }
 
 static struct weir_partition *
@@ -104,7 +104,7 @@ fill_batch(struct traffic *t, int64_t at_us)
 {
 	memset(t->batch, 0, BATCH * sizeof(*t->batch));
 	for (int i = 0; i < BATCH; i++) {
-		uint64_t random = bench_random(&t->seed);
+		uint64_t random = weir_random_next(&t->random);
 		struct weir_record *r = &t->batch[i];
 		r->iccid = workload_iccid(random % (t->cards / 100) * 100 + 2);
 		r->down = t->bytes;
@@ -161,12 +161,12 @@ run_rounds(struct pauses *run, const char *what, int64_t at_us, uint64_t changed
 	uint32_t rounds = 0;
 	for (bool more = true; more && rounds < ROUNDS_MAX; at_us += 1000) {
 		fill_batch(&run->t, at_us);
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		weir_partition_set_time(p, at_us, 0);
 		weir_partition_fold(p, run->t.batch, BATCH);
 		more = weir_partition_tick(p, TICK_SLOTS);
 		weir_partition_tell(p);
-		took_ms[rounds++] = (double)(bench_thread_ns() - start) / 1e6;
+		took_ms[rounds++] = (double)(weir_clock_thread_ns() - start) / 1e6;
 		forget_effects(p);
 	}
 	put_rounds(run, what, took_ms, rounds, changes(p) - changed_before);
@@ -235,7 +235,10 @@ bench_boundary(const struct bench_common *common, uint64_t cards, uint64_t membe
 		return bench_fail("core", WEIR_EXIT_USAGE, &err);
 	}
 	struct pauses run = {.report = report_new("core.boundary", common),
-	    .t = {.batch = weir_calloc(BATCH, sizeof(*run.t.batch)), .cards = cards, .seed = common->seed, .bytes = 1000}};
+	    .t = {.batch = weir_calloc(BATCH, sizeof(*run.t.batch)),
+		.cards = cards,
+		.random = {common->seed},
+		.bytes = 1000}};
 	report_config_number(run.report, "cards", cards);
 	report_config_number(run.report, "members", members);
 	report_config_number(run.report, "suspended", cards / 100);

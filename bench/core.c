@@ -12,6 +12,7 @@
 #include "bench/core_case.h"
 #include "bench/machine.h"
 #include "bench/report.h"
+#include "config/base/exit.h"
 
 struct run {
 	struct report *report;

@@ -52,7 +52,7 @@ sizes(const struct engine *e, const struct workload *w, uint64_t seed, struct co
 {
 	struct bench_stored stored = bench_store_figures(e->store);
 	double records = (double)e->core->stats.records, cards = (double)w->cards;
-	uint64_t marks = weir_marks_bytes(&e->core->marks), bytes = weir_partition_bytes(e->core);
+	uint64_t marks = weir_marks_bytes(&e->core->tables.marks), bytes = weir_partition_bytes(e->core);
 	c->latency_ns = bench_memory_latency_ns(bytes, seed);
 	c->card_bytes = (double)(bytes - marks) / cards;
 	c->mark_bytes = (double)marks / records;

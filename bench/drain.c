@@ -17,6 +17,7 @@
 #include "bench/drain_report.h"
 #include "bench/servers_options.h"
 #include "config/base/check.h"
+#include "config/base/exit.h"
 
 static const char *const FORMATS[] = {"json", "packed", NULL};
 static const char *const IDENTITIES[] = {"id", "sequence", NULL};

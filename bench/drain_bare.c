@@ -15,6 +15,8 @@
 #include "bench/drain.h"
 #include "bench/memory.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 #include "consumers/source/source.h"
 
 enum { BARE_MS = 600000, POLL_US = 1000, BATCH = 2048 };
@@ -122,16 +124,16 @@ static int
 bare_watch(const struct bare_opts *o, const _Atomic uint64_t *messages)
 {
 	struct bench_cpu before = {0}, after = {0};
-	int64_t until = bench_now_us() + (int64_t)BARE_MS * 1000;
+	struct weir_steady until = weir_steady_in_ms(BARE_MS);
 	uint64_t first;
-	while ((first = atomic_load(messages)) == 0 && bench_now_us() < until)
+	while ((first = atomic_load(messages)) == 0 && !weir_steady_reached(until))
 		bench_sleep_us(POLL_US);
-	int64_t begun = bench_now_us();
+	struct weir_steady begun = weir_steady_now();
 	bench_cpu_add(&before, getpid());
 	uint64_t broker = process_ns((pid_t)o->broker);
-	while (atomic_load(messages) < o->messages && bench_now_us() < until)
+	while (atomic_load(messages) < o->messages && !weir_steady_reached(until))
 		bench_sleep_us(POLL_US);
-	int64_t took = bench_now_us() - begun;
+	int64_t took = weir_steady_since_us(begun);
 	bench_cpu_add(&after, getpid());
 	broker = process_ns((pid_t)o->broker) - broker;
 	if (atomic_load(messages) < o->messages)
@@ -176,9 +178,9 @@ bare_all(const struct weir_settings *settings, const struct bare_opts *o)
 int
 bench_bare(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct bare_opts o = {.instances = 1};
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "topic", .placeholder = "NAME", .help = "to read", .text = &o.topic},
 	    {.name = "partitions", .placeholder = "N", .help = "of it", .number = &o.partitions, .min = 1, .max = 4096},
 	    {.name = "instances", .placeholder = "N", .help = "consumers", .number = &o.instances, .min = 1, .max = 64},
@@ -190,7 +192,7 @@ bench_bare(int argc, char **argv)
 	if (!bench_accept("bare", "Reads a topic with plain consumers; `weir bench drain` starts it.\n", options, argc,
 		argv, 0, 0, &words, &code))
 		return code;
-	code = weir_common_load(&common, "bench bare", &settings);
+	code = weir_settings_options_load(&common, "bench bare", &settings);
 	if (code == WEIR_EXIT_OK)
 		code = bare_all(settings, &o);
 	weir_settings_free(settings);
@@ -242,9 +244,9 @@ drain_bare(struct bench_site *site, const struct drain_topic *topic, uint32_t in
 	uint32_t n = 2;
 	const uint64_t values[4] = {site->opts.partitions, instances, topic->filled.messages, (uint64_t)site->kafka_pid};
 	const char *const names[4] = {"--partitions", "--instances", "--messages", "--broker"};
-	if (weir_common_path(site->opts.common) != NULL) {
+	if (weir_settings_options_path(site->opts.common) != NULL) {
 		argv[n++] = "--config";
-		argv[n++] = weir_common_path(site->opts.common);
+		argv[n++] = weir_settings_options_path(site->opts.common);
 	}
 	for (uint32_t i = 0; i < site->set_count; i++) {
 		argv[n++] = "--set";

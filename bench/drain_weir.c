@@ -7,6 +7,7 @@
 #include "bench/drain.h"
 #include "bench/memory.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { PROCESSES_MAX = 16, READY_MS = 300000, DRAIN_MS = 900000, BEGIN_US = 3000 };
 #define PUBLISHED_S 0.1 /* lanes tell their figures so often */
@@ -85,14 +86,15 @@ load_cards(struct bench_site *site, const struct workload *workload, struct grou
     struct drain_base *base, struct weir_error *err)
 {
 	uint32_t partitions = site->opts.partitions;
-	int64_t begun = bench_now_us(), *ends = weir_calloc(partitions, sizeof(*ends));
+	struct weir_steady begun = weir_steady_now();
+	int64_t *ends = weir_calloc(partitions, sizeof(*ends));
 	enum weir_class class = bench_fill_cards(site, workload, err);
 	if (class == WEIR_OK)
 		class = bench_topic_ends(site, site->settings->topic_cards, partitions, ends, err);
 	if (class == WEIR_OK)
 		class =
 		    bench_redis_reach(site, prefix, site->settings->topic_cards, ends, g->weirs, g->count, READY_MS, err);
-	base->load_seconds = (double)(bench_now_us() - begun) / 1e6;
+	base->load_seconds = (double)weir_steady_since_us(begun) / 1e6;
 	free(ends);
 	return class;
 }
@@ -120,11 +122,11 @@ static enum weir_class
 load_again(struct bench_site *site, const struct bench_weir_opts *opts, struct drain_base *base, struct weir_error *err)
 {
 	struct group g = {0};
-	int64_t begun = bench_now_us();
+	struct weir_steady begun = weir_steady_now();
 	enum weir_class class = start_all(site, &g, 1, opts, err);
 	if (class == WEIR_OK)
 		class = bench_weir_ready(&g.weirs[0], READY_MS, err);
-	base->start_seconds = (double)(bench_now_us() - begun) / 1e6;
+	base->start_seconds = (double)weir_steady_since_us(begun) / 1e6;
 	base->rss_loaded = rss_of(&g);
 	if (class == WEIR_OK)
 		class = stop_all(&g, err);
@@ -166,9 +168,9 @@ drain_load(struct bench_site *site, const struct workload *workload, uint32_t la
 static enum weir_class
 wait_begin(struct group *g, uint64_t *folded_out, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)READY_MS * 1000;
+	struct weir_steady until = weir_steady_in_ms(READY_MS);
 	double folded = 0, one;
-	while (folded == 0 && bench_now_us() < until) {
+	while (folded == 0 && !weir_steady_reached(until)) {
 		bench_sleep_us(BEGIN_US);
 		for (uint32_t i = 0; i < g->count; i++) {
 			if (bench_child_alive(&g->weirs[i].child, err) != WEIR_OK)
@@ -191,13 +193,13 @@ measure(struct bench_site *site, const struct drain_topic *topic, const char *pr
 	if (wait_begin(g, &folded, err) != WEIR_OK)
 		return WEIR_FATAL;
 	bench_memory_let_go(held);
-	int64_t begun = bench_now_us();
+	struct weir_steady begun = weir_steady_now();
 	struct bench_cpu before = cpu_of(g);
 	uint64_t broker = drain_broker_ns(site);
 	if (bench_redis_cpu(site, &redis_before, err) != WEIR_OK ||
 	    bench_redis_reach(site, prefix, topic->name, topic->ends, g->weirs, g->count, DRAIN_MS, err) != WEIR_OK)
 		return WEIR_FATAL;
-	result->seconds = (double)(bench_now_us() - begun) / 1e6;
+	result->seconds = (double)weir_steady_since_us(begun) / 1e6;
 	struct bench_cpu after = cpu_of(g);
 	result->cpu = bench_cpu_between(&before, &after);
 	result->broker_ns = site->kafka_pid != 0 ? drain_broker_ns(site) - broker : 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "bench/bench.h"
+#include "config/base/clock.h"
 
 #define MESSAGE_MAX ((size_t)16 << 20)
 
@@ -23,7 +24,7 @@ apply_json(struct engine *e, struct weir_slice json)
 {
 	struct weir_reference ref;
 	struct weir_error err = {0};
-	struct weir_cause cause = {.arrived_us = e->core->now_us, .record_us = e->core->now_us};
+	struct weir_cause cause = {.arrived_us = e->core->clock.now_us, .record_us = e->core->clock.now_us};
 	enum weir_class class = weir_reference_parse(json, &ref, &err);
 	must(class, (const char *)json.data, &err);
 	must(weir_partition_apply(e->core, &ref, json, &cause, &err), (const char *)json.data, &err);
@@ -40,11 +41,11 @@ static void
 forget_effects(struct engine *e)
 {
 	struct weir_partition *p = e->core;
-	e->offers += p->offers.n;
-	p->offers.n = 0;
-	p->audit_count = 0;
-	p->rejects.n = 0;
-	p->intents_done.n = 0;
+	e->offers += p->effects.pending_commands.n;
+	p->effects.pending_commands.n = 0;
+	p->effects.audits.n = 0;
+	p->effects.dead_letters.n = 0;
+	p->unconfirmed.intents_done.n = 0;
 }
 
 /* Pools' own messages come back at once; all others (alerts, rows of feeds) are of no consequence. */
@@ -53,17 +54,17 @@ take_tells(struct engine *e)
 {
 	struct weir_partition *p = e->core;
 	struct weir_error err = {0};
-	uint32_t count = p->tell_count;
+	uint32_t count = p->effects.outbox.n;
 	struct weir_tell *tells = weir_calloc(count + 1, sizeof(*tells));
-	memcpy(tells, p->tells, count * sizeof(*tells));
+	memcpy(tells, p->effects.outbox.v, count * sizeof(*tells));
 	e->tells.len = 0;
-	weir_buf_append(&e->tells, p->tell_bytes.data, p->tell_bytes.len);
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
+	weir_buf_append(&e->tells, p->effects.outbox.bytes.data, p->effects.outbox.bytes.len);
+	p->effects.outbox.n = 0;
+	p->effects.outbox.bytes.len = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		struct weir_slice value = {e->tells.data + tells[i].at + tells[i].key_len, tells[i].value_len};
 		if (tells[i].topic == WEIR_TELL_PARTIALS) {
-			must(weir_partition_partial(p, value, p->now_us, &err), "a partial", &err);
+			must(weir_partition_partial(p, value, p->clock.now_us, &err), "a partial", &err);
 			e->partials++;
 		} else if (tells[i].topic == WEIR_TELL_CARDS) {
 			apply_json(e, value);
@@ -77,7 +78,7 @@ static void
 make_cards(struct engine *e, const struct workload *w)
 {
 	struct weir_reference ref = {.type = WEIR_REF_CARD};
-	struct weir_cause cause = {.arrived_us = e->core->now_us, .record_us = e->core->now_us};
+	struct weir_cause cause = {.arrived_us = e->core->clock.now_us, .record_us = e->core->clock.now_us};
 	struct weir_error err = {0};
 	ref.card.has_carrier = ref.card.has_plan = true;
 	memcpy(ref.card.carrier, "cm", 3);
@@ -150,9 +151,9 @@ answer_wishes(struct engine *e)
 	struct weir_partition *p = e->core;
 	char key[WEIR_WISH_KEY_MAX];
 	uint32_t from, len;
-	while (p->wish_count > 0) {
-		while (p->wish_count > 0) {
-			struct weir_wish wish = p->wishes[--p->wish_count];
+	while (p->effects.fetch_requests.n > 0) {
+		while (p->effects.fetch_requests.n > 0) {
+			struct weir_wish wish = p->effects.fetch_requests.v[--p->effects.fetch_requests.n];
 			weir_wish_key(&wish, key, &from, &len);
 			WEIR_CHECK(weir_partition_wish_answer(p, &wish, bench_store_get(e->store, key, from, len)));
 		}
@@ -164,32 +165,32 @@ answer_wishes(struct engine *e)
 void
 engine_fold(struct engine *e, const struct weir_record *records, uint32_t count, int64_t at_us)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	weir_partition_set_time(e->core, at_us, 0);
 	weir_partition_fold(e->core, records, count);
 	answer_wishes(e);
-	e->times.fold += bench_thread_ns() - start;
+	e->times.fold += weir_clock_thread_ns() - start;
 }
 
 bool
 engine_tick(struct engine *e)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	bool more = weir_partition_tick(e->core, ENGINE_TICK_SLOTS);
 	weir_partition_tell(e->core);
-	more |= e->core->tell_count > 0;
-	if (e->core->tell_count > 0)
+	more |= e->core->effects.outbox.n > 0;
+	if (e->core->effects.outbox.n > 0)
 		take_tells(e);
 	answer_wishes(e);
 	forget_effects(e);
-	e->times.round += bench_thread_ns() - start;
+	e->times.round += weir_clock_thread_ns() - start;
 	return more;
 }
 
 void
 engine_round(struct engine *e, const struct engine_batch *batch)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	e->records.n = 0;
 	for (uint32_t i = 0; i < batch->count; i++) {
 		uint32_t from = e->records.n;
@@ -197,7 +198,7 @@ engine_round(struct engine *e, const struct engine_batch *batch)
 		for (uint32_t k = from; k < e->records.n; k++)
 			e->records.v[k].arrived_us = batch->arrived_us[i];
 	}
-	e->times.decode += bench_thread_ns() - start;
+	e->times.decode += weir_clock_thread_ns() - start;
 	engine_fold(e, e->records.v, e->records.n, batch->arrived_us[batch->count - 1]);
 	(void)engine_tick(e);
 }
@@ -205,15 +206,15 @@ engine_round(struct engine *e, const struct engine_batch *batch)
 void
 engine_flush(struct engine *e)
 {
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	e->body.len = 0;
 	struct weir_body body = {.bytes = &e->body, .prefix = "weir"};
 	const struct weir_writer writer = weir_body_writer(&body);
 	answer_wishes(e);
 	WEIR_CHECK(weir_partition_parked(e->core) == 0);
-	weir_partition_watermark(e->core, e->core->stream_time_us);
+	weir_partition_watermark(e->core, e->core->clock.stream_time_us);
 	weir_partition_encode(e->core, &writer, ENGINE_SPARSE_SLOTS);
-	e->times.encode += bench_thread_ns() - start;
+	e->times.encode += weir_clock_thread_ns() - start;
 	bench_store_apply(e->store, (struct weir_slice){e->body.data, e->body.len});
 	weir_partition_stored(e->core);
 	e->flushes++;
@@ -227,9 +228,9 @@ engine_hash(const struct engine *e)
 {
 	const struct weir_partition *p = e->core;
 	uint64_t hash = bench_hash(e->body_hash, &p->stats, sizeof(p->stats));
-	for (uint32_t i = 0; i < p->cards.used; i++)
-		hash = bench_hash(hash, weir_slab_at(&p->cards, i), p->cards.slot_bytes);
-	for (uint32_t i = 0; i < p->pools.used; i++)
-		hash = bench_hash(hash, weir_slab_at(&p->pools, i), p->pools.slot_bytes);
+	for (uint32_t i = 0; i < p->tables.cards.used; i++)
+		hash = bench_hash(hash, weir_slab_at(&p->tables.cards, i), p->tables.cards.slot_bytes);
+	for (uint32_t i = 0; i < p->tables.pools.used; i++)
+		hash = bench_hash(hash, weir_slab_at(&p->tables.pools, i), p->tables.pools.slot_bytes);
 	return hash;
 }

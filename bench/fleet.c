@@ -13,6 +13,7 @@
 
 #include "bench/core_case.h"
 #include "bench/fleet_priv.h"
+#include "config/base/exit.h"
 
 /* As of the drain in docs/benchmark.md, two lanes. */
 static const struct fleet_number assumed[FLEET_MEASURED] = {

@@ -20,7 +20,7 @@
 
 struct workload_generator {
 	struct workload w;
-	uint64_t seed; /* state of the randomness */
+	struct weir_random random;
 	uint64_t made; /* records that were not duplicates */
 	uint64_t step_ps, elapsed_ps;
 	uint64_t surge_step_ps;
@@ -51,7 +51,7 @@ zipf_rank(struct workload_generator *g)
 {
 	double s = g->zipf_s, cards = (double)g->w.cards;
 	for (;;) {
-		double u = g->zipf_last + (double)(bench_random(&g->seed) >> 11) * 0x1p-53 * (g->zipf_first - g->zipf_last);
+		double u = g->zipf_last + weir_random_unit(weir_random_next(&g->random)) * (g->zipf_first - g->zipf_last);
 		double x = zipf_inverse(s, u), k = floor(x + 0.5);
 		k = k < 1 ? 1 : k > cards ? cards : k;
 		if (k - x <= g->zipf_cut || u >= zipf_integral(s, k + 0.5) - exp(-s * log(k)))
@@ -65,8 +65,8 @@ workload_generator_new(const struct workload *w, uint64_t seed)
 	struct workload_generator *g = weir_calloc(1, sizeof(*g));
 	double s = (double)w->skew_ppm / PPM;
 	g->w = *w;
-	g->seed = bench_hash_u64(seed, w->version);
-	g->offset = bench_random(&g->seed) % w->cards;
+	g->random.state = bench_hash_u64(seed, w->version);
+	g->offset = weir_random_next(&g->random) % w->cards;
 	g->step_ps = w->interval_ms * 1000000000u / w->cards;
 	if (w->surge_ppm > 0)
 		g->surge_step_ps = (uint64_t)((double)g->step_ps * PPM / (double)w->surge_ppm);
@@ -100,7 +100,7 @@ arrival(struct workload_generator *g)
 static uint64_t
 below(struct workload_generator *g, uint64_t bound)
 {
-	return (uint64_t)((unsigned __int128)bench_random(&g->seed) * bound >> 64);
+	return weir_random_below(&g->random, bound);
 }
 
 static void
@@ -108,7 +108,7 @@ make(struct workload_generator *g, int64_t arrived_us, struct workload_record *r
 {
 	const struct workload *w = &g->w;
 	uint64_t rank = w->skew_ppm > 0 ? zipf_rank(g) : below(g, w->cards);
-	uint64_t shift = bench_random(&g->seed) % 8, total = below(g, w->volume_max + 1) >> shift;
+	uint64_t shift = weir_random_next(&g->random) % 8, total = below(g, w->volume_max + 1) >> shift;
 	uint64_t back_ms = below(g, END_WITHIN_MS);
 	if (w->late_ppm > 0 && below(g, PPM) < w->late_ppm)
 		back_ms += below(g, w->late_ms + 1);

@@ -32,8 +32,7 @@ session_text(uint64_t card, char out[SESSION_LEN])
 static uint64_t
 id_number(uint64_t n)
 {
-	uint64_t state = n;
-	uint64_t mixed = bench_random(&state);
+	uint64_t mixed = weir_random_mix(n + WEIR_RANDOM_STEP);
 	return mixed != 0 ? mixed : 1;
 }
 

@@ -19,6 +19,8 @@
 #include "bench/raw_sink.h"
 #include "bench/servers_options.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 
 enum { SHARES_MAX = 8, READY_MS = 300000, SETTLE_MS = 300000, COMMANDS_US = 500000, MEMBERS = 50, POLL_US = 2000 };
 static const double QUANTILES[] = {0.5, 0.9, 0.99, 0.999, 0.9999, 1};
@@ -62,7 +64,7 @@ put_now(struct latency *l, struct raw_sink *sink, struct weir_buf *out, struct w
 {
 	struct workload_record r;
 	char key[WEIR_ICCID_TEXT_MAX];
-	int64_t now_us = weir_clock_us();
+	int64_t now_us = weir_wall_now().us;
 	workload_next(l->stand.generator, &r);
 	r.end_us = now_us / 1000 * 1000;
 	bench_totals_add(&l->stand.totals[r.card], &r);
@@ -76,21 +78,22 @@ put_now(struct latency *l, struct raw_sink *sink, struct weir_buf *out, struct w
 static enum weir_class
 flood(struct latency *l, struct raw_sink *sink, struct weir_error *err)
 {
-	int64_t begun = bench_now_us(), length = (int64_t)l->opts->flood_s * 1000000, third = 0, first = 0, last;
+	struct weir_steady begun = weir_steady_now(), third = {0};
+	int64_t length = (int64_t)l->opts->flood_s * 1000000, first = 0, last;
 	struct weir_buf out = {0};
 	enum weir_class class = WEIR_OK;
-	while (class == WEIR_OK && bench_now_us() - begun < length) {
+	while (class == WEIR_OK && weir_steady_since_us(begun) < length) {
 		for (uint32_t i = 0; i < 1000 && class == WEIR_OK; i++)
 			class = put_now(l, sink, &out, err);
-		if (third == 0 && bench_now_us() - begun > length / 3 && class == WEIR_OK) {
+		if (third.us == 0 && weir_steady_since_us(begun) > length / 3 && class == WEIR_OK) {
 			class = stored_sum(l, &first, err);
-			third = bench_now_us();
+			third = weir_steady_now();
 		}
 	}
 	if (class == WEIR_OK)
 		class = stored_sum(l, &last, err);
 	if (class == WEIR_OK)
-		l->capacity = (double)(last - first) * 1e6 / (double)(bench_now_us() - third);
+		l->capacity = (double)(last - first) * 1e6 / (double)weir_steady_since_us(third);
 	weir_buf_free(&out);
 	return class == WEIR_OK ? raw_sink_finish(sink, err) : class;
 }

@@ -8,6 +8,7 @@
 
 #include "bench/bench.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "consumers/source/source.h"
 
 enum { READ_MS = 60000, BATCH = 1024 };
@@ -60,8 +61,9 @@ read_to(rd_kafka_t *kafka, int64_t end, struct commands *c, struct weir_error *e
 {
 	rd_kafka_message_t *batch[BATCH];
 	rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(kafka);
-	int64_t at = 0, until = bench_now_us() + (int64_t)READ_MS * 1000;
-	while (at < end && bench_now_us() < until) {
+	int64_t at = 0;
+	struct weir_steady until = weir_steady_in_ms(READ_MS);
+	while (at < end && !weir_steady_reached(until)) {
 		ssize_t n = rd_kafka_consume_batch_queue(queue, 100, batch, BATCH);
 		for (ssize_t i = 0; i < n; i++) {
 			if (batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -9,6 +9,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "pipeline/store/store.h"
 
 enum { PIECES = 8, AWAY_US = 10000 };
@@ -62,7 +63,7 @@ watch_run(void *arg)
 			redis = weir_redis_connect(w->opts.settings, &err);
 		if (redis != NULL && bench_redis_offsets(redis, w->opts.prefix, w->opts.topic, w->opts.partitions, offsets,
 					 &err) == WEIR_OK) {
-			note_marks(w, offsets, weir_clock_us());
+			note_marks(w, offsets, weir_wall_now().us);
 			bench_sleep_us(w->opts.poll_us);
 			continue;
 		}

@@ -67,7 +67,8 @@ bench_machine(void)
 	proc_value("/proc/cpuinfo", "model name", cpu, sizeof(cpu));
 	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "re");
 	if (file != NULL) {
-		(void)fscanf(file, "%63[^\n]", hugepages);
+		if (fscanf(file, "%63[^\n]", hugepages) != 1)
+			hugepages[0] = '\0';
 		(void)fclose(file);
 	}
 	const char *chosen = strchr(hugepages, '[');

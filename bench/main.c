@@ -1,7 +1,7 @@
 /*
- * weir-bench: the program behind `weir bench` (pipeline/cli/bench.c starts it and has the table of words).
+ * weir-bench: the program behind `weir bench` (pipeline/cli/bench.c starts it).
  *
- * A new subcommand is a row there, a row here, and files of its own.
+ * A new subcommand is a row here, a row in words.c, and files of its own.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "bench/drain.h"
 #include "bench/latency.h"
 #include "config/base/check.h"
+#include "config/base/exit.h"
 #include "config/base/jemalloc_conf.h"
 #include "config/base/nearest.h"
 
@@ -46,14 +47,14 @@ unknown(const char *name)
 int
 main(int argc, char **argv)
 {
-	for (const struct weir_bench_words *word = weir_cli_bench_words(); word->name != NULL; word++) {
+	for (const struct bench_words *word = bench_words(); word->name != NULL; word++) {
 		uint32_t i = 0;
 		while (i < COMMANDS && strcmp(commands[i].name, word->name) != 0)
 			i++;
 		WEIR_CHECK(i < COMMANDS); /* two tables, one list */
 	}
 	if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-		weir_cli_bench_help(argc < 2 ? stderr : stdout);
+		bench_help(argc < 2 ? stderr : stdout);
 		return argc < 2 ? WEIR_EXIT_USAGE : WEIR_EXIT_OK;
 	}
 	for (uint32_t i = 0; i < COMMANDS; i++)

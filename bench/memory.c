@@ -10,6 +10,7 @@
 #include "bench/bench.h"
 #include "bench/machine.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { LINE = 64, LOADS = 400000, PASSES = 3 };
 
@@ -19,12 +20,12 @@ struct line {
 };
 
 static void
-link_lines(struct line *lines, uint64_t count, uint64_t seed)
+link_lines(struct line *lines, uint64_t count, struct weir_random random)
 {
 	for (uint64_t i = 0; i < count; i++)
 		lines[i].next = &lines[i];
 	for (uint64_t i = count - 1; i > 0; i--) {
-		uint64_t other = bench_random(&seed) % i;
+		uint64_t other = weir_random_next(&random) % i;
 		struct line *kept = lines[i].next;
 		lines[i].next = lines[other].next;
 		lines[other].next = kept;
@@ -40,16 +41,16 @@ bench_memory_latency_ns(uint64_t bytes, uint64_t seed)
 	struct line *lines = aligned_alloc(huge, mapped);
 	WEIR_CHECK(lines != NULL);
 	(void)madvise(lines, mapped, MADV_HUGEPAGE);
-	link_lines(lines, count, seed);
+	link_lines(lines, count, (struct weir_random){seed});
 	double best = 1e9;
 	const struct line *at = lines;
 	for (int pass = 0; pass < PASSES; pass++) {
-		int64_t start = bench_thread_ns();
+		int64_t start = weir_clock_thread_ns();
 		for (int i = 0; i < LOADS; i++) {
 			at = at->next;
 			__asm__ volatile("" : "+r"(at)); /* the load is wanted */
 		}
-		double ns = (double)(bench_thread_ns() - start) / LOADS;
+		double ns = (double)(weir_clock_thread_ns() - start) / LOADS;
 		best = ns < best ? ns : best;
 	}
 	free(lines);

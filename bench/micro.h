@@ -1,6 +1,6 @@
 /*
  * `weir bench micro`: one part of the core at a time. Each part is a file with a function that measures and calls
- * micro_put; micro.c has the table of them. Times are CPU time of the thread.
+ * micro_put (micro_put.c); micro.c has the table of them. Times are CPU time of the thread.
  */
 #ifndef WEIR_BENCH_MICRO_H
 #define WEIR_BENCH_MICRO_H

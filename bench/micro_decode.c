@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/micro.h"
+#include "config/base/clock.h"
 #include "config/base/timetext.h"
 #include "config/mapping/mapping.h"
 #include "consumers/decode/decode.h"
@@ -22,48 +23,41 @@ struct pool {
 	uint32_t messages;
 };
 
-static uint64_t
-next_random(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 20;
-}
-
 /* Of varying length. Each number is drawn in a statement of its own: the order of arguments is the compiler's choice. */
 static uint64_t
-volume_random(uint64_t *seed)
+volume_random(struct weir_random *random)
 {
-	uint64_t shift = next_random(seed) % 24 + 16;
-	return next_random(seed) >> shift;
+	uint64_t shift = weir_random_next(random) % 24 + 36;
+	return weir_random_next(random) >> shift;
 }
 
 /* Members of one canonical record; shuffled: in another order each time. */
 static void
-canonical_write(struct weir_buf *buf, uint64_t *seed, bool shuffled)
+canonical_write(struct weir_buf *buf, struct weir_random *random, bool shuffled)
 {
 	char member[13][96], start[WEIR_TIME_TEXT_MAX], end[WEIR_TIME_TEXT_MAX];
-	int64_t end_us = INT64_C(1774847296894000) + (int64_t)(next_random(seed) % 86400000) * 1000;
+	int64_t end_us = INT64_C(1774847296894000) + (int64_t)(weir_random_next(random) % 86400000) * 1000;
 	(void)weir_time_format_ms(end_us - 300000000, start);
 	(void)weir_time_format_ms(end_us, end);
-	uint64_t card = next_random(seed) % 1000000;
-	(void)snprintf(member[0], 96, "\"id\":\"01KMYJ9DDA5N23P4S%09" PRIu64 "\"", next_random(seed) % 1000000000);
+	uint64_t card = weir_random_next(random) % 1000000;
+	(void)snprintf(member[0], 96, "\"id\":\"01KMYJ9DDA5N23P4S%09" PRIu64 "\"", weir_random_next(random) % 1000000000);
 	(void)snprintf(member[1], 96, "\"iccid\":\"8986000000%010" PRIu64 "\"", card);
-	(void)snprintf(member[2], 96, "\"session\":\"d0-%010" PRIu64 "\"", next_random(seed) % 10000000000);
+	(void)snprintf(member[2], 96, "\"session\":\"d0-%010" PRIu64 "\"", weir_random_next(random) % 10000000000);
 	(void)snprintf(member[3], 96, "\"start\":\"%s\"", start);
 	(void)snprintf(member[4], 96, "\"end\":\"%s\"", end);
-	(void)snprintf(member[5], 96, "\"up\":%" PRIu64, volume_random(seed));
-	(void)snprintf(member[6], 96, "\"down\":%" PRIu64, volume_random(seed));
+	(void)snprintf(member[5], 96, "\"up\":%" PRIu64, volume_random(random));
+	(void)snprintf(member[6], 96, "\"down\":%" PRIu64, volume_random(random));
 	(void)snprintf(member[7], 96, "\"imei\":\"86%013" PRIu64 "\"", card);
-	(void)snprintf(member[8], 96, "\"apn\":\"%s\"", next_random(seed) % 4 ? "cmiot" : "internet");
-	(void)snprintf(member[9], 96, "\"rat\":\"%s\"", next_random(seed) % 4 ? "LTE" : "NR");
+	(void)snprintf(member[8], 96, "\"apn\":\"%s\"", weir_random_next(random) % 4 ? "cmiot" : "internet");
+	(void)snprintf(member[9], 96, "\"rat\":\"%s\"", weir_random_next(random) % 4 ? "LTE" : "NR");
 	(void)snprintf(member[10], 96, "\"plmn\":\"46000\"");
 	(void)snprintf(member[11], 96, "\"event\":\"update\"");
-	(void)snprintf(member[12], 96, "\"seq\":%" PRIu64, next_random(seed) % 500);
+	(void)snprintf(member[12], 96, "\"seq\":%" PRIu64, weir_random_next(random) % 500);
 	uint32_t order[13];
 	for (uint32_t i = 0; i < 13; i++)
 		order[i] = i;
 	for (uint32_t i = 12; shuffled && i > 0; i--) {
-		uint32_t other = (uint32_t)(next_random(seed) % (i + 1)), kept = order[i];
+		uint32_t other = (uint32_t)(weir_random_next(random) % (i + 1)), kept = order[i];
 		order[i] = order[other];
 		order[other] = kept;
 	}
@@ -73,13 +67,13 @@ canonical_write(struct weir_buf *buf, uint64_t *seed, bool shuffled)
 }
 
 static void
-kore_write(struct weir_buf *buf, uint64_t *seed)
+kore_write(struct weir_buf *buf, struct weir_random *random)
 {
 	char end[WEIR_TIME_TEXT_MAX];
-	(void)weir_time_format_ms(INT64_C(1764148544000000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
-	uint64_t up = next_random(seed) % 10000000, down = next_random(seed) % 100000000;
-	uint64_t event = next_random(seed) % 100000000, session = next_random(seed) % 100000000;
-	uint64_t card = next_random(seed) % 1000000;
+	(void)weir_time_format_ms(INT64_C(1764148544000000) + (int64_t)(weir_random_next(random) % 86400000) * 1000, end);
+	uint64_t up = weir_random_next(random) % 10000000, down = weir_random_next(random) % 100000000;
+	uint64_t event = weir_random_next(random) % 100000000, session = weir_random_next(random) % 100000000;
+	uint64_t card = weir_random_next(random) % 1000000;
 	weir_buf_printf(buf,
 	    "{\"data\":{\"apn\":\"super\",\"imei\":\"353785726123176\",\"imsi\":\"732123206640719\",\"network\":{"
 	    "\"mcc\":\"310\",\"mnc\":\"170\",\"sid\":\"HWb90542dc0d8b4276a694d0fe5c794168\",\"iso_country\":\"US\","
@@ -96,13 +90,13 @@ kore_write(struct weir_buf *buf, uint64_t *seed)
 }
 
 static void
-emnify_write(struct weir_buf *buf, uint64_t *seed)
+emnify_write(struct weir_buf *buf, struct weir_random *random)
 {
 	char end[WEIR_TIME_TEXT_MAX];
-	(void)weir_time_format_ms(INT64_C(1708009012260000) + (int64_t)(next_random(seed) % 86400000) * 1000, end);
-	uint64_t id = next_random(seed) % 1000000000000000 + 1, rx = next_random(seed) % 100;
-	uint64_t rx_fraction = next_random(seed) % 1000000, tx_fraction = next_random(seed) % 1000000;
-	uint64_t card = next_random(seed) % 1000000;
+	(void)weir_time_format_ms(INT64_C(1708009012260000) + (int64_t)(weir_random_next(random) % 86400000) * 1000, end);
+	uint64_t id = weir_random_next(random) % 1000000000000000 + 1, rx = weir_random_next(random) % 100;
+	uint64_t rx_fraction = weir_random_next(random) % 1000000, tx_fraction = weir_random_next(random) % 1000000;
+	uint64_t card = weir_random_next(random) % 1000000;
 	weir_buf_printf(buf,
 	    "{\"cost\":0.00188512,\"id\":%" PRIu64 ",\"operator\":{\"id\":5,\"name\":\"Telefonica "
 	    "O2\",\"mnc\":\"07\",\"country\":{\"id\":74,\"mcc\":\"262\",\"name\":"
@@ -117,7 +111,7 @@ emnify_write(struct weir_buf *buf, uint64_t *seed)
 }
 
 static void
-packed_write(struct weir_buf *buf, uint64_t *seed, uint32_t count)
+packed_write(struct weir_buf *buf, struct weir_random *random, uint32_t count)
 {
 	const int64_t base_us = INT64_C(1774847296894000);
 	weir_buf_append(buf, "WRP1", 4);
@@ -126,10 +120,10 @@ packed_write(struct weir_buf *buf, uint64_t *seed, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		char text[WEIR_ICCID_TEXT_MAX];
 		struct weir_iccid iccid;
-		(void)snprintf(text, sizeof(text), "8986000000%010" PRIu64, next_random(seed) % 1000000);
+		(void)snprintf(text, sizeof(text), "8986000000%010" PRIu64, weir_random_next(random) % 1000000);
 		(void)weir_iccid_parse((const uint8_t *)text, 20, &iccid);
-		uint64_t id = next_random(seed) * 0x9e3779b97f4a7c15u | 1, session = next_random(seed) | 1;
-		uint64_t up = next_random(seed) >> 20, down = next_random(seed) >> 18;
+		uint64_t id = weir_random_next(random) | 1, session = weir_random_next(random) | 1;
+		uint64_t up = weir_random_next(random) >> 40, down = weir_random_next(random) >> 38;
 		uint64_t words[8] = {iccid.hi, iccid.lo, id, session, up, down, i | (uint64_t)i << 32,
 		    UINT64_C(86000000000000) | (uint64_t)1 << 56};
 		weir_buf_append(buf, words, sizeof(words));
@@ -164,27 +158,27 @@ static const struct kind kinds[] = {
 };
 
 static void
-message_write(struct weir_buf *buf, const struct kind *kind, uint64_t *seed)
+message_write(struct weir_buf *buf, const struct kind *kind, struct weir_random *random)
 {
 	switch (kind->shape) {
 	case PACKED:
-		packed_write(buf, seed, kind->records);
+		packed_write(buf, random, kind->records);
 		return;
 	case KORE:
-		kore_write(buf, seed);
+		kore_write(buf, random);
 		return;
 	case EMNIFY:
-		emnify_write(buf, seed);
+		emnify_write(buf, random);
 		return;
 	case CANONICAL:
 	case SHUFFLED:
-		canonical_write(buf, seed, kind->shape == SHUFFLED);
+		canonical_write(buf, random, kind->shape == SHUFFLED);
 		return;
 	case ARRAY:
 	case LINES:
 		for (uint32_t i = 0; i < kind->records; i++) {
 			weir_buf_append(buf, kind->shape == LINES ? "\n" : i ? "," : "[", 1);
-			canonical_write(buf, seed, false);
+			canonical_write(buf, random, false);
 		}
 		weir_buf_append(buf, kind->shape == LINES ? "\n" : "]", 1);
 	}
@@ -196,7 +190,7 @@ round_run(struct weir_decoder *decoder, const struct pool *pool, uint64_t record
 {
 	struct weir_records out = {0};
 	uint64_t made = 0, mixed = 0;
-	int64_t start = bench_thread_ns();
+	int64_t start = weir_clock_thread_ns();
 	while (made < records) {
 		out.n = 0;
 		for (uint32_t i = 0; i < pool->messages; i++) {
@@ -207,7 +201,7 @@ round_run(struct weir_decoder *decoder, const struct pool *pool, uint64_t record
 			mixed = mixed * 31 + (out.v[i].id_hash ^ out.v[i].up ^ (uint64_t)out.v[i].end_us ^ out.v[i].reject);
 	}
 	*hash = mixed;
-	double ns = (double)(bench_thread_ns() - start) / (double)made;
+	double ns = (double)(weir_clock_thread_ns() - start) / (double)made;
 	weir_records_free(&out);
 	return ns;
 }
@@ -226,10 +220,11 @@ static void
 kind_run(struct micro *micro, const struct kind *kind)
 {
 	struct pool pool = {.messages = POOL / kind->records > 0 ? POOL / kind->records : 1};
-	uint64_t seed = micro->seed, hash = 0;
+	struct weir_random random = {micro->seed};
+	uint64_t hash = 0;
 	for (uint32_t i = 0; i < pool.messages; i++) {
 		pool.off[i] = pool.bytes.len;
-		message_write(&pool.bytes, kind, &seed);
+		message_write(&pool.bytes, kind, &random);
 	}
 	pool.off[pool.messages] = pool.bytes.len;
 	struct weir_mapping *mapping = mapping_of(kind);

@@ -12,6 +12,7 @@
 #include "bench/memory.h"
 #include "bench/micro.h"
 #include "bench/workload.h"
+#include "config/base/clock.h"
 
 enum { BLOCK = 64, SHARED_BYTES_A_CARD = 90, BYTES_A_MARK = 24 };
 
@@ -82,11 +83,11 @@ block_find(struct cards *cards, const struct weir_iccid *iccids)
 
 /* The next ICCID hangs on the last answer, so that nothing can run ahead. */
 static uint64_t
-single_find(struct cards *cards, uint64_t *seed, uint32_t times)
+single_find(struct cards *cards, struct weir_random *random, uint32_t times)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < times; i++) {
-		struct weir_iccid iccid = workload_iccid((bench_random(seed) + (sum & 1)) % cards->count);
+		struct weir_iccid iccid = workload_iccid((weir_random_next(random) + (sum & 1)) % cards->count);
 		sum += cards_find(cards, iccid, weir_iccid_hash(iccid));
 	}
 	return sum;
@@ -99,18 +100,19 @@ cards_measure(struct micro *micro, struct cards *cards)
 	double latency = bench_memory_latency_ns(
 	    (uint64_t)cards->slab.chunk_count * WEIR_SLAB_CHUNK_BYTES + weir_shards_bytes(&cards->index), micro->seed);
 	double block[MICRO_ROUNDS], single[MICRO_ROUNDS];
-	uint64_t seed = micro->seed, sum = 0, sum_single = 0;
+	struct weir_random random = {micro->seed};
+	uint64_t sum = 0, sum_single = 0;
 	struct weir_iccid *iccids = weir_calloc(items, sizeof(*iccids));
 	for (uint32_t round = 0; round < MICRO_ROUNDS; round++) {
 		for (uint32_t i = 0; i < items; i++)
-			iccids[i] = workload_iccid(bench_random(&seed) % cards->count);
-		int64_t start = bench_thread_ns();
+			iccids[i] = workload_iccid(weir_random_next(&random) % cards->count);
+		int64_t start = weir_clock_thread_ns();
 		for (uint32_t i = 0; i < items; i += BLOCK)
 			sum += block_find(cards, iccids + i);
-		block[round] = (double)(bench_thread_ns() - start) / items;
-		start = bench_thread_ns();
-		sum_single += single_find(cards, &seed, items / 16);
-		single[round] = (double)(bench_thread_ns() - start) / (items / 16.0);
+		block[round] = (double)(weir_clock_thread_ns() - start) / items;
+		start = weir_clock_thread_ns();
+		sum_single += single_find(cards, &random, items / 16);
+		single[round] = (double)(weir_clock_thread_ns() - start) / (items / 16.0);
 	}
 	char name[48];
 	name_of(name, "cards", cards->count, "block");
@@ -157,16 +159,17 @@ marks_measure(struct micro *micro, struct weir_marks *marks, struct weir_marks_h
 	const uint32_t items = micro->quick ? 6400 : 64000;
 	double fresh[MICRO_ROUNDS], seen[MICRO_ROUNDS];
 	double latency = bench_memory_latency_ns(weir_marks_bytes(marks), micro->seed);
-	uint64_t *hashes = weir_calloc(items, sizeof(*hashes)), seed = micro->seed + 1, news = 0, olds = 0;
+	uint64_t *hashes = weir_calloc(items, sizeof(*hashes)), news = 0, olds = 0;
+	struct weir_random random = {micro->seed + 1};
 	for (uint32_t round = 0; round < MICRO_ROUNDS; round++) {
 		for (uint32_t i = 0; i < items; i++)
-			hashes[i] = bench_random(&seed) | 1;
-		int64_t start = bench_thread_ns();
+			hashes[i] = weir_random_next(&random) | 1;
+		int64_t start = weir_clock_thread_ns();
 		news += marks_add(marks, hour, hashes, items);
-		fresh[round] = (double)(bench_thread_ns() - start) / items;
-		start = bench_thread_ns();
+		fresh[round] = (double)(weir_clock_thread_ns() - start) / items;
+		start = weir_clock_thread_ns();
 		olds += marks_add(marks, hour, hashes, items);
-		seen[round] = (double)(bench_thread_ns() - start) / items;
+		seen[round] = (double)(weir_clock_thread_ns() - start) / items;
 	}
 	char name[48];
 	name_of(name, "marks", count, "new");
@@ -189,10 +192,10 @@ marks_run(struct micro *micro, uint64_t count)
 	weir_marks_init(&marks);
 	marks.fresh_from = 0;
 	struct weir_marks_hour *hour = weir_marks_hour_find(&marks, 1);
-	uint64_t seed = micro->seed;
+	struct weir_random random = {micro->seed};
 	WEIR_CHECK(hour != NULL);
 	for (uint64_t i = 0; i < count; i++) {
-		(void)weir_marks_hour_add(&marks, hour, bench_random(&seed) | 1);
+		(void)weir_marks_hour_add(&marks, hour, weir_random_next(&random) | 1);
 		hour->pending.n = 0;
 	}
 	marks_measure(micro, &marks, hour, count);

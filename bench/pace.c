@@ -15,6 +15,7 @@
 #include "bench/bench.h"
 #include "bench/raw_sink.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum {
 	REQUESTS_MAX = 250,       /* unanswered; half a second at 2 ms each */
@@ -33,15 +34,17 @@ struct pace {
 	/* of the part that is being sent */
 	const struct pace_part *part;
 	uint64_t sent, card_next, pool_next;
-	int64_t start_us, to_wall_us; /* monotonic: the first record is due; to the wall clock */
+	struct weir_steady start; /* the first record is due */
+	struct weir_wall start_wall;
 	int64_t late_us_max;
 	uint64_t unanswered_max;
 };
 
+/* Microseconds from the start until the record is due. */
 static int64_t
 due_us(const struct pace *p, uint64_t record)
 {
-	return p->start_us + (int64_t)((unsigned __int128)record * 1000000 / p->part->rate);
+	return (int64_t)((unsigned __int128)record * 1000000 / p->part->rate);
 }
 
 static enum weir_class
@@ -75,7 +78,7 @@ add_next(struct pace *p, struct weir_error *err)
 {
 	const struct pace_part *part = p->part;
 	const struct bench_victims *v = part->victims;
-	int64_t wall_us = due_us(p, p->sent) + p->to_wall_us;
+	int64_t wall_us = p->start_wall.us + due_us(p, p->sent);
 	struct workload_record r;
 	if (v != NULL && turn(p->sent, part->card_every, p->card_next, v->count)) {
 		part->card_due_us[p->card_next] = wall_us;
@@ -95,14 +98,14 @@ add_next(struct pace *p, struct weir_error *err)
 static enum weir_class
 send_due(struct pace *p, struct weir_error *err)
 {
-	int64_t oldest = due_us(p, p->sent), now = bench_now_us();
+	int64_t oldest = due_us(p, p->sent), now = weir_steady_since_us(p->start);
 	uint64_t first = p->sent;
 	for (; p->sent < p->part->records && due_us(p, p->sent) <= now; p->sent++)
 		if (add_next(p, err) != WEIR_OK)
 			return WEIR_FATAL;
 	if (raw_produce_send(p->rp, err) != WEIR_OK)
 		return WEIR_FATAL;
-	int64_t late = p->sent > first ? bench_now_us() - oldest : 0;
+	int64_t late = p->sent > first ? weir_steady_since_us(p->start) - oldest : 0;
 	p->late_us_max = late > p->late_us_max ? late : p->late_us_max;
 	uint64_t unanswered = raw_produce_unanswered(p->rp);
 	p->unanswered_max = unanswered > p->unanswered_max ? unanswered : p->unanswered_max;
@@ -119,7 +122,7 @@ static enum weir_class
 send_part(struct pace *p, struct weir_error *err)
 {
 	while (p->sent < p->part->records && !stopped(p->part)) {
-		int64_t step = (int64_t)p->opts.linger_us, passed = bench_now_us() - p->start_us;
+		int64_t step = (int64_t)p->opts.linger_us, passed = weir_steady_since_us(p->start);
 		if (raw_produce_wait(p->rp, step - passed % step, err) != WEIR_OK || send_due(p, err) != WEIR_OK)
 			return WEIR_FATAL;
 	}
@@ -133,17 +136,17 @@ pace_send(struct pace *p, const struct pace_part *part, struct pace_sent *sent, 
 	p->sent = p->card_next = p->pool_next = 0;
 	p->late_us_max = 0;
 	p->unanswered_max = 0;
-	p->start_us = bench_now_us();
-	p->to_wall_us = weir_clock_us() - p->start_us;
+	p->start = weir_steady_now();
+	p->start_wall = weir_wall_now();
 	double cpu = bench_cpu_seconds();
 	if (send_part(p, err) != WEIR_OK)
 		return WEIR_FATAL;
-	double took = (double)(bench_now_us() - p->start_us) / 1e6;
+	int64_t took_us = weir_steady_since_us(p->start);
 	*sent = (struct pace_sent){.records = p->sent,
-	    .per_second = (double)p->sent / took,
+	    .per_second = (double)p->sent * 1e6 / (double)took_us,
 	    .cpu_s = bench_cpu_seconds() - cpu,
-	    .begun_us = p->start_us + p->to_wall_us,
-	    .ended_us = bench_now_us() + p->to_wall_us,
+	    .begun_us = p->start_wall.us,
+	    .ended_us = p->start_wall.us + took_us,
 	    .late_us_max = p->late_us_max,
 	    .unanswered_max = p->unanswered_max};
 	sent->valid = sent->late_us_max < LATE_US_VALID && sent->per_second >= 0.99 * (double)part->rate;

@@ -11,6 +11,7 @@
 
 #include "bench/raw_produce_priv.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum {
 	PRODUCE = 0, /* the request's number in the protocol */
@@ -19,14 +20,6 @@ enum {
 	STUCK_US = 30000000,   /* sending waits no longer than this for an answer */
 	ANSWER_PARTITION = 30, /* bytes: number, error code, three 64-bit numbers */
 };
-
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static enum weir_class
 cut(const struct connection *c, const char *why, struct weir_error *err)
@@ -252,11 +245,11 @@ enum weir_class
 raw_produce_wait(struct raw_produce *rp, int64_t wait_us, struct weir_error *err)
 {
 	/* Answers alone do not wake it: they are read in passing, which saves a switch of the CPU for each of them. */
-	int64_t until = now_us() + wait_us;
+	struct weir_steady until = weir_steady_in_us(wait_us);
 	do {
 		if (look(rp, wait_us, 0, err) != WEIR_OK)
 			return WEIR_FATAL;
-		wait_us = until - now_us();
+		wait_us = weir_steady_left_us(until);
 	} while (wait_us > 0);
 	return WEIR_OK;
 }
@@ -291,11 +284,11 @@ send_open(struct raw_produce *rp, struct connection *c, struct weir_error *err)
 	seal(rp, c);
 	if (c->open->records == 0)
 		return WEIR_OK;
-	int64_t until = now_us() + STUCK_US;
+	struct weir_steady until = weir_steady_in_us(STUCK_US);
 	while (c->sent - c->answered >= rp->opts.requests_max) {
 		if (look(rp, 100000, POLLIN, err) != WEIR_OK)
 			return WEIR_FATAL;
-		if (now_us() > until)
+		if (weir_steady_reached(until))
 			return cut(c, "answers nothing", err);
 	}
 	note_sent(rp, c);
@@ -362,13 +355,13 @@ raw_produce_place(const struct raw_produce *rp, const char *key, size_t key_len)
 enum weir_class
 raw_produce_finish(struct raw_produce *rp, int64_t timeout_us, struct weir_error *err)
 {
-	int64_t until = now_us() + timeout_us;
+	struct weir_steady until = weir_steady_in_us(timeout_us);
 	if (raw_produce_send(rp, err) != WEIR_OK)
 		return WEIR_FATAL;
 	while (rp->unanswered > 0) {
 		if (look(rp, 10000, POLLIN, err) != WEIR_OK)
 			return WEIR_FATAL;
-		if (now_us() > until)
+		if (weir_steady_reached(until))
 			return weir_error_set(
 			    err, WEIR_FATAL, "%llu records were never answered", (unsigned long long)rp->unanswered);
 	}

@@ -19,6 +19,8 @@
 #include "bench/latency.h"
 #include "bench/servers_options.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 
 enum { SCENARIOS_MAX = 8, READY_MS = 300000, FRESH_MS = 300000, STEADY_US = 2500000, POLL_US = 2000, LOOK_US = 20000 };
 enum { LINGER_US = 5000, GROUP_MOVES_MS = 60000 };
@@ -125,13 +127,14 @@ static enum weir_class
 wait_fresh(struct recover *r, int64_t after_us, struct fresh *fresh, struct weir_error *err)
 {
 	uint32_t partitions = r->stand.site->opts.partitions;
-	int64_t *first = weir_calloc(partitions, sizeof(*first)), until = bench_now_us() + (int64_t)FRESH_MS * 1000;
+	int64_t *first = weir_calloc(partitions, sizeof(*first));
+	struct weir_steady until = weir_steady_in_ms(FRESH_MS);
 	enum weir_class class = WEIR_OK;
 	while (!watch_fresh(r->watch, after_us, first) && class == WEIR_OK) {
 		for (uint32_t i = 0; i < 2 && class == WEIR_OK; i++)
 			if (r->weirs[i].child.pid != 0)
 				class = bench_child_alive(&r->weirs[i].child, err);
-		if (class == WEIR_OK && bench_now_us() > until)
+		if (class == WEIR_OK && weir_steady_reached(until))
 			class = weir_error_set(
 			    err, WEIR_FATAL, "no fresh record in every partition within %d s", FRESH_MS / 1000);
 		bench_sleep_us(LOOK_US);
@@ -150,7 +153,7 @@ static enum weir_class
 wait_steady(struct recover *r, struct weir_error *err)
 {
 	struct fresh fresh;
-	if (wait_fresh(r, weir_clock_us(), &fresh, err) != WEIR_OK)
+	if (wait_fresh(r, weir_wall_now().us, &fresh, err) != WEIR_OK)
 		return WEIR_FATAL;
 	bench_sleep_us(STEADY_US);
 	return WEIR_OK;
@@ -169,10 +172,10 @@ static enum weir_class
 start_second(struct recover *r, struct weir_error *err)
 {
 	double owned = 0;
-	int64_t until = bench_now_us() + (int64_t)GROUP_MOVES_MS * 1000;
+	struct weir_steady until = weir_steady_in_ms(GROUP_MOVES_MS);
 	if (start_one(r, 1, err) != WEIR_OK || bench_weir_ready(&r->weirs[1], READY_MS, err) != WEIR_OK)
 		return WEIR_FATAL;
-	while (owned == 0 && bench_now_us() < until) {
+	while (owned == 0 && !weir_steady_reached(until)) {
 		if (!bench_weir_metric(&r->weirs[1], "weir_partition_epoch", &owned))
 			owned = 0;
 		bench_sleep_us(LOOK_US);
@@ -189,7 +192,7 @@ lose_second(struct recover *r, int number, struct fresh *fresh, struct weir_erro
 		return WEIR_FATAL;
 	struct bench_child leaving = r->weirs[1].child;
 	r->weirs[1].child.pid = 0; /* its end is no failure */
-	int64_t at_us = weir_clock_us();
+	int64_t at_us = weir_wall_now().us;
 	(void)kill(leaving.pid, number);
 	enum weir_class class = wait_fresh(r, at_us, fresh, err);
 	(void)bench_child_stop(&leaving, SIGTERM, 60000);
@@ -212,7 +215,7 @@ scenario_handover(struct recover *r, struct fresh *fresh, struct weir_error *err
 static enum weir_class
 start_again(struct recover *r, struct fresh *fresh, struct weir_error *err)
 {
-	int64_t at_us = weir_clock_us();
+	int64_t at_us = weir_wall_now().us;
 	if (start_one(r, 0, err) != WEIR_OK)
 		return WEIR_FATAL;
 	return wait_fresh(r, at_us, fresh, err);
@@ -240,7 +243,7 @@ scenario_static(struct recover *r, struct fresh *fresh, struct weir_error *err)
 	    stand_weir_start(&r->stand, INSTANCE, &r->weirs[0], err) != WEIR_OK || wait_steady(r, err) != WEIR_OK)
 		return WEIR_FATAL;
 	(void)bench_child_stop(&r->weirs[0].child, SIGKILL, 5000);
-	int64_t at_us = weir_clock_us();
+	int64_t at_us = weir_wall_now().us;
 	if (stand_weir_start(&r->stand, INSTANCE, &r->weirs[0], err) != WEIR_OK ||
 	    wait_fresh(r, at_us, fresh, err) != WEIR_OK)
 		return WEIR_FATAL;
@@ -256,7 +259,7 @@ scenario_redis(struct recover *r, struct fresh *fresh, struct weir_error *err)
 		return WEIR_FATAL;
 	site->opts.redis_aof = "everysec"; /* what it is started with again */
 	bench_sleep_us(STEADY_US);
-	int64_t at_us = weir_clock_us();
+	int64_t at_us = weir_wall_now().us;
 	if (bench_redis_again(site, err) != WEIR_OK)
 		return WEIR_FATAL;
 	enum weir_class class = wait_fresh(r, at_us, fresh, err);

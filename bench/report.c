@@ -11,6 +11,7 @@
 
 #include "bench/machine.h"
 #include "config/base/check.h"
+#include "config/base/exit.h"
 #include "config/base/timetext.h"
 
 struct report {

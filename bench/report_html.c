@@ -40,27 +40,6 @@ static const char head[] =
     ".key{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}"
     "summary{cursor:pointer;font-weight:600;margin:22px 0 6px}@media print{section{break-inside:avoid}}";
 
-void
-report_html_text(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : NULL;
-		if (entity != NULL)
-			(void)fputs(entity, out);
-		else if (*text == '\'' || *text == '"')
-			(void)fprintf(out, "&#%d;", *text);
-		else
-			(void)fputc(*text, out);
-	}
-}
-
-const char *
-report_text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-	return text != NULL ? text : "";
-}
-
 static void
 put_scalar(FILE *out, const json_t *value)
 {

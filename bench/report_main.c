@@ -1,6 +1,7 @@
 /* `weir bench report`: results that were kept with --json, as text or as one page. */
 #include "bench/bench.h"
 #include "bench/report.h"
+#include "config/base/exit.h"
 
 int
 bench_report(int argc, char **argv)

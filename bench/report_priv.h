@@ -1,4 +1,4 @@
-/* Between the files of a report's page: report_html.c, report_svg.c, report_bars.c. */
+/* Between the files of a report's page: report_html.c, report_svg.c, report_bars.c, on report_axis.c. */
 #ifndef WEIR_BENCH_REPORT_PRIV_H
 #define WEIR_BENCH_REPORT_PRIV_H
 

@@ -18,24 +18,6 @@ struct axis {
 	double pixel_from, pixel_to;
 };
 
-void
-report_short(double value, char out[32])
-{
-	static const char *const units[] = {"", "k", "M", "G", "T"};
-	uint32_t unit = 0;
-	double size = fabs(value);
-	for (; size >= 1000 && unit < 4; size /= 1000)
-		unit++;
-	(void)snprintf(out, 32, "%s%.*g%s", value < 0 ? "-" : "", 3, size, units[unit]);
-}
-
-double
-report_step(double span)
-{
-	double step = pow(10, floor(log10(span / 4)));
-	return span / step > 20 ? step * 5 : span / step > 8 ? step * 2 : step;
-}
-
 /* Where a value lies on its axis' scale. */
 static double
 scaled(const struct axis *axis, double value)

@@ -12,14 +12,9 @@
 #include <unistd.h>
 
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "consumers/source/source.h"
 #include "pipeline/kafka/admin.h"
-
-void
-bench_site_path(const struct bench_site *site, const char *name, char out[BENCH_PATH_MAX])
-{
-	(void)snprintf(out, BENCH_PATH_MAX, "%s/%.200s", site->folder, name);
-}
 
 static void __attribute__((format(printf, 2, 3))) add_set(struct bench_site *site, const char *format, ...)
 {
@@ -60,7 +55,7 @@ name_things(struct bench_site *site)
 	while (site->set_count > site->given)
 		free(site->sets[--site->set_count]);
 	(void)snprintf(site->name, sizeof(site->name), "weir-bench-%d-%lx-%u", (int)getpid(),
-	    (unsigned long)(weir_clock_us() / 1000000), site->renewals++);
+	    (unsigned long)(weir_wall_now().us / 1000000), site->renewals++);
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
 		add_set(site, "topics.%s=%s.%s", topics[i], site->name, topics[i]);
 	add_set(site, "redis.prefix=%s", site->name);
@@ -83,7 +78,8 @@ load_settings(struct bench_site *site, struct weir_error *err)
 		sets[i].key_value = site->sets[i];
 	weir_settings_free(site->settings);
 	site->settings = NULL;
-	return weir_settings_load(weir_common_path(site->opts.common), sets, site->set_count, &site->settings, err);
+	return weir_settings_load(
+	    weir_settings_options_path(site->opts.common), sets, site->set_count, &site->settings, err);
 }
 
 /* Warnings of a client that only asks are the business of those who carry records. */

@@ -14,7 +14,7 @@
 
 #include "bench/servers_child.h"
 #include "config/settings/settings.h"
-#include "pipeline/cli/common.h"
+#include "config/settings/settings_options.h"
 
 #define BENCH_SITE_SETS_MAX (WEIR_WORDS_MAX + 32)
 #define BENCH_NAME_MAX 96
@@ -24,7 +24,7 @@
 struct redisContext;
 
 struct bench_site_opts {
-	const struct weir_common *common;
+	const struct weir_settings_options *common;
 	const char *weir; /* the program; NULL = beside this one, or WEIR_BIN */
 	bool start;
 	const char *kafka_home; /* NULL = KAFKA_HOME, or where the end-to-end tests keep theirs */

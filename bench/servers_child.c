@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "config/base/clock.h"
 
 enum { POLL_US = 5000 };
 
@@ -105,14 +106,14 @@ int
 bench_child_wait(struct bench_child *child, uint32_t timeout_ms)
 {
 	int status;
-	int64_t until = bench_now_us() + (int64_t)timeout_ms * 1000;
+	struct weir_steady until = weir_steady_in_ms(timeout_ms);
 	while (child->pid != 0) {
 		pid_t got = waitpid(child->pid, &status, WNOHANG);
 		if (got == child->pid || (got < 0 && errno == ECHILD)) {
 			child->pid = 0;
 			return got < 0 ? -1 : exit_code(status);
 		}
-		if (bench_now_us() > until)
+		if (weir_steady_reached(until))
 			return -1;
 		if (asked_to_stop != 0 && !child->stopping)
 			return -1;

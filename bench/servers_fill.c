@@ -10,6 +10,7 @@
 #include "bench/bench.h"
 #include "bench/raw_sink.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { SPAN_MS = 60000, YOUNG_US = 180000000, ZONE_S = 8 * 3600, LIMIT_EVERY = 20, ICCID_LEN = WEIR_ICCID_TEXT_MAX - 1 };
 #define LIMIT_BYTES UINT64_C(1000000000000) /* never met: a rule that is looked at */
@@ -50,7 +51,7 @@ put_card(struct fill *fill, const struct workload *workload, uint64_t card)
 static enum weir_class
 fill_open(struct bench_site *site, struct fill *fill, struct weir_error *err)
 {
-	*fill = (struct fill){.partitions = site->opts.partitions, .now_ms = weir_clock_us() / 1000, .err = err};
+	*fill = (struct fill){.partitions = site->opts.partitions, .now_ms = weir_wall_now().us / 1000, .err = err};
 	return raw_sink_open(site->settings, site->settings->topic_cards, site->opts.partitions, &fill->sink, err);
 }
 
@@ -207,7 +208,7 @@ month_began_us(int64_t now_us)
 static uint64_t
 span_ms(void)
 {
-	int64_t now_us = weir_clock_us(), young_us = now_us - month_began_us(now_us);
+	int64_t now_us = weir_wall_now().us, young_us = now_us - month_began_us(now_us);
 	if (young_us < YOUNG_US) {
 		bench_sleep_us(YOUNG_US - young_us);
 		young_us = YOUNG_US;
@@ -228,7 +229,7 @@ ends_now(const struct workload *workload)
 	uint64_t most_ms = (uint64_t)((unsigned __int128)span_ms() * w.cards / w.records);
 	w.interval_ms = w.interval_ms < most_ms ? w.interval_ms : most_ms < 1 ? 1 : most_ms;
 	unsigned __int128 step_ps = (unsigned __int128)w.interval_ms * 1000000000u / w.cards;
-	w.start_us = (uint64_t)weir_clock_us() - (uint64_t)(step_ps * w.records / 1000000u);
+	w.start_us = (uint64_t)weir_wall_now().us - (uint64_t)(step_ps * w.records / 1000000u);
 	w.surge_ppm = w.surge_at_us = w.surge_ms = 0;
 	return w;
 }

@@ -9,14 +9,14 @@
 #include "bench/workload.h"
 
 struct bench_place {
-	struct weir_common common;
+	struct weir_settings_options common;
 	bool start;
 	const char *kafka_home, *weir;
 	uint64_t partitions;
 };
 
 #define BENCH_OPTIONS_PLACE(place)                                                                                         \
-	WEIR_OPTIONS_COMMON((place).common),                                                                               \
+	WEIR_SETTINGS_OPTIONS((place).common),                                                                             \
 	    {.name = "start",                                                                                              \
 		.help = "start a Redis and a Kafka for this run, instead of those that the settings name",                 \
 		.flag = &(place).start},                                                                                   \

@@ -9,6 +9,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 #include "config/base/iccid.h"
 #include "pipeline/store/store.h"
 
@@ -101,7 +102,8 @@ bench_redis_reach(struct bench_site *site, const char *prefix, const char *topic
     struct bench_weir *weirs, uint32_t weir_count, uint32_t timeout_ms, struct weir_error *err)
 {
 	uint32_t partitions = site->opts.partitions;
-	int64_t *at = weir_calloc(partitions, sizeof(*at)), until = bench_now_us() + (int64_t)timeout_ms * 1000;
+	int64_t *at = weir_calloc(partitions, sizeof(*at));
+	struct weir_steady until = weir_steady_in_ms(timeout_ms);
 	enum weir_class class = WEIR_OK;
 	for (;;) {
 		class = bench_redis_offsets(site->redis, prefix, topic, partitions, at, err);
@@ -109,7 +111,7 @@ bench_redis_reach(struct bench_site *site, const char *prefix, const char *topic
 			break;
 		for (uint32_t i = 0; i < weir_count && class == WEIR_OK; i++)
 			class = bench_child_alive(&weirs[i].child, err);
-		if (class == WEIR_OK && bench_now_us() > until)
+		if (class == WEIR_OK && weir_steady_reached(until))
 			class = weir_error_set(
 			    err, WEIR_FATAL, "%s was not read to its end within %u s", topic, timeout_ms / 1000);
 		if (class != WEIR_OK)
@@ -253,11 +255,10 @@ bench_redis_aof(struct bench_site *site, const char *aof, struct weir_error *err
 uint64_t
 bench_usage_hash(uint64_t card, uint64_t up, uint64_t down, uint64_t records)
 {
-	uint64_t state = card;
-	uint64_t a = bench_random(&state) ^ up;
-	uint64_t b = bench_random(&a) ^ down;
-	uint64_t c = bench_random(&b) ^ records;
-	return bench_random(&c);
+	uint64_t hash = weir_random_mix(card + WEIR_RANDOM_STEP) ^ up;
+	hash = weir_random_mix(hash + WEIR_RANDOM_STEP) ^ down;
+	hash = weir_random_mix(hash + WEIR_RANDOM_STEP) ^ records;
+	return weir_random_mix(hash + WEIR_RANDOM_STEP);
 }
 
 struct usage {

@@ -11,6 +11,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { REDIS_UP_MS = 20000, KAFKA_UP_MS = 90000, KAFKA_HEAP_MB = 1024 };
 
@@ -19,8 +20,8 @@ enum { REDIS_UP_MS = 20000, KAFKA_UP_MS = 90000, KAFKA_HEAP_MB = 1024 };
 static enum weir_class
 redis_wait(struct bench_site *site, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)REDIS_UP_MS * 1000;
-	while (bench_now_us() < until) {
+	struct weir_steady until = weir_steady_in_ms(REDIS_UP_MS);
+	while (!weir_steady_reached(until)) {
 		struct timeval timeout = {.tv_sec = 1};
 		if (bench_child_alive(&site->redis_child, err) != WEIR_OK)
 			return WEIR_FATAL;
@@ -171,8 +172,8 @@ kafka_format(struct bench_site *site, const char *jars, const char *properties, 
 static enum weir_class
 kafka_wait(struct bench_site *site, uint16_t port, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)KAFKA_UP_MS * 1000;
-	while (bench_now_us() < until) {
+	struct weir_steady until = weir_steady_in_ms(KAFKA_UP_MS);
+	while (!weir_steady_reached(until)) {
 		if (bench_child_alive(&site->kafka_child, err) != WEIR_OK)
 			return WEIR_FATAL;
 		if (bench_pid_of_port(port) != 0)

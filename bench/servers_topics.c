@@ -6,6 +6,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { ASK_MS = 20000, TOPICS_MAX = 16 };
 
@@ -58,8 +59,8 @@ is_told(const struct rd_kafka_metadata *metadata, const struct bench_topic *topi
 static enum weir_class
 wait_told(struct bench_site *site, const struct bench_topic *topics, uint32_t count, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)ASK_MS * 1000;
-	while (bench_now_us() < until) {
+	struct weir_steady until = weir_steady_in_ms(ASK_MS);
+	while (!weir_steady_reached(until)) {
 		const struct rd_kafka_metadata *metadata = NULL;
 		uint32_t told = 0;
 		if (rd_kafka_metadata(site->kafka, 1, NULL, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -78,11 +79,12 @@ wait_told(struct bench_site *site, const struct bench_topic *topics, uint32_t co
 static enum weir_class
 wait_led(struct bench_site *site, const struct bench_topic *topic, struct weir_error *err)
 {
-	int64_t low, high, until = bench_now_us() + (int64_t)ASK_MS * 1000;
+	int64_t low, high;
+	struct weir_steady until = weir_steady_in_ms(ASK_MS);
 	for (uint32_t p = 0; p < topic->partitions; p++)
 		while (rd_kafka_query_watermark_offsets(site->kafka, topic->name, (int32_t)p, &low, &high, 5000) !=
 		       RD_KAFKA_RESP_ERR_NO_ERROR) {
-			if (bench_now_us() > until)
+			if (weir_steady_reached(until))
 				return weir_error_set(err, WEIR_FATAL, "%s [%u] gets no leader", topic->name, p);
 			bench_sleep_us(50000);
 		}

@@ -11,6 +11,7 @@
 #include "bench/bench.h"
 #include "bench/servers.h"
 #include "config/base/check.h"
+#include "config/base/clock.h"
 
 enum { STOP_MS = 120000, ARGS_MAX = 2 * BENCH_SITE_SETS_MAX + 64, EXTRA_MAX = 12, ANSWER_MAX = 1 << 18 };
 
@@ -18,7 +19,7 @@ static uint32_t
 fill_args(const struct bench_site *site, char (*extra)[BENCH_NAME_MAX * 2], uint32_t extra_count, char **argv)
 {
 	uint32_t n = 0;
-	const char *config = weir_common_path(site->opts.common);
+	const char *config = weir_settings_options_path(site->opts.common);
 	argv[n++] = (char *)(uintptr_t)site->weir;
 	argv[n++] = (char *)(uintptr_t) "run";
 	if (config != NULL) {
@@ -118,9 +119,9 @@ bench_weir_metric(const struct bench_weir *weir, const char *name, double *value
 enum weir_class
 bench_weir_ready(struct bench_weir *weir, uint32_t timeout_ms, struct weir_error *err)
 {
-	int64_t until = bench_now_us() + (int64_t)timeout_ms * 1000;
+	struct weir_steady until = weir_steady_in_ms(timeout_ms);
 	double ready = 0;
-	while (bench_now_us() < until) {
+	while (!weir_steady_reached(until)) {
 		if (bench_child_alive(&weir->child, err) != WEIR_OK)
 			return WEIR_FATAL;
 		if (bench_weir_metric(weir, "weir_ready", &ready) && ready > 0)

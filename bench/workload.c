@@ -14,9 +14,9 @@
 #include "config/base/decimal.h"
 #include "config/base/file.h"
 #include "config/base/nearest.h"
+#include "config/base/options.h"
 #include "config/base/timetext.h"
 #include "config/yaml/document.h"
-#include "pipeline/cli/options.h"
 
 enum { FILE_MAX = 65536, KEYS_MAX = 32 };
 #define PPM 1000000u

@@ -5,6 +5,7 @@
 #include "bench/bench.h"
 #include "bench/report.h"
 #include "bench/workload.h"
+#include "config/base/exit.h"
 
 enum { SHOWN = 3, HASHED = 10000 };
 

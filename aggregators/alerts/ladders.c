@@ -20,36 +20,37 @@ static const struct weir_ref_alerts DEFAULT_LADDER = {
 static uint32_t
 add(struct weir_partition *p, const char *id)
 {
-	if (p->ladder_count >= UINT16_MAX)
+	if (p->registry.ladder_count >= UINT16_MAX)
 		return UINT32_MAX;
-	if ((p->ladder_count & (p->ladder_count + 1)) == 0)
-		p->ladders = weir_realloc(p->ladders, ((size_t)p->ladder_count + 1) * 2 * sizeof(*p->ladders));
-	struct weir_ladder_entry *ladder = &p->ladders[p->ladder_count];
+	if ((p->registry.ladder_count & (p->registry.ladder_count + 1)) == 0)
+		p->registry.ladders = weir_realloc(
+		    p->registry.ladders, ((size_t)p->registry.ladder_count + 1) * 2 * sizeof(*p->registry.ladders));
+	struct weir_ladder_entry *ladder = &p->registry.ladders[p->registry.ladder_count];
 	*ladder = (struct weir_ladder_entry){0};
 	(void)strncpy(ladder->ref.id, id, sizeof(ladder->ref.id) - 1);
-	return p->ladder_count++;
+	return p->registry.ladder_count++;
 }
 
 static void
 add_default(struct weir_partition *p)
 {
-	if (p->ladder_count > 0)
+	if (p->registry.ladder_count > 0)
 		return;
 	(void)add(p, DEFAULT_LADDER.id);
-	p->ladders[0] = (struct weir_ladder_entry){DEFAULT_LADDER, true};
+	p->registry.ladders[0] = (struct weir_ladder_entry){DEFAULT_LADDER, true};
 }
 
 uint32_t
 weir_ladder_number(struct weir_partition *p, const char *id)
 {
 	add_default(p);
-	for (uint32_t i = 0; i < p->ladder_count; i++)
-		if (strcmp(p->ladders[i].ref.id, id) == 0)
+	for (uint32_t i = 0; i < p->registry.ladder_count; i++)
+		if (strcmp(p->registry.ladders[i].ref.id, id) == 0)
 			return i;
 	uint32_t number = add(p, id);
 	if (number != UINT32_MAX) {
-		weir_buf_printf(&p->new_names, "l:%s\n", id);
-		p->new_name_count++;
+		weir_buf_printf(&p->registry.new_names, "l:%s\n", id);
+		p->registry.new_name_count++;
 	}
 	return number;
 }
@@ -68,15 +69,16 @@ weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
 	uint32_t number = weir_ladder_number(p, ref->id);
 	if (number == UINT32_MAX)
 		return;
-	p->ladders[number].ref = *ref;
-	p->ladders[number].known = true;
-	for (uint32_t i = 0; i < p->plan_count; i++) {
-		const char *named = p->plans[i].ref.alerts[0] == '\0' ? DEFAULT_LADDER.id : p->plans[i].ref.alerts;
+	p->registry.ladders[number].ref = *ref;
+	p->registry.ladders[number].known = true;
+	for (uint32_t i = 0; i < p->registry.plan_count; i++) {
+		const char *named =
+		    p->registry.plans[i].ref.alerts[0] == '\0' ? DEFAULT_LADDER.id : p->registry.plans[i].ref.alerts;
 		if (strcmp(named, ref->id) != 0)
 			continue;
-		p->plans[i].changed = true;
-		p->scan_running = p->cards.used > 0;
-		p->scan_slot = 0;
+		p->registry.plans[i].changed = true;
+		p->walks.scan_running = p->tables.cards.used > 0;
+		p->walks.scan_slot = 0;
 	}
 }
 
@@ -85,7 +87,7 @@ static const struct weir_ref_alerts *
 ladder_of(const struct weir_partition *p, uint16_t ladder_plus_1)
 {
 	uint32_t number = ladder_plus_1 == 0 ? 0 : ladder_plus_1 - 1u;
-	return number < p->ladder_count ? &p->ladders[number].ref : &DEFAULT_LADDER;
+	return number < p->registry.ladder_count ? &p->registry.ladders[number].ref : &DEFAULT_LADDER;
 }
 
 /* ---- another ladder in mid-cycle ---- */
@@ -96,7 +98,7 @@ weir_card_ladder(const struct weir_partition *p, uint32_t slot)
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_terms_slot *terms = weir_terms_of(p, card);
 	uint16_t ladder = terms != NULL ? terms->alerts : 0;
-	return ladder == 0 && card->plan != 0 ? p->plans[card->plan - 1].alerts : ladder;
+	return ladder == 0 && card->plan != 0 ? p->registry.plans[card->plan - 1].alerts : ladder;
 }
 
 /* rule ALR-1: what was told of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
@@ -133,7 +135,7 @@ weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 {
 	const struct weir_ref_alerts *from = ladder_of(p, before), *to = ladder_of(p, weir_card_ladder(p, slot));
 	if (from != to && carry_on(from, to, &weir_life_at(p, slot)->ladder))
-		weir_slab_dirty(&p->lives, slot);
+		weir_slab_dirty(&p->tables.lives, slot);
 }
 
 /* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
@@ -143,23 +145,23 @@ weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref
 	uint32_t number = weir_ladder_number(p, ref->id);
 	if (number == UINT32_MAX)
 		return;
-	const struct weir_ref_alerts before = p->ladders[number].ref;
+	const struct weir_ref_alerts before = p->registry.ladders[number].ref;
 	weir_ladder_define(p, ref);
-	const struct weir_ref_alerts *now = &p->ladders[number].ref;
-	for (uint32_t slot = 0; slot < p->cards.used; slot++) {
+	const struct weir_ref_alerts *now = &p->registry.ladders[number].ref;
+	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++) {
 		struct weir_life_slot *life = weir_life_at(p, slot);
-		if (weir_slab_is_filler(&p->cards, slot) || life->ladder == 0 ||
+		if (weir_slab_is_filler(&p->tables.cards, slot) || life->ladder == 0 ||
 		    ladder_of(p, weir_card_ladder(p, slot)) != now)
 			continue;
 		if (carry_on(&before, now, &life->ladder))
-			weir_slab_dirty(&p->lives, slot);
+			weir_slab_dirty(&p->tables.lives, slot);
 	}
-	for (uint32_t slot = 0; slot < p->pools.used; slot++) {
-		if (weir_slab_is_filler(&p->pools, slot))
+	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.pools, slot))
 			continue;
-		struct weir_pool_slot *pool = weir_slab_at(&p->pools, slot);
+		struct weir_pool_slot *pool = weir_slab_at(&p->tables.pools, slot);
 		if (ladder_of(p, pool->alerts) == now && carry_on(&before, now, &pool->ladder))
-			weir_slab_dirty(&p->pools, slot);
+			weir_slab_dirty(&p->tables.pools, slot);
 	}
 }
 
@@ -237,7 +239,7 @@ weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, 
 	char levels[WEIR_ALERT_LEVELS_MAX * 40 + 80], at[WEIR_TIME_TEXT_MAX], named[16], id[WEIR_JSON_ID_MAX],
 	    ladder_id[WEIR_JSON_ID_MAX];
 	print_levels(levels, sizeof(levels), ladder, had, reached);
-	(void)weir_time_format_ms(p->now_us, at);
+	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(cycle, named);
 	weir_json_id(key, id);
 	weir_json_id(ladder->id, ladder_id);

@@ -11,12 +11,12 @@
 void
 weir_partition_remember(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json)
 {
-	weir_buf_printf(&p->new_references, "%s:%s", kind, id);
-	weir_buf_append(&p->new_references, "", 1);
+	weir_buf_printf(&p->registry.new_references, "%s:%s", kind, id);
+	weir_buf_append(&p->registry.new_references, "", 1);
 	uint32_t len = (uint32_t)json.len;
-	weir_buf_append(&p->new_references, &len, sizeof(len));
-	weir_buf_append(&p->new_references, json.data, json.len);
-	p->new_reference_count++;
+	weir_buf_append(&p->registry.new_references, &len, sizeof(len));
+	weir_buf_append(&p->registry.new_references, json.data, json.len);
+	p->registry.new_reference_count++;
 }
 
 static uint32_t
@@ -29,9 +29,9 @@ carrier_for_card(struct weir_partition *p, const struct weir_ref_card *ref, stru
 			    err, WEIR_POISON, "carrier '%s' is not defined: send it before its cards", ref->carrier);
 		return number;
 	}
-	for (uint32_t i = 0; ref->has_plan && i < p->plan_count; i++)
-		if (strcmp(p->plans[i].ref.id, ref->plan) == 0 && p->plans[i].known)
-			return weir_partition_carrier_number(p, p->plans[i].ref.carrier);
+	for (uint32_t i = 0; ref->has_plan && i < p->registry.plan_count; i++)
+		if (strcmp(p->registry.plans[i].ref.id, ref->plan) == 0 && p->registry.plans[i].known)
+			return weir_partition_carrier_number(p, p->registry.plans[i].ref.carrier);
 	(void)weir_error_set(err, WEIR_POISON, "a new card needs 'carrier', or a known 'plan' that tells it");
 	return UINT32_MAX;
 }
@@ -40,13 +40,13 @@ carrier_for_card(struct weir_partition *p, const struct weir_ref_card *ref, stru
 static bool
 plan_fits(const struct weir_partition *p, const struct weir_ref_card *ref, uint32_t carrier, struct weir_error *err)
 {
-	for (uint32_t i = 0; ref->has_plan && i < p->plan_count; i++) {
-		const struct weir_plan_entry *plan = &p->plans[i];
+	for (uint32_t i = 0; ref->has_plan && i < p->registry.plan_count; i++) {
+		const struct weir_plan_entry *plan = &p->registry.plans[i];
 		if (!plan->known || strcmp(plan->ref.id, ref->plan) != 0 ||
-		    strcmp(plan->ref.carrier, p->carriers[carrier].ref.id) == 0)
+		    strcmp(plan->ref.carrier, p->registry.carriers[carrier].ref.id) == 0)
 			continue;
 		(void)weir_error_set(err, WEIR_POISON, "plan '%s' is of carrier '%s', the card of '%s'", ref->plan,
-		    plan->ref.carrier, p->carriers[carrier].ref.id);
+		    plan->ref.carrier, p->registry.carriers[carrier].ref.id);
 		return false;
 	}
 	return true;
@@ -102,7 +102,7 @@ change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 	card->carrier = to.carrier;
 	card->plan = to.plan;
 	card->flags &= (uint8_t)~WEIR_CARD_AUTO_REGISTERED;
-	weir_slab_dirty(&p->cards, slot);
+	weir_slab_dirty(&p->tables.cards, slot);
 	if (other_plan) {
 		weir_life_plan_changed(p, slot);
 		weir_ladder_moved(p, slot, ladder);

@@ -14,7 +14,7 @@
 static uint64_t
 limit_of(const struct weir_partition *p, const struct weir_card_slot *card, const struct weir_terms_slot *terms)
 {
-	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->plans[card->plan - 1];
+	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->registry.plans[card->plan - 1];
 	if (terms->limit != WEIR_NO_LIMIT)
 		return terms->limit;
 	return plan != NULL && plan->known ? plan->ref.limit_bytes : WEIR_NO_LIMIT;
@@ -50,8 +50,8 @@ addon_cycle(struct weir_partition *p, uint32_t slot, const struct weir_ref_reque
     int32_t *cycle_out, struct weir_error *err)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	int64_t asked_us = cause->arrived_us != 0 ? cause->arrived_us : p->now_us;
-	int32_t asked = weir_partition_cycle_of(&p->carriers[card->carrier - 1], asked_us);
+	int64_t asked_us = cause->arrived_us != 0 ? cause->arrived_us : p->clock.now_us;
+	int32_t asked = weir_partition_cycle_of(&p->registry.carriers[card->carrier - 1], asked_us);
 	char named[16];
 	*cycle_out = request->cycle >= 0 ? request->cycle : asked;
 	weir_cycle_format(*cycle_out, named);

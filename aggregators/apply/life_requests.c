@@ -55,12 +55,12 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 	if (request->until_us != 0) {
 		life->expires_s = weir_life_seconds(request->until_us);
 		weir_life_set_renewed(p, slot, true);
-		weir_slab_dirty(&p->lives, slot);
+		weir_slab_dirty(&p->tables.lives, slot);
 		return WEIR_OK;
 	}
 	uint32_t months = request->months;
 	if (months == 0 && card->plan != 0)
-		months = p->plans[card->plan - 1].ref.term_months;
+		months = p->registry.plans[card->plan - 1].ref.term_months;
 	if (months == 0)
 		return weir_error_set(
 		    err, WEIR_POISON, "the card's plan has no term: 'months' or 'until' must say it (LIFE-5)");
@@ -70,7 +70,7 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 		return WEIR_OK;
 	}
 	terms->renew_id = request->id_hash;
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 	uint32_t from_s = weir_life_seconds(weir_life_cause_us(p, cause));
 	if (life->expires_s > from_s && life->expires_s != WEIR_LIFE_NEVER)
 		from_s = life->expires_s;

@@ -14,15 +14,15 @@
 static int64_t
 time_of(const struct weir_partition *p, const struct weir_cause *cause)
 {
-	return cause->arrived_us > 0 && cause->arrived_us < p->now_us ? cause->arrived_us : p->now_us;
+	return cause->arrived_us > 0 && cause->arrived_us < p->clock.now_us ? cause->arrived_us : p->clock.now_us;
 }
 
 static void
 roll_to_request(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
 {
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	struct weir_carrier_entry *carrier = &p->carriers[pool->carrier - 1];
-	int64_t at_us = p->pools_settled ? p->now_us : time_of(p, cause);
+	struct weir_carrier_entry *carrier = &p->registry.carriers[pool->carrier - 1];
+	int64_t at_us = p->pools_work.pools_settled ? p->clock.now_us : time_of(p, cause);
 	int32_t cycle = weir_partition_cycle_of(carrier, at_us);
 	if (cycle > pool->cycle)
 		weir_pool_roll(p, slot, cycle);
@@ -72,7 +72,7 @@ freeze(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, 
 	}
 	pool->flags |= WEIR_POOL_FROZEN;
 	pool->arrears_s = (uint32_t)(time_of(p, cause) / S_US);
-	weir_pool_due(p, p->now_us); /* of the end of retention */
+	weir_pool_due(p, p->clock.now_us); /* of the end of retention */
 }
 
 static void
@@ -106,7 +106,7 @@ enable(
 		*reply_out = "was not disabled";
 		return WEIR_OK;
 	}
-	const struct weir_zone *zone = p->carriers[pool->carrier - 1].zone;
+	const struct weir_zone *zone = p->registry.carriers[pool->carrier - 1].zone;
 	if (time_of(p, cause) >= weir_zone_add_months(zone, (int64_t)pool->disabled_s * S_US, 1))
 		return weir_error_set(err, WEIR_POISON,
 		    "pool '%s' has been disabled for more than a month: it cannot be enabled again (POOL-5)", pool->id);
@@ -152,7 +152,7 @@ weir_pool_request(struct weir_partition *p, const struct weir_ref_request *reque
 		audit_request(p, slot, request, WEIR_AUDIT_REFUSED, err->text, &own);
 		return class;
 	}
-	weir_pool_at(p, slot)->changed_us = p->now_us;
+	weir_pool_at(p, slot)->changed_us = p->clock.now_us;
 	weir_pool_sum(p, slot);
 	weir_pool_touch(p, slot);
 	audit_request(p, slot, request, WEIR_AUDIT_REQUEST, reply, &own);

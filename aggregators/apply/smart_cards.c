@@ -101,7 +101,7 @@ weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid par
 	weir_partition_terms(p, slot)->parent = parent;
 	card->flags &= (uint8_t)~WEIR_CARD_HAS_PARENT;
 	card->flags |= weir_iccid_is_zero(parent) ? 0 : WEIR_CARD_HAS_PARENT;
-	weir_slab_dirty(&p->cards, slot);
+	weir_slab_dirty(&p->tables.cards, slot);
 	tell_parent(p, had, card->iccid, true);
 	tell_parent(p, parent, card->iccid, false);
 	return WEIR_OK;
@@ -135,7 +135,7 @@ flag_parent(struct weir_partition *p, const struct family *family)
 		return;
 	card->flags &= (uint8_t)~WEIR_CARD_HAS_CHILDREN;
 	card->flags |= family->count > 0 ? WEIR_CARD_HAS_CHILDREN : 0;
-	weir_slab_dirty(&p->cards, slot);
+	weir_slab_dirty(&p->tables.cards, slot);
 }
 
 void

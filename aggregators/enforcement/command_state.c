@@ -59,7 +59,7 @@ intent_done(struct weir_partition *p, const struct weir_command_report *report)
 {
 	struct weir_doubt intent = {weir_card_at(p, report->slot)->iccid, report->token, report->target};
 	if (report->token != 0)
-		weir_doubts_push(&p->intents_done, &intent);
+		weir_doubts_push(&p->unconfirmed.intents_done, &intent);
 }
 
 /*
@@ -75,7 +75,7 @@ is_left_unknown(const struct weir_command_report *report)
 void
 weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
 {
-	if (report->slot >= p->cards.used || report->target == WEIR_DESIRED_UNKNOWN)
+	if (report->slot >= p->tables.cards.used || report->target == WEIR_DESIRED_UNKNOWN)
 		return;
 	/* A slot given back meanwhile is made again only for what happened at the carrier. */
 	bool known = weir_partition_enforcement(p, report->slot) != NULL;
@@ -123,7 +123,7 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	bool stray = goes_on && !may_command;
 	bool undone = ended && e->desired != e->confirmed && (may_command || !is_left_unknown(report));
 	if (undone || stray)
-		weir_u64_list_push(&p->offers, report->slot);
+		weir_u64_list_push(&p->effects.pending_commands, report->slot);
 	weir_partition_release_idle(p, report->slot);
 }
 
@@ -142,13 +142,13 @@ weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 void
 weir_partition_offer_all(struct weir_partition *p, bool unknown_too)
 {
-	for (uint32_t i = 0; i < p->enforcements.used; i++) {
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
+	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) {
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
 		if (e->card == 0 || !weir_command_is_due(e) || e->command == FAILED)
 			continue;
 		if (!weir_card_may_command(weir_card_at(p, e->card - 1)))
 			continue;
 		if (e->confirmed != WEIR_DESIRED_UNKNOWN || unknown_too)
-			weir_u64_list_push(&p->offers, e->card - 1);
+			weir_u64_list_push(&p->effects.pending_commands, e->card - 1);
 	}
 }

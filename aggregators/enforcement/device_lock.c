@@ -16,7 +16,7 @@ bind(struct weir_partition *p, uint32_t slot, uint64_t imei14)
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	life->imei_low = (uint32_t)imei14;
 	life->imei_high = (uint16_t)(imei14 >> 32);
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 }
 
 static void
@@ -25,7 +25,7 @@ alert_change(struct weir_partition *p, uint32_t slot, uint64_t bound, uint64_t s
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
-	(void)weir_time_format_ms(p->now_us, at);
+	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
 	weir_partition_alert(p, iccid,
 	    "{\"type\":\"alert\",\"kind\":\"device_change\",\"card\":\"%s\",\"carrier\":\"%s\","
@@ -40,7 +40,7 @@ weir_device_record_slow(struct weir_partition *p, uint32_t slot, uint64_t imei14
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	uint64_t bound = weir_life_imei(weir_life_at(p, slot));
-	enum weir_device_lock lock = p->carriers[card->carrier - 1].ref.device_lock;
+	enum weir_device_lock lock = p->registry.carriers[card->carrier - 1].ref.device_lock;
 	if (bound == 0) {
 		bind(p, slot, imei14);
 		return;
@@ -74,7 +74,7 @@ weir_device_rebind(
     struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	const struct weir_carrier_entry *carrier = &p->registry.carriers[card->carrier - 1];
 	if (carrier->ref.device_lock == WEIR_DEVICE_LOCK_NONE) {
 		weir_device_bind(p, slot, 0, cause);
 		*reply_out = "the carrier locks no devices: the next record binds";
@@ -84,7 +84,8 @@ weir_device_rebind(
 	if (known == NULL || known->seen_imei14 == 0)
 		return weir_error_set(err, WEIR_POISON, "no other device was seen since the card was bound (SUS-5)");
 	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	uint16_t month = (uint16_t)weir_zone_month(carrier->zone, cause->arrived_us != 0 ? cause->arrived_us : p->now_us);
+	uint16_t month =
+	    (uint16_t)weir_zone_month(carrier->zone, cause->arrived_us != 0 ? cause->arrived_us : p->clock.now_us);
 	uint32_t before = terms->rebind_month == month ? terms->rebinds : 0;
 	if (carrier->ref.rebinds_per_month != 0 && before >= carrier->ref.rebinds_per_month)
 		return weir_error_set(err, WEIR_POISON,

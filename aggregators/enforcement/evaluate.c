@@ -43,7 +43,7 @@ uint16_t
 weir_partition_enforced(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_ref_carrier *carrier = &p->carriers[card->carrier - 1].ref;
+	const struct weir_ref_carrier *carrier = &p->registry.carriers[card->carrier - 1].ref;
 	bool pooled = weir_life_at(p, slot)->account != 0;
 	return card->reasons & (uint16_t) ~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
 }
@@ -55,7 +55,7 @@ weir_card_thresholds(const struct weir_partition *p, uint32_t slot)
 	struct weir_thresholds t = {UINT64_MAX, WEIR_NO_LIMIT, false};
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->plans[card->plan - 1];
+	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->registry.plans[card->plan - 1];
 	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE) /* LIFE-3 */
 		return t;
 	if (plan != NULL && plan->known) {
@@ -120,7 +120,7 @@ alert_levels(
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	if (weir_ladder_alert(p, "card", iccid, ladder, base, used, card->cycle, &life->ladder, cause))
-		weir_slab_dirty(&p->lives, slot);
+		weir_slab_dirty(&p->tables.lives, slot);
 	return next;
 }
 
@@ -131,12 +131,12 @@ weir_partition_release_idle(struct weir_partition *p, uint32_t slot)
 	struct weir_terms_slot *terms = weir_terms_of(p, card);
 	if (terms == NULL || terms->enforcement == 0 || card->reasons != 0)
 		return;
-	struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, terms->enforcement - 1);
+	struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
 	if (e->desired != WEIR_DESIRED_ACTIVE || e->confirmed != WEIR_DESIRED_ACTIVE || weir_command_in_motion(e))
 		return;
-	weir_slab_release(&p->enforcements, terms->enforcement - 1);
+	weir_slab_release(&p->tables.enforcements, terms->enforcement - 1);
 	terms->enforcement = 0;
-	weir_slab_dirty(&p->terms, card->terms - 1);
+	weir_slab_dirty(&p->tables.terms, card->terms - 1);
 }
 
 static uint8_t
@@ -173,7 +173,7 @@ grounds_of(const struct weir_partition *p, uint32_t slot, uint8_t reason, const 
 			g.arrived_us = account->cut_us;
 	}
 	if (g.arrived_us == 0)
-		g.arrived_us = p->now_us;
+		g.arrived_us = p->clock.now_us;
 	return g;
 }
 
@@ -200,7 +200,7 @@ tell_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, cons
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
-	(void)weir_time_format_ms(p->now_us, at);
+	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
 	for (; reasons != 0; reasons &= (uint16_t)(reasons - 1)) {
 		p->stats.unsupported++;
@@ -255,8 +255,8 @@ settle(struct weir_partition *p, uint32_t slot, uint16_t before, const struct we
 	if (changed) {
 		e = weir_partition_enforce(p, slot);
 		e->desired = desired;
-		write_decision(e, &g, cause, p->now_us);
-		weir_u64_list_push(&p->offers, slot);
+		write_decision(e, &g, cause, p->clock.now_us);
+		weir_u64_list_push(&p->effects.pending_commands, slot);
 		p->stats.suspends += suspends;
 		p->stats.resumes += !suspends;
 		if (suspends)
@@ -283,7 +283,7 @@ weir_partition_change_reasons(
     struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	int32_t current = p->carriers[card->carrier - 1].current.number;
+	int32_t current = p->registry.carriers[card->carrier - 1].current.number;
 	if (card->cycle < current)
 		weir_partition_roll(p, slot, current, cause); /* comes back here with nothing to set */
 	struct weir_thresholds t = weir_card_thresholds(p, slot);
@@ -296,7 +296,7 @@ weir_partition_change_reasons(
 	if (card->gate != gate || before != after) {
 		card->gate = gate;
 		card->reasons = after;
-		weir_slab_dirty(&p->cards, slot);
+		weir_slab_dirty(&p->tables.cards, slot);
 	}
 	settle(p, slot, before, &t, cause);
 }
@@ -311,12 +311,13 @@ struct weir_audit *
 weir_partition_add_audit(
     struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
-	if (p->audit_count == p->audit_cap) {
-		p->audit_cap = p->audit_cap == 0 ? 64 : p->audit_cap * 2;
-		p->audits = weir_realloc(p->audits, p->audit_cap * sizeof(*p->audits));
+	if (p->effects.audits.n == p->effects.audits.cap) {
+		p->effects.audits.cap = p->effects.audits.cap == 0 ? 64 : p->effects.audits.cap * 2;
+		p->effects.audits.v =
+		    weir_realloc(p->effects.audits.v, p->effects.audits.cap * sizeof(*p->effects.audits.v));
 	}
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_audit *audit = &p->audits[p->audit_count++];
+	struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n++];
 	*audit = (struct weir_audit){.iccid = card->iccid,
 	    .slot = slot,
 	    .event = (uint8_t)event,
@@ -327,8 +328,8 @@ weir_partition_add_audit(
 	    .input = cause->input,
 	    .offset = cause->offset,
 	    .record_us = cause->record_us,
-	    .decided_us = p->now_us,
-	    .at_us = p->now_us,
+	    .decided_us = p->clock.now_us,
+	    .at_us = p->clock.now_us,
 	    .usage_before = cause->usage_before,
 	    .usage_after = weir_card_metered(p, card)};
 	return audit;

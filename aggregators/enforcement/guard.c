@@ -21,7 +21,7 @@ static void
 advance(struct weir_partition *p)
 {
 	int64_t slice_us = (int64_t)p->opts.guard_window_s * 1000000 / (WEIR_GUARD_SLICES - 1);
-	int64_t slice = p->now_us / (slice_us > 0 ? slice_us : 1);
+	int64_t slice = p->clock.now_us / (slice_us > 0 ? slice_us : 1);
 	int64_t passed = slice - p->guard.slice;
 	if (passed < 0 || passed > WEIR_GUARD_SLICES)
 		passed = WEIR_GUARD_SLICES;
@@ -46,10 +46,10 @@ counted(const struct weir_partition *p)
 static void
 withdraw_suspends(struct weir_partition *p)
 {
-	for (uint32_t i = 0; i < p->enforcements.used; i++) {
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
+	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) {
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
 		if (e->card != 0 && e->desired == WEIR_DESIRED_SUSPENDED)
-			weir_u64_list_push(&p->offers, e->card - 1);
+			weir_u64_list_push(&p->effects.pending_commands, e->card - 1);
 	}
 }
 
@@ -57,7 +57,7 @@ static void
 trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
 {
 	char at[WEIR_TIME_TEXT_MAX];
-	(void)weir_time_format_ms(p->now_us, at);
+	(void)weir_time_format_ms(p->clock.now_us, at);
 	p->guard.tripped = true;
 	withdraw_suspends(p);
 	weir_partition_remember(p, "guard", "", weir_slice_of(TRIPPED));
@@ -75,7 +75,7 @@ weir_guard_suspend(struct weir_partition *p)
 		return;
 	advance(p);
 	p->guard.suspends[(uint64_t)p->guard.slice % WEIR_GUARD_SLICES]++;
-	uint64_t suspends = counted(p), cards = weir_slab_count(&p->cards);
+	uint64_t suspends = counted(p), cards = weir_slab_count(&p->tables.cards);
 	if (suspends >= p->opts.guard_cards_min && suspends * 100 > cards * p->opts.guard_percent)
 		trip(p, suspends, cards);
 }
@@ -88,7 +88,7 @@ weir_guard_release(struct weir_partition *p)
 		return;
 	p->guard.tripped = false;
 	weir_partition_remember(p, "guard", "", weir_slice_of(RELEASED));
-	weir_partition_offer_all(p, p->cards_settled && p->pools_settled);
+	weir_partition_offer_all(p, p->pools_work.cards_settled && p->pools_work.pools_settled);
 }
 
 bool

@@ -23,10 +23,10 @@ keep_past(struct weir_partition *p, const struct weir_card_slot *card, uint32_t 
 	if (card->records == 0 && weir_card_used(card) == 0)
 		return;
 	bool created;
-	struct weir_past_entry *entry = weir_past_get(&p->past, card->cycle, slot, &created);
+	struct weir_past_entry *entry = weir_past_get(&p->tables.past, card->cycle, slot, &created);
 	entry->value = (struct weir_past_slot){card->up, card->down, card->records, card->sessions, 0};
 	entry->loaded = true;
-	weir_past_mark_dirty(&p->past, entry);
+	weir_past_mark_dirty(&p->tables.past, entry);
 }
 
 void
@@ -42,17 +42,17 @@ weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle, cons
 			     (card->reasons & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0;
 		if (holds != ((terms->flags & WEIR_TERMS_LIMIT_HELD) != 0)) {
 			terms->flags ^= WEIR_TERMS_LIMIT_HELD;
-			weir_slab_dirty(&p->terms, card->terms - 1);
+			weir_slab_dirty(&p->tables.terms, card->terms - 1);
 		}
 	}
 	struct weir_life_slot *life = weir_life_at(p, slot);
 	if (life->ladder != 0) { /* ALR-1: each level once a cycle */
 		life->ladder = 0;
-		weir_slab_dirty(&p->lives, slot);
+		weir_slab_dirty(&p->tables.lives, slot);
 	}
 	card->up = card->down = 0;
 	card->records = card->sessions = 0;
 	card->cycle = (uint16_t)cycle;
-	weir_slab_dirty(&p->cards, slot);
+	weir_slab_dirty(&p->tables.cards, slot);
 	weir_partition_evaluate(p, slot, cause);
 }

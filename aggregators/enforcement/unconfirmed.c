@@ -87,12 +87,12 @@ take(struct weir_partition *p, const struct weir_doubt *doubt)
 {
 	uint32_t slot;
 	if (weir_partition_find(p, doubt->iccid, &slot) == NULL) {
-		weir_doubts_push(&p->doubts_early, doubt);
+		weir_doubts_push(&p->unconfirmed.early, doubt);
 		return;
 	}
 	doubt_card(p, slot, pending_of(doubt));
 	if (doubt->token != 0)
-		weir_doubts_push(&p->intents_done, doubt); /* the first flush stores that it is unknown */
+		weir_doubts_push(&p->unconfirmed.intents_done, doubt); /* the first flush stores that it is unknown */
 }
 
 bool
@@ -101,24 +101,24 @@ weir_partition_load_intent(struct weir_partition *p, const struct weir_doubt *in
 	if (weir_iccid_is_zero(intent->iccid) || intent->token == 0 || intent->state == WEIR_DESIRED_UNKNOWN ||
 	    intent->state > WEIR_DESIRED_SUSPENDED)
 		return false;
-	weir_doubts_push(&p->doubts_loaded, intent);
+	weir_doubts_push(&p->unconfirmed.loaded, intent);
 	return true;
 }
 
 void
 weir_doubts_loaded(struct weir_partition *p)
 {
-	for (uint32_t i = 0; i < p->doubts_loaded.n; i++)
-		take(p, &p->doubts_loaded.v[i]);
-	weir_doubts_free(&p->doubts_loaded);
-	sort(&p->doubts_early);
+	for (uint32_t i = 0; i < p->unconfirmed.loaded.n; i++)
+		take(p, &p->unconfirmed.loaded.v[i]);
+	weir_doubts_free(&p->unconfirmed.loaded);
+	sort(&p->unconfirmed.early);
 }
 
 void
 weir_doubts_card_made_slow(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_iccid iccid = weir_card_at(p, slot)->iccid;
-	struct weir_doubts *early = &p->doubts_early;
+	struct weir_doubts *early = &p->unconfirmed.early;
 	for (uint32_t i = first_of(early, iccid); i < early->n && weir_iccid_equal(early->v[i].iccid, iccid); i++)
 		take(p, &early->v[i]);
 }
@@ -128,7 +128,7 @@ weir_partition_doubt(struct weir_partition *p, struct weir_iccid iccid)
 {
 	const struct weir_doubt doubt = {.iccid = iccid, .state = WEIR_DESIRED_UNKNOWN};
 	take(p, &doubt);
-	sort(&p->doubts_early);
+	sort(&p->unconfirmed.early);
 }
 
 /* ---- what an owner knows, against what it finds stored ---- */
@@ -136,9 +136,9 @@ weir_partition_doubt(struct weir_partition *p, struct weir_iccid iccid)
 void
 weir_partition_known(const struct weir_partition *p, struct weir_doubts *known)
 {
-	for (uint32_t i = 0; i < p->enforcements.used; i++) {
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
-		if (weir_slab_is_filler(&p->enforcements, i) || e->card == 0)
+	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) {
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
+		if (weir_slab_is_filler(&p->tables.enforcements, i) || e->card == 0)
 			continue;
 		struct weir_doubt doubt = {.iccid = weir_card_at(p, e->card - 1)->iccid,
 		    .state = weir_command_in_motion(e) ? WEIR_DESIRED_UNKNOWN : e->confirmed};
@@ -158,9 +158,9 @@ void
 weir_partition_load_known(struct weir_partition *p, struct weir_doubts *known)
 {
 	sort(known);
-	for (uint32_t i = 0; i < p->enforcements.used; i++) { /* stored as suspended, known to be active */
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, i);
-		if (weir_slab_is_filler(&p->enforcements, i) || e->card == 0 || e->confirmed == WEIR_DESIRED_ACTIVE)
+	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) { /* stored as suspended, known to be active */
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
+		if (weir_slab_is_filler(&p->tables.enforcements, i) || e->card == 0 || e->confirmed == WEIR_DESIRED_ACTIVE)
 			continue;
 		struct weir_iccid iccid = weir_card_at(p, e->card - 1)->iccid;
 		uint32_t at = first_of(known, iccid);
@@ -174,6 +174,6 @@ weir_partition_load_known(struct weir_partition *p, struct weir_doubts *known)
 		if (known->v[i].state == WEIR_DESIRED_UNKNOWN || known->v[i].state != stored)
 			take(p, &known->v[i]);
 	}
-	sort(&p->doubts_early);
+	sort(&p->unconfirmed.early);
 	weir_doubts_free(known);
 }

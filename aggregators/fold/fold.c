@@ -19,7 +19,7 @@
 void
 weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
 {
-	struct weir_record *kept = weir_records_add(&p->rejects);
+	struct weir_record *kept = weir_records_add(&p->effects.dead_letters);
 	*kept = *record;
 	kept->reject = (uint8_t)reject;
 	p->stats.rejected[reject]++;
@@ -29,23 +29,24 @@ weir_partition_reject(struct weir_partition *p, const struct weir_record *record
 static inline void
 advance_stream(struct weir_partition *p, int64_t arrived_us)
 {
-	if (arrived_us <= p->stream_time_us || p->stream_time_us >= p->now_us)
+	if (arrived_us <= p->clock.stream_time_us || p->clock.stream_time_us >= p->clock.now_us)
 		return;
-	int64_t to = arrived_us < p->now_us ? arrived_us : p->now_us;
-	if (__builtin_expect(p->stream_time_us == 0, 0))
+	int64_t to = arrived_us < p->clock.now_us ? arrived_us : p->clock.now_us;
+	if (__builtin_expect(p->clock.stream_time_us == 0, 0))
 		weir_feeds_begin(p, to);
-	p->stream_time_us = to;
+	p->clock.stream_time_us = to;
 	weir_partition_limits(p, to);
 }
 
 void
 weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
 {
-	if (p->wish_count == p->wish_cap) {
-		p->wish_cap = p->wish_cap == 0 ? 64 : p->wish_cap * 2;
-		p->wishes = weir_realloc(p->wishes, p->wish_cap * sizeof(*p->wishes));
+	if (p->effects.fetch_requests.n == p->effects.fetch_requests.cap) {
+		p->effects.fetch_requests.cap = p->effects.fetch_requests.cap == 0 ? 64 : p->effects.fetch_requests.cap * 2;
+		p->effects.fetch_requests.v = weir_realloc(
+		    p->effects.fetch_requests.v, p->effects.fetch_requests.cap * sizeof(*p->effects.fetch_requests.v));
 	}
-	p->wishes[p->wish_count++] = wish;
+	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = wish;
 }
 
 /* A card's bit among those of parked cards. Cards that share one wait for each other now and then. */
@@ -68,10 +69,10 @@ park(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	uint32_t word;
 	uint64_t bit = parked_bit(slot, &word);
-	p->parked_cards[word] |= bit;
+	p->parked.cards[word] |= bit;
 	if (is_of_other_device(p, slot, r))
-		p->parked_devices[word] |= bit;
-	*weir_records_add(&p->parked) = *r;
+		p->parked.devices[word] |= bit;
+	*weir_records_add(&p->parked.records) = *r;
 	p->stats.parked++;
 }
 
@@ -84,15 +85,15 @@ waits_by_device(const struct weir_partition *p, uint32_t slot, const struct weir
 {
 	uint32_t word;
 	uint64_t bit = parked_bit(slot, &word);
-	return (p->parked_devices[word] & bit) != 0 ||
-	       ((p->parked_cards[word] & bit) != 0 && is_of_other_device(p, slot, r));
+	return (p->parked.devices[word] & bit) != 0 ||
+	       ((p->parked.cards[word] & bit) != 0 && is_of_other_device(p, slot, r));
 }
 
 struct weir_past_entry *
 weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot)
 {
 	bool created;
-	struct weir_past_entry *entry = weir_past_get(&p->past, cycle, slot, &created);
+	struct weir_past_entry *entry = weir_past_get(&p->tables.past, cycle, slot, &created);
 	if (created)
 		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_PAST, .number = cycle, .place = slot});
 	return entry->loaded ? entry : NULL;
@@ -104,7 +105,7 @@ bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 {
 	bool created;
 	uint32_t number = (uint32_t)(hash & (WEIR_SHARDS - 1));
-	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->marks, hour, number, &created);
+	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->tables.marks, hour, number, &created);
 	if (created)
 		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_MARKS, .number = hour, .place = number});
 	return bucket->loaded ? bucket : NULL;
@@ -172,7 +173,7 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 	uint32_t end_s = (uint32_t)(r->end_us / 1000000);
 	if (end_s > card->last_s)
 		card->last_s = end_s;
-	weir_slab_dirty(&p->cards, slot);
+	weir_slab_dirty(&p->tables.cards, slot);
 	if (__builtin_expect(!metered, 0))
 		exempt_in_card(p, slot, up + down);
 	if (__builtin_expect(weir_card_used(card) >= card->gate || !metered, 0)) {
@@ -192,12 +193,12 @@ count_in_past(struct weir_partition *p, uint32_t slot, struct weir_past_entry *e
 	value->down += c->more.down;
 	value->records++;
 	value->sessions += c->more.sessions;
-	weir_past_mark_dirty(&p->past, entry);
+	weir_past_mark_dirty(&p->tables.past, entry);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	uint32_t end_s = (uint32_t)(c->record->end_us / 1000000);
 	if (end_s > card->last_s) {
 		card->last_s = end_s;
-		weir_slab_dirty(&p->cards, slot);
+		weir_slab_dirty(&p->tables.cards, slot);
 	}
 }
 
@@ -208,8 +209,8 @@ identity_is_new(
 {
 	if (r->id_hash == 0)
 		return true;
-	bool fresh = hour != NULL ? weir_marks_hour_add(&p->marks, hour, r->id_hash)
-				  : weir_marks_bucket_add(&p->marks, bucket, r->id_hash);
+	bool fresh = hour != NULL ? weir_marks_hour_add(&p->tables.marks, hour, r->id_hash)
+				  : weir_marks_bucket_add(&p->tables.marks, bucket, r->id_hash);
 	p->stats.duplicates += !fresh;
 	return fresh;
 }
@@ -250,12 +251,12 @@ must_not_overtake(const struct weir_partition *p, uint32_t slot, const struct we
 static void
 fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
-	if (__builtin_expect(p->parked.n > 0, 0) && must_not_overtake(p, slot, r)) {
+	if (__builtin_expect(p->parked.records.n > 0, 0) && must_not_overtake(p, slot, r)) {
 		park(p, slot, r);
 		return;
 	}
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[card->carrier - 1];
 	struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, weir_card_used(card)};
 	if (__builtin_expect(card->cycle < carrier->current.number, 0))
 		weir_partition_roll(p, slot, carrier->current.number, &cause);
@@ -268,12 +269,12 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	struct weir_marks_hour *hour = NULL;
 	struct weir_marks_bucket *bucket = NULL;
 	if (r->id_hash != 0) {
-		hour = weir_marks_hour_find(&p->marks, r->end_us / WEIR_HOUR_US);
+		hour = weir_marks_hour_find(&p->tables.marks, r->end_us / WEIR_HOUR_US);
 		if (__builtin_expect(hour == NULL, 0))
 			bucket = bucket_ready(p, r->end_us / WEIR_HOUR_US, r->id_hash);
 	}
 	struct counting c = {.record = r, .cycle = cycle};
-	c.account = p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
+	c.account = p->tables.accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
 	c.unchanged = weir_bases_unchanged(p, carrier, card, c.account, r);
 	bool bases = c.unchanged || weir_bases_ready(p, slot, c.account, r);
 	bool identity = r->id_hash == 0 || hour != NULL || bucket != NULL;
@@ -330,11 +331,11 @@ fold_one(struct weir_partition *p, const struct weir_record *r, uint32_t slot)
 		weir_partition_reject(p, r, (enum weir_reject)r->reject);
 		return;
 	}
-	if (__builtin_expect(r->end_us > p->future_us, 0)) {
+	if (__builtin_expect(r->end_us > p->clock.future_us, 0)) {
 		weir_partition_reject(p, r, WEIR_REJECT_FUTURE);
 		return;
 	}
-	if (__builtin_expect(r->end_us < p->too_late_us, 0)) {
+	if (__builtin_expect(r->end_us < p->clock.too_late_us, 0)) {
 		weir_partition_reject(p, r, WEIR_REJECT_TOO_LATE);
 		return;
 	}
@@ -352,13 +353,13 @@ static inline void
 prefetch_identity(struct weir_partition *p, const struct weir_record *r)
 {
 	if (r->id_hash == 0) {
-		weir_shard_prefetch(weir_shards_of(&p->session_index, r->session_hash), r->session_hash);
+		weir_shard_prefetch(weir_shards_of(&p->tables.session_index, r->session_hash), r->session_hash);
 		return;
 	}
 	int64_t number = r->end_us / WEIR_HOUR_US;
-	for (uint32_t i = 0; i < p->marks.hour_count; i++)
-		if (p->marks.hours[i]->hour == number)
-			weir_shard_prefetch(weir_shards_of(&p->marks.hours[i]->shards, r->id_hash), r->id_hash);
+	for (uint32_t i = 0; i < p->tables.marks.hour_count; i++)
+		if (p->tables.marks.hours[i]->hour == number)
+			weir_shard_prefetch(weir_shards_of(&p->tables.marks.hours[i]->shards, r->id_hash), r->id_hash);
 }
 
 /* The session's slot itself, once its index entry is in cache. */
@@ -367,10 +368,10 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 {
 	if (__builtin_expect(r->id_hash != 0, 1))
 		return;
-	struct weir_shard *shard = weir_shards_of(&p->session_index, r->session_hash);
+	struct weir_shard *shard = weir_shards_of(&p->tables.session_index, r->session_hash);
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, r->session_hash), slot;
 	if (weir_index_candidate(shard, r->session_hash, &pos, &slot))
-		__builtin_prefetch(weir_slab_at(&p->sessions, slot), 1, 3);
+		__builtin_prefetch(weir_slab_at(&p->tables.sessions, slot), 1, 3);
 }
 
 /*
@@ -380,7 +381,7 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 static inline const struct weir_account_slot *
 account_of(const struct weir_partition *p, uint32_t slot)
 {
-	uint32_t account = slot == NO_SLOT || p->accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
+	uint32_t account = slot == NO_SLOT || p->tables.accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
 	return account == 0 ? NULL : weir_account_at(p, account - 1);
 }
 
@@ -389,10 +390,10 @@ static inline const struct weir_window_page *
 base_page(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	const struct weir_carrier_entry *carrier = &p->registry.carriers[card->carrier - 1];
 	if (__builtin_expect(card->last_s - carrier->hour_s < carrier->hour_len_s, 1))
 		return NULL;
-	return weir_windows_page(&p->windows[WEIR_WINDOW_CARD_HOUR], carrier->hour.number, slot / WEIR_WINDOW_SLOTS);
+	return weir_windows_page(&p->tables.windows[WEIR_WINDOW_CARD_HOUR], carrier->hour.number, slot / WEIR_WINDOW_SLOTS);
 }
 
 static void
@@ -400,21 +401,21 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 {
 	uint64_t hash[BLOCK];
 	uint32_t slot[BLOCK];
-	p->marks.stream_us = p->stream_time_us;
+	p->tables.marks.stream_us = p->clock.stream_time_us;
 	for (uint32_t i = 0; i < count; i++) {
 		hash[i] = weir_iccid_hash(records[i].iccid);
-		weir_shard_prefetch(weir_shards_of(&p->card_index, hash[i]), hash[i]);
+		weir_shard_prefetch(weir_shards_of(&p->tables.card_index, hash[i]), hash[i]);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct weir_record *r = &records[i];
-		struct weir_shard *shard = weir_shards_of(&p->card_index, hash[i]);
+		struct weir_shard *shard = weir_shards_of(&p->tables.card_index, hash[i]);
 		uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash[i]);
 		if (!weir_index_candidate(shard, hash[i], &pos, &slot[i]))
 			slot[i] = NO_SLOT;
 		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
 			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
-			if (p->accounts.used != 0 || r->imei14 != 0)
+			if (p->tables.accounts.used != 0 || r->imei14 != 0)
 				__builtin_prefetch(weir_life_at(p, slot[i]), 0, 3);
 		}
 		prefetch_identity(p, r);
@@ -453,13 +454,13 @@ bool
 weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wish, struct weir_slice value)
 {
 	if (wish->kind == WEIR_WISH_MARKS) {
-		struct weir_marks_bucket *bucket = weir_marks_bucket_find(&p->marks, wish->number, wish->place);
+		struct weir_marks_bucket *bucket = weir_marks_bucket_find(&p->tables.marks, wish->number, wish->place);
 		return bucket == NULL || bucket->loaded || weir_marks_bucket_load(bucket, value.data, value.len);
 	}
 	if (wish->kind == WEIR_WISH_WINDOW)
 		return wish->window < WEIR_WINDOW_KINDS &&
-		       weir_windows_answer(&p->windows[wish->window], (int32_t)wish->number, wish->place, value);
-	struct weir_past_entry *entry = weir_past_find(&p->past, (uint16_t)wish->number, wish->place);
+		       weir_windows_answer(&p->tables.windows[wish->window], (int32_t)wish->number, wish->place, value);
+	struct weir_past_entry *entry = weir_past_find(&p->tables.past, (uint16_t)wish->number, wish->place);
 	if (entry == NULL || entry->loaded)
 		return true;
 	if (value.len != 0 && value.len != sizeof(entry->value))
@@ -487,25 +488,25 @@ weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], ui
 uint32_t
 weir_partition_parked(const struct weir_partition *p)
 {
-	return p->parked.n + weir_feeds_waiting(p);
+	return p->parked.records.n + weir_feeds_waiting(p);
 }
 
 void
 weir_partition_unpark(struct weir_partition *p)
 {
 	weir_feeds_unpark(p);
-	struct weir_records parked = p->parked;
-	p->parked = (struct weir_records){0};
-	memset(p->parked_cards, 0, sizeof(p->parked_cards));
-	memset(p->parked_devices, 0, sizeof(p->parked_devices));
+	struct weir_records parked = p->parked.records;
+	p->parked.records = (struct weir_records){0};
+	memset(p->parked.cards, 0, sizeof(p->parked.cards));
+	memset(p->parked.devices, 0, sizeof(p->parked.devices));
 	for (uint32_t i = 0; i < parked.n; i++) {
 		uint32_t slot;
 		if (weir_partition_find(p, parked.v[i].iccid, &slot) != NULL)
 			fold_card(p, slot, &parked.v[i]);
 	}
-	if (p->parked.v == NULL) {
+	if (p->parked.records.v == NULL) {
 		parked.n = 0;
-		p->parked = parked;
+		p->parked.records = parked;
 	} else {
 		weir_records_free(&parked);
 	}

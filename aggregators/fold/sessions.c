@@ -19,13 +19,13 @@
 static struct weir_session_slot *
 session_at(const struct weir_partition *p, uint32_t slot)
 {
-	return weir_slab_at(&p->sessions, slot);
+	return weir_slab_at(&p->tables.sessions, slot);
 }
 
 static bool
 session_find(struct weir_partition *p, uint64_t key, uint32_t *slot_out)
 {
-	struct weir_shard *shard = weir_shards_of(&p->session_index, key);
+	struct weir_shard *shard = weir_shards_of(&p->tables.session_index, key);
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, key);
 	while (weir_index_candidate(shard, key, &pos, slot_out))
 		if (session_at(p, *slot_out)->key == key)
@@ -37,7 +37,7 @@ void
 weir_partition_session_index(struct weir_partition *p, uint32_t slot)
 {
 	uint64_t key = session_at(p, slot)->key;
-	weir_shard_insert(weir_shards_of(&p->session_index, key), weir_index_entry(key, slot));
+	weir_shard_insert(weir_shards_of(&p->tables.session_index, key), weir_index_entry(key, slot));
 }
 
 static struct weir_session_gaps *
@@ -45,8 +45,8 @@ gaps_of(struct weir_partition *p, struct weir_session_slot *s)
 {
 	if (s->gaps == 0)
 		return NULL;
-	weir_slab_dirty(&p->sessions, s->gaps - 1);
-	return weir_slab_at(&p->sessions, s->gaps - 1);
+	weir_slab_dirty(&p->tables.sessions, s->gaps - 1);
+	return weir_slab_at(&p->tables.sessions, s->gaps - 1);
 }
 
 static void
@@ -63,8 +63,8 @@ static void
 gaps_add(struct weir_partition *p, struct weir_session_slot *s, uint64_t from, uint64_t to)
 {
 	if (s->gaps == 0) {
-		uint32_t slot = weir_slab_new(&p->sessions);
-		struct weir_session_gaps *made = weir_slab_at(&p->sessions, slot);
+		uint32_t slot = weir_slab_new(&p->tables.sessions);
+		struct weir_session_gaps *made = weir_slab_at(&p->tables.sessions, slot);
 		*made = (struct weir_session_gaps){.key = s->key, .card = WEIR_SESSION_GAPS};
 		s->gaps = slot + 1;
 	}
@@ -168,7 +168,7 @@ totals(struct weir_session_slot *s, const struct weir_record *r, bool fresh, uin
 static struct weir_session_slot *
 session_new(struct weir_partition *p, uint64_t key, uint32_t card_slot, uint32_t *slot_out)
 {
-	*slot_out = weir_slab_new(&p->sessions);
+	*slot_out = weir_slab_new(&p->tables.sessions);
 	struct weir_session_slot *s = session_at(p, *slot_out);
 	s->key = key;
 	s->card = card_slot + 1;
@@ -183,7 +183,7 @@ weir_partition_session(struct weir_partition *p, uint32_t card_slot, uint16_t cy
 	uint32_t slot;
 	bool fresh = !session_find(p, r->session_hash, &slot);
 	bool is_total = (r->flags & WEIR_RECORD_TOTALS) != 0;
-	int64_t forgotten_us = p->stream_time_us - (int64_t)p->opts.session_retention_h * WEIR_HOUR_US;
+	int64_t forgotten_us = p->clock.stream_time_us - (int64_t)p->opts.session_retention_h * WEIR_HOUR_US;
 	if (fresh && is_total && r->start_us != 0 && r->start_us < forgotten_us)
 		return WEIR_SESSION_TOO_LATE;
 	struct weir_session_slot *s = fresh ? session_new(p, r->session_hash, card_slot, &slot) : session_at(p, slot);
@@ -191,7 +191,7 @@ weir_partition_session(struct weir_partition *p, uint32_t card_slot, uint16_t cy
 	enum weir_session_answer answer = by_sequence ? sequence(p, s, r->seq, fresh) : WEIR_SESSION_COUNT;
 	if (answer == WEIR_SESSION_COUNT && is_total)
 		answer = totals(s, r, fresh, up_out, down_out);
-	weir_slab_dirty(&p->sessions, slot);
+	weir_slab_dirty(&p->tables.sessions, slot);
 	if (answer != WEIR_SESSION_COUNT)
 		return answer;
 	*first_in_cycle_out = cycle > s->cycle;
@@ -208,7 +208,7 @@ static void
 session_expire(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_session_slot *s = session_at(p, slot);
-	struct weir_shard *shard = weir_shards_of(&p->session_index, s->key);
+	struct weir_shard *shard = weir_shards_of(&p->tables.session_index, s->key);
 	for (uint32_t pos = weir_shard_home(shard, s->key); shard->entries[pos] != 0; pos = weir_shard_next(shard, pos)) {
 		if (shard->entries[pos] != weir_index_entry(s->key, slot))
 			continue;
@@ -216,21 +216,21 @@ session_expire(struct weir_partition *p, uint32_t slot)
 		break;
 	}
 	if (s->gaps != 0)
-		weir_slab_release(&p->sessions, s->gaps - 1);
-	weir_slab_release(&p->sessions, slot);
+		weir_slab_release(&p->tables.sessions, s->gaps - 1);
+	weir_slab_release(&p->tables.sessions, slot);
 }
 
 void
 weir_partition_session_sweep(struct weir_partition *p, uint32_t slots_max)
 {
 	int64_t keep_s = (int64_t)p->opts.session_retention_h * 3600;
-	int64_t oldest_s = p->stream_time_us / 1000000 - keep_s;
-	for (uint32_t i = 0; i < slots_max && p->sessions.used > 0; i++) {
-		if (p->session_sweep >= p->sessions.used)
-			p->session_sweep = 0;
-		struct weir_session_slot *s = session_at(p, p->session_sweep);
+	int64_t oldest_s = p->clock.stream_time_us / 1000000 - keep_s;
+	for (uint32_t i = 0; i < slots_max && p->tables.sessions.used > 0; i++) {
+		if (p->walks.session_sweep >= p->tables.sessions.used)
+			p->walks.session_sweep = 0;
+		struct weir_session_slot *s = session_at(p, p->walks.session_sweep);
 		if (s->key != 0 && s->card != WEIR_SESSION_GAPS && s->last_s < oldest_s)
-			session_expire(p, p->session_sweep);
-		p->session_sweep++;
+			session_expire(p, p->walks.session_sweep);
+		p->walks.session_sweep++;
 	}
 }

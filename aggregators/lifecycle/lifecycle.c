@@ -14,7 +14,7 @@
 static struct weir_carrier_entry *
 carrier_of(const struct weir_partition *p, uint32_t slot)
 {
-	return &p->carriers[weir_card_at(p, slot)->carrier - 1];
+	return &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 }
 
 uint32_t
@@ -27,13 +27,13 @@ weir_life_seconds(int64_t at_us)
 uint32_t
 weir_life_now(const struct weir_partition *p)
 {
-	return weir_life_seconds(p->now_us);
+	return weir_life_seconds(p->clock.now_us);
 }
 
 int64_t
 weir_life_cause_us(const struct weir_partition *p, const struct weir_cause *cause)
 {
-	return cause->arrived_us != 0 ? cause->arrived_us : p->now_us;
+	return cause->arrived_us != 0 ? cause->arrived_us : p->clock.now_us;
 }
 
 uint32_t
@@ -65,7 +65,7 @@ set_deadline(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 	struct weir_terms_slot *terms = weir_terms_of(p, card);
 	if (terms != NULL && terms->reset_s != 0) {
 		terms->status_due_s = due_s;
-		weir_slab_dirty(&p->terms, card->terms - 1);
+		weir_slab_dirty(&p->tables.terms, card->terms - 1);
 		if (due_s == 0 || terms->reset_s < due_s)
 			due_s = terms->reset_s;
 	}
@@ -73,7 +73,7 @@ set_deadline(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 	if (life->due_s == due_s)
 		return;
 	life->due_s = due_s;
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 	weir_timers_touch(p, slot);
 }
 
@@ -123,7 +123,7 @@ weir_life_settle(struct weir_partition *p, uint32_t slot, bool was_active)
 	bool was_expired = (card->flags & WEIR_CARD_EXPIRED) != 0;
 	if (expired != was_expired) {
 		card->flags ^= WEIR_CARD_EXPIRED;
-		weir_slab_dirty(&p->cards, slot);
+		weir_slab_dirty(&p->tables.cards, slot);
 		p->stats.expiries += expired;
 	}
 	if (status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED)
@@ -140,10 +140,10 @@ expire_by_term(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_life_slot *life = weir_life_at(p, slot);
-	uint32_t months = card->plan == 0 ? 0 : p->plans[card->plan - 1].ref.term_months;
+	uint32_t months = card->plan == 0 ? 0 : p->registry.plans[card->plan - 1].ref.term_months;
 	life->expires_s =
 	    months == 0 || life->activated_s == 0 ? 0 : weir_life_add_months(p, slot, life->activated_s, months);
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 }
 
 static bool
@@ -174,7 +174,7 @@ offer_anew(struct weir_partition *p, uint32_t slot, bool ceases)
 {
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	if (e != NULL && (ceases || weir_command_is_due(e)))
-		weir_u64_list_push(&p->offers, slot);
+		weir_u64_list_push(&p->effects.pending_commands, slot);
 }
 
 void
@@ -186,8 +186,8 @@ weir_life_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_
 	if (!weir_life_has_dates(card) || status <= WEIR_STATUS_INACTIVE)
 		life->test_used = 0; /* and the dates, which lie there */
 	card->flags = (uint8_t)((card->flags & ~WEIR_CARD_STATUS_MASK) | status);
-	weir_slab_dirty(&p->cards, slot);
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.cards, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 	if (status == WEIR_STATUS_DEACTIVATED || status == WEIR_STATUS_CANCELLED)
 		weir_life_set_reset(p, slot, 0); /* LIFE-6: no command, so nothing to bring back */
 	if ((before >= WEIR_STATUS_DEACTIVATED) != (status >= WEIR_STATUS_DEACTIVATED))
@@ -221,7 +221,7 @@ weir_life_record_slow(
 	}
 	if (__builtin_add_overflow(life->test_used, bytes, &life->test_used))
 		life->test_used = UINT64_MAX;
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 	if (life->test_used < carrier_of(p, slot)->ref.test_quota_bytes)
 		return WEIR_LIFE_EXEMPT;
 	end_test(p, slot, r->end_us);
@@ -308,7 +308,7 @@ apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 		return;
 	life->expires_s = ref->expires_us == 0 ? WEIR_LIFE_NEVER : weir_life_seconds(ref->expires_us);
 	weir_life_set_renewed(p, slot, false);
-	weir_slab_dirty(&p->lives, slot);
+	weir_slab_dirty(&p->tables.lives, slot);
 }
 
 void
@@ -344,7 +344,7 @@ weir_life_plan_changed(struct weir_partition *p, uint32_t slot)
 	uint32_t before_s = life->expires_s;
 	expire_by_term(p, slot);
 	/* LIFE-5: what was renewed is not taken back; without a term there is nothing to expire. */
-	bool has_term = card->plan == 0 || p->plans[card->plan - 1].known;
+	bool has_term = card->plan == 0 || p->registry.plans[card->plan - 1].known;
 	if (is_renewed(p, slot) && (life->expires_s != 0 || !has_term) && before_s > life->expires_s)
 		life->expires_s = before_s;
 	weir_life_settle(p, slot, was_active);

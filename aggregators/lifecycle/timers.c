@@ -95,7 +95,7 @@ scan(struct weir_partition *p, struct weir_timers *t, uint32_t now_s, uint64_t s
 		t->horizon_s = now_s + HORIZON_S;
 	}
 	for (uint64_t i = 0; i < slots_max && t->scanning; i++) {
-		if (t->scan_slot >= p->lives.used) {
+		if (t->scan_slot >= p->tables.lives.used) {
 			t->scanning = false;
 			break;
 		}
@@ -109,7 +109,7 @@ bool
 weir_timers_run(struct weir_partition *p, uint32_t max)
 {
 	struct weir_timers *t = timers_of(p);
-	uint32_t now_s = p->now_us <= 0 ? 0 : (uint32_t)(p->now_us / 1000000);
+	uint32_t now_s = p->clock.now_us <= 0 ? 0 : (uint32_t)(p->clock.now_us / 1000000);
 	scan(p, t, now_s, (uint64_t)max * SCAN_SLOTS_PER_EVENT);
 	for (uint32_t i = 0; i < max && t->n > 0 && t->heap[0] >> 32 <= now_s; i++) {
 		uint64_t entry = heap_pop(t);

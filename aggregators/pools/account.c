@@ -22,7 +22,7 @@ struct weir_account_slot *
 weir_partition_find_account(const struct weir_partition *p, const char *id, uint32_t *slot_out)
 {
 	uint64_t hash = weir_pool_hash(id);
-	const struct weir_shard *shard = &p->account_index.shard[hash & (WEIR_SHARDS - 1)];
+	const struct weir_shard *shard = &p->tables.account_index.shard[hash & (WEIR_SHARDS - 1)];
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
 	while (weir_index_candidate(shard, hash, &pos, &slot)) {
 		if (strcmp(weir_account_at(p, slot)->pool, id) == 0) {
@@ -39,13 +39,13 @@ weir_account_get(struct weir_partition *p, const char *pool)
 	uint32_t slot;
 	if (weir_partition_find_account(p, pool, &slot) != NULL)
 		return slot;
-	slot = weir_slab_new(&p->accounts);
+	slot = weir_slab_new(&p->tables.accounts);
 	struct weir_account_slot *a = weir_account_at(p, slot);
 	(void)strncpy(a->pool, pool, sizeof(a->pool) - 1);
 	a->slack = p->opts.slack_floor_bytes;
 	a->flags = WEIR_ACCOUNT_ASKS;
 	uint64_t hash = weir_pool_hash(pool);
-	weir_shard_insert(weir_shards_of(&p->account_index, hash), weir_index_entry(hash, slot));
+	weir_shard_insert(weir_shards_of(&p->tables.account_index, hash), weir_index_entry(hash, slot));
 	weir_account_changed(p, slot, true);
 	return slot;
 }
@@ -55,11 +55,11 @@ weir_account_changed(struct weir_partition *p, uint32_t account, bool urgent)
 {
 	struct weir_account_slot *a = weir_account_at(p, account);
 	if ((a->flags & WEIR_ACCOUNT_QUEUED) == 0)
-		weir_u64_list_push(&p->telling, account);
+		weir_u64_list_push(&p->pools_work.telling, account);
 	if (urgent && (a->flags & WEIR_ACCOUNT_URGENT) == 0)
-		weir_u64_list_push(&p->urgent, account);
+		weir_u64_list_push(&p->pools_work.urgent, account);
 	a->flags |= (uint8_t)(WEIR_ACCOUNT_QUEUED | (urgent ? WEIR_ACCOUNT_URGENT : 0));
-	weir_slab_dirty(&p->accounts, account);
+	weir_slab_dirty(&p->tables.accounts, account);
 }
 
 /* ---- members ---- */
@@ -74,7 +74,7 @@ count_active(struct weir_partition *p, uint32_t account, uint32_t card_slot, boo
 	if (((card->flags & WEIR_CARD_MEMBER_ACTIVE) != 0) == active)
 		return;
 	card->flags ^= WEIR_CARD_MEMBER_ACTIVE;
-	weir_slab_dirty(&p->cards, card_slot);
+	weir_slab_dirty(&p->tables.cards, card_slot);
 	a->active += active ? 1 : UINT32_MAX;
 	if ((a->reasons & WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)) != 0)
 		a->flags |= WEIR_ACCOUNT_RELOOK;
@@ -85,7 +85,7 @@ static void
 set_neighbour(struct weir_partition *p, uint32_t *link, uint32_t card_plus_1, uint32_t value)
 {
 	*link = value;
-	weir_slab_dirty(&p->lives, card_plus_1 - 1);
+	weir_slab_dirty(&p->tables.lives, card_plus_1 - 1);
 }
 
 static void
@@ -105,7 +105,7 @@ leave(struct weir_partition *p, uint32_t card_slot)
 		set_neighbour(p, &weir_life_at(p, life->next - 1)->prev, life->next, life->prev);
 	life->account = life->next = life->prev = 0;
 	a->members--;
-	weir_slab_dirty(&p->lives, card_slot);
+	weir_slab_dirty(&p->tables.lives, card_slot);
 	weir_account_changed(p, account, true);
 }
 
@@ -123,7 +123,7 @@ join(struct weir_partition *p, uint32_t account, uint32_t card_slot)
 		set_neighbour(p, &weir_life_at(p, a->first - 1)->prev, a->first, card_slot + 1);
 	a->first = card_slot + 1;
 	a->members++;
-	weir_slab_dirty(&p->lives, card_slot);
+	weir_slab_dirty(&p->tables.lives, card_slot);
 	weir_account_changed(p, account, true);
 	count_active(p, account, card_slot, weir_card_is_activated(weir_card_at(p, card_slot)));
 }
@@ -222,8 +222,8 @@ tell(struct weir_partition *p, uint32_t account)
 	    .members = a->members,
 	    .active = a->active,
 	    .cycle = a->cycle,
-	    .flags =
-		(uint8_t)((p->cards_settled ? WEIR_PARTIAL_SETTLED : 0) | (weir_account_asks(a) ? WEIR_PARTIAL_ASKS : 0)),
+	    .flags = (uint8_t)((p->pools_work.cards_settled ? WEIR_PARTIAL_SETTLED : 0) |
+			       (weir_account_asks(a) ? WEIR_PARTIAL_ASKS : 0)),
 	    .up = a->up,
 	    .down = a->down,
 	    .before_up = a->before_up,
@@ -242,7 +242,7 @@ tell(struct weir_partition *p, uint32_t account)
 	a->told_cycle = a->cycle;
 	a->crossed_us = 0;
 	a->flags |= WEIR_ACCOUNT_TOLD;
-	weir_slab_dirty(&p->accounts, account);
+	weir_slab_dirty(&p->tables.accounts, account);
 	p->stats.partials_told++;
 }
 
@@ -266,13 +266,14 @@ tell_queued(struct weir_partition *p, struct weir_u64_list *list, uint8_t queued
 void
 weir_accounts_tell(struct weir_partition *p, bool all)
 {
-	for (uint32_t slot = 0; all && slot < p->accounts.used; slot++)
-		if (!weir_slab_is_filler(&p->accounts, slot) && weir_account_at(p, slot)->pool[0] != '\0')
+	for (uint32_t slot = 0; all && slot < p->tables.accounts.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.accounts, slot) && weir_account_at(p, slot)->pool[0] != '\0')
 			tell(p, slot);
-	tell_queued(p, &p->urgent, WEIR_ACCOUNT_URGENT);
-	if (p->now_us < p->told_us || p->now_us - p->told_us >= (int64_t)p->opts.pool_tick_ms * 1000) {
-		p->told_us = p->now_us;
-		tell_queued(p, &p->telling, WEIR_ACCOUNT_QUEUED);
+	tell_queued(p, &p->pools_work.urgent, WEIR_ACCOUNT_URGENT);
+	if (p->clock.now_us < p->pools_work.told_us ||
+	    p->clock.now_us - p->pools_work.told_us >= (int64_t)p->opts.pool_tick_ms * 1000) {
+		p->pools_work.told_us = p->clock.now_us;
+		tell_queued(p, &p->pools_work.telling, WEIR_ACCOUNT_QUEUED);
 	}
 }
 
@@ -292,7 +293,7 @@ check_member(const struct weir_partition *p, uint32_t card_slot, struct tally *t
 	bool counted = (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
 	if (account == 0)
 		return !counted && life->next == 0 && life->prev == 0;
-	if (account > p->accounts.used || life->next > p->cards.used || life->prev > p->cards.used)
+	if (account > p->tables.accounts.used || life->next > p->tables.cards.used || life->prev > p->tables.cards.used)
 		return false;
 	const struct weir_account_slot *a = weir_account_at(p, account - 1);
 	if (a->pool[0] == '\0' || (life->prev == 0) != (a->first == self))
@@ -312,13 +313,14 @@ index_account(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_account_slot *a = weir_account_at(p, slot);
 	uint32_t other;
-	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->cards.used || a->carrier > p->carrier_count ||
-	    a->plan > p->plan_count || a->zone > p->carrier_count || a->hour < 0 ||
-	    (a->zone != 0 && !p->carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
+	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->tables.cards.used ||
+	    a->carrier > p->registry.carrier_count || a->plan > p->registry.plan_count ||
+	    a->zone > p->registry.carrier_count || a->hour < 0 ||
+	    (a->zone != 0 && !p->registry.carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
 	    weir_partition_find_account(p, a->pool, &other) != NULL)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);
-	weir_shard_insert(weir_shards_of(&p->account_index, hash), weir_index_entry(hash, slot));
+	weir_shard_insert(weir_shards_of(&p->tables.account_index, hash), weir_index_entry(hash, slot));
 	/* Lists that only memory holds; all is told when the stage has settled. */
 	a->flags &= (uint8_t) ~(WEIR_ACCOUNT_QUEUED | WEIR_ACCOUNT_URGENT);
 	if ((a->flags & WEIR_ACCOUNT_WALK) != 0) {
@@ -331,18 +333,18 @@ index_account(struct weir_partition *p, uint32_t slot)
 bool
 weir_accounts_load(struct weir_partition *p)
 {
-	if (p->lives.used < p->cards.used)
+	if (p->tables.lives.used < p->tables.cards.used)
 		return false;
-	struct tally *tallies = weir_calloc((size_t)p->accounts.used + 1, sizeof(*tallies));
+	struct tally *tallies = weir_calloc((size_t)p->tables.accounts.used + 1, sizeof(*tallies));
 	bool good = true;
-	for (uint32_t slot = 0; good && slot < p->cards.used; slot++)
-		good = weir_slab_is_filler(&p->cards, slot) || check_member(p, slot, tallies);
-	for (uint32_t slot = 0; good && slot < p->accounts.used; slot++) {
-		if (weir_slab_is_filler(&p->accounts, slot))
+	for (uint32_t slot = 0; good && slot < p->tables.cards.used; slot++)
+		good = weir_slab_is_filler(&p->tables.cards, slot) || check_member(p, slot, tallies);
+	for (uint32_t slot = 0; good && slot < p->tables.accounts.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.accounts, slot))
 			continue;
 		const struct weir_account_slot *a = weir_account_at(p, slot);
 		if (a->pool[0] == '\0')
-			weir_slab_push_free(&p->accounts, slot);
+			weir_slab_push_free(&p->tables.accounts, slot);
 		else
 			good = a->members == tallies[slot].members && a->active == tallies[slot].active &&
 			       index_account(p, slot);

@@ -28,7 +28,7 @@ fits(const struct weir_account_slot *a, uint8_t carrier, uint16_t plan)
 static const char *
 plan_name(const struct weir_partition *p, uint16_t plan)
 {
-	return plan == 0 || plan > p->plan_count ? "" : p->plans[plan - 1].ref.id;
+	return plan == 0 || plan > p->registry.plan_count ? "" : p->registry.plans[plan - 1].ref.id;
 }
 
 enum weir_class
@@ -54,7 +54,7 @@ expel(struct weir_partition *p, uint32_t account, uint32_t card_slot, const stru
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], id[WEIR_JSON_ID_MAX], carrier[WEIR_JSON_ID_MAX],
 	    plan[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
-	(void)weir_time_format_ms(p->now_us, at);
+	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_json_id(a->pool, id);
 	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
 	weir_json_id(plan_name(p, card->plan), plan);
@@ -76,11 +76,11 @@ still_exhausted(const struct weir_partition *p, const struct weir_account_slot *
 {
 	if (a->kind != WEIR_PLAN_ACCUMULATIVE || a->active <= a->word_active)
 		return true;
-	if (a->plan == 0 || !p->plans[a->plan - 1].known)
+	if (a->plan == 0 || !p->registry.plans[a->plan - 1].known)
 		return false;
 	uint64_t more;
 	if (__builtin_mul_overflow(
-		(uint64_t)(a->active - a->word_active), p->plans[a->plan - 1].ref.allowance_bytes, &more))
+		(uint64_t)(a->active - a->word_active), p->registry.plans[a->plan - 1].ref.allowance_bytes, &more))
 		more = UINT64_MAX;
 	return a->cut_used >= weir_add_saturating(a->cut_limit, more);
 }
@@ -110,7 +110,7 @@ weir_account_begin_walk(struct weir_partition *p, uint32_t account)
 	if (a->first == 0 || (a->flags & WEIR_ACCOUNT_WALK) != 0)
 		return;
 	a->flags |= WEIR_ACCOUNT_WALK;
-	weir_u64_list_push(&p->walks, account);
+	weir_u64_list_push(&p->pools_work.walks, account);
 }
 
 /* Carrier, plan and kind of the word; true when they are not what the account knew, so that members must be looked at. */
@@ -158,7 +158,7 @@ weir_account_word(struct weir_partition *p, const struct weir_ref_pool_state *wo
 		a->flags &= (uint8_t)~WEIR_ACCOUNT_TOLD;
 	if (weir_account_asks(a) || (a->told_cycle == a->cycle && weir_account_used(a) - a->told_used >= a->slack))
 		weir_account_changed(p, slot, true);
-	weir_slab_dirty(&p->accounts, slot);
+	weir_slab_dirty(&p->tables.accounts, slot);
 	p->stats.words_taken++;
 	return WEIR_OK;
 }
@@ -171,7 +171,7 @@ walk_step(struct weir_partition *p, uint32_t account)
 	struct weir_account_slot *a = weir_account_at(p, account);
 	uint32_t card_slot = a->walk - 1;
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
-	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, a->cut_us, weir_card_used(card)};
+	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, a->cut_us, weir_card_used(card)};
 	a->walk = weir_life_at(p, card_slot)->next;
 	if (!fits(a, card->carrier, card->plan))
 		expel(p, account, card_slot, &cause);
@@ -182,17 +182,17 @@ walk_step(struct weir_partition *p, uint32_t account)
 bool
 weir_accounts_walk(struct weir_partition *p, uint32_t max)
 {
-	while (p->walks_head < p->walks.n) {
-		uint32_t account = (uint32_t)p->walks.v[p->walks_head];
+	while (p->pools_work.walks_head < p->pools_work.walks.n) {
+		uint32_t account = (uint32_t)p->pools_work.walks.v[p->pools_work.walks_head];
 		struct weir_account_slot *a = weir_account_at(p, account);
 		for (; max > 0 && a->walk != 0; max--)
 			walk_step(p, account);
 		if (a->walk != 0)
 			return true;
 		a->flags &= (uint8_t)~WEIR_ACCOUNT_WALK;
-		weir_slab_dirty(&p->accounts, account);
-		p->walks_head++;
+		weir_slab_dirty(&p->tables.accounts, account);
+		p->pools_work.walks_head++;
 	}
-	p->walks.n = p->walks_head = 0;
+	p->pools_work.walks.n = p->pools_work.walks_head = 0;
 	return false;
 }

@@ -17,7 +17,7 @@ struct weir_pool_slot *
 weir_partition_find_pool(const struct weir_partition *p, const char *id, uint32_t *slot_out)
 {
 	uint64_t hash = weir_pool_hash(id);
-	const struct weir_shard *shard = &p->pool_index.shard[hash & (WEIR_SHARDS - 1)];
+	const struct weir_shard *shard = &p->tables.pool_index.shard[hash & (WEIR_SHARDS - 1)];
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
 	while (weir_index_candidate(shard, hash, &pos, &slot)) {
 		if (strcmp(weir_pool_at(p, slot)->id, id) == 0) {
@@ -32,7 +32,7 @@ static void
 index_pool(struct weir_partition *p, uint32_t slot)
 {
 	uint64_t hash = weir_pool_hash(weir_pool_at(p, slot)->id);
-	weir_shard_insert(weir_shards_of(&p->pool_index, hash), weir_index_entry(hash, slot));
+	weir_shard_insert(weir_shards_of(&p->tables.pool_index, hash), weir_index_entry(hash, slot));
 }
 
 uint32_t
@@ -41,7 +41,7 @@ weir_pool_get(struct weir_partition *p, const char *id)
 	uint32_t slot;
 	if (weir_partition_find_pool(p, id, &slot) != NULL)
 		return slot;
-	slot = weir_slab_new(&p->pools);
+	slot = weir_slab_new(&p->tables.pools);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	(void)strncpy(pool->id, id, sizeof(pool->id) - 1);
 	pool->threshold_bytes = WEIR_NO_LIMIT;
@@ -54,11 +54,11 @@ void
 weir_pool_touch(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	weir_slab_dirty(&p->pools, slot);
+	weir_slab_dirty(&p->tables.pools, slot);
 	if ((pool->flags & WEIR_POOL_TELL) != 0)
 		return;
 	pool->flags |= WEIR_POOL_TELL;
-	weir_u64_list_push(&p->pool_words, slot);
+	weir_u64_list_push(&p->pools_work.words, slot);
 }
 
 /* ---- definitions ---- */
@@ -68,10 +68,10 @@ static enum weir_class
 check_definition(const struct weir_partition *p, const struct weir_pool_slot *pool, const struct weir_ref_pool *ref,
     uint32_t carrier, uint32_t plan, struct weir_error *err)
 {
-	if (plan != 0 && p->plans[plan - 1].known &&
-	    strcmp(p->plans[plan - 1].ref.carrier, p->carriers[carrier - 1].ref.id) != 0)
+	if (plan != 0 && p->registry.plans[plan - 1].known &&
+	    strcmp(p->registry.plans[plan - 1].ref.carrier, p->registry.carriers[carrier - 1].ref.id) != 0)
 		return weir_error_set(err, WEIR_POISON, "pool '%s' is of carrier '%s', its plan '%s' of '%s' (POOL-1)",
-		    ref->id, ref->carrier, ref->plan, p->plans[plan - 1].ref.carrier);
+		    ref->id, ref->carrier, ref->plan, p->registry.plans[plan - 1].ref.carrier);
 	if (pool == NULL || (pool->flags & WEIR_POOL_DEFINED) == 0 || pool->members == 0)
 		return WEIR_OK;
 	if (pool->carrier == carrier && pool->plan == plan)
@@ -87,7 +87,7 @@ take_definition(struct weir_partition *p, uint32_t slot, const struct weir_ref_p
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint32_t ladder = ref->alerts[0] == '\0' ? 0 : weir_ladder_number(p, ref->alerts) + 1;
 	if (pool->carrier != carrier)
-		pool->cycle = (uint16_t)p->carriers[carrier - 1].current.number;
+		pool->cycle = (uint16_t)p->registry.carriers[carrier - 1].current.number;
 	if (pool->threshold_bytes != ref->threshold_bytes)
 		pool->flags &= (uint8_t)~WEIR_POOL_ALERTED;
 	pool->carrier = (uint8_t)carrier;
@@ -99,7 +99,7 @@ take_definition(struct weir_partition *p, uint32_t slot, const struct weir_ref_p
 	pool->alerts = (uint16_t)(ladder > UINT16_MAX ? 0 : ladder);
 	pool->flags &= (uint8_t)~WEIR_POOL_SUSPENDS;
 	pool->flags |= (uint8_t)(WEIR_POOL_DEFINED | WEIR_POOL_FORCE | (ref->threshold_suspends ? WEIR_POOL_SUSPENDS : 0));
-	pool->changed_us = p->now_us;
+	pool->changed_us = p->clock.now_us;
 }
 
 enum weir_class
@@ -121,7 +121,7 @@ weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, stru
 	take_definition(p, slot, ref, carrier, plan);
 	if (!was_defined && weir_pool_at(p, slot)->first_share != 0)
 		weir_feeds_pool_defined(p, slot);
-	weir_pool_due(p, p->now_us); /* of boundaries and retention */
+	weir_pool_due(p, p->clock.now_us); /* of boundaries and retention */
 	weir_pool_sum(p, slot);
 	weir_pool_touch(p, slot);
 	return WEIR_OK;
@@ -130,7 +130,7 @@ weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, stru
 void
 weir_pools_plan_changed(struct weir_partition *p, uint32_t plan_number)
 {
-	for (uint32_t slot = 0; slot < p->pools.used; slot++) {
+	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
 		if (weir_pool_is_free(p, slot) || weir_pool_at(p, slot)->plan != plan_number + 1)
 			continue;
 		weir_pool_sum(p, slot);
@@ -143,8 +143,8 @@ weir_pools_plan_changed(struct weir_partition *p, uint32_t plan_number)
 void
 weir_pool_due(struct weir_partition *p, int64_t at_us)
 {
-	if (at_us < p->pool_scan.due_us)
-		p->pool_scan.due_us = at_us;
+	if (at_us < p->pools_work.scan.due_us)
+		p->pools_work.scan.due_us = at_us;
 }
 
 /* POOL-5: arrears past the retention period disable a metered pool. */
@@ -155,12 +155,12 @@ look_at_arrears(struct weir_partition *p, uint32_t slot)
 	if (pool->arrears_s == 0 || pool->disabled_s != 0 || pool->kind != WEIR_PLAN_METERED)
 		return;
 	int64_t due_us = ((int64_t)pool->arrears_s + (int64_t)pool->retention_days * DAY_S) * S_US;
-	if (p->now_us < due_us) {
+	if (p->clock.now_us < due_us) {
 		weir_pool_due(p, due_us);
 		return;
 	}
 	pool->disabled_s = (uint32_t)(due_us / S_US);
-	pool->changed_us = p->now_us;
+	pool->changed_us = p->clock.now_us;
 	weir_pool_touch(p, slot);
 }
 
@@ -170,7 +170,7 @@ look(struct weir_partition *p, uint32_t slot)
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	if (weir_pool_is_free(p, slot) || pool->carrier == 0)
 		return;
-	const struct weir_window *current = &p->carriers[pool->carrier - 1].current;
+	const struct weir_window *current = &p->registry.carriers[pool->carrier - 1].current;
 	if (current->number > pool->cycle) {
 		weir_pool_roll(p, slot, current->number);
 		weir_pool_touch(p, slot);
@@ -182,25 +182,25 @@ look(struct weir_partition *p, uint32_t slot)
 bool
 weir_pools_tick(struct weir_partition *p, uint32_t max)
 {
-	if (!p->pools_settled)
+	if (!p->pools_work.pools_settled)
 		return false;
-	if (!p->pool_scan.running) {
-		if (p->now_us < p->pool_scan.due_us)
+	if (!p->pools_work.scan.running) {
+		if (p->clock.now_us < p->pools_work.scan.due_us)
 			return false;
-		p->pool_scan.running = true;
-		p->pool_scan.next = 0;
-		p->pool_scan.due_us = p->now_us + SCAN_US;
+		p->pools_work.scan.running = true;
+		p->pools_work.scan.next = 0;
+		p->pools_work.scan.due_us = p->clock.now_us + SCAN_US;
 	}
-	for (; max > 0 && p->pool_scan.next < p->pools.used; max--)
-		look(p, p->pool_scan.next++);
-	p->pool_scan.running = p->pool_scan.next < p->pools.used;
-	return p->pool_scan.running;
+	for (; max > 0 && p->pools_work.scan.next < p->tables.pools.used; max--)
+		look(p, p->pools_work.scan.next++);
+	p->pools_work.scan.running = p->pools_work.scan.next < p->tables.pools.used;
+	return p->pools_work.scan.running;
 }
 
 void
 weir_pools_settle(struct weir_partition *p)
 {
-	for (uint32_t slot = 0; slot < p->pools.used; slot++) {
+	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
 		if (weir_pool_is_free(p, slot))
 			continue;
 		look(p, slot);
@@ -216,9 +216,10 @@ check_pool(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint32_t other;
-	if (pool->id[sizeof(pool->id) - 1] != '\0' || pool->carrier > p->carrier_count || pool->plan > p->plan_count ||
-	    (pool->carrier != 0 && !p->carriers[pool->carrier - 1].known) || pool->kind > WEIR_PLAN_METERED ||
-	    pool->status > WEIR_POOL_DISABLED || weir_partition_find_pool(p, pool->id, &other) != NULL)
+	if (pool->id[sizeof(pool->id) - 1] != '\0' || pool->carrier > p->registry.carrier_count ||
+	    pool->plan > p->registry.plan_count || (pool->carrier != 0 && !p->registry.carriers[pool->carrier - 1].known) ||
+	    pool->kind > WEIR_PLAN_METERED || pool->status > WEIR_POOL_DISABLED ||
+	    weir_partition_find_pool(p, pool->id, &other) != NULL)
 		return false;
 	/* Lists that only memory holds; every word is told when the stage has settled. */
 	pool->flags &= (uint8_t) ~(WEIR_POOL_TELL | WEIR_POOL_FORCE);
@@ -229,11 +230,11 @@ check_pool(struct weir_partition *p, uint32_t slot)
 bool
 weir_pools_load(struct weir_partition *p)
 {
-	for (uint32_t slot = 0; slot < p->pools.used; slot++) {
-		if (weir_slab_is_filler(&p->pools, slot))
+	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.pools, slot))
 			continue;
 		if (weir_pool_at(p, slot)->id[0] == '\0')
-			weir_slab_push_free(&p->pools, slot);
+			weir_slab_push_free(&p->tables.pools, slot);
 		else if (!check_pool(p, slot))
 			return false;
 	}

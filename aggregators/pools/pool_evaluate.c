@@ -46,13 +46,14 @@ status_of(const struct weir_pool_slot *pool)
 struct weir_audit *
 weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
-	if (p->audit_count == p->audit_cap) {
-		p->audit_cap = p->audit_cap == 0 ? 64 : p->audit_cap * 2;
-		p->audits = weir_realloc(p->audits, p->audit_cap * sizeof(*p->audits));
+	if (p->effects.audits.n == p->effects.audits.cap) {
+		p->effects.audits.cap = p->effects.audits.cap == 0 ? 64 : p->effects.audits.cap * 2;
+		p->effects.audits.v =
+		    weir_realloc(p->effects.audits.v, p->effects.audits.cap * sizeof(*p->effects.audits.v));
 	}
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint64_t limit = weir_pool_limit(pool);
-	struct weir_audit *audit = &p->audits[p->audit_count++];
+	struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n++];
 	*audit = (struct weir_audit){.slot = UINT32_MAX,
 	    .event = (uint8_t)event,
 	    .action = pool->reasons != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE,
@@ -63,8 +64,8 @@ weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event e
 	    .input = cause->input,
 	    .offset = cause->offset,
 	    .record_us = cause->record_us,
-	    .decided_us = p->now_us,
-	    .at_us = p->now_us,
+	    .decided_us = p->clock.now_us,
+	    .at_us = p->clock.now_us,
 	    .limit = limit == UINT64_MAX ? 0 : limit,
 	    .usage_before = cause->usage_before,
 	    .usage_after = pool->used,
@@ -80,7 +81,7 @@ decide(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct w
 	uint16_t before = pool->reasons, raised = reasons & (uint16_t)~before;
 	pool->reasons = reasons;
 	pool->crossed_us = raised != 0 ? pool->newest_us : 0;
-	pool->changed_us = p->now_us;
+	pool->changed_us = p->clock.now_us;
 	struct weir_audit *audit = weir_pool_audit(p, slot, WEIR_AUDIT_DECIDED, cause);
 	audit->reasons_before = before;
 	audit->reason = (uint8_t)__builtin_ctz(raised != 0 ? raised : before & (uint16_t)~reasons);
@@ -97,7 +98,7 @@ alert_threshold(struct weir_partition *p, struct weir_pool_slot *pool)
 		return;
 	char id[WEIR_JSON_ID_MAX], at[WEIR_TIME_TEXT_MAX], cycle[16];
 	weir_json_id(pool->id, id);
-	(void)weir_time_format_ms(p->now_us, at);
+	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(pool->cycle, cycle);
 	weir_partition_alert(p, pool->id,
 	    "{\"type\":\"alert\",\"kind\":\"pool_threshold\",\"pool\":\"%s\",\"cycle\":\"%s\",\"threshold\":%" PRIu64
@@ -110,7 +111,7 @@ void
 weir_pool_judge(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, pool->newest_us, pool->judged_used};
+	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, pool->newest_us, pool->judged_used};
 	uint16_t reasons = reasons_of(pool);
 	if (reasons != pool->reasons)
 		decide(p, slot, reasons, &cause);
@@ -122,5 +123,5 @@ weir_pool_judge(struct weir_partition *p, uint32_t slot)
 		alert_threshold(p, pool);
 	}
 	pool->judged_used = pool->used;
-	weir_slab_dirty(&p->pools, slot);
+	weir_slab_dirty(&p->tables.pools, slot);
 }

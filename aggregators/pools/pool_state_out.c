@@ -47,9 +47,9 @@ word_of(const struct weir_partition *p, const struct weir_pool_slot *pool, uint6
 	    .crossed_us = pool->crossed_us};
 	memcpy(word.pool, pool->id, sizeof(word.pool));
 	if (word.defined)
-		memcpy(word.carrier, p->carriers[pool->carrier - 1].ref.id, sizeof(word.carrier));
+		memcpy(word.carrier, p->registry.carriers[pool->carrier - 1].ref.id, sizeof(word.carrier));
 	if (word.defined && pool->plan != 0)
-		memcpy(word.plan, p->plans[pool->plan - 1].ref.id, sizeof(word.plan));
+		memcpy(word.plan, p->registry.plans[pool->plan - 1].ref.id, sizeof(word.plan));
 	return word;
 }
 
@@ -63,7 +63,7 @@ send(struct weir_partition *p, uint32_t share_slot, struct weir_ref_pool_state *
 	weir_partition_tell_bytes(p, WEIR_TELL_CARDS, share->source, word->pool, json->data, (uint32_t)json->len);
 	if ((share->flags & WEIR_SHARE_NEW) != 0) {
 		share->flags &= (uint8_t)~WEIR_SHARE_NEW;
-		weir_slab_dirty(&p->shares, share_slot);
+		weir_slab_dirty(&p->tables.shares, share_slot);
 	}
 	p->stats.words_told++;
 }
@@ -96,21 +96,21 @@ tell_pool(struct weir_partition *p, uint32_t slot, struct weir_buf *json)
 		pool->told_slack = slack;
 		pool->flags &= (uint8_t)~WEIR_POOL_FORCE;
 	}
-	weir_slab_dirty(&p->pools, slot);
+	weir_slab_dirty(&p->tables.pools, slot);
 }
 
 void
 weir_pools_tell(struct weir_partition *p)
 {
-	if (!p->pools_settled || p->pool_words.n == 0)
+	if (!p->pools_work.pools_settled || p->pools_work.words.n == 0)
 		return;
 	struct weir_buf json = {0};
-	for (uint32_t i = 0; i < p->pool_words.n; i++) {
-		uint32_t slot = (uint32_t)p->pool_words.v[i];
+	for (uint32_t i = 0; i < p->pools_work.words.n; i++) {
+		uint32_t slot = (uint32_t)p->pools_work.words.v[i];
 		weir_pool_at(p, slot)->flags &= (uint8_t)~WEIR_POOL_TELL;
 		weir_pool_judge(p, slot);
 		tell_pool(p, slot, &json);
 	}
-	p->pool_words.n = 0;
+	p->pools_work.words.n = 0;
 	weir_buf_free(&json);
 }

@@ -10,19 +10,19 @@
 static inline struct weir_pool_slot *
 weir_pool_at(const struct weir_partition *p, uint32_t slot)
 {
-	return weir_slab_at(&p->pools, slot);
+	return weir_slab_at(&p->tables.pools, slot);
 }
 
 static inline struct weir_share_slot *
 weir_share_at(const struct weir_partition *p, uint32_t slot)
 {
-	return weir_slab_at(&p->shares, slot);
+	return weir_slab_at(&p->tables.shares, slot);
 }
 
 static inline bool
 weir_pool_is_free(const struct weir_partition *p, uint32_t slot)
 {
-	return weir_slab_is_filler(&p->pools, slot) || weir_pool_at(p, slot)->id[0] == '\0';
+	return weir_slab_is_filler(&p->tables.pools, slot) || weir_pool_at(p, slot)->id[0] == '\0';
 }
 
 /* pools.c */

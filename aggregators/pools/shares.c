@@ -31,7 +31,7 @@ weir_share_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
 	for (uint32_t at = pool->first_share; at != 0; at = weir_share_at(p, at - 1)->next)
 		if (weir_share_at(p, at - 1)->source == source)
 			return at - 1;
-	uint32_t slot = weir_slab_new(&p->shares);
+	uint32_t slot = weir_slab_new(&p->tables.shares);
 	struct weir_share_slot *share = weir_share_at(p, slot);
 	share->pool = pool_slot + 1;
 	share->source = source;
@@ -167,8 +167,8 @@ weir_partition_partial(struct weir_partition *p, struct weir_slice value, int64_
 		share->crossed_us = partial.crossed_us;
 		pool->newest_us = partial.crossed_us;
 	}
-	pool->changed_us = p->now_us;
-	weir_slab_dirty(&p->shares, slot);
+	pool->changed_us = p->clock.now_us;
+	weir_slab_dirty(&p->tables.shares, slot);
 	weir_pool_sum(p, pool_slot);
 	weir_pool_touch(p, pool_slot);
 	p->stats.partials_taken++;
@@ -221,13 +221,13 @@ keep_past(struct weir_partition *p, uint32_t slot, const struct sums *sums)
 	pool->before_records = sums->before_records;
 	pool->before_sessions = sums->before_sessions;
 	bool created;
-	struct weir_past_entry *entry = weir_past_get(&p->pool_past, (uint16_t)(pool->cycle - 1), slot, &created);
+	struct weir_past_entry *entry = weir_past_get(&p->tables.pool_past, (uint16_t)(pool->cycle - 1), slot, &created);
 	uint64_t records = sums->before_records > UINT32_MAX ? UINT32_MAX : sums->before_records;
 	uint64_t sessions = sums->before_sessions > UINT32_MAX ? UINT32_MAX : sums->before_sessions;
 	entry->value =
 	    (struct weir_past_slot){sums->before_up, sums->before_down, (uint32_t)records, (uint32_t)sessions, 0};
 	entry->loaded = true;
-	weir_past_mark_dirty(&p->pool_past, entry);
+	weir_past_mark_dirty(&p->tables.pool_past, entry);
 }
 
 /* POOL-1; UINT64_MAX = none, or its plan is not known yet. */
@@ -238,9 +238,10 @@ total_of(const struct weir_partition *p, const struct weir_pool_slot *pool)
 	if ((pool->flags & WEIR_POOL_DEFINED) == 0 || pool->kind == WEIR_PLAN_METERED)
 		return UINT64_MAX;
 	if (pool->kind == WEIR_PLAN_ACCUMULATIVE) {
-		if (pool->plan == 0 || !p->plans[pool->plan - 1].known)
+		if (pool->plan == 0 || !p->registry.plans[pool->plan - 1].known)
 			return UINT64_MAX;
-		if (__builtin_mul_overflow((uint64_t)pool->active, p->plans[pool->plan - 1].ref.allowance_bytes, &total))
+		if (__builtin_mul_overflow(
+			(uint64_t)pool->active, p->registry.plans[pool->plan - 1].ref.allowance_bytes, &total))
 			total = UINT64_MAX;
 	}
 	return pool->addon_cycle == pool->cycle ? weir_add_saturating(total, pool->addon_bytes) : total;
@@ -259,7 +260,7 @@ weir_pool_sum(struct weir_partition *p, uint32_t slot)
 	pool->used = weir_add_saturating(sums.up, sums.down);
 	pool->effective_total = total_of(p, pool);
 	keep_past(p, slot, &sums);
-	weir_slab_dirty(&p->pools, slot);
+	weir_slab_dirty(&p->tables.pools, slot);
 }
 
 #define ROLLS_MAX 12 /* after a stop of a year, what lies before that is where the shares left it */
@@ -276,7 +277,7 @@ weir_pool_roll(struct weir_partition *p, uint32_t slot, int32_t cycle)
 	pool->ladder = 0;
 	pool->flags &= (uint8_t)~WEIR_POOL_ALERTED;
 	pool->judged_used = 0;
-	pool->changed_us = p->now_us;
+	pool->changed_us = p->clock.now_us;
 }
 
 /* ---- loading ---- */
@@ -286,7 +287,8 @@ static bool
 check_list(const struct weir_partition *p, uint32_t pool_slot, uint32_t *visited_io)
 {
 	for (uint32_t at = weir_pool_at(p, pool_slot)->first_share; at != 0; at = weir_share_at(p, at - 1)->next) {
-		if (at > p->shares.used || weir_slab_is_filler(&p->shares, at - 1) || ++*visited_io > p->shares.used)
+		if (at > p->tables.shares.used || weir_slab_is_filler(&p->tables.shares, at - 1) ||
+		    ++*visited_io > p->tables.shares.used)
 			return false;
 		const struct weir_share_slot *share = weir_share_at(p, at - 1);
 		if (share->pool != pool_slot + 1 || share->active > share->members)
@@ -299,14 +301,14 @@ bool
 weir_shares_load(struct weir_partition *p)
 {
 	uint32_t visited = 0, used = 0;
-	for (uint32_t slot = 0; slot < p->pools.used; slot++)
+	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++)
 		if (!weir_pool_is_free(p, slot) && !check_list(p, slot, &visited))
 			return false;
-	for (uint32_t slot = 0; slot < p->shares.used; slot++) {
-		if (weir_slab_is_filler(&p->shares, slot))
+	for (uint32_t slot = 0; slot < p->tables.shares.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.shares, slot))
 			continue;
 		if (weir_share_at(p, slot)->pool == 0)
-			weir_slab_push_free(&p->shares, slot);
+			weir_slab_push_free(&p->tables.shares, slot);
 		else
 			used++;
 	}

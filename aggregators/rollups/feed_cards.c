@@ -55,7 +55,7 @@ seal_hour(struct weir_partition *p, uint32_t account, int32_t hour, int32_t day,
 static int32_t
 day_of_hour(const struct weir_partition *p, uint32_t account, int32_t hour)
 {
-	struct weir_carrier_entry *carrier = &p->carriers[weir_account_at(p, account)->zone - 1];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_account_at(p, account)->zone - 1];
 	return weir_carrier_day(carrier, weir_hour_instant(hour))->number;
 }
 
@@ -84,7 +84,7 @@ tell_day(struct weir_partition *p, uint32_t slot, int32_t number)
 	enum weir_bases_answer answer = weir_bases_usage(p, WEIR_WINDOW_CARD_DAY, slot, number, &usage);
 	if (answer != WEIR_BASES_KNOWN)
 		return answer != WEIR_BASES_WAIT;
-	struct weir_carrier_entry *carrier = &p->carriers[weir_card_at(p, slot)->carrier - 1];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 	struct weir_feed_row row = {.daily = true,
 	    .window = weir_carrier_day_by_number(carrier, number),
 	    .usage = usage,
@@ -148,10 +148,10 @@ spans_of(const struct weir_partition *p, const struct weir_feed_walk *walk,
     struct span (*between)(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk), struct span *spans)
 {
 	bool any = false;
-	for (uint32_t i = 0; i < p->carrier_count; i++) {
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
 		spans[i] = (struct span){0, -1};
-		if (p->carriers[i].known)
-			spans[i] = between(&p->carriers[i], walk);
+		if (p->registry.carriers[i].known)
+			spans[i] = between(&p->registry.carriers[i], walk);
 		any |= spans[i].first <= spans[i].last;
 	}
 	return any;
@@ -191,7 +191,7 @@ static bool
 tell_account(struct weir_partition *p, uint32_t slot, const struct span *spans)
 {
 	const struct weir_account_slot *a = weir_account_at(p, slot);
-	if (weir_slab_is_filler(&p->accounts, slot) || a->zone == 0)
+	if (weir_slab_is_filler(&p->tables.accounts, slot) || a->zone == 0)
 		return true;
 	return tell_span(p, slot, spans[a->zone - 1], a->hour, tell_hour);
 }
@@ -200,13 +200,14 @@ static bool
 tell_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	if (weir_slab_is_filler(&p->cards, slot) || card->last_s == 0)
+	if (weir_slab_is_filler(&p->tables.cards, slot) || card->last_s == 0)
 		return true;
 	struct span span = spans[card->carrier - 1];
 	/* Local days are at most 14 hours ahead of UTC's, 12 behind: most cards of a quiet fleet are left out by this. */
 	if (span.first > span.last || (int64_t)card->last_s + 14 * 3600 < (int64_t)span.first * 86400)
 		return true;
-	int32_t newest = weir_carrier_day(&p->carriers[card->carrier - 1], (int64_t)card->last_s * 1000000)->number;
+	int32_t newest =
+	    weir_carrier_day(&p->registry.carriers[card->carrier - 1], (int64_t)card->last_s * 1000000)->number;
 	return tell_span(p, slot, span, newest, tell_day);
 }
 
@@ -220,7 +221,7 @@ walk_on(struct weir_partition *p, struct weir_feed_walk *walk, const struct span
 {
 	struct weir_feeds *f = p->feeds;
 	bool waits = false;
-	uint32_t from = f->sealed_count, at = walk->next, wishes = p->wish_count;
+	uint32_t from = f->sealed_count, at = walk->next, wishes = p->effects.fetch_requests.n;
 	for (; max > 0 && at < slots && f->sealed_count - from < messages_max; max--, at++) {
 		uint32_t count = f->sealed_count;
 		size_t bytes = f->sealed_bytes.len;
@@ -228,7 +229,7 @@ walk_on(struct weir_partition *p, struct weir_feed_walk *walk, const struct span
 		if (waits) {
 			f->sealed_count = count;
 			f->sealed_bytes.len = bytes;
-			if (p->wish_count - wishes >= WISHES_AHEAD)
+			if (p->effects.fetch_requests.n - wishes >= WISHES_AHEAD)
 				return;
 		} else {
 			walk->next = at + 1;
@@ -254,12 +255,12 @@ walk_hours(struct weir_partition *p)
 	if (!walk_begin(p, place))
 		return;
 	if (spans_of(p, &place->walk, hours_between, spans))
-		walk_on(p, &place->walk, spans, p->accounts.used, ACCOUNTS_A_FLUSH, UINT32_MAX, tell_account);
+		walk_on(p, &place->walk, spans, p->tables.accounts.used, ACCOUNTS_A_FLUSH, UINT32_MAX, tell_account);
 	else
-		place->walk.next = p->accounts.used;
+		place->walk.next = p->tables.accounts.used;
 	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending.
 	 */
-	if (place->walk.next < p->accounts.used || p->feeds->hours.again.list.n > 0)
+	if (place->walk.next < p->tables.accounts.used || p->feeds->hours.again.list.n > 0)
 		return;
 	walk_end(place);
 	tell_mark(p, "WPM1");
@@ -273,10 +274,10 @@ walk_days(struct weir_partition *p)
 	if (!walk_begin(p, place))
 		return;
 	if (p->opts.feed_card_daily && spans_of(p, &place->walk, days_between, spans))
-		walk_on(p, &place->walk, spans, p->cards.used, CARDS_A_FLUSH, ROWS_A_FLUSH, tell_card);
+		walk_on(p, &place->walk, spans, p->tables.cards.used, CARDS_A_FLUSH, ROWS_A_FLUSH, tell_card);
 	else
-		place->walk.next = p->cards.used;
-	if (place->walk.next >= p->cards.used)
+		place->walk.next = p->tables.cards.used;
+	if (place->walk.next >= p->tables.cards.used)
 		walk_end(place);
 }
 
@@ -316,7 +317,7 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle
 	const struct weir_feed_source *hours = &p->feeds->hours;
 	if (a->cycle == 0 || a->zone == 0 || cycle <= a->cycle || hours->now.told_us == 0)
 		return true;
-	struct weir_carrier_entry *carrier = &p->carriers[a->zone - 1];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[a->zone - 1];
 	int64_t held_us =
 	    weir_zone_cycle_by_number(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, cycle - 1)
 		.start_us;

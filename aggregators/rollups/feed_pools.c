@@ -63,7 +63,7 @@ static struct weir_carrier_entry *
 calendar_of(const struct weir_partition *p, uint32_t pool_slot)
 {
 	const struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	return pool->carrier == 0 ? NULL : &p->carriers[pool->carrier - 1];
+	return pool->carrier == 0 ? NULL : &p->registry.carriers[pool->carrier - 1];
 }
 
 /* Rows that the change of an hour makes due: of windows that had one before. */
@@ -87,14 +87,14 @@ weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot)
 	int32_t last = (int32_t)(fed_us(p->feeds) / WEIR_HOUR_US);
 	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
 	for (int32_t n = last - LATELY_H; n <= last; n++)
-		if (weir_windows_find(&p->windows[WEIR_WINDOW_POOL_HOUR], n, pool_slot) != NULL)
+		if (weir_windows_find(&p->tables.windows[WEIR_WINDOW_POOL_HOUR], n, pool_slot) != NULL)
 			restate(p, pool_slot, n, weir_carrier_day(carrier, weir_hour_instant(n))->number);
 }
 
 static bool
 is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
-	if (weir_windows_ready(&p->windows[kind], number, slot))
+	if (weir_windows_ready(&p->tables.windows[kind], number, slot))
 		return true;
 	weir_partition_wish_window(p, kind, number, slot);
 	return false;
@@ -123,15 +123,15 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 		return false;
 	p->stats.windows_taken++;
 	struct weir_counts usage = {window->up, window->down, window->records, window->sessions}, before = {0};
-	const struct weir_counts *told = weir_windows_find(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot);
+	const struct weir_counts *told = weir_windows_find(&p->tables.windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot);
 	if (told != NULL)
 		before = *told;
 	struct weir_counts more = weir_counts_less(&usage, &before);
 	if (weir_counts_is_zero(&more) || (message->overthrown && usage.records <= before.records))
 		return true;
-	*weir_windows_change(&p->windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot) = usage;
-	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool), &more);
-	weir_counts_add(weir_windows_change(&p->windows[WEIR_WINDOW_POOL_DAY], window->day, pool), &more);
+	*weir_windows_change(&p->tables.windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot) = usage;
+	weir_counts_add(weir_windows_change(&p->tables.windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool), &more);
+	weir_counts_add(weir_windows_change(&p->tables.windows[WEIR_WINDOW_POOL_DAY], window->day, pool), &more);
 	note_early(p->feeds, window->hour * WEIR_HOUR_US);
 	restate(p, pool, window->hour, window->day);
 	return true;
@@ -205,7 +205,7 @@ weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *wi
 	if (window->source >= p->opts.partitions)
 		return weir_error_set(
 		    err, WEIR_POISON, "an hour of partition %u, but there are %u", window->source, p->opts.partitions);
-	if (window->hour > 0 && weir_hour_instant(window->hour) > p->now_us + FUTURE_US)
+	if (window->hour > 0 && weir_hour_instant(window->hour) > p->clock.now_us + FUTURE_US)
 		return weir_error_set(err, WEIR_POISON, "hour %d is still to come", window->hour);
 	/* A day holds its hours: zones are up to 14 hours ahead of UTC, and 12 behind. */
 	if (window->hour <= 0 || window->hour / 24 < window->day - 1 || window->hour / 24 > window->day + 1)
@@ -223,7 +223,7 @@ weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, 
 	if (mark->source >= p->opts.partitions)
 		return weir_error_set(
 		    err, WEIR_POISON, "a mark of partition %u, but there are %u", mark->source, p->opts.partitions);
-	if (mark->told_us <= 0 || mark->told_us > p->now_us + FUTURE_US)
+	if (mark->told_us <= 0 || mark->told_us > p->clock.now_us + FUTURE_US)
 		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
 	if (!weir_feeds_is_of_owner(p, mark->source, mark->epoch))
 		return WEIR_OK;
@@ -241,7 +241,7 @@ emit(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
 	struct weir_feeds *f = p->feeds;
 	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
 	enum weir_window_kind kind = daily ? WEIR_WINDOW_POOL_DAY : WEIR_WINDOW_POOL_HOUR;
-	const struct weir_counts *entry = weir_windows_find(&p->windows[kind], number, pool_slot);
+	const struct weir_counts *entry = weir_windows_find(&p->tables.windows[kind], number, pool_slot);
 	struct weir_feed_row row = {.daily = daily, .revision = ++f->revision};
 	char key[WEIR_FEED_KEY_MAX];
 	row.window =
@@ -316,7 +316,7 @@ walk_begin(struct weir_partition *p)
 		    (struct weir_feed_walk){f->walk_first ? (first_us > 0 ? first_us : 0) : f->whole_us, whole_us, 0, true};
 		return true;
 	}
-	int64_t late_us = p->now_us - ((int64_t)p->opts.feed_grace_s + p->opts.feed_wait_s) * 1000000;
+	int64_t late_us = p->clock.now_us - ((int64_t)p->opts.feed_grace_s + p->opts.feed_wait_s) * 1000000;
 	late_us = weir_feeds_quarter(late_us > 0 ? late_us : 0);
 	int64_t from_us = f->whole_us > f->fed_us ? f->whole_us : f->fed_us;
 	if (late_us <= from_us || from_us == 0) {
@@ -354,7 +354,7 @@ emit_span(struct weir_partition *p, uint32_t slot, bool daily, struct span span)
 	enum weir_window_kind kind = daily ? WEIR_WINDOW_POOL_DAY : WEIR_WINDOW_POOL_HOUR;
 	uint32_t rows = 0;
 	for (int32_t n = span.first; n <= span.last; n++) {
-		if (p->feeds->walk_first && weir_windows_find(&p->windows[kind], n, slot) == NULL)
+		if (p->feeds->walk_first && weir_windows_find(&p->tables.windows[kind], n, slot) == NULL)
 			continue;
 		emit(p, slot, daily, n);
 		rows++;
@@ -372,8 +372,8 @@ is_left_out(const struct weir_partition *p, uint32_t slot)
 static void
 look_ahead(struct weir_partition *p, const struct spans *by_carrier, uint32_t from)
 {
-	uint32_t wishes = p->wish_count;
-	for (uint32_t slot = from; slot < p->pools.used && p->wish_count - wishes < PAGES_AHEAD;
+	uint32_t wishes = p->effects.fetch_requests.n;
+	for (uint32_t slot = from; slot < p->tables.pools.used && p->effects.fetch_requests.n - wishes < PAGES_AHEAD;
 	     slot += WEIR_WINDOW_SLOTS) {
 		if (is_left_out(p, slot))
 			continue;
@@ -406,19 +406,19 @@ weir_feeds_tick(struct weir_partition *p, uint32_t max)
 	struct weir_feeds *f = p->feeds;
 	struct spans spans[WEIR_CARRIER_NUMBERS];
 	bool any = false;
-	if (!p->pools_settled || f->waiting_count > 0 || (!f->walk.running && !walk_begin(p)))
+	if (!p->pools_work.pools_settled || f->waiting_count > 0 || (!f->walk.running && !walk_begin(p)))
 		return false;
-	for (uint32_t i = 0; i < p->carrier_count; i++) {
-		spans[i] = spans_of(&p->carriers[i], &p->opts, &f->walk);
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
+		spans[i] = spans_of(&p->registry.carriers[i], &p->opts, &f->walk);
 		any |= spans[i].hours.first <= spans[i].hours.last || spans[i].days.first <= spans[i].days.last;
 	}
 	uint32_t rows = 0;
-	for (uint32_t done = 0; any && f->walk.next < p->pools.used && done<max; done += rows> 0 ? rows : 1) {
+	for (uint32_t done = 0; any && f->walk.next < p->tables.pools.used && done<max; done += rows> 0 ? rows : 1) {
 		if (!walk_pool(p, f->walk.next, spans, &rows))
 			return false; /* the answers wake the owner */
 		f->walk.next++;
 	}
-	if (!any || f->walk.next >= p->pools.used)
+	if (!any || f->walk.next >= p->tables.pools.used)
 		walk_end(f);
 	return f->walk.running;
 }

@@ -101,7 +101,7 @@ weir_feed_pool_row(const struct weir_partition *p, uint32_t pool_slot, const str
 	static const char *const STATUS[] = {"in_use", "suspended", "disabled"};
 	const struct weir_feeds *f = p->feeds;
 	const struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	const struct weir_carrier_entry *carrier = &p->carriers[pool->carrier - 1];
+	const struct weir_carrier_entry *carrier = &p->registry.carriers[pool->carrier - 1];
 	struct weir_window cycle =
 	    weir_zone_cycle_by_number(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, pool->cycle);
 	char id[WEIR_JSON_ID_MAX];
@@ -115,7 +115,7 @@ weir_feed_pool_row(const struct weir_partition *p, uint32_t pool_slot, const str
 	weir_buf_printf(json, ",\"kind\":\"%s\",\"status\":\"%s\"", weir_plan_kind_name((enum weir_plan_kind)pool->kind),
 	    STATUS[pool->status]);
 	member_id(json, "carrier", carrier->ref.id);
-	member_id(json, "plan", pool->plan == 0 ? "" : p->plans[pool->plan - 1].ref.id);
+	member_id(json, "plan", pool->plan == 0 ? "" : p->registry.plans[pool->plan - 1].ref.id);
 	member_u64(json, "cards", pool->members);
 	member_u64(json, "effective_cards", pool->active);
 	put_totals(pool, json);
@@ -141,7 +141,7 @@ weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct w
     char key_out[WEIR_FEED_KEY_MAX], struct weir_buf *json)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_carrier_entry *carrier = &p->carriers[card->carrier - 1];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[card->carrier - 1];
 	const struct weir_account_slot *account = weir_account_of(p, slot);
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
@@ -150,7 +150,7 @@ weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct w
 	weir_buf_printf(json, "{\"iccid\":\"%s\"", iccid);
 	put_window(json, row, carrier);
 	member_id(json, "carrier", carrier->ref.id);
-	member_id(json, "plan", card->plan == 0 ? "" : p->plans[card->plan - 1].ref.id);
+	member_id(json, "plan", card->plan == 0 ? "" : p->registry.plans[card->plan - 1].ref.id);
 	member_id(json, "pool", account == NULL ? "" : account->pool);
 	weir_buf_printf(json, ",\"status\":\"%s\"", status_of(p, slot));
 	member_cycle(json, weir_partition_cycle_of(carrier, row->window.start_us));

@@ -223,10 +223,10 @@ weir_feeds_load_finish(struct weir_partition *p)
 	if (!p->opts.feed_card_daily)
 		weir_feed_pairs_clear(&f->days.again);
 	for (uint32_t i = 0; i < f->kept_count; i++)
-		if (f->kept[i].account >= p->accounts.used)
+		if (f->kept[i].account >= p->tables.accounts.used)
 			return false;
-	if (!pairs_are_slots(&f->hours.again.list, p->accounts.used) ||
-	    !pairs_are_slots(&f->days.again.list, p->cards.used))
+	if (!pairs_are_slots(&f->hours.again.list, p->tables.accounts.used) ||
+	    !pairs_are_slots(&f->days.again.list, p->tables.cards.used))
 		return false;
 	weir_feeds_edge(p);
 	/*
@@ -234,11 +234,13 @@ weir_feeds_load_finish(struct weir_partition *p)
 	 * fetched is not known of any that has begun.
 	 */
 	weir_feeds_place_texts(p);
-	if (p->shares.used == 0)
+	if (p->tables.shares.used == 0)
 		return true;
-	int64_t newest_us = (p->now_us > p->stream_time_us ? p->now_us : p->stream_time_us) + WEIR_HOUR_US;
-	p->windows[WEIR_WINDOW_SHARE_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
-	p->windows[WEIR_WINDOW_POOL_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
-	p->windows[WEIR_WINDOW_POOL_DAY].known_after = (int32_t)((newest_us + 15 * WEIR_HOUR_US) / (24 * WEIR_HOUR_US));
+	int64_t newest_us =
+	    (p->clock.now_us > p->clock.stream_time_us ? p->clock.now_us : p->clock.stream_time_us) + WEIR_HOUR_US;
+	p->tables.windows[WEIR_WINDOW_SHARE_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
+	p->tables.windows[WEIR_WINDOW_POOL_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
+	p->tables.windows[WEIR_WINDOW_POOL_DAY].known_after =
+	    (int32_t)((newest_us + 15 * WEIR_HOUR_US) / (24 * WEIR_HOUR_US));
 	return true;
 }

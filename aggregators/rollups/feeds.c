@@ -44,7 +44,7 @@ weir_feeds_init(struct weir_partition *p)
 	f->epochs = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->epochs));
 	f->revision = p->opts.epoch; /* which follows the clock: rows of a later owner have later revisions */
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
-		weir_windows_init(&p->windows[kind]);
+		weir_windows_init(&p->tables.windows[kind]);
 }
 
 void
@@ -52,7 +52,7 @@ weir_feeds_free(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
-		weir_windows_free(&p->windows[kind]);
+		weir_windows_free(&p->tables.windows[kind]);
 	for (uint32_t i = 0; i < f->text_cap; i++)
 		free(f->texts[i]);
 	for (uint32_t i = 0; i < f->early_count; i++)
@@ -89,7 +89,7 @@ weir_partition_watermark(struct weir_partition *p, int64_t at_us)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
 	struct weir_feeds *f = p->feeds;
-	at_us = (at_us < p->now_us ? at_us : p->now_us) - (int64_t)p->opts.feed_grace_s * S_US;
+	at_us = (at_us < p->clock.now_us ? at_us : p->clock.now_us) - (int64_t)p->opts.feed_grace_s * S_US;
 	if (at_us <= f->watermark_us)
 		return;
 	f->watermark_us = at_us;
@@ -107,7 +107,7 @@ void
 weir_feeds_edge(struct weir_partition *p)
 {
 	int64_t hours_us = edge(&p->feeds->hours), days_us = edge(&p->feeds->days);
-	p->told_edge_us = hours_us > days_us ? hours_us : days_us;
+	p->clock.told_edge_us = hours_us > days_us ? hours_us : days_us;
 }
 
 void
@@ -232,8 +232,8 @@ static int32_t
 past_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
 {
 	int32_t from = INT32_MAX;
-	for (uint32_t i = 0; i < p->carrier_count; i++) {
-		const struct weir_carrier_entry *carrier = &p->carriers[i];
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
+		const struct weir_carrier_entry *carrier = &p->registry.carriers[i];
 		if (!carrier->known)
 			continue;
 		struct weir_window now =
@@ -255,9 +255,9 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 	if (kind == WEIR_WINDOW_SHARE_HOUR)
 		return p->feeds->whole_us; /* not by the marks, which may go back: what was deleted is gone */
 	if (kind == WEIR_WINDOW_ACCOUNT_HOUR || kind == WEIR_WINDOW_ACCOUNT_DAY)
-		return told_us < p->stream_time_us ? told_us : p->stream_time_us;
+		return told_us < p->clock.stream_time_us ? told_us : p->clock.stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */
-	return kind > WEIR_WINDOW_SHARE_HOUR && whole_us > p->stream_time_us ? whole_us : p->stream_time_us;
+	return kind > WEIR_WINDOW_SHARE_HOUR && whole_us > p->clock.stream_time_us ? whole_us : p->clock.stream_time_us;
 }
 
 int32_t
@@ -282,9 +282,9 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 uint32_t
 weir_partition_window_pages(const struct weir_partition *p, enum weir_window_kind kind)
 {
-	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY      ? p->cards.used
-			 : kind <= WEIR_WINDOW_ACCOUNT_DAY ? p->accounts.used
-			 : kind == WEIR_WINDOW_SHARE_HOUR  ? p->shares.used
-							   : p->pools.used;
+	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY      ? p->tables.cards.used
+			 : kind <= WEIR_WINDOW_ACCOUNT_DAY ? p->tables.accounts.used
+			 : kind == WEIR_WINDOW_SHARE_HOUR  ? p->tables.shares.used
+							   : p->tables.pools.used;
 	return (slots + WEIR_WINDOW_SLOTS - 1) / WEIR_WINDOW_SLOTS;
 }

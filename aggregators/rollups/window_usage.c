@@ -25,13 +25,13 @@ holds(const struct weir_window *window, int64_t at_us)
 	return at_us >= window->start_us && at_us < window->end_us;
 }
 
-const struct weir_window *
-weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
+/*
+ * What is rare lies apart, here and below: a function that takes a window by value has it on its stack, and a guard
+ * there is paid by each call.
+ */
+static __attribute__((noinline)) const struct weir_window *
+other_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (holds(&carrier->hour, at_us))
-		return &carrier->hour;
-	if (holds(&carrier->hour_other, at_us))
-		return &carrier->hour_other;
 	if (at_us < carrier->hour.end_us) {
 		carrier->hour_other = weir_zone_hour(carrier->zone, at_us);
 		return &carrier->hour_other;
@@ -44,18 +44,34 @@ weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 }
 
 const struct weir_window *
-weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (holds(&carrier->day, at_us))
-		return &carrier->day;
-	if (holds(&carrier->day_other, at_us))
-		return &carrier->day_other;
+	if (holds(&carrier->hour, at_us))
+		return &carrier->hour;
+	if (holds(&carrier->hour_other, at_us))
+		return &carrier->hour_other;
+	return other_hour(carrier, at_us);
+}
+
+static __attribute__((noinline)) const struct weir_window *
+other_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
 	bool newer = at_us >= carrier->day.end_us;
 	if (newer)
 		carrier->day_other = carrier->day;
 	struct weir_window *to = newer ? &carrier->day : &carrier->day_other;
 	*to = weir_zone_day(carrier->zone, at_us);
 	return to;
+}
+
+const struct weir_window *
+weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
+{
+	if (holds(&carrier->day, at_us))
+		return &carrier->day;
+	if (holds(&carrier->day_other, at_us))
+		return &carrier->day_other;
+	return other_day(carrier, at_us);
 }
 
 struct weir_window
@@ -92,7 +108,7 @@ row_is_ready(struct weir_partition *p, const struct row *row)
 {
 	bool ready = true;
 	for (int32_t n = row->number; n < row_end(row); n++) {
-		if (weir_windows_ready(&p->windows[row->kind], n, row->slot))
+		if (weir_windows_ready(&p->tables.windows[row->kind], n, row->slot))
 			continue;
 		weir_partition_wish_window(p, row->kind, n, row->slot);
 		ready = false;
@@ -110,7 +126,7 @@ row_may_count(struct weir_partition *p, const struct row *row)
 void
 weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
-	struct weir_window_page *page = weir_windows_get(&p->windows[kind], number, slot / WEIR_WINDOW_SLOTS);
+	struct weir_window_page *page = weir_windows_get(&p->tables.windows[kind], number, slot / WEIR_WINDOW_SLOTS);
 	if (page->complete || page->asked)
 		return;
 	page->asked = true;
@@ -123,24 +139,16 @@ next_base(const struct weir_partition *p, const struct row *row)
 {
 	const struct weir_counts *next = NULL;
 	for (int32_t n = row->number + 1; n < row_end(row) && next == NULL; n++)
-		next = weir_windows_find(&p->windows[row->kind], n, row->slot);
+		next = weir_windows_find(&p->tables.windows[row->kind], n, row->slot);
 	return next;
 }
 
-static void
-row_count(struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
+/* A record of a window before the newest: all bases after it grow. */
+static __attribute__((noinline)) void
+row_count_late(
+    struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
 {
-	struct weir_windows *windows = &p->windows[row->kind];
-	if (row->number == row->newest)
-		return;
-	/*
-	 * One may be there that the newest window does not tell of: the card had another carrier, by whose calendar its
-	 * newest record was in a later window. It stays.
-	 */
-	if (row->number > row->newest) {
-		weir_windows_make(windows, row->number, row->slot, before);
-		return;
-	}
+	struct weir_windows *windows = &p->tables.windows[row->kind];
 	const struct weir_counts *next = next_base(p, row);
 	struct weir_counts base = next != NULL ? *next : *before;
 	weir_windows_make(windows, row->number, row->slot, &base);
@@ -149,11 +157,26 @@ row_count(struct weir_partition *p, const struct row *row, const struct weir_cou
 			weir_counts_add(weir_windows_change(windows, n, row->slot), more);
 }
 
+static void
+row_count(struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
+{
+	if (row->number == row->newest)
+		return;
+	/*
+	 * One may be there that the newest window does not tell of: the card had another carrier, by whose calendar its
+	 * newest record was in a later window. It stays.
+	 */
+	if (row->number > row->newest)
+		weir_windows_make(&p->tables.windows[row->kind], row->number, row->slot, before);
+	else
+		row_count_late(p, row, before, more);
+}
+
 /* The window has a base. */
 static struct weir_counts
 row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
 {
-	const struct weir_counts *base = weir_windows_find(&p->windows[row->kind], row->number, row->slot);
+	const struct weir_counts *base = weir_windows_find(&p->tables.windows[row->kind], row->number, row->slot);
 	const struct weir_counts *next = next_base(p, row);
 	return weir_counts_less(next != NULL ? next : total, base);
 }
@@ -169,6 +192,18 @@ set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, s
 	days->end = weir_zone_day(carrier->zone, end_us).number;
 }
 
+/* The newest hour and day of an owner whose newest record is after the hour of at_us. */
+static __attribute__((noinline)) void
+rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
+{
+	hours->newest =
+	    holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
+	if (newest_us >= weir_carrier_day(carrier, at_us)->end_us)
+		days->newest =
+		    holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
+	set_ends(carrier, at_us, hours, days);
+}
+
 /* newest_us: an instant in the owner's newest hour and day with a base; INT64_MIN = none. */
 static void
 rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
@@ -181,20 +216,14 @@ rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, st
 	if (newest_us < day->start_us)
 		days->newest--;
 	hours->end = days->end = INT32_MAX;
-	if (newest_us < hour->end_us)
-		return;
-	hours->newest =
-	    holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
-	if (newest_us >= day->end_us)
-		days->newest =
-		    holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
-	set_ends(carrier, at_us, hours, days);
+	if (newest_us >= hour->end_us)
+		rows_late(carrier, at_us, newest_us, hours, days);
 }
 
 static struct weir_carrier_entry *
 card_carrier(const struct weir_partition *p, uint32_t slot)
 {
-	return &p->carriers[weir_card_at(p, slot)->carrier - 1];
+	return &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 }
 
 static void
@@ -240,7 +269,7 @@ weir_bases_card(struct weir_partition *p, uint32_t slot, const struct weir_recor
 	card_rows(p, slot, r->end_us, &hours, &days);
 	row_count(p, &hours, before, more);
 	row_count(p, &days, before, more);
-	if (__builtin_expect(r->end_us < p->told_edge_us, 0))
+	if (__builtin_expect(r->end_us < p->clock.told_edge_us, 0))
 		weir_feeds_card_changed(p, slot, weir_carrier_day(card_carrier(p, slot), r->end_us));
 }
 
@@ -272,7 +301,7 @@ weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slo
 	if (hours.number > a->hour)
 		a->hour = hours.number; /* the count that follows marks the slot dirty */
 	a->zone = weir_card_at(p, card_slot)->carrier;
-	if (__builtin_expect(r->end_us < p->told_edge_us, 0))
+	if (__builtin_expect(r->end_us < p->clock.told_edge_us, 0))
 		weir_feeds_account_changed(p, account, weir_carrier_hour(carrier, r->end_us));
 }
 
@@ -309,7 +338,7 @@ calendar_of(const struct weir_partition *p, enum weir_window_kind kind, uint32_t
 {
 	bool card = kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_CARD_DAY;
 	uint8_t carrier = card ? weir_card_at(p, slot)->carrier : weir_account_at(p, slot)->zone;
-	return carrier == 0 ? NULL : &p->carriers[carrier - 1];
+	return carrier == 0 ? NULL : &p->registry.carriers[carrier - 1];
 }
 
 enum weir_bases_answer
@@ -335,7 +364,7 @@ weir_bases_usage(
 		return WEIR_BASES_WAIT;
 	int32_t cycle = weir_partition_cycle_of(carrier, at_us);
 	struct weir_counts total = {0};
-	if (weir_windows_find(&p->windows[kind], number, slot) == NULL)
+	if (weir_windows_find(&p->tables.windows[kind], number, slot) == NULL)
 		return WEIR_BASES_NONE;
 	if (card ? !card_total(p, slot, cycle, &total) : !account_total(weir_account_at(p, slot), cycle, &total))
 		return card ? WEIR_BASES_WAIT : WEIR_BASES_GONE;
@@ -358,18 +387,18 @@ weir_bases_load(struct weir_partition *p)
 {
 	uint32_t last_s = 0;
 	int32_t hour = 0;
-	for (uint32_t slot = 0; slot < p->cards.used; slot++)
-		if (!weir_slab_is_filler(&p->cards, slot) && weir_card_at(p, slot)->last_s > last_s)
+	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.cards, slot) && weir_card_at(p, slot)->last_s > last_s)
 			last_s = weir_card_at(p, slot)->last_s;
-	for (uint32_t slot = 0; slot < p->accounts.used; slot++)
-		if (!weir_slab_is_filler(&p->accounts, slot) && weir_account_at(p, slot)->hour > hour)
+	for (uint32_t slot = 0; slot < p->tables.accounts.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.accounts, slot) && weir_account_at(p, slot)->hour > hour)
 			hour = weir_account_at(p, slot)->hour;
 	if (last_s != 0) {
-		p->windows[WEIR_WINDOW_CARD_HOUR].known_after = (int32_t)(last_s / 3600);
-		p->windows[WEIR_WINDOW_CARD_DAY].known_after = (int32_t)(((int64_t)last_s + 15 * 3600) / 86400);
+		p->tables.windows[WEIR_WINDOW_CARD_HOUR].known_after = (int32_t)(last_s / 3600);
+		p->tables.windows[WEIR_WINDOW_CARD_DAY].known_after = (int32_t)(((int64_t)last_s + 15 * 3600) / 86400);
 	}
 	if (hour != 0) {
-		p->windows[WEIR_WINDOW_ACCOUNT_HOUR].known_after = hour;
-		p->windows[WEIR_WINDOW_ACCOUNT_DAY].known_after = (hour + 16) / 24;
+		p->tables.windows[WEIR_WINDOW_ACCOUNT_HOUR].known_after = hour;
+		p->tables.windows[WEIR_WINDOW_ACCOUNT_DAY].known_after = (hour + 16) / 24;
 	}
 }

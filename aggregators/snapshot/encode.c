@@ -181,25 +181,25 @@ encode_directory(struct weir_u64_list *cards, const struct weir_writer *w)
 static void
 encode_names(struct weir_partition *p, const struct weir_writer *w)
 {
-	for (size_t at = 0; at < p->new_names.len;) {
-		const uint8_t *line = p->new_names.data + at;
-		size_t len = (size_t)((const uint8_t *)memchr(line, '\n', p->new_names.len - at) - line);
+	for (size_t at = 0; at < p->registry.new_names.len;) {
+		const uint8_t *line = p->registry.new_names.data + at;
+		size_t len = (size_t)((const uint8_t *)memchr(line, '\n', p->registry.new_names.len - at) - line);
 		w->name(w->ctx, (struct weir_slice){line, len});
 		at += len + 1;
 	}
-	p->new_names.len = 0;
-	p->new_name_count = 0;
-	for (size_t at = 0; at < p->new_references.len;) {
-		const uint8_t *field = p->new_references.data + at;
+	p->registry.new_names.len = 0;
+	p->registry.new_name_count = 0;
+	for (size_t at = 0; at < p->registry.new_references.len;) {
+		const uint8_t *field = p->registry.new_references.data + at;
 		size_t field_len = strlen((const char *)field);
 		uint32_t len;
 		memcpy(&len, field + field_len + 1, sizeof(len));
 		const uint8_t *json = field + field_len + 1 + sizeof(len);
 		w->reference(w->ctx, (struct weir_slice){field, field_len}, (struct weir_slice){json, len});
-		at = (size_t)(json - p->new_references.data) + len;
+		at = (size_t)(json - p->registry.new_references.data) + len;
 	}
-	p->new_references.len = 0;
-	p->new_reference_count = 0;
+	p->registry.new_references.len = 0;
+	p->registry.new_reference_count = 0;
 }
 
 #define WARM_BUCKETS_KEPT 2048u
@@ -211,10 +211,10 @@ static void
 encode_windows(struct weir_partition *p, const struct weir_writer *w)
 {
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
-		if (p->windows[kind].dirty > 0)
-			weir_windows_encode(&p->windows[kind], kind, w->window, w->ctx);
+		if (p->tables.windows[kind].dirty > 0)
+			weir_windows_encode(&p->tables.windows[kind], kind, w->window, w->ctx);
 		weir_windows_trim(
-		    &p->windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_PAGES_CARDS : WINDOW_PAGES_SHARED);
+		    &p->tables.windows[kind], kind <= WEIR_WINDOW_CARD_DAY ? WINDOW_PAGES_CARDS : WINDOW_PAGES_SHARED);
 	}
 }
 
@@ -224,17 +224,19 @@ encode_windows(struct weir_partition *p, const struct weir_writer *w)
 uint64_t
 weir_partition_encode_bytes(const struct weir_partition *p)
 {
-	uint64_t bytes = p->new_names.len + p->new_references.len + p->feeds->sealed_bytes.len + p->new_cards.n * 8u;
-	uint64_t commands = 1024 + p->new_name_count + p->new_reference_count + p->intents_done.n;
+	uint64_t bytes = p->registry.new_names.len + p->registry.new_references.len + p->feeds->sealed_bytes.len +
+			 p->tables.new_cards.n * 8u;
+	uint64_t commands =
+	    1024 + p->registry.new_name_count + p->registry.new_reference_count + p->unconfirmed.intents_done.n;
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_partition_slab((struct weir_partition *)p, i)->dirty_count *
 			 (uint64_t)(WEIR_SLAB_PAGE_BYTES + COMMAND_BYTES);
-	bytes += p->marks.pending * WEIR_MARK_BYTES;
-	commands += p->marks.hour_count * (uint64_t)WEIR_SHARDS;
-	bytes += (p->past.dirty + p->pool_past.dirty) * (COMMAND_BYTES + sizeof(struct weir_past_slot));
+	bytes += p->tables.marks.pending * WEIR_MARK_BYTES;
+	commands += p->tables.marks.hour_count * (uint64_t)WEIR_SHARDS;
+	bytes += (p->tables.past.dirty + p->tables.pool_past.dirty) * (COMMAND_BYTES + sizeof(struct weir_past_slot));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
-		bytes += p->windows[kind].dirty * WINDOW_ENTRY_USUAL;
-		commands += p->windows[kind].changed_count;
+		bytes += p->tables.windows[kind].dirty * WINDOW_ENTRY_USUAL;
+		commands += p->tables.windows[kind].changed_count;
 	}
 	return bytes + commands * COMMAND_BYTES;
 }
@@ -243,20 +245,33 @@ void
 weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uint32_t sparse_slots)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	WEIR_CHECK(p->parked.n == 0 && p->feeds->waiting_count == 0);
+	WEIR_CHECK(p->parked.records.n == 0 && p->feeds->waiting_count == 0);
 	weir_feeds_encode(p);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		encode_slab(weir_partition_slab(p, i), WEIR_SLAB_LETTERS[i], w, sparse_slots);
-	encode_marks(&p->marks, w);
-	weir_marks_trim(&p->marks, WARM_BUCKETS_KEPT);
-	encode_past(&p->past, 'y', w);
-	weir_past_trim(&p->past, PAST_ENTRIES_KEPT);
-	encode_past(&p->pool_past, 'z', w);
-	weir_past_trim(&p->pool_past, PAST_ENTRIES_KEPT);
+	encode_marks(&p->tables.marks, w);
+	weir_marks_trim(&p->tables.marks, WARM_BUCKETS_KEPT);
+	encode_past(&p->tables.past, 'y', w);
+	weir_past_trim(&p->tables.past, PAST_ENTRIES_KEPT);
+	encode_past(&p->tables.pool_past, 'z', w);
+	weir_past_trim(&p->tables.pool_past, PAST_ENTRIES_KEPT);
 	encode_windows(p, w);
-	encode_directory(&p->new_cards, w);
+	encode_directory(&p->tables.new_cards, w);
 	encode_names(p, w);
-	for (uint32_t i = 0; i < p->intents_done.n; i++)
-		w->intent_done(w->ctx, &p->intents_done.v[i]);
-	p->intents_done.n = 0;
+	for (uint32_t i = 0; i < p->unconfirmed.intents_done.n; i++)
+		w->intent_done(w->ctx, &p->unconfirmed.intents_done.v[i]);
+	p->unconfirmed.intents_done.n = 0;
+}
+
+bool
+weir_partition_has_changed(const struct weir_partition *p)
+{
+	for (uint32_t i = 0; i < WEIR_SLABS; i++)
+		if (weir_partition_slab((struct weir_partition *)p, i)->dirty_count > 0)
+			return true;
+	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
+		if (p->tables.windows[i].dirty > 0)
+			return true;
+	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
+	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }

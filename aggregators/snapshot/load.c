@@ -8,8 +8,8 @@
 struct weir_slab *
 weir_partition_slab(struct weir_partition *p, uint32_t number)
 {
-	struct weir_slab *const slabs[WEIR_SLABS] = {
-	    &p->cards, &p->terms, &p->enforcements, &p->sessions, &p->lives, &p->accounts, &p->pools, &p->shares};
+	struct weir_slab *const slabs[WEIR_SLABS] = {&p->tables.cards, &p->tables.terms, &p->tables.enforcements,
+	    &p->tables.sessions, &p->tables.lives, &p->tables.accounts, &p->tables.pools, &p->tables.shares};
 	_Static_assert(sizeof(WEIR_SLAB_LETTERS) - 1 == WEIR_SLABS, "a letter each");
 	return number < WEIR_SLABS ? slabs[number] : NULL;
 }
@@ -19,8 +19,8 @@ weir_partition_load_sizes(struct weir_partition *p, const uint32_t slots[WEIR_SL
 {
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		weir_slab_resize(weir_partition_slab(p, i), slots[i]);
-	p->stream_time_us = stream_time_us;
-	weir_partition_set_time(p, p->now_us, stream_time_us);
+	p->clock.stream_time_us = stream_time_us;
+	weir_partition_set_time(p, p->clock.now_us, stream_time_us);
 }
 
 bool
@@ -60,20 +60,20 @@ weir_partition_load_page(struct weir_partition *p, uint32_t slab, uint32_t page,
 static bool
 index_cards(struct weir_partition *p)
 {
-	weir_shards_reserve(&p->card_index, p->cards.used);
-	for (uint32_t slot = 0; slot < p->cards.used; slot++) {
-		if (weir_slab_is_filler(&p->cards, slot))
+	weir_shards_reserve(&p->tables.card_index, p->tables.cards.used);
+	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.cards, slot))
 			continue;
 		const struct weir_card_slot *card = weir_card_at(p, slot);
-		if (weir_iccid_is_zero(card->iccid) || card->carrier == 0 || card->carrier > p->carrier_count ||
-		    card->plan > p->plan_count || card->terms > p->terms.used)
+		if (weir_iccid_is_zero(card->iccid) || card->carrier == 0 || card->carrier > p->registry.carrier_count ||
+		    card->plan > p->registry.plan_count || card->terms > p->tables.terms.used)
 			return false;
-		if (!p->carriers[card->carrier - 1].known || weir_card_status_of(card) > WEIR_STATUS_CANCELLED)
+		if (!p->registry.carriers[card->carrier - 1].known || weir_card_status_of(card) > WEIR_STATUS_CANCELLED)
 			return false;
 		if (card->terms != 0 && weir_terms_of(p, card)->card != slot + 1)
 			return false;
 		uint64_t hash = weir_iccid_hash(card->iccid);
-		weir_shard_insert(weir_shards_of(&p->card_index, hash), weir_index_entry(hash, slot));
+		weir_shard_insert(weir_shards_of(&p->tables.card_index, hash), weir_index_entry(hash, slot));
 	}
 	return true;
 }
@@ -82,10 +82,10 @@ index_cards(struct weir_partition *p)
 static bool
 take_lives(struct weir_partition *p)
 {
-	if (p->lives.used != p->cards.used)
+	if (p->tables.lives.used != p->tables.cards.used)
 		return false;
-	for (uint32_t slot = 0; slot < p->lives.used; slot++)
-		if (!weir_slab_is_filler(&p->cards, slot) && weir_life_at(p, slot)->due_s != 0)
+	for (uint32_t slot = 0; slot < p->tables.lives.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.cards, slot) && weir_life_at(p, slot)->due_s != 0)
 			weir_timers_touch(p, slot);
 	return true;
 }
@@ -93,20 +93,20 @@ take_lives(struct weir_partition *p)
 static const struct weir_enforcement_slot *
 enforcement_of(const struct weir_partition *p, const struct weir_terms_slot *terms)
 {
-	return weir_slab_at(&p->enforcements, terms->enforcement - 1);
+	return weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
 }
 
 static bool
 check_terms(struct weir_partition *p)
 {
-	for (uint32_t slot = 0; slot < p->terms.used; slot++) {
-		if (weir_slab_is_filler(&p->terms, slot))
+	for (uint32_t slot = 0; slot < p->tables.terms.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.terms, slot))
 			continue;
-		const struct weir_terms_slot *terms = weir_slab_at(&p->terms, slot);
+		const struct weir_terms_slot *terms = weir_slab_at(&p->tables.terms, slot);
 		if (terms->card == 0)
-			weir_slab_push_free(&p->terms, slot);
-		else if (terms->card > p->cards.used || weir_card_at(p, terms->card - 1)->terms != slot + 1 ||
-			 terms->enforcement > p->enforcements.used || terms->alerts > p->ladder_count)
+			weir_slab_push_free(&p->tables.terms, slot);
+		else if (terms->card > p->tables.cards.used || weir_card_at(p, terms->card - 1)->terms != slot + 1 ||
+			 terms->enforcement > p->tables.enforcements.used || terms->alerts > p->registry.ladder_count)
 			return false;
 		else if (terms->enforcement != 0 && enforcement_of(p, terms)->card != terms->card)
 			return false;
@@ -117,15 +117,15 @@ check_terms(struct weir_partition *p)
 static bool
 check_enforcements(struct weir_partition *p)
 {
-	for (uint32_t slot = 0; slot < p->enforcements.used; slot++) {
-		if (weir_slab_is_filler(&p->enforcements, slot))
+	for (uint32_t slot = 0; slot < p->tables.enforcements.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.enforcements, slot))
 			continue;
-		struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, slot);
+		struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, slot);
 		if (e->card == 0) {
-			weir_slab_push_free(&p->enforcements, slot);
+			weir_slab_push_free(&p->tables.enforcements, slot);
 			continue;
 		}
-		if (e->card > p->cards.used || weir_partition_enforcement(p, e->card - 1) != e)
+		if (e->card > p->tables.cards.used || weir_partition_enforcement(p, e->card - 1) != e)
 			return false;
 		if (e->desired > WEIR_DESIRED_SUSPENDED || e->confirmed > WEIR_DESIRED_SUSPENDED ||
 		    e->ticket[sizeof(e->ticket) - 1] != '\0')
@@ -140,9 +140,9 @@ check_enforcements(struct weir_partition *p)
 static bool
 gaps_are_its_own(const struct weir_partition *p, const struct weir_session_slot *s)
 {
-	if (s->gaps == 0 || s->gaps > p->sessions.used)
+	if (s->gaps == 0 || s->gaps > p->tables.sessions.used)
 		return s->gaps == 0;
-	const struct weir_session_gaps *gaps = weir_slab_at(&p->sessions, s->gaps - 1);
+	const struct weir_session_gaps *gaps = weir_slab_at(&p->tables.sessions, s->gaps - 1);
 	return gaps->card == WEIR_SESSION_GAPS && gaps->key == s->key &&
 	       gaps->count <= sizeof(gaps->range) / sizeof(gaps->range[0]);
 }
@@ -150,14 +150,14 @@ gaps_are_its_own(const struct weir_partition *p, const struct weir_session_slot 
 static bool
 index_sessions(struct weir_partition *p)
 {
-	for (uint32_t slot = 0; slot < p->sessions.used; slot++) {
-		if (weir_slab_is_filler(&p->sessions, slot))
+	for (uint32_t slot = 0; slot < p->tables.sessions.used; slot++) {
+		if (weir_slab_is_filler(&p->tables.sessions, slot))
 			continue;
-		const struct weir_session_slot *s = weir_slab_at(&p->sessions, slot);
+		const struct weir_session_slot *s = weir_slab_at(&p->tables.sessions, slot);
 		if (s->key == 0)
-			weir_slab_push_free(&p->sessions, slot);
+			weir_slab_push_free(&p->tables.sessions, slot);
 		else if (s->card != WEIR_SESSION_GAPS) {
-			if (s->card == 0 || s->card > p->cards.used || !gaps_are_its_own(p, s))
+			if (s->card == 0 || s->card > p->tables.cards.used || !gaps_are_its_own(p, s))
 				return false;
 			weir_partition_session_index(p, slot);
 		}
@@ -184,12 +184,12 @@ weir_partition_load_finish(struct weir_partition *p)
 		return false;
 	weir_bases_load(p);
 	weir_doubts_loaded(p);
-	for (uint32_t i = 0; i < p->plan_count; i++)
-		p->plans[i].changed = false;
+	for (uint32_t i = 0; i < p->registry.plan_count; i++)
+		p->registry.plans[i].changed = false;
 	/* A scan may have been under way when the pages were stored: all cards are looked at once. */
 	weir_partition_scan_all(p);
 	/* A boundary may have passed since: look once at all that are suspended. */
-	p->boundary_running = p->enforcements.used > 0;
-	p->boundary_slot = 0;
+	p->walks.boundary_running = p->tables.enforcements.used > 0;
+	p->walks.boundary_slot = 0;
 	return true;
 }

@@ -5,7 +5,7 @@ struct weir_card_slot *
 weir_partition_find(const struct weir_partition *p, struct weir_iccid iccid, uint32_t *slot_out)
 {
 	uint64_t hash = weir_iccid_hash(iccid);
-	const struct weir_shard *shard = &p->card_index.shard[hash & (WEIR_SHARDS - 1)];
+	const struct weir_shard *shard = &p->tables.card_index.shard[hash & (WEIR_SHARDS - 1)];
 	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash);
 	uint32_t slot;
 	while (weir_index_candidate(shard, hash, &pos, &slot)) {
@@ -21,17 +21,17 @@ weir_partition_find(const struct weir_partition *p, struct weir_iccid iccid, uin
 uint32_t
 weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number)
 {
-	uint32_t slot = weir_slab_new(&p->cards);
-	weir_slab_reach(&p->lives, slot);
+	uint32_t slot = weir_slab_new(&p->tables.cards);
+	weir_slab_reach(&p->tables.lives, slot);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	card->iccid = iccid;
 	card->carrier = (uint8_t)(carrier_number + 1);
-	card->cycle = (uint16_t)p->carriers[carrier_number].current.number;
+	card->cycle = (uint16_t)p->registry.carriers[carrier_number].current.number;
 	card->gate = UINT64_MAX;
 	card->flags = WEIR_STATUS_IN_USE;
 	uint64_t hash = weir_iccid_hash(iccid);
-	weir_shard_insert(weir_shards_of(&p->card_index, hash), weir_index_entry(hash, slot));
-	weir_u64_list_push(&p->new_cards, (uint64_t)weir_iccid_tag(iccid) << 32 | slot);
+	weir_shard_insert(weir_shards_of(&p->tables.card_index, hash), weir_index_entry(hash, slot));
+	weir_u64_list_push(&p->tables.new_cards, (uint64_t)weir_iccid_tag(iccid) << 32 | slot);
 	p->stats.cards_made++;
 	if (p->families != NULL)
 		weir_smart_card_made(p, iccid);
@@ -44,22 +44,23 @@ weir_partition_terms(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	if (card->terms == 0) {
-		uint32_t made = weir_slab_new(&p->terms);
-		struct weir_terms_slot *terms = weir_slab_at(&p->terms, made);
+		uint32_t made = weir_slab_new(&p->tables.terms);
+		struct weir_terms_slot *terms = weir_slab_at(&p->tables.terms, made);
 		terms->card = slot + 1;
 		terms->limit = WEIR_NO_LIMIT;
 		card->terms = made + 1;
-		weir_slab_dirty(&p->cards, slot);
+		weir_slab_dirty(&p->tables.cards, slot);
 	}
-	weir_slab_dirty(&p->terms, card->terms - 1);
-	return weir_slab_at(&p->terms, card->terms - 1);
+	weir_slab_dirty(&p->tables.terms, card->terms - 1);
+	return weir_slab_at(&p->tables.terms, card->terms - 1);
 }
 
 struct weir_enforcement_slot *
 weir_partition_enforcement(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
-	return terms == NULL || terms->enforcement == 0 ? NULL : weir_slab_at(&p->enforcements, terms->enforcement - 1);
+	return terms == NULL || terms->enforcement == 0 ? NULL
+							: weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
 }
 
 struct weir_enforcement_slot *
@@ -67,14 +68,14 @@ weir_partition_enforce(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
 	if (terms->enforcement == 0) {
-		uint32_t made = weir_slab_new(&p->enforcements);
-		struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, made);
+		uint32_t made = weir_slab_new(&p->tables.enforcements);
+		struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, made);
 		e->card = slot + 1;
 		e->desired = WEIR_DESIRED_ACTIVE;
 		e->confirmed = WEIR_DESIRED_ACTIVE;
 		e->reason = WEIR_REASON_NONE;
 		terms->enforcement = made + 1;
 	}
-	weir_slab_dirty(&p->enforcements, terms->enforcement - 1);
-	return weir_slab_at(&p->enforcements, terms->enforcement - 1);
+	weir_slab_dirty(&p->tables.enforcements, terms->enforcement - 1);
+	return weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
 }

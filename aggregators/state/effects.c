@@ -7,6 +7,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "aggregators/partition_priv.h"
 #include "aggregators/rollups/feeds.h"
@@ -16,19 +17,20 @@
 static struct weir_tell *
 tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key)
 {
-	if (p->tell_count == p->tell_cap) {
-		p->tell_cap = p->tell_cap == 0 ? 64 : p->tell_cap * 2;
-		p->tells = weir_realloc(p->tells, p->tell_cap * sizeof(*p->tells));
+	if (p->effects.outbox.n == p->effects.outbox.cap) {
+		p->effects.outbox.cap = p->effects.outbox.cap == 0 ? 64 : p->effects.outbox.cap * 2;
+		p->effects.outbox.v =
+		    weir_realloc(p->effects.outbox.v, p->effects.outbox.cap * sizeof(*p->effects.outbox.v));
 	}
 	/* The owner empties both at once; the bytes start anew with the first message of a round. */
-	if (p->tell_count == 0)
-		p->tell_bytes.len = 0;
-	struct weir_tell *tell = &p->tells[p->tell_count++];
+	if (p->effects.outbox.n == 0)
+		p->effects.outbox.bytes.len = 0;
+	struct weir_tell *tell = &p->effects.outbox.v[p->effects.outbox.n++];
 	*tell = (struct weir_tell){.topic = (uint8_t)topic,
 	    .partition = partition,
-	    .at = (uint32_t)p->tell_bytes.len,
+	    .at = (uint32_t)p->effects.outbox.bytes.len,
 	    .key_len = (uint16_t)strlen(key)};
-	weir_buf_append(&p->tell_bytes, key, tell->key_len);
+	weir_buf_append(&p->effects.outbox.bytes, key, tell->key_len);
 	return tell;
 }
 
@@ -37,7 +39,7 @@ weir_partition_tell_bytes(struct weir_partition *p, enum weir_tell_topic topic, 
     const void *value, uint32_t len)
 {
 	struct weir_tell *tell = tell_begin(p, topic, partition, key);
-	weir_buf_append(&p->tell_bytes, value, len);
+	weir_buf_append(&p->effects.outbox.bytes, value, len);
 	tell->value_len = len;
 }
 
@@ -51,10 +53,10 @@ weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt,
 	va_end(args);
 	WEIR_CHECK(len > 0);
 	struct weir_tell *tell = tell_begin(p, WEIR_TELL_ALERTS, WEIR_TELL_BY_KEY, key);
-	weir_buf_reserve(&p->tell_bytes, (size_t)len + 1);
-	(void)vsnprintf((char *)p->tell_bytes.data + p->tell_bytes.len, (size_t)len + 1, fmt, again);
+	weir_buf_reserve(&p->effects.outbox.bytes, (size_t)len + 1);
+	(void)vsnprintf((char *)p->effects.outbox.bytes.data + p->effects.outbox.bytes.len, (size_t)len + 1, fmt, again);
 	va_end(again);
-	p->tell_bytes.len += (size_t)len;
+	p->effects.outbox.bytes.len += (size_t)len;
 	tell->value_len = (uint32_t)len;
 	p->stats.alerts++;
 }
@@ -85,16 +87,63 @@ void
 weir_partition_settled(struct weir_partition *p, bool cards, bool pools)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	if (cards && !p->cards_settled) {
-		p->cards_settled = true;
+	if (cards && !p->pools_work.cards_settled) {
+		p->pools_work.cards_settled = true;
 		/*
 		 * All, not only those that the replay touched: it may have attributed a record to another account than the
 		 * run before the crash did, whose partial may be the last word on the one that went without.
 		 */
 		weir_accounts_tell(p, true);
 	}
-	if (pools && !p->pools_settled) {
-		p->pools_settled = true;
+	if (pools && !p->pools_work.pools_settled) {
+		p->pools_work.pools_settled = true;
 		weir_pools_settle(p);
 	}
+}
+
+/* ---- taking them ---- */
+
+static void
+drain_commands(struct weir_u64_list *pending, const struct weir_effects_handler *to)
+{
+	uint32_t taken = 0;
+	while (taken < pending->n && (to->command == NULL || to->command(to->ctx, (uint32_t)pending->v[taken])))
+		taken++;
+	pending->n -= taken;
+	if (taken > 0 && pending->n > 0)
+		memmove(pending->v, pending->v + taken, pending->n * sizeof(*pending->v));
+}
+
+static void
+drain_fetches(struct weir_effects *effects, const struct weir_effects_handler *to)
+{
+	uint32_t count = effects->fetch_requests.n;
+	uint32_t taken = to->fetch == NULL || count == 0 ? count : to->fetch(to->ctx, effects->fetch_requests.v, count);
+	WEIR_CHECK(taken <= count && effects->fetch_requests.n == count);
+	effects->fetch_requests.n -= taken;
+	if (taken > 0 && taken < count)
+		memmove(effects->fetch_requests.v, effects->fetch_requests.v + taken,
+		    (count - taken) * sizeof(*effects->fetch_requests.v));
+}
+
+void
+weir_effects_drain(struct weir_effects *effects, const struct weir_effects_handler *to)
+{
+	for (uint32_t i = 0; to->dead_letter != NULL && i < effects->dead_letters.n; i++)
+		to->dead_letter(to->ctx, &effects->dead_letters.v[i]);
+	effects->dead_letters.n = 0;
+	drain_commands(&effects->pending_commands, to);
+	for (uint32_t i = 0; to->audit != NULL && i < effects->audits.n; i++)
+		to->audit(to->ctx, &effects->audits.v[i]);
+	effects->audits.n = 0;
+	for (uint32_t i = 0; to->publish != NULL && i < effects->outbox.n; i++) {
+		const struct weir_tell *tell = &effects->outbox.v[i];
+		const uint8_t *key = effects->outbox.bytes.data + tell->at;
+		WEIR_CHECK((size_t)tell->at + tell->key_len + tell->value_len <= effects->outbox.bytes.len);
+		to->publish(to->ctx, tell, (struct weir_slice){key, tell->key_len},
+		    (struct weir_slice){key + tell->key_len, tell->value_len});
+	}
+	effects->outbox.n = 0;
+	effects->outbox.bytes.len = 0;
+	drain_fetches(effects, to);
 }

@@ -14,15 +14,15 @@
 static void
 remember_name(struct weir_partition *p, char kind, const char *id)
 {
-	weir_buf_printf(&p->new_names, "%c:%s\n", kind, id);
-	p->new_name_count++;
+	weir_buf_printf(&p->registry.new_names, "%c:%s\n", kind, id);
+	p->registry.new_name_count++;
 }
 
 static uint32_t
 find_carrier(const struct weir_partition *p, const char *id)
 {
-	for (uint32_t i = 0; i < p->carrier_count; i++)
-		if (strcmp(p->carriers[i].ref.id, id) == 0)
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++)
+		if (strcmp(p->registry.carriers[i].ref.id, id) == 0)
 			return i;
 	return UINT32_MAX;
 }
@@ -30,28 +30,29 @@ find_carrier(const struct weir_partition *p, const char *id)
 static uint32_t
 add_carrier(struct weir_partition *p, const char *id)
 {
-	if (p->carrier_count == WEIR_CARRIER_NUMBERS)
+	if (p->registry.carrier_count == WEIR_CARRIER_NUMBERS)
 		return UINT32_MAX;
-	p->carriers = weir_realloc(p->carriers, (p->carrier_count + 1) * sizeof(*p->carriers));
-	struct weir_carrier_entry *carrier = &p->carriers[p->carrier_count];
+	p->registry.carriers =
+	    weir_realloc(p->registry.carriers, (p->registry.carrier_count + 1) * sizeof(*p->registry.carriers));
+	struct weir_carrier_entry *carrier = &p->registry.carriers[p->registry.carrier_count];
 	*carrier = (struct weir_carrier_entry){0};
 	(void)strncpy(carrier->ref.id, id, sizeof(carrier->ref.id) - 1);
-	return p->carrier_count++;
+	return p->registry.carrier_count++;
 }
 
 uint32_t
 weir_partition_carrier_number(struct weir_partition *p, const char *id)
 {
 	uint32_t number = find_carrier(p, id);
-	return number != UINT32_MAX && p->carriers[number].known ? number : UINT32_MAX;
+	return number != UINT32_MAX && p->registry.carriers[number].known ? number : UINT32_MAX;
 }
 
 /* Plans are found by a linear walk: control plane, a few thousand at most. */
 static uint32_t
 find_plan(const struct weir_partition *p, const char *id)
 {
-	for (uint32_t i = 0; i < p->plan_count; i++)
-		if (strcmp(p->plans[i].ref.id, id) == 0)
+	for (uint32_t i = 0; i < p->registry.plan_count; i++)
+		if (strcmp(p->registry.plans[i].ref.id, id) == 0)
 			return i;
 	return UINT32_MAX;
 }
@@ -59,14 +60,15 @@ find_plan(const struct weir_partition *p, const char *id)
 static uint32_t
 add_plan(struct weir_partition *p, const char *id)
 {
-	if (p->plan_count == UINT16_MAX)
+	if (p->registry.plan_count == UINT16_MAX)
 		return UINT32_MAX;
-	if ((p->plan_count & (p->plan_count + 1)) == 0 || p->plan_count == 0)
-		p->plans = weir_realloc(p->plans, ((size_t)p->plan_count + 1) * 2 * sizeof(*p->plans));
-	struct weir_plan_entry *plan = &p->plans[p->plan_count];
+	if ((p->registry.plan_count & (p->registry.plan_count + 1)) == 0 || p->registry.plan_count == 0)
+		p->registry.plans =
+		    weir_realloc(p->registry.plans, ((size_t)p->registry.plan_count + 1) * 2 * sizeof(*p->registry.plans));
+	struct weir_plan_entry *plan = &p->registry.plans[p->registry.plan_count];
 	*plan = (struct weir_plan_entry){.ref = {.limit_bytes = WEIR_NO_LIMIT}};
 	(void)strncpy(plan->ref.id, id, sizeof(plan->ref.id) - 1);
-	return p->plan_count++;
+	return p->registry.plan_count++;
 }
 
 uint32_t
@@ -98,13 +100,13 @@ weir_partition_define_carrier(struct weir_partition *p, const struct weir_ref_ca
 		}
 		remember_name(p, 'c', ref->id);
 	}
-	struct weir_carrier_entry *carrier = &p->carriers[number];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[number];
 	if (carrier->zone != NULL)
 		weir_zone_free(carrier->zone);
 	carrier->ref = *ref;
 	carrier->zone = zone;
 	carrier->known = true;
-	carrier->current = weir_zone_cycle(zone, ref->cycle_day, ref->named_after_end, p->now_us);
+	carrier->current = weir_zone_cycle(zone, ref->cycle_day, ref->named_after_end, p->clock.now_us);
 	carrier->other = carrier->current;
 	carrier->hour = carrier->hour_other = carrier->day = carrier->day_other = (struct weir_window){0};
 	carrier->hour_s = carrier->hour_len_s = 0;
@@ -119,19 +121,21 @@ weir_partition_define_plan(struct weir_partition *p, const struct weir_ref_plan 
 	if (number == UINT32_MAX)
 		return;
 	uint32_t ladder = ref->alerts[0] == '\0' ? UINT32_MAX : weir_ladder_number(p, ref->alerts);
-	struct weir_plan_entry *plan = &p->plans[number];
+	struct weir_plan_entry *plan = &p->registry.plans[number];
 	plan->ref = *ref;
 	plan->known = true;
 	plan->changed = true;
 	plan->alerts = (uint16_t)(ladder == UINT32_MAX ? 0 : ladder + 1);
-	p->scan_running = p->cards.used > 0;
-	p->scan_slot = 0;
+	p->walks.scan_running = p->tables.cards.used > 0;
+	p->walks.scan_slot = 0;
 }
 
 const char *
 weir_partition_carrier_name(const struct weir_partition *p, uint32_t number_plus_1)
 {
-	return number_plus_1 == 0 || number_plus_1 > p->carrier_count ? "" : p->carriers[number_plus_1 - 1].ref.id;
+	return number_plus_1 == 0 || number_plus_1 > p->registry.carrier_count
+		   ? ""
+		   : p->registry.carriers[number_plus_1 - 1].ref.id;
 }
 
 bool

@@ -12,18 +12,18 @@ weir_partition_new(const struct weir_partition_opts *opts)
 	struct weir_partition *p = weir_calloc(1, sizeof(*p));
 	p->magic = WEIR_PARTITION_MAGIC;
 	p->opts = *opts;
-	p->stream_hour_us = -WEIR_HOUR_US; /* of no stream time */
-	weir_slab_init(&p->cards, sizeof(struct weir_card_slot));
-	weir_slab_init(&p->terms, sizeof(struct weir_terms_slot));
-	weir_slab_init(&p->enforcements, sizeof(struct weir_enforcement_slot));
-	weir_slab_init(&p->sessions, sizeof(struct weir_session_slot));
-	weir_slab_init(&p->lives, sizeof(struct weir_life_slot));
-	weir_slab_init(&p->accounts, sizeof(struct weir_account_slot));
-	weir_slab_init(&p->pools, sizeof(struct weir_pool_slot));
-	weir_slab_init(&p->shares, sizeof(struct weir_share_slot));
-	weir_marks_init(&p->marks);
-	weir_past_init(&p->past);
-	weir_past_init(&p->pool_past);
+	p->clock.stream_hour_us = -WEIR_HOUR_US; /* of no stream time */
+	weir_slab_init(&p->tables.cards, sizeof(struct weir_card_slot));
+	weir_slab_init(&p->tables.terms, sizeof(struct weir_terms_slot));
+	weir_slab_init(&p->tables.enforcements, sizeof(struct weir_enforcement_slot));
+	weir_slab_init(&p->tables.sessions, sizeof(struct weir_session_slot));
+	weir_slab_init(&p->tables.lives, sizeof(struct weir_life_slot));
+	weir_slab_init(&p->tables.accounts, sizeof(struct weir_account_slot));
+	weir_slab_init(&p->tables.pools, sizeof(struct weir_pool_slot));
+	weir_slab_init(&p->tables.shares, sizeof(struct weir_share_slot));
+	weir_marks_init(&p->tables.marks);
+	weir_past_init(&p->tables.past);
+	weir_past_init(&p->tables.pool_past);
 	weir_feeds_init(p);
 	return p;
 }
@@ -34,41 +34,41 @@ weir_partition_free(struct weir_partition *p)
 	if (p == NULL)
 		return;
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	for (uint32_t i = 0; i < p->carrier_count; i++)
-		if (p->carriers[i].zone != NULL)
-			weir_zone_free(p->carriers[i].zone);
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++)
+		if (p->registry.carriers[i].zone != NULL)
+			weir_zone_free(p->registry.carriers[i].zone);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		weir_slab_free(weir_partition_slab(p, i));
-	weir_shards_free(&p->card_index);
-	weir_shards_free(&p->session_index);
-	weir_shards_free(&p->account_index);
-	weir_shards_free(&p->pool_index);
-	weir_marks_free(&p->marks);
-	weir_past_free(&p->past);
-	weir_past_free(&p->pool_past);
+	weir_shards_free(&p->tables.card_index);
+	weir_shards_free(&p->tables.session_index);
+	weir_shards_free(&p->tables.account_index);
+	weir_shards_free(&p->tables.pool_index);
+	weir_marks_free(&p->tables.marks);
+	weir_past_free(&p->tables.past);
+	weir_past_free(&p->tables.pool_past);
 	weir_feeds_free(p);
 	weir_timers_free(p);
 	weir_smart_free(p);
-	weir_buf_free(&p->new_names);
-	weir_buf_free(&p->new_references);
-	weir_buf_free(&p->tell_bytes);
-	weir_records_free(&p->parked);
-	weir_records_free(&p->rejects);
-	free(p->carriers);
-	free(p->plans);
-	free(p->ladders);
-	free(p->tells);
-	free(p->telling.v);
-	free(p->urgent.v);
-	free(p->pool_words.v);
-	free(p->walks.v);
-	free(p->new_cards.v);
-	weir_doubts_free(&p->intents_done);
-	weir_doubts_free(&p->doubts_loaded);
-	weir_doubts_free(&p->doubts_early);
-	free(p->wishes);
-	free(p->offers.v);
-	free(p->audits);
+	weir_buf_free(&p->registry.new_names);
+	weir_buf_free(&p->registry.new_references);
+	weir_buf_free(&p->effects.outbox.bytes);
+	weir_records_free(&p->parked.records);
+	weir_records_free(&p->effects.dead_letters);
+	free(p->registry.carriers);
+	free(p->registry.plans);
+	free(p->registry.ladders);
+	free(p->effects.outbox.v);
+	free(p->pools_work.telling.v);
+	free(p->pools_work.urgent.v);
+	free(p->pools_work.words.v);
+	free(p->pools_work.walks.v);
+	free(p->tables.new_cards.v);
+	weir_doubts_free(&p->unconfirmed.intents_done);
+	weir_doubts_free(&p->unconfirmed.loaded);
+	weir_doubts_free(&p->unconfirmed.early);
+	free(p->effects.fetch_requests.v);
+	free(p->effects.pending_commands.v);
+	free(p->effects.audits.v);
 	p->magic = 0;
 	free(p);
 }
@@ -77,29 +77,29 @@ weir_partition_free(struct weir_partition *p)
 static void
 advance_cycles(struct weir_partition *p)
 {
-	for (uint32_t i = 0; i < p->carrier_count; i++) {
-		struct weir_carrier_entry *carrier = &p->carriers[i];
-		if (!carrier->known || p->now_us < carrier->current.end_us)
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
+		struct weir_carrier_entry *carrier = &p->registry.carriers[i];
+		if (!carrier->known || p->clock.now_us < carrier->current.end_us)
 			continue;
 		carrier->current =
-		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, p->now_us);
-		p->boundary_running = true;
-		p->boundary_slot = 0;
+		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, p->clock.now_us);
+		p->walks.boundary_running = true;
+		p->walks.boundary_slot = 0;
 	}
 }
 
 void
 weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream_us)
 {
-	if (now_us != p->now_us) {
-		p->now_us = now_us;
+	if (now_us != p->clock.now_us) {
+		p->clock.now_us = now_us;
 		advance_cycles(p);
 	}
 	if (stream_us > now_us)
 		stream_us = now_us;
-	if (stream_us > p->stream_time_us)
-		p->stream_time_us = stream_us;
-	weir_partition_limits(p, p->stream_time_us != 0 ? p->stream_time_us : now_us);
+	if (stream_us > p->clock.stream_time_us)
+		p->clock.stream_time_us = stream_us;
+	weir_partition_limits(p, p->clock.stream_time_us != 0 ? p->clock.stream_time_us : now_us);
 }
 
 /*
@@ -110,15 +110,16 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 static void
 tick_boundary(struct weir_partition *p, uint32_t slots_max)
 {
-	for (uint32_t i = 0; i < slots_max && p->boundary_running; i++) {
-		if (p->boundary_slot >= p->enforcements.used) {
-			p->boundary_running = false;
+	for (uint32_t i = 0; i < slots_max && p->walks.boundary_running; i++) {
+		if (p->walks.boundary_slot >= p->tables.enforcements.used) {
+			p->walks.boundary_running = false;
 			break;
 		}
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->enforcements, p->boundary_slot++);
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, p->walks.boundary_slot++);
 		if (e->card == 0)
 			continue;
-		struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, weir_card_used(weir_card_at(p, e->card - 1))};
+		struct weir_cause cause = {
+		    UINT32_MAX, -1, p->clock.now_us, 0, weir_card_used(weir_card_at(p, e->card - 1))};
 		weir_partition_evaluate(p, e->card - 1, &cause); /* rolls a card whose cycle is over */
 	}
 }
@@ -126,16 +127,16 @@ tick_boundary(struct weir_partition *p, uint32_t slots_max)
 void
 weir_partition_scan_all(struct weir_partition *p)
 {
-	p->scan_running = p->scan_all = p->cards.used > 0;
-	p->scan_slot = 0;
+	p->walks.scan_running = p->walks.scan_all = p->tables.cards.used > 0;
+	p->walks.scan_slot = 0;
 }
 
 static void
 scan_end(struct weir_partition *p)
 {
-	p->scan_running = p->scan_all = false;
-	for (uint32_t k = 0; k < p->plan_count; k++)
-		p->plans[k].changed = false;
+	p->walks.scan_running = p->walks.scan_all = false;
+	for (uint32_t k = 0; k < p->registry.plan_count; k++)
+		p->registry.plans[k].changed = false;
 }
 
 /* Cards that are still in a past cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's work.
@@ -144,25 +145,25 @@ static void
 scan_card(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	if (weir_slab_is_filler(&p->cards, slot) ||
-	    (!p->scan_all && (card->plan == 0 || !p->plans[card->plan - 1].changed)))
+	if (weir_slab_is_filler(&p->tables.cards, slot) ||
+	    (!p->walks.scan_all && (card->plan == 0 || !p->registry.plans[card->plan - 1].changed)))
 		return;
 	if (card->plan != 0)
 		weir_life_term_known(p, slot);
-	if (card->cycle < p->carriers[card->carrier - 1].current.number)
+	if (card->cycle < p->registry.carriers[card->carrier - 1].current.number)
 		return;
-	struct weir_cause cause = {UINT32_MAX, -1, p->now_us, 0, weir_card_used(card)};
+	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, 0, weir_card_used(card)};
 	weir_partition_evaluate(p, slot, &cause);
 }
 
 static void
 tick_scan(struct weir_partition *p, uint32_t slots_max)
 {
-	for (uint32_t i = 0; i < slots_max && p->scan_running; i++) {
-		if (p->scan_slot >= p->cards.used)
+	for (uint32_t i = 0; i < slots_max && p->walks.scan_running; i++) {
+		if (p->walks.scan_slot >= p->tables.cards.used)
 			scan_end(p);
 		else
-			scan_card(p, p->scan_slot++);
+			scan_card(p, p->walks.scan_slot++);
 	}
 }
 
@@ -176,21 +177,22 @@ weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 	more |= weir_pools_tick(p, slots_max);
 	more |= weir_feeds_tick(p, slots_max);
 	more |= p->feeds->stored && p->feeds->given < p->feeds->sealed_count;
-	if (p->parked.n == 0) /* a total that waits still needs its session, however far stream time has gone on */
+	if (p->parked.records.n == 0) /* a total that waits still needs its session, however far stream time has gone on */
 		weir_partition_session_sweep(p, slots_max / 16);
-	return more || p->boundary_running || p->scan_running;
+	return more || p->walks.boundary_running || p->walks.scan_running;
 }
 
 uint64_t
 weir_partition_bytes(const struct weir_partition *p)
 {
-	uint64_t bytes = sizeof(*p) + weir_shards_bytes(&p->card_index) + weir_shards_bytes(&p->session_index) +
-			 weir_shards_bytes(&p->account_index) + weir_shards_bytes(&p->pool_index) +
-			 weir_marks_bytes(&p->marks) + (p->past.cap + p->pool_past.cap) * sizeof(struct weir_past_entry);
+	uint64_t bytes = sizeof(*p) + weir_shards_bytes(&p->tables.card_index) +
+			 weir_shards_bytes(&p->tables.session_index) + weir_shards_bytes(&p->tables.account_index) +
+			 weir_shards_bytes(&p->tables.pool_index) + weir_marks_bytes(&p->tables.marks) +
+			 (p->tables.past.cap + p->tables.pool_past.cap) * sizeof(struct weir_past_entry);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
-		bytes += weir_windows_bytes(&p->windows[kind]);
+		bytes += weir_windows_bytes(&p->tables.windows[kind]);
 	return bytes;
 }
 
@@ -199,8 +201,8 @@ weir_partition_unflushed(const struct weir_partition *p)
 {
 	uint64_t windows = p->feeds->sealed_bytes.len;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
-		windows += p->windows[kind].dirty * sizeof(struct weir_counts);
-	return windows + p->marks.pending * sizeof(uint64_t) +
-	       (p->past.dirty + p->pool_past.dirty) * sizeof(struct weir_past_entry) +
-	       p->audit_count * sizeof(struct weir_audit);
+		windows += p->tables.windows[kind].dirty * sizeof(struct weir_counts);
+	return windows + p->tables.marks.pending * sizeof(uint64_t) +
+	       (p->tables.past.dirty + p->tables.pool_past.dirty) * sizeof(struct weir_past_entry) +
+	       p->effects.audits.n * sizeof(struct weir_audit);
 }

@@ -22,7 +22,4 @@ bool weir_decimal_parse_u64(const uint8_t *text, size_t len, uint64_t *number_ou
 /* Writes the decimal text of number (1..20 characters, not terminated), returns its length. Any thread. */
 size_t weir_decimal_format_u64(uint64_t number, char out[20]);
 
-/* The same without a copy: fills out with leading zeros and returns where the text starts; it ends with out. */
-size_t weir_decimal_digits_u64(uint64_t number, uint8_t out[32]);
-
 #endif

@@ -35,6 +35,15 @@ weir_iccid_is_zero(struct weir_iccid a)
 	return (a.hi | a.lo) == 0;
 }
 
+/* Below 0, 0 or above 0, as qsort wants it. */
+static inline int
+weir_iccid_order(struct weir_iccid a, struct weir_iccid b)
+{
+	if (a.hi != b.hi)
+		return a.hi < b.hi ? -1 : 1;
+	return a.lo < b.lo ? -1 : a.lo > b.lo;
+}
+
 /* 64 well-mixed bits of a packed ICCID (a multiply-xor mix; every partition's index uses it). */
 static inline uint64_t
 weir_iccid_hash(struct weir_iccid a)

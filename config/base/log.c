@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/log_priv.h"
 
 #define MESSAGE_MAX_BYTES 2048
@@ -96,13 +96,11 @@ static void __attribute__((format(printf, 4, 0)))
 write_line(enum weir_log_level level, const char *event, uint64_t suppressed, const char *fmt, va_list args)
 {
 	struct weir_log_line line;
-	struct timespec now;
 	char message[MESSAGE_MAX_BYTES];
 	int errno_kept = errno;
 	(void)vsnprintf(message, sizeof(message), fmt, args);
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	weir_log_line_write(&line, (enum weir_log_format)atomic_load_explicit(&sink_format, memory_order_relaxed),
-	    (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000, level, event, message, suppressed);
+	    weir_wall_now().us, level, event, message, suppressed);
 	ssize_t written = write(atomic_load_explicit(&sink_fd, memory_order_relaxed), line.text, line.len);
 	(void)written; /* a log that cannot be written must not stop the work */
 	atomic_fetch_add_explicit(&lines_written[level], 1, memory_order_relaxed);
@@ -147,12 +145,10 @@ weir_log_site_admit(struct weir_log_site *site, int64_t now_ms, uint64_t *suppre
 void
 weir_log_limited(struct weir_log_site *site, enum weir_log_level level, const char *event, const char *fmt, ...)
 {
-	struct timespec now;
 	uint64_t suppressed;
 	if (!weir_log_enabled(level))
 		return;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!weir_log_site_admit(site, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, &suppressed))
+	if (!weir_log_site_admit(site, weir_steady_now().us / 1000, &suppressed))
 		return;
 	va_list args;
 	va_start(args, fmt);

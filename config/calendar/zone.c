@@ -200,7 +200,8 @@ clamp_to_seconds(int64_t at_us)
 	return weir_floor_div(at_us, 1000000);
 }
 
-static int32_t
+/* These two lie apart from their callers: a zone without summer time then has no array, and no guard of one. */
+static __attribute__((noinline)) int32_t
 footer_offset(const struct weir_zone_footer *footer, int64_t at_s)
 {
 	struct weir_zone_change changes[6];
@@ -211,13 +212,24 @@ footer_offset(const struct weir_zone_footer *footer, int64_t at_s)
 	return offset_s;
 }
 
+static __attribute__((noinline)) int64_t
+footer_next_change(const struct weir_zone_footer *footer, int64_t at_s)
+{
+	struct weir_zone_change changes[6];
+	uint32_t count = weir_zone_footer_changes(footer, at_s, changes);
+	for (uint32_t i = 0; i < count; i++)
+		if (changes[i].at_s > at_s)
+			return changes[i].at_s * 1000000;
+	return INT64_MAX;
+}
+
 int32_t
 weir_zone_offset(const struct weir_zone *zone, int64_t at_us)
 {
 	int64_t at_s = clamp_to_seconds(at_us);
 	uint32_t until = changes_until(zone, at_s);
 	if (until == zone->change_count && zone->footer.present)
-		return footer_offset(&zone->footer, at_s);
+		return zone->footer.has_dst ? footer_offset(&zone->footer, at_s) : zone->footer.std_offset_s;
 	return until == 0 ? zone->first_offset_s : zone->changes[until - 1].offset_s;
 }
 
@@ -228,10 +240,5 @@ weir_zone_next_change(const struct weir_zone *zone, int64_t at_us)
 	uint32_t until = changes_until(zone, at_s);
 	if (until < zone->change_count)
 		return zone->changes[until].at_s > AT_MAX_US / 1000000 ? INT64_MAX : zone->changes[until].at_s * 1000000;
-	struct weir_zone_change changes[6];
-	uint32_t count = weir_zone_footer_changes(&zone->footer, at_s, changes);
-	for (uint32_t i = 0; i < count; i++)
-		if (changes[i].at_s > at_s)
-			return changes[i].at_s * 1000000;
-	return INT64_MAX;
+	return zone->footer.has_dst ? footer_next_change(&zone->footer, at_s) : INT64_MAX;
 }

@@ -72,9 +72,9 @@ bool weir_settings_property_is_secret(const char *name);
 /* The row of a carrier, added with defaults if absent; NULL when there is no room. */
 struct weir_carrier_settings *weir_settings_carrier_row(struct weir_settings *settings, const char *id);
 
-/* Reports an unknown name with the nearest known one. */
+/* Reports an unknown name with the nearest known one, of the rows and of the sections (ended by NULL; NULL = none). */
 void weir_settings_unknown(struct weir_settings_reader *reader, uint32_t line, const char *prefix, const char *name,
-    const struct weir_setting *rows, uint32_t count);
+    const struct weir_setting *rows, uint32_t count, const char *const *sections);
 /* Checks that concern several settings, and the defaults that depend on others. */
 void weir_settings_finish(struct weir_settings_reader *reader);
 

@@ -11,7 +11,6 @@
 #include "config/yaml/document.h"
 
 #define NAME_MAX_BYTES 255
-#define CANDIDATES_MAX (WEIR_SETTINGS_MAX + 16) /* sections too */
 
 extern char **environ;
 
@@ -35,6 +34,17 @@ static const struct section {
 };
 #define SECTION_COUNT (sizeof(SECTIONS) / sizeof(SECTIONS[0]))
 
+static void
+unknown(struct weir_settings_reader *reader, uint32_t line, const char *name)
+{
+	const char *sections[SECTION_COUNT + 1] = {NULL};
+	uint32_t count;
+	const struct weir_setting *rows = weir_settings_table(&count);
+	for (uint32_t i = 0; i < SECTION_COUNT; i++)
+		sections[i] = SECTIONS[i].name;
+	weir_settings_unknown(reader, line, "", name, rows, count, sections);
+}
+
 static const struct section *
 section_find(const char *name)
 {
@@ -42,27 +52,6 @@ section_find(const char *name)
 		if (strcmp(SECTIONS[i].name, name) == 0)
 			return &SECTIONS[i];
 	return NULL;
-}
-
-void
-weir_settings_unknown(struct weir_settings_reader *reader, uint32_t line, const char *prefix, const char *name,
-    const struct weir_setting *rows, uint32_t count)
-{
-	const char *words[CANDIDATES_MAX];
-	uint32_t word_count = 0;
-	const char *near = NULL;
-	for (uint32_t i = 0; i < count; i++) {
-		const char *dot = strrchr(rows[i].name, '.');
-		if (dot != NULL && strcmp(dot + 1, name) == 0)
-			near = rows[i].name; /* right word, section forgotten */
-		words[word_count++] = rows[i].name;
-	}
-	for (uint32_t i = 0; prefix[0] == '\0' && i < SECTION_COUNT; i++)
-		words[word_count++] = SECTIONS[i].name;
-	if (near == NULL)
-		near = weir_nearest(name, words, word_count);
-	weir_mistake_add(&reader->mistakes, line, "%.100s%.100s: unknown key%s%s%s", prefix, name,
-	    near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
 }
 
 static void
@@ -92,7 +81,7 @@ read_scalar(struct weir_settings_reader *reader, const char *name, const struct 
 	const struct weir_setting *rows = weir_settings_table(&count);
 	const struct weir_setting *row = weir_setting_find(rows, count, name);
 	if (row == NULL)
-		weir_settings_unknown(reader, node->line, "", name, rows, count);
+		unknown(reader, node->line, name);
 	else if (row->secret)
 		secret_refuse(reader, node->line, name);
 	else if (node->kind != WEIR_YAML_SCALAR)

@@ -150,7 +150,7 @@ read_carrier_member(
 	char prefix[96], reason[WEIR_REASON_MAX];
 	(void)snprintf(prefix, sizeof(prefix), "carriers.%.64s.", carrier->id);
 	if (row == NULL)
-		weir_settings_unknown(reader, member->line, prefix, member->name, rows, count);
+		weir_settings_unknown(reader, member->line, prefix, member->name, rows, count, NULL);
 	else if (row->secret)
 		weir_mistake_add(&reader->mistakes, member->line,
 		    "%s%s: a secret does not belong here; %s_file or the environment is right", prefix, row->name,

@@ -52,6 +52,16 @@ struct weir_decoder {
  */
 bool weir_walk_text(struct weir_decoder *decoder, struct weir_job *job, struct weir_slice text, const uint8_t *learn_at);
 
+/* Where in its message a record lies; data NULL = not in its bytes. Numbers the element. */
+static inline void
+record_place(struct weir_job *job, struct weir_record *rec, const uint8_t *data, size_t len)
+{
+	rec->message = job->message;
+	rec->element = job->element++;
+	rec->raw_off = data ? (uint32_t)(data - job->base) : 0;
+	rec->raw_len = (uint32_t)len;
+}
+
 /* Makes the record of an element from decoder->values; valid: it was an object. */
 void weir_decode_emit(struct weir_decoder *decoder, struct weir_job *job, bool valid, const uint8_t *data, size_t len);
 

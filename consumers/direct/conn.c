@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config/base/backoff.h"
 #include "config/base/log.h"
 #include "consumers/direct/transport.h"
 
@@ -23,25 +24,16 @@
 #define WAKE_BYTES (256 << 10)
 #define TRICKLE_US 100000ll /* so long without a wake-up: less may have come than it takes */
 
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
 int64_t
-conn_jitter(uint64_t *random, int64_t base_us)
+conn_spread_us(struct weir_random *random, int64_t interval_us)
 {
-	return base_us * 4 / 5 + (int64_t)(random_next(random) % (uint64_t)(base_us * 2 / 5 + 1));
+	return (int64_t)weir_backoff_spread((uint64_t)interval_us, weir_random_next(random));
 }
 
 void
 conn_init(struct conn *conn, const struct conn_opts *opts, const char *host, int32_t port, uint64_t seed)
 {
-	*conn = (struct conn){.opts = opts, .fd = -1, .random = seed, .renew_us = INT64_MAX};
+	*conn = (struct conn){.opts = opts, .fd = -1, .random = {seed}, .renew_us = INT64_MAX};
 	(void)snprintf(conn->host, sizeof(conn->host), "%s", host);
 	(void)snprintf(conn->port, sizeof(conn->port), "%u", (unsigned)port & 0xffff);
 }
@@ -72,8 +64,8 @@ conn_close(struct conn *conn, const char *why, int64_t now_us)
 	forget(conn);
 	conn->retry_us = now_us;
 	if (why != NULL) {
-		int64_t backoff = BACKOFF_US << (conn->failures < 5 ? conn->failures : 5);
-		conn->retry_us += conn_jitter(&conn->random, backoff < BACKOFF_MAX_US ? backoff : BACKOFF_MAX_US);
+		uint64_t delay_us = weir_backoff_grow(BACKOFF_US, BACKOFF_MAX_US, conn->failures);
+		conn->retry_us += conn_spread_us(&conn->random, (int64_t)delay_us);
 		weir_log(conn->failures == 0 ? WEIR_LOG_WARN : WEIR_LOG_DEBUG, "kafka_connection", "broker=%s:%s %s",
 		    conn->host, conn->port, why);
 		conn->failures++;

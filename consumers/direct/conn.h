@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/base/random.h"
 #include "consumers/direct/protocol.h"
 #include "consumers/direct/security.h"
 
@@ -81,7 +82,7 @@ struct conn {
 	int64_t retry_us;    /* closed: not to be opened before */
 	int64_t renew_us;    /* the broker's word on how long a SASL session lasts; INT64_MAX: for ever */
 	uint32_t failures;   /* in a row */
-	uint64_t random;
+	struct weir_random random;
 };
 
 void conn_init(struct conn *conn, const struct conn_opts *opts, const char *host, int32_t port, uint64_t seed);
@@ -100,7 +101,7 @@ bool conn_is_ready(const struct conn *conn, int64_t now_us);
 int32_t conn_request(
     struct conn *conn, enum protocol_api api, int16_t version, uint32_t tag, uint32_t generation, int64_t now_us);
 void conn_push(struct conn *conn, int64_t now_us);
-/* base with a fifth of it at random on either side. */
-int64_t conn_jitter(uint64_t *random, int64_t base_us);
+/* The interval, a fifth of it less or more at random. */
+int64_t conn_spread_us(struct weir_random *random, int64_t interval_us);
 
 #endif

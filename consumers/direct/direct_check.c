@@ -66,7 +66,7 @@ take_offset(struct direct_source *s, struct direct_part *part, int64_t offset)
 			gone(s, part);
 		else { /* a replica that was behind, or one that lost what was not delivered yet */
 			direct_part_discard(part);
-			part->retry_us = s->now_us + conn_jitter(&s->random, RETRY_US);
+			part->retry_us = s->now_us + conn_spread_us(&s->random, RETRY_US);
 			direct_meta_want(s, 0);
 		}
 		break;
@@ -88,7 +88,7 @@ direct_check_take(struct direct_source *s, const struct conn_request *request, s
 		return true;
 	part->checking = false;
 	if (error != KAFKA_OK) {
-		part->retry_us = s->now_us + conn_jitter(&s->random, RETRY_US);
+		part->retry_us = s->now_us + conn_spread_us(&s->random, RETRY_US);
 		direct_meta_want(s, 0);
 	} else if (request->api != API_EPOCH_END)
 		take_offset(s, part, offset);

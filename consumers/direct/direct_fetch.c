@@ -209,7 +209,7 @@ claim(struct direct_node *node, struct direct_part *part)
 static void
 rest(struct direct_source *s, struct direct_part *part, bool elsewhere)
 {
-	part->retry_us = s->now_us + conn_jitter(&s->random, RETRY_US);
+	part->retry_us = s->now_us + conn_spread_us(&s->random, RETRY_US);
 	if (elsewhere)
 		direct_meta_want(s, 0);
 }
@@ -236,7 +236,7 @@ take_error(struct direct_source *s, struct direct_part *part, int16_t error)
 	default:
 		weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%u]: Kafka's error %d", s->opts.topics[part->topic],
 		    part->number, error);
-		part->retry_us = s->now_us + conn_jitter(&s->random, 1000000);
+		part->retry_us = s->now_us + conn_spread_us(&s->random, 1000000);
 		direct_meta_want(s, 0);
 		break;
 	}
@@ -345,7 +345,7 @@ direct_fetch_take(struct direct_source *s, struct direct_node *node, int16_t ver
 	if (fetch.throttle_ms > 0)
 		node->retry_us = s->now_us + (int64_t)fetch.throttle_ms * 1000;
 	if (fetch.error != KAFKA_OK)
-		node->retry_us = s->now_us + conn_jitter(&s->random, RETRY_US);
+		node->retry_us = s->now_us + conn_spread_us(&s->random, RETRY_US);
 	uint32_t longer = node->wait_ms * 2 < s->wait_ms_most ? node->wait_ms * 2 : s->wait_ms_most;
 	node->wait_ms = any ? WAIT_MS_LEAST : longer;
 	if (good)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/base/backoff.h"
 #include "config/base/log.h"
 #include "consumers/direct/brokers.h"
 #include "consumers/direct/direct_priv.h"
@@ -29,8 +30,7 @@ add_node(struct direct_source *s, int32_t id, const char *host, int32_t port)
 	struct direct_node *node = weir_calloc(1, sizeof(*node));
 	node->id = id;
 	node->wait_ms = WAIT_MS_LEAST;
-	s->random += 0x9e3779b97f4a7c15u;
-	conn_init(&node->conn, &s->conn_opts, host, port, s->random);
+	conn_init(&node->conn, &s->conn_opts, host, port, weir_random_next(&s->random));
 	s->nodes = weir_realloc(s->nodes, (s->node_count + 1) * sizeof(struct direct_node *));
 	s->nodes[s->node_count++] = node;
 	return node;
@@ -51,10 +51,8 @@ direct_meta_open(struct direct_source *s)
 void
 direct_meta_want(struct direct_source *s, int64_t in_us)
 {
-	int64_t pause = RETRY_US << (s->meta_tries < 5 ? s->meta_tries : 5);
-	if (pause > RETRY_MAX_US)
-		pause = RETRY_MAX_US;
-	int64_t due = s->now_us + conn_jitter(&s->random, in_us > pause ? in_us : pause);
+	int64_t pause = (int64_t)weir_backoff_grow(RETRY_US, RETRY_MAX_US, s->meta_tries);
+	int64_t due = s->now_us + conn_spread_us(&s->random, in_us > pause ? in_us : pause);
 	if (due < s->meta_due_us)
 		s->meta_due_us = due;
 }

@@ -232,7 +232,7 @@ direct_part_next(
 		return WEIR_OK;
 	enum weir_class class = damaged(s, part, fault, err);
 	direct_part_discard(part);
-	part->retry_us = s->now_us + conn_jitter(&s->random, 200000);
+	part->retry_us = s->now_us + conn_spread_us(&s->random, 200000);
 	if (class == WEIR_RETRY)
 		weir_log(WEIR_LOG_WARN, "kafka_batch", "%s: fetching it again", err->text);
 	return class;

@@ -112,7 +112,8 @@ struct direct_source {
 	struct conn_opts conn_opts;
 	int epoll_fd;
 	int64_t now_us; /* of the last serve */
-	uint64_t round, random;
+	uint64_t round;
+	struct weir_random random;
 	bool committed;
 	int32_t min_bytes;
 	uint32_t wait_ms_most, part_bytes, fetch_bytes;

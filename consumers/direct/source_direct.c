@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
+#include "consumers/direct/direct.h"
 #include "consumers/direct/direct_priv.h"
 #include "consumers/direct/transport.h"
 
@@ -21,14 +22,6 @@ static struct direct_source *
 direct_of(struct weir_source *source)
 {
 	return (struct direct_source *)source;
-}
-
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 /* ---- partitions come and go ---- */
@@ -205,8 +198,8 @@ source_close(struct weir_source *source)
 	free(s);
 }
 
-enum weir_class
-source_direct_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
+static enum weir_class
+source_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
 {
 	struct direct_source *s = weir_calloc(1, sizeof(*s));
 	s->base.ops = &OPS;
@@ -216,7 +209,7 @@ source_direct_open(const struct weir_source_opts *opts, struct weir_source **sou
 	transport_random((uint8_t *)&s->random, sizeof(s->random));
 	s->codecs = records_codecs_new();
 	s->messages = weir_calloc(SOURCE_BATCH_MAX, sizeof(*s->messages));
-	s->now_us = monotonic_us();
+	s->now_us = weir_steady_now().us;
 	read_properties(s);
 	direct_meta_open(s);
 	struct weir_source_opts group = *opts;
@@ -293,7 +286,7 @@ static int64_t
 source_serve(struct weir_source *source)
 {
 	struct direct_source *s = direct_of(source);
-	s->now_us = monotonic_us();
+	s->now_us = weir_steady_now().us;
 	s->round++;
 	take_events(s);
 	if (s->active == 0)
@@ -420,3 +413,5 @@ static const struct source_ops OPS = {.close = source_close,
     .drop = source_drop,
     .commit = source_commit,
     .lag = source_lag};
+
+const struct weir_source_kind source_direct = {.name = "direct", .unable = security_unable, .open = source_open};

@@ -1,15 +1,14 @@
 /*
  * Which source a lane gets, and the calls to it; see source.h.
  *
- * `auto` takes the direct source unless the settings ask for what only librdkafka does; that is said once, by the first
- * lane.
+ * `auto` takes the first kind of the caller's table that does what the settings ask for: the direct source, unless only
+ * librdkafka can. That is said once, by the first lane.
  */
 #include "consumers/source/source.h"
 
 #include <string.h>
 
 #include "config/base/log.h"
-#include "consumers/direct/security.h"
 #include "consumers/source/source_kind.h"
 
 #define SOURCE_MAGIC 0x57535243u
@@ -29,21 +28,42 @@ source_gone(struct weir_error *err, const char *topic, uint32_t partition, int64
 	    topic, partition, (long long)offset);
 }
 
+/* The first kind that kafka.source allows and that does what the settings ask for. NULL with err when there is none. */
+static const struct weir_source_kind *
+choose(const struct weir_source_opts *opts, struct weir_error *err)
+{
+	WEIR_CHECK(opts->kinds != NULL);
+	const char *wanted = opts->settings->kafka_source;
+	bool any = strcmp(wanted, "auto") == 0;
+	char text[128];
+	for (const struct weir_source_kind *const *at = opts->kinds; *at != NULL; at++) {
+		const struct weir_source_kind *kind = *at, *next = at[1];
+		if (!any && strcmp(wanted, kind->name) != 0)
+			continue;
+		const char *unable = kind->unable == NULL ? NULL : kind->unable(opts->settings, text, sizeof(text));
+		if (unable == NULL)
+			return kind;
+		if (!any || next == NULL) {
+			(void)weir_error_set(
+			    err, WEIR_FATAL, "kafka.source %s does not do %s: auto or librdkafka does", kind->name, unable);
+			return NULL;
+		}
+		if (opts->lane == 0)
+			weir_log(WEIR_LOG_INFO, "kafka_source", "%s reads: the %s source does not do %s", next->name,
+			    kind->name, unable);
+	}
+	(void)weir_error_set(err, WEIR_FATAL, "kafka.source %s is not known here", wanted);
+	return NULL;
+}
+
 enum weir_class
 weir_source_open(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
 {
-	char text[128];
 	*source_out = NULL;
-	const char *kind = opts->settings->kafka_source;
-	const char *unable = strcmp(kind, "librdkafka") == 0 ? NULL : security_unable(opts->settings, text, sizeof(text));
-	bool direct = strcmp(kind, "librdkafka") != 0 && unable == NULL;
-	if (unable != NULL && strcmp(kind, "direct") == 0)
-		return weir_error_set(
-		    err, WEIR_FATAL, "kafka.source direct does not do %s: auto or librdkafka does", unable);
-	if (unable != NULL && opts->lane == 0)
-		weir_log(WEIR_LOG_INFO, "kafka_source", "librdkafka reads: the direct source does not do %s", unable);
-	enum weir_class class =
-	    direct ? source_direct_open(opts, source_out, err) : source_rdkafka_open(opts, true, source_out, err);
+	const struct weir_source_kind *kind = choose(opts, err);
+	if (kind == NULL)
+		return WEIR_FATAL;
+	enum weir_class class = kind->open(opts, source_out, err);
 	if (*source_out != NULL)
 		(*source_out)->magic = SOURCE_MAGIC;
 	return class;

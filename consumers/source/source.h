@@ -1,7 +1,7 @@
 /*
- * A source of records: Kafka, seen from a lane. Two kinds stand behind these functions, and kafka.source chooses:
- * librdkafka's consumer (source_rdkafka.c), and the direct one, which reads record batches where they were received
- * (consumers/direct/).
+ * A source of records: Kafka, seen from a lane. Kinds of source stand behind these functions, and kafka.source chooses
+ * among those that the caller knows (consumers/kinds.h): librdkafka's consumer (source_rdkafka.c), and the direct one,
+ * which reads record batches where they were received (consumers/direct/).
  *
  * One source per lane, used by the lane's thread alone. It owns group membership and positions in the log; the lane owns
  * what the records mean. Batches are runs of messages of one topic and partition, slices into memory that stays valid until
@@ -46,7 +46,10 @@ struct weir_start {
 	int64_t offsets[WEIR_TOPICS_MAX];
 };
 
+struct weir_source_kind;
+
 struct weir_source_opts {
+	const struct weir_source_kind *const *kinds; /* to choose from, ended by NULL */
 	const struct weir_settings *settings;
 	const char *const *topics; /* borrowed for the source's life */
 	uint32_t topic_count;

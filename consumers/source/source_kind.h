@@ -27,6 +27,16 @@ struct weir_source {
 	const struct source_ops *ops;
 };
 
+/* A row of consumers/kinds.c. */
+struct weir_source_kind {
+	const char *name; /* as kafka.source says it */
+	/* What of the settings it does not do, in words of the properties; NULL: nothing. No function: it does all. */
+	const char *(*unable)(const struct weir_settings *settings, char *text, size_t size);
+	enum weir_class (*open)(
+	    const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err);
+};
+extern const struct weir_source_kind source_rdkafka;
+
 /*
  * The librdkafka source. reads = false: a member of the group that takes part in all but reads nothing until
  * source_rdkafka_hand gives it a topic's partition.
@@ -35,9 +45,6 @@ enum weir_class source_rdkafka_open(
     const struct weir_source_opts *opts, bool reads, struct weir_source **source_out, struct weir_error *err);
 enum weir_class source_rdkafka_hand(
     struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset, struct weir_error *err);
-/* The direct source (consumers/direct/). */
-enum weir_class source_direct_open(
-    const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err);
 /* What the stop of a partition says when the log no longer holds what the stored state goes on from. */
 enum weir_class source_gone(struct weir_error *err, const char *topic, uint32_t partition, int64_t offset);
 

@@ -518,3 +518,11 @@ static const struct source_ops OPS = {.close = source_close,
     .drop = source_drop,
     .commit = source_commit,
     .lag = source_lag};
+
+static enum weir_class
+open_reading(const struct weir_source_opts *opts, struct weir_source **source_out, struct weir_error *err)
+{
+	return source_rdkafka_open(opts, true, source_out, err);
+}
+
+const struct weir_source_kind source_rdkafka = {.name = "librdkafka", .open = open_reading};

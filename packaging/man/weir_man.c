@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config/base/check.h"
@@ -75,21 +76,29 @@ head(const char *name, const char *section)
 	(void)printf(".TH %s %s \"\" \"weir %s\" \"weir\"\n.nh\n.ad l\n", name, section, WEIR_VERSION);
 }
 
-/* What a command says to --help, caught on its way to standard output. */
-static char *
-help_of(const struct weir_command *command)
+/* What a command says to --help: run in a child, as a command may hand over to another program (weir bench does). */
+static void
+help_child(const struct weir_command *command, int to)
 {
 	char name[32], help[] = "--help";
 	(void)snprintf(name, sizeof(name), "%s", command->name);
 	char *args[] = {name, help, NULL};
-	int to = memfd_create("help", 0), kept = dup(STDOUT_FILENO);
-	WEIR_CHECK(to >= 0 && kept >= 0);
-	(void)fflush(stdout);
 	WEIR_CHECK(dup2(to, STDOUT_FILENO) >= 0);
-	(void)command->run(2, args);
+	int code = command->run(2, args);
+	_exit(fflush(stdout) == 0 ? code : 1);
+}
+
+static char *
+help_of(const struct weir_command *command)
+{
+	int to = memfd_create("help", 0), status;
+	WEIR_CHECK(to >= 0);
 	(void)fflush(stdout);
-	WEIR_CHECK(dup2(kept, STDOUT_FILENO) >= 0);
-	(void)close(kept);
+	pid_t child = fork();
+	WEIR_CHECK(child >= 0);
+	if (child == 0)
+		help_child(command, to);
+	WEIR_CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	off_t len = lseek(to, 0, SEEK_END);
 	char *text = weir_calloc((size_t)len + 1, 1);
 	WEIR_CHECK(pread(to, text, (size_t)len, 0) == (ssize_t)len);

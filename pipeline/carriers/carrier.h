@@ -7,15 +7,16 @@
  * Rejected: an adapter that makes its own calls (each would invent its own retries), a table of templates in the
  * configuration (answers differ too much between carriers to be data).
  *
- * To add a carrier: one file with a struct weir_carrier_adapter, one row in carrier.c; see docs/enforcement.md.
+ * To add a carrier: one file with a struct weir_carrier_adapter, one row in adapters.c; see docs/enforcement.md.
  * Thread: any; the functions touch only their arguments.
  */
 #ifndef WEIR_PIPELINE_CARRIER_H
 #define WEIR_PIPELINE_CARRIER_H
 
+#include "config/base/iccid.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
-#include "pipeline/dispatch/dispatch.h"
+#include "pipeline/carriers/types.h"
 
 #define WEIR_CARRIER_BODY_MAX 65536              /* bytes of an answer's body that are read; more is not an answer */
 #define WEIR_CARRIER_RETRY_AFTER_MAX_MS 3600000u /* a Retry-After beyond an hour is taken as an hour */

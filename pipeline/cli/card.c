@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/amounts.h"
+#include "config/base/exit.h"
 #include "config/base/iccid.h"
-#include "pipeline/cli/amounts.h"
+#include "config/calendar/instants.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/cli/table.h"
@@ -240,12 +242,12 @@ weir_cli_card_list(struct weir_reading *reading, const struct weir_card_query *q
 int
 weir_cli_card(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct weir_filters filters = {0};
 	struct weir_card_query query;
 	bool as_json = false;
 	uint64_t max = 100;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common), WEIR_OPTIONS_FILTERS(filters),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common), WEIR_OPTIONS_FILTERS(filters),
 	    {.name = "max", .placeholder = "N", .help = "at most so many cards of a list (100)", .number = &max, .min = 1},
 	    {.name = "json", .help = "one JSON object, or one a line of a list", .flag = &as_json}, {0}};
 	struct weir_words words;
@@ -264,7 +266,7 @@ weir_cli_card(int argc, char **argv)
 	else
 		(void)weir_filters_query(&filters, &query, &err);
 	if (err.class != WEIR_OK)
-		return weir_cli_fail("card", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("card", WEIR_EXIT_USAGE, &err);
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "card", &common);
 	if (code == WEIR_EXIT_OK)

@@ -5,9 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "config/base/exit.h"
 #include "config/reference/reference.h"
+#include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/common.h"
 
 static const struct weir_usage usage = {
     .command = "check",
@@ -42,10 +43,10 @@ references_check(const struct weir_words *files)
 }
 
 static int
-effective_print(const struct weir_common *common)
+effective_print(const struct weir_settings_options *common)
 {
 	struct weir_settings *settings = NULL;
-	int code = weir_common_load(common, "check", &settings);
+	int code = weir_settings_options_load(common, "check", &settings);
 	if (code != WEIR_EXIT_OK)
 		return code;
 	weir_settings_print(settings, stdout);
@@ -54,11 +55,11 @@ effective_print(const struct weir_common *common)
 }
 
 static int
-check_all(const struct weir_common *common, const struct weir_words *references)
+check_all(const struct weir_settings_options *common, const struct weir_words *references)
 {
 	struct weir_set sets[WEIR_WORDS_MAX];
-	uint32_t count = weir_common_sets(common, sets);
-	const char *path = weir_common_path(common);
+	uint32_t count = weir_settings_options_sets(common, sets);
+	const char *path = weir_settings_options_path(common);
 	uint32_t mistakes = weir_settings_check(path, sets, count, stdout);
 	if (mistakes == 0)
 		(void)printf("%s: right\n", path != NULL ? path : "settings (defaults, no file)");
@@ -69,10 +70,10 @@ check_all(const struct weir_common *common, const struct weir_words *references)
 int
 weir_cli_check(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct weir_words words, references = {0};
 	bool list = false, effective = false;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "reference", .placeholder = "FILE", .help = "a reference file; may be repeated", .words = &references},
 	    {.name = "list", .help = "print every setting: type, range, default, meaning", .flag = &list},
 	    {.name = "effective", .help = "print the values that would hold, secrets masked", .flag = &effective}, {0}};

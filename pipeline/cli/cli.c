@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/exit.h"
 #include "config/base/nearest.h"
 #include "pipeline/demo/carrier_simulator.h"
 
@@ -38,14 +39,6 @@ const struct weir_command *
 weir_cli_commands(void)
 {
 	return commands;
-}
-
-int
-weir_cli_fail(const char *command, enum weir_exit code, const struct weir_error *err)
-{
-	(void)fflush(stdout);
-	(void)fprintf(stderr, "weir %s: %s\n", command, err->text);
-	return (int)code;
 }
 
 static const struct weir_command *

@@ -10,17 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "config/base/error.h"
-
-/* Exit codes; `weir help` prints them. Scripts may rely on them. */
-enum weir_exit {
-	WEIR_EXIT_OK = 0,
-	WEIR_EXIT_FAILED = 1,      /* the thing asked for failed, is not there, or does not match */
-	WEIR_EXIT_USAGE = 2,       /* the command line itself is wrong */
-	WEIR_EXIT_SETTINGS = 3,    /* settings or reference data are wrong */
-	WEIR_EXIT_UNREACHABLE = 4, /* Kafka or Redis cannot be reached, or refuse */
-	WEIR_EXIT_ENGINE = 5,      /* the engine started and then stopped by itself; it says why */
-};
+#include "config/base/exit.h"
 
 struct weir_command {
 	const char *name;
@@ -34,16 +24,6 @@ int weir_cli_main(int argc, char **argv);
 
 /* The table, ended by a row without a name. Static. */
 const struct weir_command *weir_cli_commands(void);
-
-/* Says "weir <command>: <err>" on stderr and returns `code`. */
-int weir_cli_fail(const char *command, enum weir_exit code, const struct weir_error *err);
-
-/* The subcommands of `weir bench`, ended by a row without a name; static. bench/main.c has their functions. */
-struct weir_bench_words {
-	const char *name, *arguments, *help;
-};
-const struct weir_bench_words *weir_cli_bench_words(void);
-void weir_cli_bench_help(FILE *out);
 
 /* The commands, a file each. */
 int weir_cli_run(int argc, char **argv);

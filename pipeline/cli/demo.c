@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
+#include "config/base/options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/options.h"
 
 static const struct weir_usage usage = {
     .command = "demo",

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/query/csv.h"
@@ -69,7 +71,7 @@ out_close(struct export *export, int code)
 	if (export->path == NULL) {
 		if (code == WEIR_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
 			(void)weir_error_set(&err, WEIR_FATAL, "stdout: %s", strerror(errno));
-			code = weir_cli_fail("export", WEIR_EXIT_FAILED, &err);
+			code = weir_exit_fail("export", WEIR_EXIT_FAILED, &err);
 		}
 		return code;
 	}
@@ -79,7 +81,7 @@ out_close(struct export *export, int code)
 		bad |= fclose(export->out) != 0;
 		if (code == WEIR_EXIT_OK && (bad || rename(export->part, export->path) != 0)) {
 			(void)weir_error_set(&err, WEIR_FATAL, "%s: %s", export->path, strerror(errno));
-			code = weir_cli_fail("export", WEIR_EXIT_FAILED, &err);
+			code = weir_exit_fail("export", WEIR_EXIT_FAILED, &err);
 		}
 		if (code != WEIR_EXIT_OK)
 			(void)unlink(export->part);
@@ -134,12 +136,12 @@ list_fields(void)
 int
 weir_cli_export(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct weir_filters filters = {0};
 	struct export export = {0};
 	const char *fields = NULL, *by = NULL, *usage_fields = NULL, *from = NULL, *to = NULL;
 	bool list = false;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common), WEIR_OPTIONS_FILTERS(filters),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common), WEIR_OPTIONS_FILTERS(filters),
 	    {.name = "fields",
 		.placeholder = "A,B,C",
 		.help = "columns, in order; --list-fields names them",
@@ -170,13 +172,13 @@ weir_cli_export(int argc, char **argv)
 		    &err, WEIR_POISON, "--from, --to and --usage-fields need --usage day or --usage cycle");
 	else if (weir_filters_query(&filters, &export.query, &err) &&
 		 weir_csv_fields(&export.csv, fields, &err) == WEIR_READ_OK && by != NULL)
-		(void)weir_csv_usage(&export.csv, by, from, to, usage_fields, weir_clock_us(), &err);
+		(void)weir_csv_usage(&export.csv, by, from, to, usage_fields, weir_wall_now().us, &err);
 	if (err.class != WEIR_OK)
-		return weir_cli_fail("export", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("export", WEIR_EXIT_USAGE, &err);
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "export", &common);
 	if (code == WEIR_EXIT_OK && !out_open(&export, &err))
-		code = weir_cli_fail("export", WEIR_EXIT_FAILED, &err);
+		code = weir_exit_fail("export", WEIR_EXIT_FAILED, &err);
 	if (code == WEIR_EXIT_OK)
 		code = run(&reading, &export);
 	code = out_close(&export, code);

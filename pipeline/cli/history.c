@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pipeline/cli/amounts.h"
+#include "config/base/amounts.h"
+#include "config/base/exit.h"
+#include "config/calendar/instants.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/cli/table.h"
@@ -137,9 +139,9 @@ show_commands(struct weir_reading *reading, const char *text, struct weir_iccid 
 int
 weir_cli_commands_of(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	bool as_json = false;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "json", .help = "one JSON object instead of a table", .flag = &as_json}, {0}};
 	struct weir_words words;
 	struct weir_iccid iccid;
@@ -149,7 +151,7 @@ weir_cli_commands_of(int argc, char **argv)
 		return code;
 	if (!weir_iccid_parse((const uint8_t *)words.v[0], strlen(words.v[0]), &iccid)) {
 		(void)weir_error_set(&err, WEIR_POISON, "'%s' is no ICCID: 19 or 20 letters and digits", words.v[0]);
-		return weir_cli_fail("commands", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("commands", WEIR_EXIT_USAGE, &err);
 	}
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "commands", &common);
@@ -196,9 +198,9 @@ show_history(struct weir_reading *reading, const char *subject, bool is_pool, bo
 int
 weir_cli_audit(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	bool as_json = false, is_pool = false;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "pool", .help = "the word is a pool's id, whatever it looks like", .flag = &is_pool},
 	    {.name = "json", .help = "one JSON object instead of a table", .flag = &as_json}, {0}};
 	struct weir_words words;

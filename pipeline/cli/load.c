@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/exit.h"
 #include "config/reference/reference.h"
+#include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/common.h"
 #include "pipeline/kafka/admin.h"
 
 #define METADATA_MS 10000
@@ -101,9 +102,9 @@ files_read(struct load *load, const struct weir_words *files)
 		uint64_t count;
 		enum weir_class class = weir_reference_read(files->v[i], load_emit, load, &count, &err);
 		if (class == WEIR_RETRY)
-			return weir_cli_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
+			return weir_exit_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
 		if (class != WEIR_OK)
-			return weir_cli_fail("load", WEIR_EXIT_SETTINGS, &err);
+			return weir_exit_fail("load", WEIR_EXIT_SETTINGS, &err);
 	}
 	return WEIR_EXIT_OK;
 }
@@ -115,7 +116,7 @@ load_flush(struct load *load)
 	while (rd_kafka_outq_len(load->kafka) > 0 && load->failed == 0)
 		(void)rd_kafka_poll(load->kafka, 100);
 	if (load->failed > 0)
-		return weir_cli_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
+		return weir_exit_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
 	return WEIR_EXIT_OK;
 }
 
@@ -126,10 +127,10 @@ load_send(struct load *load, const struct weir_settings *settings, const struct 
 	load->topic = settings->topic_cards;
 	load->kafka = weir_producer_open(settings, delivery, load, &err);
 	if (load->kafka == NULL)
-		return weir_cli_fail("load", WEIR_EXIT_SETTINGS, &err);
+		return weir_exit_fail("load", WEIR_EXIT_SETTINGS, &err);
 	int code = WEIR_EXIT_OK;
 	if (weir_topic_partitions(load->kafka, load->topic, METADATA_MS, &load->partitions, &err) != WEIR_OK)
-		code = weir_cli_fail("load", WEIR_EXIT_UNREACHABLE, &err);
+		code = weir_exit_fail("load", WEIR_EXIT_UNREACHABLE, &err);
 	if (code == WEIR_EXIT_OK)
 		code = files_read(load, files);
 	if (code == WEIR_EXIT_OK)
@@ -143,9 +144,9 @@ load_send(struct load *load, const struct weir_settings *settings, const struct 
 int
 weir_cli_load(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	bool dry_run = false;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "dry-run", .help = "check the files, send nothing", .flag = &dry_run}, {0}};
 	struct weir_words files;
 	int code;
@@ -161,7 +162,7 @@ weir_cli_load(int argc, char **argv)
 		return WEIR_EXIT_OK;
 	}
 	struct weir_settings *settings = NULL;
-	code = weir_common_load(&common, "load", &settings);
+	code = weir_settings_options_load(&common, "load", &settings);
 	if (code != WEIR_EXIT_OK)
 		return code;
 	code = load_send(&load, settings, &files);

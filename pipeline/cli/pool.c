@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/amounts.h"
+#include "config/base/exit.h"
 #include "config/base/nearest.h"
-#include "pipeline/cli/amounts.h"
+#include "config/calendar/instants.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/cli/table.h"
@@ -200,12 +202,12 @@ weir_cli_pool(int argc, char **argv)
 {
 	static const char *const kinds[] = {"single", "accumulative", "fixed", "metered"};
 	static const char *const statuses[] = {"in_use", "suspended", "disabled"};
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct weir_pool_query query = {0};
 	const char *kind = NULL, *status = NULL;
 	bool as_json = false, members = false;
 	uint64_t max = 100;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "members", .help = "the pool's cards", .flag = &members},
 	    {.name = "status",
 		.placeholder = "WORD",
@@ -233,7 +235,7 @@ weir_cli_pool(int argc, char **argv)
 	else if (take_word("kind", kind, kinds, 4, &query.kinds, &err))
 		(void)take_word("status", status, statuses, 3, &query.statuses, &err);
 	if (err.class != WEIR_OK)
-		return weir_cli_fail("pool", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("pool", WEIR_EXIT_USAGE, &err);
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "pool", &common);
 	const struct weir_card_query of_pool = {.pool = words.n == 1 ? words.v[0] : NULL};

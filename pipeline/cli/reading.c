@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/exit.h"
 #include "config/base/nearest.h"
 #include "pipeline/cli/cli.h"
 
 int
-weir_reading_open(struct weir_reading *reading, const char *command, const struct weir_common *common)
+weir_reading_open(struct weir_reading *reading, const char *command, const struct weir_settings_options *common)
 {
 	*reading = (struct weir_reading){.command = command};
-	int code = weir_common_load(common, command, &reading->settings);
+	int code = weir_settings_options_load(common, command, &reading->settings);
 	if (code == WEIR_EXIT_OK)
 		reading->reader = weir_reader_new(&(struct weir_reader_opts){.settings = reading->settings});
 	return code;
@@ -31,7 +32,7 @@ weir_reading_fail(const struct weir_reading *reading, enum weir_read answer, con
 {
 	static const enum weir_exit codes[] = {
 	    WEIR_EXIT_OK, WEIR_EXIT_FAILED, WEIR_EXIT_USAGE, WEIR_EXIT_UNREACHABLE, WEIR_EXIT_UNREACHABLE};
-	return weir_cli_fail(reading->command, codes[answer], err);
+	return weir_exit_fail(reading->command, codes[answer], err);
 }
 
 bool

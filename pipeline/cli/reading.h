@@ -5,8 +5,9 @@
 #ifndef WEIR_PIPELINE_CLI_READING_H
 #define WEIR_PIPELINE_CLI_READING_H
 
+#include "config/base/exit.h"
 #include "config/base/slice.h"
-#include "pipeline/cli/common.h"
+#include "config/settings/settings_options.h"
 #include "pipeline/query/print.h"
 #include "pipeline/query/read.h"
 
@@ -17,7 +18,7 @@ struct weir_reading {
 };
 
 /* Loads settings and makes a reader; returns an enum weir_exit. */
-int weir_reading_open(struct weir_reading *reading, const char *command, const struct weir_common *common);
+int weir_reading_open(struct weir_reading *reading, const char *command, const struct weir_settings_options *common);
 void weir_reading_close(struct weir_reading *reading);
 /* Says what went wrong and returns the exit code: missing 1, refused 2, away or broken 4. */
 int weir_reading_fail(const struct weir_reading *reading, enum weir_read answer, const struct weir_error *err);

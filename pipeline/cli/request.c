@@ -11,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/base/amounts.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 #include "config/base/nearest.h"
-#include "pipeline/cli/amounts.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/kafka/admin.h"
@@ -139,7 +141,7 @@ make_message(const struct asked *asked, struct weir_buf *buf, struct weir_error 
 		weir_json_text(&json, "until", asked->until);
 	weir_json_text(&json, "id", asked->id);
 	weir_json_text(&json, "by", asked->by);
-	weir_json_i64(&json, "time", weir_clock_us() / 1000);
+	weir_json_i64(&json, "time", weir_wall_now().us / 1000);
 	weir_json_close(&json, '}');
 	return weir_reference_parse((struct weir_slice){buf->data, buf->len}, &reference, err) == WEIR_OK;
 }
@@ -165,10 +167,10 @@ request_send(const struct weir_settings *settings, const char *key, const struct
 	uint32_t partitions;
 	rd_kafka_t *kafka = weir_producer_open(settings, delivery, sent, &err);
 	if (kafka == NULL)
-		return weir_cli_fail("request", WEIR_EXIT_SETTINGS, &err);
+		return weir_exit_fail("request", WEIR_EXIT_SETTINGS, &err);
 	int code = WEIR_EXIT_OK;
 	if (weir_topic_partitions(kafka, settings->topic_cards, DELIVERY_MS, &partitions, &err) != WEIR_OK)
-		code = weir_cli_fail("request", WEIR_EXIT_UNREACHABLE, &err);
+		code = weir_exit_fail("request", WEIR_EXIT_UNREACHABLE, &err);
 	rd_kafka_resp_err_t no = code != WEIR_EXIT_OK ? RD_KAFKA_RESP_ERR_NO_ERROR
 						      : rd_kafka_producev(kafka, RD_KAFKA_V_TOPIC(settings->topic_cards),
 							    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -183,7 +185,7 @@ request_send(const struct weir_settings *settings, const char *key, const struct
 	if (code == WEIR_EXIT_OK && !sent->done && sent->err.class == WEIR_OK)
 		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: Kafka has not taken it within 10 s");
 	if (code == WEIR_EXIT_OK && sent->err.class != WEIR_OK)
-		code = weir_cli_fail("request", WEIR_EXIT_UNREACHABLE, &sent->err);
+		code = weir_exit_fail("request", WEIR_EXIT_UNREACHABLE, &sent->err);
 	(void)rd_kafka_purge(kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 	rd_kafka_destroy(kafka);
 	return code;
@@ -273,14 +275,14 @@ tell_reply(struct weir_reading *reading, const struct asked *asked, struct weir_
 static int
 wait_reply(struct weir_reading *reading, const struct asked *asked, struct weir_iccid iccid, const struct sent *sent)
 {
-	int64_t until_us = weir_clock_steady_us() + (int64_t)asked->wait_ms * 1000;
+	struct weir_steady until = weir_steady_in_ms((int64_t)asked->wait_ms);
 	struct weir_error err = {0};
 	bool taken = false;
 	while (!taken) {
 		enum weir_read answer = is_taken(reading, sent, &taken, &err);
 		if (answer != WEIR_READ_OK)
 			return weir_reading_fail(reading, answer, &err);
-		if (!taken && weir_clock_steady_us() > until_us) {
+		if (!taken && weir_steady_reached(until)) {
 			answer_print(asked, sent, "sent", "nobody has taken it yet; is weir running?");
 			return WEIR_EXIT_FAILED;
 		}
@@ -315,7 +317,7 @@ take_words(const struct weir_words *words, struct asked *asked, struct weir_icci
 		asked->by = operator_name();
 	if (asked->id == NULL) {
 		(void)snprintf(
-		    asked->made_id, sizeof(asked->made_id), "cli-%" PRId64 "-%d", weir_clock_us(), (int)getpid());
+		    asked->made_id, sizeof(asked->made_id), "cli-%" PRId64 "-%d", weir_wall_now().us, (int)getpid());
 		asked->id = asked->made_id;
 	}
 	return check_action(asked, err) && check_values(asked, err);
@@ -324,9 +326,9 @@ take_words(const struct weir_words *words, struct asked *asked, struct weir_icci
 int
 weir_cli_request(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct asked asked = {.wait_ms = 10000};
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "pool", .help = "the word is a pool's id, whatever it looks like", .flag = &asked.is_pool},
 	    {.name = "id",
 		.placeholder = "TEXT",
@@ -354,7 +356,7 @@ weir_cli_request(int argc, char **argv)
 		return code;
 	if (!take_words(&words, &asked, &iccid, &err) || !make_message(&asked, &message, &err)) {
 		weir_buf_free(&message);
-		return weir_cli_fail("request", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("request", WEIR_EXIT_USAGE, &err);
 	}
 	char key[WEIR_ID_MAX];
 	if (asked.is_pool || weir_iccid_format(iccid, key) == 0) /* the key is the ICCID as records have it */

@@ -7,9 +7,12 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 #include "config/base/log.h"
+#include "config/base/signals.h"
+#include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/common.h"
 #include "pipeline/http/metrics/notify.h"
 #include "pipeline/http/metrics/server.h"
 
@@ -47,7 +50,7 @@ struct watch {
 	struct weir_notify notify;
 	bool ready;
 	uint64_t records; /* as of the last status line */
-	int64_t status_us;
+	struct weir_steady status;
 };
 
 /*
@@ -70,9 +73,9 @@ server_begin(struct watch *watch, const char *listen)
 static void
 watch_begin(struct watch *watch, struct weir_run *run, const struct weir_settings *settings)
 {
-	int64_t now_us = weir_clock_steady_us();
-	*watch = (struct watch){.run = run, .status_us = now_us};
-	weir_health_begin(&watch->health, settings->lane_count, now_us);
+	struct weir_steady now = weir_steady_now();
+	*watch = (struct watch){.run = run, .status = now};
+	weir_health_begin(&watch->health, settings->lane_count, now);
 	weir_notify_open(&watch->notify);
 	server_begin(watch, settings->metrics_listen);
 	/* The engine has started; when Kafka hands out partitions is not up to it, so that systemd need not wait for it. */
@@ -89,14 +92,14 @@ watch_end(struct watch *watch)
 
 /* The status line and what `systemctl status` shows. */
 static void
-watch_tell(struct watch *watch, int64_t now_us)
+watch_tell(struct watch *watch, struct weir_steady now)
 {
 	struct weir_run_counters c;
 	char text[128];
 	bool ready = weir_run_is_ready(watch->run);
 	if (ready && !watch->ready)
 		weir_log(WEIR_LOG_INFO, "ready", "partitions and reference data are here");
-	bool due = now_us - watch->status_us >= STATUS_US;
+	bool due = now.us - watch->status.us >= STATUS_US;
 	bool shows = watch->notify.fd >= 0 && (ready != watch->ready || watch->notify.status[0] == '\0');
 	watch->ready = ready;
 	if (!due && !shows)
@@ -107,8 +110,8 @@ watch_tell(struct watch *watch, int64_t now_us)
 	weir_notify_status(&watch->notify, text);
 	if (!due)
 		return;
-	status_log(&c, &watch->records, now_us - watch->status_us);
-	watch->status_us = now_us;
+	status_log(&c, &watch->records, now.us - watch->status.us);
+	watch->status = now;
 }
 
 /* Until a signal comes (0) or the engine fails (its exit code). */
@@ -125,13 +128,13 @@ run_watch(struct watch *watch)
 		struct weir_error err = {0};
 		if (weir_run_failed(watch->run, &err)) {
 			weir_log(WEIR_LOG_ERROR, "failed", "%s", err.text);
-			return weir_cli_fail("run", WEIR_EXIT_ENGINE, &err);
+			return weir_exit_fail("run", WEIR_EXIT_ENGINE, &err);
 		}
-		int64_t now_us = weir_clock_steady_us();
+		struct weir_steady now = weir_steady_now();
 		(void)weir_run_lanes(watch->run, lanes, WEIR_METRICS_LANES_MAX);
-		weir_health_observe(&watch->health, lanes, now_us);
-		(void)weir_notify_watchdog(&watch->notify, weir_health_is_live(&watch->health, now_us, NULL), now_us);
-		watch_tell(watch, now_us);
+		weir_health_observe(&watch->health, lanes, now);
+		(void)weir_notify_watchdog(&watch->notify, weir_health_is_live(&watch->health, now, NULL), now);
+		watch_tell(watch, now);
 	}
 }
 
@@ -145,7 +148,7 @@ engine_run(const struct weir_settings *settings)
 	weir_log(WEIR_LOG_INFO, "starting", "version=%s brokers=%s group=%s", WEIR_VERSION, settings->kafka_brokers,
 	    settings->kafka_group);
 	if (weir_run_start(settings, &run, &err) != WEIR_OK)
-		return weir_cli_fail("run", WEIR_EXIT_UNREACHABLE, &err);
+		return weir_exit_fail("run", WEIR_EXIT_UNREACHABLE, &err);
 	watch_begin(&watch, run, settings);
 	int code = run_watch(&watch);
 	watch_end(&watch);
@@ -172,9 +175,9 @@ log_begin(const struct weir_settings *settings, struct weir_error *err)
 int
 weir_cli_run(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	bool list = false;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "list-metrics", .help = "print every metric: type, labels, meaning", .flag = &list}, {0}};
 	struct weir_words words;
 	int code;
@@ -185,12 +188,12 @@ weir_cli_run(int argc, char **argv)
 		return WEIR_EXIT_OK;
 	}
 	struct weir_settings *settings = NULL;
-	code = weir_common_load(&common, "run", &settings);
+	code = weir_settings_options_load(&common, "run", &settings);
 	if (code != WEIR_EXIT_OK)
 		return code;
 	struct weir_error err = {0};
 	weir_signal_block();
-	code = log_begin(settings, &err) ? engine_run(settings) : weir_cli_fail("run", WEIR_EXIT_SETTINGS, &err);
+	code = log_begin(settings, &err) ? engine_run(settings) : weir_exit_fail("run", WEIR_EXIT_SETTINGS, &err);
 	weir_log_close();
 	weir_settings_free(settings);
 	return code;

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/exit.h"
 #include "config/base/log.h"
+#include "config/base/signals.h"
+#include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/common.h"
 #include "pipeline/http/api/api.h"
 #include "pipeline/http/metrics/server.h"
 
@@ -59,7 +61,8 @@ metrics_begin(const struct weir_settings *settings, struct weir_api *api)
 	const char *listen = settings->api_metrics_listen;
 	if (listen[0] == '\0')
 		return NULL;
-	if (weir_metrics_server_start(listen, (struct weir_metrics_of){.api = api}, NULL, &server, &err) != WEIR_OK)
+	struct weir_metrics_of of = {.api = api, .api_counters = weir_api_counters_get};
+	if (weir_metrics_server_start(listen, of, NULL, &server, &err) != WEIR_OK)
 		weir_log(WEIR_LOG_ERROR, "metrics_off", "api.%s; going on without metrics", err.text);
 	else
 		weir_log(WEIR_LOG_INFO, "metrics_on", "port=%u %s", weir_metrics_server_port(server), listen);
@@ -72,10 +75,10 @@ api_run(const struct weir_settings *settings, const char *port_file)
 	struct weir_api *api = NULL;
 	struct weir_error err = {0};
 	if (weir_api_start(settings, &api, &err) != WEIR_OK)
-		return weir_cli_fail("serve", WEIR_EXIT_SETTINGS, &err);
+		return weir_exit_fail("serve", WEIR_EXIT_SETTINGS, &err);
 	int code = WEIR_EXIT_OK;
 	if (!port_file_write(port_file, weir_api_port(api), &err))
-		code = weir_cli_fail("serve", WEIR_EXIT_FAILED, &err);
+		code = weir_exit_fail("serve", WEIR_EXIT_FAILED, &err);
 	weir_log(WEIR_LOG_INFO, "serving", "listen=%s port=%u tls=%s", settings->api_listen, weir_api_port(api),
 	    settings->api_tls_cert_file[0] != '\0' ? "yes" : "no");
 	struct weir_metrics_server *metrics = metrics_begin(settings, api);
@@ -92,9 +95,9 @@ api_run(const struct weir_settings *settings, const char *port_file)
 int
 weir_cli_serve(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	const char *port_file = NULL;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "port-file",
 		.placeholder = "FILE",
 		.help = "write the port here, for api.listen with port 0",
@@ -105,12 +108,12 @@ weir_cli_serve(int argc, char **argv)
 	if (!weir_options_accept(&usage, options, argc, argv, 0, 0, &words, &code))
 		return code;
 	struct weir_settings *settings = NULL;
-	code = weir_common_load(&common, "serve", &settings);
+	code = weir_settings_options_load(&common, "serve", &settings);
 	if (code != WEIR_EXIT_OK)
 		return code;
 	struct weir_error err = {0};
 	weir_signal_block();
-	code = log_begin(settings, &err) ? api_run(settings, port_file) : weir_cli_fail("serve", WEIR_EXIT_SETTINGS, &err);
+	code = log_begin(settings, &err) ? api_run(settings, port_file) : weir_exit_fail("serve", WEIR_EXIT_SETTINGS, &err);
 	weir_log_close();
 	weir_settings_free(settings);
 	return code;

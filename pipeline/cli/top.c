@@ -15,7 +15,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "pipeline/cli/amounts.h"
+#include "config/base/amounts.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
+#include "config/base/signals.h"
+#include "config/calendar/instants.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/table.h"
 #include "pipeline/cli/top.h"
@@ -107,7 +111,7 @@ draw_head(struct screen *screen, const struct weir_reading *reading, const struc
 {
 	const struct weir_fleet_view *fleet = data->fleet;
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX], rate[32] = "-", lag[64] = "-";
-	int64_t now_us = weir_clock_us(), behind_us = fleet->stream_time_us != 0 ? now_us - fleet->stream_time_us : 0;
+	int64_t now_us = weir_wall_now().us, behind_us = fleet->stream_time_us != 0 ? now_us - fleet->stream_time_us : 0;
 	if (data->has_rate)
 		(void)snprintf(rate, sizeof(rate), "%s/s", weir_count_text((uint64_t)(data->messages_per_s + 0.5), a));
 	if (data->has_lag)
@@ -210,7 +214,7 @@ print_json(const struct weir_top_data *data)
 	struct weir_buf buf = {0};
 	struct weir_json json = {&buf, false};
 	weir_json_open(&json, NULL, '{');
-	weir_json_time(&json, "at", weir_clock_us());
+	weir_json_time(&json, "at", weir_wall_now().us);
 	weir_print_fleet(&json, "fleet", data->fleet);
 	weir_json_u64(&json, "owners", data->owners);
 	if (data->has_rate)
@@ -249,9 +253,9 @@ once(struct weir_reading *reading, struct weir_top_source *source, bool as_json)
 {
 	struct weir_top_data data;
 	struct weir_error err = {0};
-	int64_t started_us = weir_clock_steady_us();
+	struct weir_steady started = weir_steady_now();
 	enum weir_read answer = weir_top_look(source, &data, &err);
-	while (answer == WEIR_READ_OK && (data.fleet->as_of_us == 0 || weir_clock_steady_us() - started_us < 1100000)) {
+	while (answer == WEIR_READ_OK && (data.fleet->as_of_us == 0 || weir_steady_since_us(started) < 1100000)) {
 		(void)usleep(data.fleet->as_of_us == 0 ? 1000 : 1100000);
 		answer = weir_top_look(source, &data, &err);
 	}
@@ -268,11 +272,11 @@ once(struct weir_reading *reading, struct weir_top_source *source, bool as_json)
 
 /* What was typed within the time; 0: nothing, or a signal that only asks to look again. -1: end. */
 static int
-wait_key(int64_t until_us)
+wait_key(struct weir_steady until)
 {
 	for (;;) {
 		char key;
-		int64_t left_ms = (until_us - weir_clock_steady_us()) / 1000;
+		int64_t left_ms = weir_steady_left_us(until) / 1000;
 		if (left_ms <= 0)
 			return 0;
 		if (weir_signal_wait(0) != 0)
@@ -294,7 +298,7 @@ watch(struct weir_reading *reading, struct weir_top_source *source, uint64_t int
 	(void)fputs("\x1b[?1049h\x1b[?25l", stdout); /* another screen, no cursor */
 	for (;;) {
 		struct weir_top_data data;
-		int64_t started_us = weir_clock_steady_us();
+		struct weir_steady next = weir_steady_in_ms((int64_t)interval_ms);
 		answer = weir_top_look(source, &data, err);
 		if (answer == WEIR_READ_AWAY) { /* comes back perhaps */
 			size_of(&screen);
@@ -307,7 +311,7 @@ watch(struct weir_reading *reading, struct weir_top_source *source, uint64_t int
 		} else {
 			draw_all(&screen, reading, &data);
 		}
-		if (wait_key(started_us + (int64_t)interval_ms * 1000) < 0) {
+		if (wait_key(next) < 0) {
 			answer = WEIR_READ_OK;
 			break;
 		}
@@ -325,7 +329,7 @@ live(struct weir_reading *reading, struct weir_top_source *source, uint64_t inte
 	struct weir_error err = {0};
 	if (isatty(STDOUT_FILENO) == 0 || tcgetattr(STDIN_FILENO, &before) != 0) {
 		(void)weir_error_set(&err, WEIR_POISON, "this is no terminal; --once prints one look");
-		return weir_cli_fail("top", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("top", WEIR_EXIT_USAGE, &err);
 	}
 	raw = before;
 	raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
@@ -340,10 +344,10 @@ live(struct weir_reading *reading, struct weir_top_source *source, uint64_t inte
 int
 weir_cli_top(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	bool is_once = false, as_json = false;
 	uint64_t interval_ms = 1000;
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "once", .help = "look once and print", .flag = &is_once},
 	    {.name = "json", .help = "with --once: one JSON object", .flag = &as_json},
 	    {.name = "interval", .placeholder = "TIME", .help = "between two looks (1s)", .duration_ms = &interval_ms},
@@ -358,7 +362,7 @@ weir_cli_top(int argc, char **argv)
 	else if (interval_ms < 100 || interval_ms > 3600000)
 		(void)weir_error_set(&err, WEIR_POISON, "--interval: must be from 100ms to 1h");
 	if (err.class != WEIR_OK)
-		return weir_cli_fail("top", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("top", WEIR_EXIT_USAGE, &err);
 	weir_signal_block(); /* librdkafka's threads are started after it */
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "top", &common);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/clock.h"
 #include "pipeline/cli/replay.h"
 #include "pipeline/cli/top.h"
 
@@ -171,7 +172,7 @@ add_sample(struct weir_top_source *source, uint64_t messages)
 		memmove(source->samples, source->samples + 1, (SAMPLES - 1) * sizeof(source->samples[0]));
 		source->sample_count--;
 	}
-	source->samples[source->sample_count++] = (struct sample){weir_clock_steady_us(), messages};
+	source->samples[source->sample_count++] = (struct sample){weir_steady_now().us, messages};
 }
 
 static bool

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pipeline/cli/amounts.h"
+#include "config/base/amounts.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
+#include "config/calendar/instants.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/cli/table.h"
@@ -105,7 +108,7 @@ show(struct weir_reading *reading, const struct asked *asked)
 	struct weir_zone *zone = NULL;
 	struct weir_usage_rows rows;
 	struct weir_error err = {0};
-	int64_t from_us = 0, to_us = 0, now_us = weir_clock_us();
+	int64_t from_us = 0, to_us = 0, now_us = weir_wall_now().us;
 	enum weir_read answer = find_zone(reading->reader, asked, &zone, &err);
 	if (answer == WEIR_READ_OK &&
 	    ((asked->from != NULL && !weir_instant_parse(asked->from, zone, false, now_us, &from_us, &err)) ||
@@ -127,10 +130,10 @@ show(struct weir_reading *reading, const struct asked *asked)
 int
 weir_cli_usage(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct asked asked = {0};
 	const char *by = "day";
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "by", .placeholder = "WORD", .help = "hour, day (the default) or cycle", .text = &by},
 	    {.name = "from", .placeholder = "TIME", .help = "windows from this time on", .text = &asked.from},
 	    {.name = "to", .placeholder = "TIME", .help = "up to this time", .text = &asked.to},
@@ -145,7 +148,7 @@ weir_cli_usage(int argc, char **argv)
 	asked.is_pool |= !weir_iccid_parse((const uint8_t *)asked.subject, strlen(asked.subject), &asked.iccid);
 	if (!weir_span_parse(by, &asked.span)) {
 		(void)weir_error_set(&err, WEIR_POISON, "--by %.40s: hour, day or cycle are right", by);
-		return weir_cli_fail("usage", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("usage", WEIR_EXIT_USAGE, &err);
 	}
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "usage", &common);

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/base/amounts.h"
+#include "config/base/clock.h"
+#include "config/base/exit.h"
+#include "config/calendar/instants.h"
 #include "consumers/decode/decode.h"
-#include "pipeline/cli/amounts.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/cli/recount.h"
@@ -290,7 +293,7 @@ verify_partition(struct verify *v, uint32_t partition, struct result *sum)
 	enum weir_read answer = weir_read_snapshot(v->reading.reader, partition, &snapshot, &err);
 	if (answer != WEIR_READ_OK)
 		return weir_reading_fail(&v->reading, answer, &err);
-	struct weir_recount *recount = weir_recount_new(v->reading.settings, snapshot, weir_clock_us());
+	struct weir_recount *recount = weir_recount_new(v->reading.settings, snapshot, weir_wall_now().us);
 	enum weir_class class = read_definitions(v, snapshot, recount, &err);
 	if (class == WEIR_OK)
 		class = read_records(v, snapshot, recount, &result, &err);
@@ -301,7 +304,7 @@ verify_partition(struct verify *v, uint32_t partition, struct result *sum)
 		add_result(sum, &result);
 	}
 	weir_recount_free(recount);
-	return class == WEIR_OK ? WEIR_EXIT_OK : weir_cli_fail("verify", WEIR_EXIT_UNREACHABLE, &err);
+	return class == WEIR_OK ? WEIR_EXIT_OK : weir_exit_fail("verify", WEIR_EXIT_UNREACHABLE, &err);
 }
 
 /* ---- the command ---- */
@@ -357,7 +360,7 @@ verify_all(struct verify *v)
 		return weir_reading_fail(&v->reading, answer, &err);
 	if (v->partition != ALL_PARTITIONS && v->partition >= partitions) {
 		(void)weir_error_set(&err, WEIR_POISON, "--partition %" PRIu64 ": there are %u", v->partition, partitions);
-		return weir_cli_fail("verify", WEIR_EXIT_USAGE, &err);
+		return weir_exit_fail("verify", WEIR_EXIT_USAGE, &err);
 	}
 	for (uint32_t p = 0; p < partitions; p++) {
 		if (v->partition != ALL_PARTITIONS && v->partition != p)
@@ -379,7 +382,7 @@ run(struct verify *v)
 	struct weir_error err = {0};
 	v->kafka = weir_replay_consumer(settings, &err);
 	if (v->kafka == NULL)
-		return weir_cli_fail("verify", WEIR_EXIT_SETTINGS, &err);
+		return weir_exit_fail("verify", WEIR_EXIT_SETTINGS, &err);
 	for (uint32_t i = 0; i < settings->input_count; i++)
 		v->decoders[i] = weir_decoder_new(settings->inputs[i].mapping, settings->message_max_bytes);
 	weir_table_init(&v->table, columns);
@@ -398,9 +401,9 @@ run(struct verify *v)
 int
 weir_cli_verify(int argc, char **argv)
 {
-	struct weir_common common = {0};
+	struct weir_settings_options common = {0};
 	struct verify v = {.partition = ALL_PARTITIONS, .max = 20};
-	const struct weir_option options[] = {WEIR_OPTIONS_COMMON(common),
+	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
 	    {.name = "partition", .placeholder = "N", .help = "this one only", .number = &v.partition},
 	    {.name = "max", .placeholder = "N", .help = "tell at most so many differences (20)", .number = &v.max},
 	    {.name = "json", .help = "one JSON object instead of tables", .flag = &v.as_json}, {0}};

@@ -5,9 +5,10 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 
+#include "config/base/exit.h"
+#include "config/base/options.h"
 #include "consumers/decode/decode.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/options.h"
 
 static const struct weir_usage usage = {.command = "version", .arguments = "", .text = "Prints versions.\n"};
 

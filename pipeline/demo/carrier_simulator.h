@@ -19,7 +19,7 @@
 
 #include "config/base/error.h"
 #include "config/base/iccid.h"
-#include "pipeline/dispatch/dispatch.h"
+#include "pipeline/carriers/types.h"
 
 struct weir_carrier_sim_opts {
 	uint16_t port; /* 0 = any free one */

@@ -3,26 +3,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config/base/check.h"
-
-static int64_t
-sim_now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
+#include "config/base/clock.h"
+#include "config/base/random.h"
 
 /* Draw number `which` of request `number`: 0..1. */
 static double
 sim_draw(const struct sim_world *world, uint64_t number, uint32_t which)
 {
-	uint64_t z = world->opts.seed + (number * 8 + which) * 0x9e3779b97f4a7c15u;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
+	return weir_random_unit(weir_random_mix(world->opts.seed + (number * 8 + which) * WEIR_RANDOM_STEP));
 }
 
 void
@@ -70,7 +60,7 @@ world_card(struct sim_world *world, struct weir_iccid iccid, bool make)
 	struct sim_card **bucket = &world->buckets[weir_iccid_hash(iccid) % SIM_BUCKETS];
 	for (struct sim_card *card = *bucket; card != NULL; card = card->next) {
 		if (weir_iccid_equal(card->iccid, iccid)) {
-			card_settle_pending(card, sim_now_us());
+			card_settle_pending(card, weir_steady_now().us);
 			return card;
 		}
 	}
@@ -87,7 +77,7 @@ world_card(struct sim_world *world, struct weir_iccid iccid, bool make)
 static bool
 world_over_rate(struct sim_world *world)
 {
-	int64_t second = sim_now_us() / 1000000;
+	int64_t second = weir_steady_now().us / 1000000;
 	if (second != world->second) {
 		world->second = second;
 		world->second_calls = 0;
@@ -115,7 +105,7 @@ world_put(struct sim_world *world, struct sim_card *card, uint8_t target, bool a
 		return (struct sim_answer){.status = 200};
 	}
 	card->pending = target;
-	card->pending_us = sim_now_us() + (int64_t)world->opts.accept_ms * 1000;
+	card->pending_us = weir_steady_now().us + (int64_t)world->opts.accept_ms * 1000;
 	world->counters.accepted++;
 	return (struct sim_answer){.status = 202};
 }
@@ -221,7 +211,7 @@ sim_world_state_json(struct sim_world *world)
 		for (struct sim_card *card = world->buckets[i]; card != NULL; card = card->next) {
 			char iccid[WEIR_ICCID_TEXT_MAX];
 			(void)weir_iccid_format(card->iccid, iccid);
-			card_settle_pending(card, sim_now_us());
+			card_settle_pending(card, weir_steady_now().us);
 			json_t *row = json_pack("{s:s, s:I, s:I}", "status",
 			    card->seen.state == WEIR_CARD_SUSPENDED ? "DEACTIVATED" : "ACTIVATED", "changed",
 			    (json_int_t)card->seen.changed, "repeated", (json_int_t)card->seen.repeated);

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/base/clock.h"
+#include "config/base/exit.h"
 #include "config/base/log.h"
-#include "pipeline/cli/cli.h"
-#include "pipeline/cli/common.h"
+#include "config/base/signals.h"
 #include "pipeline/demo/looks.h"
 #include "pipeline/demo/sandbox.h"
 #include "pipeline/demo/verify.h"
@@ -30,7 +31,7 @@ struct demo {
 	struct weir_demo_traffic *traffic;
 	struct weir_run *run;
 	struct weir_demo_looks looks;
-	struct weir_demo_rng rng;
+	struct weir_random rng;
 	struct weir_demo_view view;
 	struct weir_demo_totals sent;
 	struct weir_run_counters counted;
@@ -42,7 +43,7 @@ static int
 demo_fail(enum weir_class class, const struct weir_error *err)
 {
 	(void)class;
-	return weir_cli_fail("demo", WEIR_EXIT_FAILED, err);
+	return weir_exit_fail("demo", WEIR_EXIT_FAILED, err);
 }
 
 /* The engine's last words, before its log goes away with the folder. */
@@ -73,7 +74,7 @@ engine_failed(const struct demo *d, int *code_out)
 	struct weir_error err = {0};
 	if (!weir_run_failed(d->run, &err))
 		return false;
-	*code_out = weir_cli_fail("demo", WEIR_EXIT_ENGINE, &err);
+	*code_out = weir_exit_fail("demo", WEIR_EXIT_ENGINE, &err);
 	return true;
 }
 
@@ -89,12 +90,12 @@ engine_start(struct demo *d)
 	if (weir_log_open(WEIR_LOG_WARN, d->sandbox.settings->log_file, &err) != WEIR_OK ||
 	    weir_run_start(d->sandbox.settings, &d->run, &err) != WEIR_OK)
 		return demo_fail(WEIR_FATAL, &err);
-	int64_t until_us = weir_clock_steady_us() + READY_US;
+	struct weir_steady until = weir_steady_in_us(READY_US);
 	struct weir_run_counters c = {0};
 	while (!weir_run_is_ready(d->run) || c.partitions < WEIR_DEMO_PARTITIONS || c.cards < d->fleet->count) {
 		if (engine_failed(d, &code))
 			return code;
-		if (weir_clock_steady_us() > until_us) {
+		if (weir_steady_reached(until)) {
 			(void)weir_error_set(&err, WEIR_FATAL,
 			    "not ready after 30 s: %" PRIu32 " of %d partitions, %" PRIu64 " of %" PRIu32 " cards",
 			    c.partitions, WEIR_DEMO_PARTITIONS, c.cards, d->fleet->count);
@@ -136,18 +137,18 @@ traffic_watch(struct demo *d)
 	    .topic_cards = d->sandbox.settings->topic_cards,
 	    .partitions = WEIR_DEMO_PARTITIONS};
 	d->traffic = weir_demo_traffic_start(&opts);
-	int64_t begin_us = weir_clock_steady_us(), now_us = begin_us;
+	struct weir_steady begin = weir_steady_now(), now = begin;
 	int64_t for_us = (int64_t)d->opts->for_ms * 1000;
 	int code = WEIR_EXIT_OK;
-	weir_demo_view_begin(&d->view, d->opts->screen, &d->looks, begin_us);
-	while (for_us == 0 || now_us - begin_us < for_us) {
-		int64_t left_ms = for_us == 0 ? REDRAW_MS : (for_us - (now_us - begin_us)) / 1000 + 1;
+	weir_demo_view_begin(&d->view, d->opts->screen, &d->looks, begin);
+	while (for_us == 0 || now.us - begin.us < for_us) {
+		int64_t left_ms = for_us == 0 ? REDRAW_MS : (for_us - (now.us - begin.us)) / 1000 + 1;
 		if (weir_signal_wait((uint64_t)(left_ms < REDRAW_MS ? left_ms : REDRAW_MS)) != 0 || engine_failed(d, &code))
 			break;
-		now_us = weir_clock_steady_us();
-		weir_demo_looks_observe(&d->looks, d->run, now_us);
+		now = weir_steady_now();
+		weir_demo_looks_observe(&d->looks, d->run, now);
 		if (!d->opts->json)
-			weir_demo_view_draw(&d->view, d->run, d->traffic, now_us);
+			weir_demo_view_draw(&d->view, d->run, d->traffic, now);
 	}
 	weir_demo_traffic_stop(d->traffic);
 	weir_demo_traffic_totals(d->traffic, &d->sent);
@@ -167,7 +168,7 @@ records_done(const struct weir_run_counters *c)
 static int
 settle(struct demo *d)
 {
-	int64_t until_us = weir_clock_steady_us() + SETTLE_US;
+	struct weir_steady until = weir_steady_in_us(SETTLE_US);
 	int code;
 	say(d, "traffic ended; waiting until all is counted and confirmed");
 	for (;;) {
@@ -175,8 +176,8 @@ settle(struct demo *d)
 			return code;
 		weir_run_counters_get(d->run, &d->counted);
 		bool done = records_done(&d->counted) >= d->sent.records &&
-			    weir_demo_carrier_differs(d->sandbox.carrier, d->fleet, weir_clock_us()) == 0;
-		if (done || weir_clock_steady_us() > until_us)
+			    weir_demo_carrier_differs(d->sandbox.carrier, d->fleet, weir_wall_now().us) == 0;
+		if (done || weir_steady_reached(until))
 			break;
 		if (weir_signal_wait(50) != 0) {
 			d->interrupted = true;
@@ -257,7 +258,7 @@ judge(struct demo *d)
 		return demo_fail(WEIR_FATAL, &err);
 	}
 	enum weir_class class =
-	    weir_demo_verify(d->sandbox.settings, d->sandbox.carrier, d->fleet, weir_clock_us(), &d->mismatches, &err);
+	    weir_demo_verify(d->sandbox.settings, d->sandbox.carrier, d->fleet, weir_wall_now().us, &d->mismatches, &err);
 	if (class != WEIR_OK)
 		return demo_fail(class, &err);
 	totals_compare(d);
@@ -272,7 +273,7 @@ demo_course(struct demo *d)
 	enum weir_class class = weir_demo_sandbox_open(d->opts->seed, &d->sandbox, &err);
 	if (class != WEIR_OK)
 		return demo_fail(class, &err);
-	d->fleet = weir_demo_fleet_new(d->opts->cards, d->opts->rate, &d->rng, weir_clock_us());
+	d->fleet = weir_demo_fleet_new(d->opts->cards, d->opts->rate, &d->rng, weir_wall_now().us);
 	int code = engine_start(d);
 	if (code == WEIR_EXIT_OK)
 		code = looks_open(d);

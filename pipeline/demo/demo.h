@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/base/exit.h"
+
 struct weir_demo_opts {
 	uint64_t for_ms; /* 0 = until a signal comes */
 	uint32_t rate;   /* records a second */

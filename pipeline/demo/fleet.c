@@ -5,69 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config/base/check.h"
 
 #define MIB UINT64_C(1048576)
-#define SHANGHAI "Asia/Shanghai", 28800
-
-const struct weir_demo_carrier weir_demo_carriers[] = {
-    {"cm", SHANGHAI, 1, false},
-    {"cu", SHANGHAI, 27, true},
-    {"ct", SHANGHAI, 1, false},
-    {"al", SHANGHAI, 0, false},
-    {"overseas", "UTC", 0, 0, false},
-};
-const uint32_t weir_demo_carrier_count = sizeof(weir_demo_carriers) / sizeof(weir_demo_carriers[0]);
-
-const struct weir_demo_plan weir_demo_plans[] = {
-    {"cm-single-30m", 0, "single", 30 * MIB, WEIR_DEMO_NO_LIMIT, true},
-    {"cm-pool-3m", 0, "accumulative", 3 * MIB, 40 * MIB, false},
-    {"cu-single-100m", 1, "single", 100 * MIB, 80 * MIB, true},
-    {"ct-metered", 2, "metered", 0, 25 * MIB, false},
-    {"ct-single-10m", 2, "single", 10 * MIB, WEIR_DEMO_NO_LIMIT, true},
-    {"al-fixed", 3, "fixed", 0, WEIR_DEMO_NO_LIMIT, false},
-    {"al-single-50m", 3, "single", 50 * MIB, WEIR_DEMO_NO_LIMIT, true},
-    {"overseas-single-50m", 4, "single", 50000000, WEIR_DEMO_NO_LIMIT, true},
-    {"overseas-metered", 4, "metered", 0, 60000000, false},
-};
-const uint32_t weir_demo_plan_count = sizeof(weir_demo_plans) / sizeof(weir_demo_plans[0]);
-
-uint64_t
-weir_demo_rng_next(struct weir_demo_rng *rng)
-{
-	uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-uint64_t
-weir_demo_rng_below(struct weir_demo_rng *rng, uint64_t bound)
-{
-	return (uint64_t)(((unsigned __int128)weir_demo_rng_next(rng) * bound) >> 64);
-}
-
-static struct tm
-local_time(int64_t at_us, int32_t offset_s)
-{
-	time_t local = (time_t)(at_us / 1000000) + offset_s;
-	struct tm parts;
-	(void)gmtime_r(&local, &parts);
-	return parts;
-}
-
-int32_t
-weir_demo_cycle_number(int64_t at_us, int32_t offset_s, uint32_t cycle_day, bool named_after_end)
-{
-	struct tm parts = local_time(at_us, offset_s);
-	int32_t month = (parts.tm_year - 70) * 12 + parts.tm_mon;
-	if (parts.tm_mday < (int)cycle_day)
-		month--; /* the cycle began the month before */
-	/* A cycle from the 1st ends in the month in which it starts; any other in the next. */
-	return named_after_end && cycle_day > 1 ? month + 1 : month;
-}
 
 int32_t
 weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us)
@@ -96,15 +37,15 @@ first_threshold(const struct weir_demo_card *card)
  * its share of the traffic.
  */
 static uint64_t
-mean_of(const struct weir_demo_card *card, double records_per_s, struct weir_demo_rng *rng)
+mean_of(const struct weir_demo_card *card, double records_per_s, struct weir_random *rng)
 {
 	uint64_t threshold = first_threshold(card);
-	if (threshold == WEIR_DEMO_NO_LIMIT || weir_demo_rng_below(rng, 10) != 0)
-		return 500 + weir_demo_rng_below(rng, 4000);
+	if (threshold == WEIR_DEMO_NO_LIMIT || weir_random_below(rng, 10) != 0)
+		return 500 + weir_random_below(rng, 4000);
 	double seconds = 2.0;
-	for (uint64_t doublings = weir_demo_rng_below(rng, 6); doublings > 0; doublings--)
+	for (uint64_t doublings = weir_random_below(rng, 6); doublings > 0; doublings--)
 		seconds *= 2.0;
-	seconds *= 1.0 + (double)weir_demo_rng_below(rng, 1000) / 1000.0;
+	seconds *= 1.0 + (double)weir_random_below(rng, 1000) / 1000.0;
 	uint64_t mean = (uint64_t)((double)threshold / (seconds * records_per_s));
 	return mean > 2 ? mean : 2;
 }
@@ -130,25 +71,25 @@ style_of(const struct weir_demo_card *card, uint32_t index)
 }
 
 static void
-card_fill(struct weir_demo_card *card, uint32_t index, double records_per_s, struct weir_demo_rng *rng)
+card_fill(struct weir_demo_card *card, uint32_t index, double records_per_s, struct weir_random *rng)
 {
 	card->plan = (uint8_t)(index % weir_demo_plan_count);
 	card->carrier = (uint8_t)weir_demo_plans[card->plan].carrier;
 	card->style = style_of(card, index);
 	iccid_write(card, index);
-	card->limit = weir_demo_rng_below(rng, 8) == 0 ? (5 + weir_demo_rng_below(rng, 40)) * MIB : WEIR_DEMO_NO_LIMIT;
+	card->limit = weir_random_below(rng, 8) == 0 ? (5 + weir_random_below(rng, 40)) * MIB : WEIR_DEMO_NO_LIMIT;
 	card->deactivated = index % 50 == 49;
 	card->mean_bytes = mean_of(card, records_per_s, rng);
 }
 
 struct weir_demo_fleet *
-weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_demo_rng *rng, int64_t now_us)
+weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_random *rng, int64_t now_us)
 {
 	struct weir_demo_fleet *fleet = weir_calloc(1, sizeof(*fleet));
 	fleet->cards = weir_calloc(cards, sizeof(*fleet->cards));
 	fleet->count = cards;
 	for (uint32_t i = 0; i < weir_demo_carrier_count; i++) {
-		int today = local_time(now_us, weir_demo_carriers[i].offset_s).tm_mday;
+		int today = weir_demo_day_of_month(now_us, weir_demo_carriers[i].offset_s);
 		uint32_t day = weir_demo_carriers[i].cycle_day;
 		fleet->cycle_days[i] = day != 0 ? day : today > 28 ? 28 : (uint32_t)today;
 	}

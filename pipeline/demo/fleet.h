@@ -12,16 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/base/random.h"
+
 #define WEIR_DEMO_NO_LIMIT UINT64_MAX
 #define WEIR_DEMO_CYCLES 4
 #define WEIR_DEMO_ICCID_LEN 20
-
-/* splitmix64: the demo's whole randomness, from one seed. */
-struct weir_demo_rng {
-	uint64_t state;
-};
-uint64_t weir_demo_rng_next(struct weir_demo_rng *rng);
-uint64_t weir_demo_rng_below(struct weir_demo_rng *rng, uint64_t bound);
 
 struct weir_demo_carrier {
 	const char *id;
@@ -104,11 +99,12 @@ extern const uint32_t weir_demo_plan_count;
 
 /* A fleet over all carriers and plans. rate: records a second of the whole fleet, so that some cards run over in seconds.
  */
-struct weir_demo_fleet *weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_demo_rng *rng, int64_t now_us);
+struct weir_demo_fleet *weir_demo_fleet_new(uint32_t cards, uint32_t rate, struct weir_random *rng, int64_t now_us);
 void weir_demo_fleet_free(struct weir_demo_fleet *fleet);
 
 /* The number of the billing cycle that holds an instant, for a zone with a fixed offset. */
 int32_t weir_demo_cycle_number(int64_t at_us, int32_t offset_s, uint32_t cycle_day, bool named_after_end);
+int weir_demo_day_of_month(int64_t at_us, int32_t offset_s); /* 1 to 31 */
 int32_t weir_demo_card_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_card *card, int64_t at_us);
 
 /* Adds one record to the sums of its cycle, of the card and of its pool. False when it saw more cycles than there is room.
@@ -129,7 +125,7 @@ bool weir_demo_card_suspended(const struct weir_demo_fleet *fleet, const struct 
 /* pools.c: puts the fleet's cards with pooled plans into pools, some of which run over in seconds. */
 #define WEIR_DEMO_POOL_CARDS 25
 #define WEIR_DEMO_NO_TOTAL UINT64_MAX
-void weir_demo_pools_make(struct weir_demo_fleet *fleet, double card_records_per_s, struct weir_demo_rng *rng);
+void weir_demo_pools_make(struct weir_demo_fleet *fleet, double card_records_per_s, struct weir_random *rng);
 bool weir_demo_pool_is(const struct weir_demo_pool *pool, const char *kind);
 int32_t weir_demo_pool_cycle(const struct weir_demo_fleet *fleet, const struct weir_demo_pool *pool, int64_t at_us);
 struct weir_demo_cycle weir_demo_pool_sums(const struct weir_demo_pool *pool, int32_t cycle);

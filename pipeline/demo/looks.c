@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "pipeline/cli/common.h"
+#include "config/base/clock.h"
 
 static void
 lines_make(struct weir_demo_looks *looks, const char *config)
@@ -22,8 +22,8 @@ weir_demo_looks_open(const struct weir_settings *settings, const char *config, s
 	enum weir_class class = weir_api_start(settings, &looks->api, err);
 	if (class != WEIR_OK)
 		return class;
-	weir_health_begin(&looks->health, settings->lane_count, weir_clock_steady_us());
-	struct weir_metrics_of of = {.run = run, .api = looks->api};
+	weir_health_begin(&looks->health, settings->lane_count, weir_steady_now());
+	struct weir_metrics_of of = {.run = run, .api = looks->api, .api_counters = weir_api_counters_get};
 	class = weir_metrics_server_start(settings->metrics_listen, of, &looks->health, &looks->metrics, err);
 	if (class == WEIR_OK)
 		lines_make(looks, config);
@@ -31,11 +31,11 @@ weir_demo_looks_open(const struct weir_settings *settings, const char *config, s
 }
 
 void
-weir_demo_looks_observe(struct weir_demo_looks *looks, struct weir_run *run, int64_t steady_us)
+weir_demo_looks_observe(struct weir_demo_looks *looks, struct weir_run *run, struct weir_steady now)
 {
 	struct weir_run_lane lanes[WEIR_METRICS_LANES_MAX];
 	(void)weir_run_lanes(run, lanes, WEIR_METRICS_LANES_MAX);
-	weir_health_observe(&looks->health, lanes, steady_us);
+	weir_health_observe(&looks->health, lanes, now);
 }
 
 void

@@ -6,7 +6,9 @@
 #ifndef WEIR_PIPELINE_DEMO_LOOKS_H
 #define WEIR_PIPELINE_DEMO_LOOKS_H
 
+#include "config/base/clock.h"
 #include "config/settings/settings.h"
+#include "pipeline/http/api/api.h"
 #include "pipeline/http/metrics/server.h"
 
 #define WEIR_DEMO_LINES 3
@@ -22,7 +24,7 @@ struct weir_demo_looks {
 enum weir_class weir_demo_looks_open(const struct weir_settings *settings, const char *config, struct weir_run *run,
     struct weir_demo_looks *looks, struct weir_error *err);
 /* Now and then, for /healthz. */
-void weir_demo_looks_observe(struct weir_demo_looks *looks, struct weir_run *run, int64_t steady_us);
+void weir_demo_looks_observe(struct weir_demo_looks *looks, struct weir_run *run, struct weir_steady now);
 /* Before the run ends. */
 void weir_demo_looks_close(struct weir_demo_looks *looks);
 

@@ -13,9 +13,9 @@ weir_demo_pool_is(const struct weir_demo_pool *pool, const char *kind)
 
 /* Bought totals and thresholds last for three seconds to a minute; two metered pools in three are cut off at theirs. */
 static void
-amounts_set(struct weir_demo_pool *pool, uint32_t index, double card_records_per_s, struct weir_demo_rng *rng)
+amounts_set(struct weir_demo_pool *pool, uint32_t index, double card_records_per_s, struct weir_random *rng)
 {
-	double seconds = 3.0 + (double)weir_demo_rng_below(rng, 57);
+	double seconds = 3.0 + (double)weir_random_below(rng, 57);
 	uint64_t bytes = (uint64_t)((double)pool->mean_bytes * card_records_per_s * seconds) + 1;
 	pool->total = weir_demo_pool_is(pool, "fixed") ? bytes : 0;
 	pool->threshold = weir_demo_pool_is(pool, "metered") ? bytes : 0;
@@ -37,7 +37,7 @@ pool_for(struct weir_demo_fleet *fleet, const struct weir_demo_card *card)
 }
 
 void
-weir_demo_pools_make(struct weir_demo_fleet *fleet, double card_records_per_s, struct weir_demo_rng *rng)
+weir_demo_pools_make(struct weir_demo_fleet *fleet, double card_records_per_s, struct weir_random *rng)
 {
 	for (uint32_t i = 0; i < fleet->count; i++) {
 		struct weir_demo_card *card = &fleet->cards[i];

@@ -14,14 +14,14 @@
 static bool
 chance(struct weir_demo_traffic *t, uint32_t one_in)
 {
-	return weir_demo_rng_below(&t->rng, one_in) == 0;
+	return weir_random_below(&t->rng, one_in) == 0;
 }
 
 /* Between half and one and a half of the mean. */
 static uint64_t
 volume_draw(struct weir_demo_traffic *t, uint64_t mean)
 {
-	return mean / 2 + weir_demo_rng_below(&t->rng, mean + 1);
+	return mean / 2 + weir_random_below(&t->rng, mean + 1);
 }
 
 /* Mostly now; one in 25 ended 1 to 20 hours ago. Session totals stay in the present: their order is their meaning. */
@@ -30,9 +30,9 @@ end_draw(struct weir_demo_traffic *t, const struct weir_demo_card *card, int64_t
 {
 	int64_t unit = weir_demo_time_unit_us(card->style);
 	*late_out = card->style != WEIR_DEMO_CANONICAL_TOTALS && chance(t, 25);
-	int64_t age_us = *late_out ? HOUR_US + (int64_t)weir_demo_rng_below(&t->rng, (uint64_t)(19 * HOUR_US)) : 0;
+	int64_t age_us = *late_out ? HOUR_US + (int64_t)weir_random_below(&t->rng, (uint64_t)(19 * HOUR_US)) : 0;
 	if (!*late_out && card->style != WEIR_DEMO_CANONICAL_TOTALS)
-		age_us = (int64_t)weir_demo_rng_below(&t->rng, 3000000);
+		age_us = (int64_t)weir_random_below(&t->rng, 3000000);
 	return (now_us - age_us) / unit * unit;
 }
 
@@ -63,7 +63,7 @@ message_write(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t 
 {
 	struct weir_demo_message *m = &t->now;
 	bool feed = card->style == WEIR_DEMO_KORE || card->style == WEIR_DEMO_EMNIFY;
-	uint32_t count = feed ? 1 + (uint32_t)weir_demo_rng_below(&t->rng, 3) : chance(t, 10) ? 3 : 1;
+	uint32_t count = feed ? 1 + (uint32_t)weir_random_below(&t->rng, 3) : chance(t, 10) ? 3 : 1;
 	m->value.len = 0;
 	m->records = m->filtered = 0;
 	m->in_order = card->style == WEIR_DEMO_CANONICAL_TOTALS;
@@ -100,7 +100,7 @@ card_is_silent(struct weir_demo_traffic *t, struct weir_demo_card *card, int64_t
 bool
 weir_demo_message_make(struct weir_demo_traffic *t, int64_t now_us)
 {
-	struct weir_demo_card *card = &t->opts.fleet->cards[weir_demo_rng_below(&t->rng, t->opts.fleet->count)];
+	struct weir_demo_card *card = &t->opts.fleet->cards[weir_random_below(&t->rng, t->opts.fleet->count)];
 	if (card_is_silent(t, card, now_us))
 		return false;
 	t->now.topic = weir_demo_topic(card->style);
@@ -179,7 +179,7 @@ pool_help(struct weir_demo_traffic *t, struct weir_demo_pool *pool, int32_t cycl
 static void
 pool_act(struct weir_demo_traffic *t, int64_t now_us)
 {
-	struct weir_demo_pool *pool = &t->opts.fleet->pools[weir_demo_rng_below(&t->rng, t->opts.fleet->pool_count)];
+	struct weir_demo_pool *pool = &t->opts.fleet->pools[weir_random_below(&t->rng, t->opts.fleet->pool_count)];
 	int32_t cycle = weir_demo_pool_cycle(t->opts.fleet, pool, now_us);
 	char reasons[WEIR_DEMO_POOL_REASONS_MAX];
 	weir_demo_pool_reasons(pool, cycle, reasons);
@@ -205,7 +205,7 @@ weir_demo_operator_act(struct weir_demo_traffic *t, int64_t now_us)
 		pool_act(t, now_us);
 		return;
 	}
-	struct weir_demo_card *card = &t->opts.fleet->cards[weir_demo_rng_below(&t->rng, t->opts.fleet->count)];
+	struct weir_demo_card *card = &t->opts.fleet->cards[weir_random_below(&t->rng, t->opts.fleet->count)];
 	int32_t cycle = weir_demo_card_cycle(t->opts.fleet, card, now_us);
 	bool limitless = card->limit == WEIR_DEMO_NO_LIMIT && weir_demo_plans[card->plan].limit == WEIR_DEMO_NO_LIMIT;
 	if (card->manual) {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
-#include "pipeline/cli/common.h"
+#include "config/base/signals.h"
 #include "pipeline/demo/feeds.h"
 #include "pipeline/kafka/admin.h"
 #include "pipeline/store/store.h"

@@ -5,14 +5,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "pipeline/cli/common.h"
+#include "config/base/clock.h"
 #include "pipeline/demo/traffic_priv.h"
 
 #define STEP_US 2000        /* of the pace */
 #define OPERATOR_US 4000    /* between two looks of the operator at a card */
 #define BEHIND_MAX_US 50000 /* what a pause may be made up for */
 #define UNREAD_MAX 12000    /* messages: all feeds' partitions together stay far below what the broker keeps */
-#define JSON_MAX 512
 #define FLUSH_MS 10000
 
 static void
@@ -20,48 +19,6 @@ sleep_us(int64_t us)
 {
 	struct timespec pause = {us / 1000000, us % 1000000 * 1000};
 	(void)nanosleep(&pause, NULL);
-}
-
-static bool
-produce(rd_kafka_t *kafka, const char *topic, int32_t partition, const char *key, const void *value, size_t len)
-{
-	size_t key_len = key == NULL ? 0 : strlen(key);
-	for (;;) {
-		rd_kafka_resp_err_t code = rd_kafka_producev(kafka, RD_KAFKA_V_TOPIC(topic),
-		    RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
-		    RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len), RD_KAFKA_V_END);
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			return code == RD_KAFKA_RESP_ERR_NO_ERROR;
-		(void)rd_kafka_poll(kafka, 10);
-	}
-}
-
-bool
-weir_demo_reference_send(rd_kafka_t *kafka, const struct weir_demo_fleet *fleet, const char *topic, uint32_t partitions)
-{
-	char json[JSON_MAX];
-	bool sent = true;
-	for (uint32_t p = 0; p < partitions; p++) {
-		for (uint32_t i = 0; i < weir_demo_carrier_count; i++)
-			sent &= produce(
-			    kafka, topic, (int32_t)p, NULL, json, weir_demo_carrier_json(fleet, i, json, sizeof(json)));
-		for (uint32_t i = 0; i < weir_demo_plan_count; i++)
-			sent &= produce(kafka, topic, (int32_t)p, NULL, json, weir_demo_plan_json(i, json, sizeof(json)));
-	}
-	for (uint32_t i = 0; i < fleet->pool_count; i++)
-		sent &= produce(kafka, topic, RD_KAFKA_PARTITION_UA, fleet->pools[i].id, json,
-		    weir_demo_pool_json(&fleet->pools[i], json, sizeof(json)));
-	for (uint32_t i = 0; i < fleet->count; i++)
-		sent &= produce(kafka, topic, RD_KAFKA_PARTITION_UA, fleet->cards[i].iccid, json,
-		    weir_demo_card_json(fleet, &fleet->cards[i], json, sizeof(json)));
-	return sent && rd_kafka_flush(kafka, FLUSH_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-void
-weir_demo_send(struct weir_demo_traffic *t, const char *topic, const char *key, const void *value, size_t len)
-{
-	if (!produce(t->opts.kafka, topic, RD_KAFKA_PARTITION_UA, key, value, len))
-		WEIR_DEMO_ADD(t, undelivered, 1);
 }
 
 static void
@@ -87,7 +44,7 @@ message_copy(struct weir_demo_message *to, const struct weir_demo_message *from)
 static void
 message_repeat(struct weir_demo_traffic *t)
 {
-	const struct weir_demo_message *m = &t->sent[weir_demo_rng_below(&t->rng, WEIR_DEMO_RING)];
+	const struct weir_demo_message *m = &t->sent[weir_random_below(&t->rng, WEIR_DEMO_RING)];
 	if (m->records == 0)
 		return;
 	message_send(t, m);
@@ -98,14 +55,14 @@ static void
 message_finish(struct weir_demo_traffic *t, const struct weir_demo_message *m)
 {
 	message_send(t, m);
-	message_copy(&t->sent[weir_demo_rng_below(&t->rng, WEIR_DEMO_RING)], m);
+	message_copy(&t->sent[weir_random_below(&t->rng, WEIR_DEMO_RING)], m);
 }
 
 /* The message in `now` goes out, or changes places with one that was held back longer. */
 static void
 message_pass(struct weir_demo_traffic *t)
 {
-	if (t->now.in_order || weir_demo_rng_below(&t->rng, 20) != 0) {
+	if (t->now.in_order || weir_random_below(&t->rng, 20) != 0) {
 		message_finish(t, &t->now);
 		return;
 	}
@@ -121,7 +78,7 @@ bad_send(struct weir_demo_traffic *t)
 {
 	static const char *const values[] = {"{\"iccid\":\"89860000000000000000\",\"up\":12",
 	    "{\"id\":\"x\",\"iccid\":\"89999999999999999999\",\"end\":\"2026-01-01T00:00:00Z\",\"up\":1,\"down\":1}"};
-	const char *value = values[weir_demo_rng_below(&t->rng, 2)];
+	const char *value = values[weir_random_below(&t->rng, 2)];
 	weir_demo_send(t, WEIR_DEMO_TOPIC_RECORDS, "89999999999999999999", value, strlen(value));
 	WEIR_DEMO_ADD(t, messages, 1);
 	WEIR_DEMO_ADD(t, records, 1);
@@ -146,9 +103,9 @@ step(struct weir_demo_traffic *t, uint64_t target, int64_t now_us)
 			continue;
 		}
 		message_pass(t);
-		if (weir_demo_rng_below(&t->rng, 10) == 0)
+		if (weir_random_below(&t->rng, 10) == 0)
 			message_repeat(t);
-		if (weir_demo_rng_below(&t->rng, 20000) == 0)
+		if (weir_random_below(&t->rng, 20000) == 0)
 			bad_send(t);
 	}
 }
@@ -176,18 +133,18 @@ static void *
 traffic_main(void *ctx)
 {
 	struct weir_demo_traffic *t = ctx;
-	int64_t last_us = weir_clock_steady_us(), operator_us = last_us, due_us = 0;
+	int64_t last_us = weir_steady_now().us, operator_us = last_us, due_us = 0;
 	/* acquire: pairs with the stop's release; only the flag itself matters. */
 	while (!atomic_load_explicit(&t->stopping, memory_order_acquire)) {
-		int64_t at_us = weir_clock_steady_us();
+		int64_t at_us = weir_steady_now().us;
 		int64_t gone_us = at_us - last_us;
 		last_us = at_us;
 		if (!is_unread_full(t)) {
 			due_us += gone_us < BEHIND_MAX_US ? gone_us : BEHIND_MAX_US;
-			step(t, (uint64_t)due_us * t->opts.rate / 1000000, weir_clock_us());
+			step(t, (uint64_t)due_us * t->opts.rate / 1000000, weir_wall_now().us);
 		}
 		for (; at_us - operator_us >= OPERATOR_US; operator_us += OPERATOR_US)
-			weir_demo_operator_act(t, weir_clock_us());
+			weir_demo_operator_act(t, weir_wall_now().us);
 		(void)rd_kafka_poll(t->opts.kafka, 0);
 		sleep_us(STEP_US);
 	}

@@ -20,7 +20,7 @@ struct weir_demo_traffic_opts {
 	rd_kafka_t *kafka;    /* producer; borrowed */
 	struct weir_run *run; /* read for the throttle; borrowed */
 	struct weir_demo_fleet *fleet;
-	struct weir_demo_rng rng;
+	struct weir_random rng;
 	uint32_t rate; /* records a second */
 	const char *topic_cards;
 	uint32_t partitions;

@@ -1,4 +1,4 @@
-/* The generator's own: its state, shared by traffic.c (thread, sending) and records.c (what is sent). */
+/* The generator's own: its state, shared by traffic.c (thread), records.c (what is sent) and send.c. */
 #ifndef WEIR_PIPELINE_DEMO_TRAFFIC_PRIV_H
 #define WEIR_PIPELINE_DEMO_TRAFFIC_PRIV_H
 
@@ -28,7 +28,7 @@ struct weir_demo_traffic {
 	struct weir_demo_traffic_opts opts;
 	pthread_t thread;
 	_Atomic bool stopping;
-	struct weir_demo_rng rng;
+	struct weir_random rng;
 	uint64_t next_id;
 	struct weir_demo_message sent[WEIR_DEMO_RING]; /* last ones sent, to be repeated */
 	struct weir_demo_message held[WEIR_DEMO_HELD]; /* to be sent after others; records == 0: free */

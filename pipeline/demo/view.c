@@ -9,15 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pipeline/cli/amounts.h"
+#include "config/base/amounts.h"
 
 #define EVENTS 40
 #define LINE_US 1000000
 
 void
-weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, int64_t steady_us)
+weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, struct weir_steady now)
 {
-	*view = (struct weir_demo_view){.screen = screen, .looks = looks, .begin_us = steady_us, .last_us = steady_us};
+	*view = (struct weir_demo_view){.screen = screen, .looks = looks, .begin = now, .last = now};
 	if (screen)
 		(void)fputs("\033[2J", stdout);
 }
@@ -32,14 +32,14 @@ rejected_sum(const struct weir_run_counters *c)
 }
 
 static void
-rate_update(struct weir_demo_view *view, const struct weir_run_counters *c, int64_t steady_us)
+rate_update(struct weir_demo_view *view, const struct weir_run_counters *c, struct weir_steady now)
 {
-	int64_t gone_us = steady_us - view->last_us;
+	int64_t gone_us = now.us - view->last.us;
 	if (gone_us < LINE_US)
 		return;
 	view->records_per_s = (c->records - view->last_records) * 1000000 / (uint64_t)gone_us;
 	view->last_records = c->records;
-	view->last_us = steady_us;
+	view->last = now;
 }
 
 static void
@@ -88,12 +88,12 @@ events_draw(struct weir_demo_view *view, struct weir_run *run)
 
 static void
 screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir_run_counters *c,
-    const struct weir_demo_totals *sent, int64_t steady_us)
+    const struct weir_demo_totals *sent, struct weir_steady now)
 {
 	size_look(view);
 	(void)fputs("\033[H", stdout);
 	line(view, "  weir demo   %" PRId64 " s   (Ctrl-C ends it and compares all counters)",
-	    (steady_us - view->begin_us) / 1000000);
+	    (now.us - view->begin.us) / 1000000);
 	for (uint32_t i = 0; i < WEIR_DEMO_LINES; i++)
 		line(view, "  %s", view->looks->lines[i]);
 	line(view, " ");
@@ -120,20 +120,20 @@ screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir
 
 void
 weir_demo_view_draw(
-    struct weir_demo_view *view, struct weir_run *run, const struct weir_demo_traffic *traffic, int64_t steady_us)
+    struct weir_demo_view *view, struct weir_run *run, const struct weir_demo_traffic *traffic, struct weir_steady now)
 {
 	struct weir_run_counters c;
 	struct weir_demo_totals sent = {0};
-	bool line_due = steady_us - view->last_us >= LINE_US;
+	bool line_due = now.us - view->last.us >= LINE_US;
 	weir_run_counters_get(run, &c);
 	weir_demo_traffic_totals(traffic, &sent);
-	rate_update(view, &c, steady_us);
+	rate_update(view, &c, now);
 	if (view->screen) {
-		screen_draw(view, run, &c, &sent, steady_us);
+		screen_draw(view, run, &c, &sent, now);
 	} else if (line_due) {
 		(void)printf("%3" PRId64 " s  %" PRIu64 " records, %" PRIu64 " a second, lag %" PRId64 "; %" PRIu64
 			     " suspends, %" PRIu64 " resumes, %" PRIu64 " confirmed\n",
-		    (steady_us - view->begin_us) / 1000000, c.records, view->records_per_s, c.lag_messages, c.suspends,
+		    (now.us - view->begin.us) / 1000000, c.records, view->records_per_s, c.lag_messages, c.suspends,
 		    c.resumes, c.commands_confirmed);
 		(void)fflush(stdout);
 	}

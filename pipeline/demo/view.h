@@ -5,6 +5,7 @@
 #ifndef WEIR_PIPELINE_DEMO_VIEW_H
 #define WEIR_PIPELINE_DEMO_VIEW_H
 
+#include "config/base/clock.h"
 #include "pipeline/demo/looks.h"
 #include "pipeline/demo/traffic.h"
 
@@ -12,15 +13,15 @@ struct weir_demo_view {
 	bool screen;
 	uint32_t columns, lines, used; /* of the terminal; lines drawn so far */
 	const struct weir_demo_looks *looks;
-	int64_t begin_us; /* steady clock */
-	int64_t last_us;
+	struct weir_steady begin, last;
 	uint64_t last_records;
 	uint64_t records_per_s;
 };
 
 /* looks are borrowed. */
-void weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, int64_t steady_us);
+void weir_demo_view_begin(
+    struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, struct weir_steady now);
 void weir_demo_view_draw(
-    struct weir_demo_view *view, struct weir_run *run, const struct weir_demo_traffic *traffic, int64_t steady_us);
+    struct weir_demo_view *view, struct weir_run *run, const struct weir_demo_traffic *traffic, struct weir_steady now);
 
 #endif

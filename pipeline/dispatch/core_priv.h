@@ -2,6 +2,7 @@
 #ifndef WEIR_PIPELINE_CORE_PRIV_H
 #define WEIR_PIPELINE_CORE_PRIV_H
 
+#include "config/base/random.h"
 #include "pipeline/dispatch/cards_priv.h"
 #include "pipeline/dispatch/gate_priv.h"
 
@@ -17,7 +18,7 @@ struct weir_dispatch_core {
 	struct weir_core_carrier *carriers;
 	uint32_t carrier_count;
 	uint32_t turn;
-	uint64_t random;
+	struct weir_random random;
 	uint64_t tokens; /* the next intent's: counted from a number drawn, so that two runs share none */
 	weir_dispatch_result_fn result;
 	void *result_ctx;
@@ -29,7 +30,6 @@ enum weir_settle {
 	WEIR_SETTLE_RETRY, /* waits after a failure */
 };
 
-uint64_t weir_core_random(struct weir_dispatch_core *core);
 bool weir_card_needs_call(const struct weir_card_entry *card);
 bool weir_card_is_left_unknown(const struct weir_card_entry *card);
 void weir_card_report(struct weir_dispatch_core *core, const struct weir_card_entry *card, enum weir_command_state state,

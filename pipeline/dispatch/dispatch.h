@@ -18,8 +18,7 @@
 
 #include "config/base/error.h"
 #include "config/base/iccid.h"
-
-enum weir_card_state { WEIR_CARD_UNKNOWN = 0, WEIR_CARD_ACTIVE = 1, WEIR_CARD_SUSPENDED = 2 };
+#include "pipeline/carriers/types.h"
 
 enum weir_command_state {
 	WEIR_COMMAND_IDLE = 0,
@@ -29,8 +28,6 @@ enum weir_command_state {
 	WEIR_COMMAND_CONFIRMED,
 	WEIR_COMMAND_FAILED, /* permanent: the carrier refuses this card */
 };
-
-#define WEIR_TICKET_MAX 48
 
 /* What a lane tells: the desired and last confirmed state of one card. */
 struct weir_command_offer {
@@ -111,12 +108,6 @@ bool weir_dispatch_forget(struct weir_dispatch *dispatch, uint32_t lane, uint32_
 /* Next result for this lane; false when there is none. */
 bool weir_dispatch_next(struct weir_dispatch *dispatch, uint32_t lane, struct weir_command_result *result_out);
 
-struct weir_carrier_counters { /* per carrier; relaxed snapshots */
-	char carrier[24];
-	uint64_t sent, confirmed, failed, retries, rate_limited, timeouts, withdrawn;
-	uint32_t queued_suspends, queued_resumes, in_flight;
-	bool breaker_open;
-};
 /* Copies up to max rows; returns the number of carriers. Any thread. */
 uint32_t weir_dispatch_counters(struct weir_dispatch *dispatch, struct weir_carrier_counters *rows, uint32_t max);
 

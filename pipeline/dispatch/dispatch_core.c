@@ -8,15 +8,6 @@
 
 /* ---- small questions ---- */
 
-uint64_t
-weir_core_random(struct weir_dispatch_core *core)
-{
-	uint64_t z = core->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
 bool
 weir_card_needs_call(const struct weir_card_entry *card)
 {

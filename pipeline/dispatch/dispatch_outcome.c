@@ -30,7 +30,7 @@ poll_delay_us(struct weir_dispatch_core *core, const struct weir_card_entry *car
 	const struct weir_dispatch_limits *limits = &core->carriers[card->carrier].gate.limits;
 	uint32_t step = card->polls < 10 ? 0 : card->polls - 9;
 	uint32_t max_ms = limits->retry_max_ms > limits->confirm_ms ? limits->retry_max_ms : limits->confirm_ms;
-	return weir_gate_backoff_us(limits->confirm_ms, max_ms, step, weir_core_random(core));
+	return weir_gate_backoff_us(limits->confirm_ms, max_ms, step, weir_random_next(&core->random));
 }
 
 static void
@@ -116,7 +116,7 @@ outcome_retry(
 	if (!card->asking && outcome->timed_out)
 		card->ask_first = limits->can_ask;
 	int64_t delay_us =
-	    weir_gate_backoff_us(limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_core_random(core));
+	    weir_gate_backoff_us(limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_random_next(&core->random));
 	card->fails += card->fails < UINT16_MAX;
 	if (delay_us < (int64_t)outcome->after_ms * 1000)
 		delay_us = (int64_t)outcome->after_ms * 1000;
@@ -219,8 +219,8 @@ weir_dispatch_core_new(const struct weir_dispatch_limits *limits, uint32_t count
 	struct weir_dispatch_core *core = weir_calloc(1, sizeof(*core));
 	core->carriers = weir_calloc(count, sizeof(*core->carriers));
 	core->carrier_count = count;
-	core->random = seed;
-	core->tokens = weir_core_random(core) | 1;
+	core->random.state = seed;
+	core->tokens = weir_random_next(&core->random) | 1;
 	core->result = result;
 	core->result_ctx = result_ctx;
 	weir_cards_init(&core->cards);

@@ -126,7 +126,7 @@ dispatch_prepare(struct weir_dispatch *dispatch)
 	}
 	uint64_t seed = dispatch->opts.seed;
 	if (seed == 0 && getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		seed = (uint64_t)dispatch_clock_us(CLOCK_REALTIME);
+		seed = (uint64_t)weir_wall_now().us;
 	dispatch->core = weir_dispatch_core_new(limits, dispatch->carrier_count, seed, weir_dispatch_result, dispatch);
 	dispatch->http = weir_http_new();
 	dispatch->lanes = weir_calloc(dispatch->opts.lanes, sizeof(*dispatch->lanes));
@@ -164,7 +164,7 @@ weir_dispatch_stop(struct weir_dispatch *dispatch, uint32_t grace_ms)
 	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
 	if (!dispatch->started || atomic_load_explicit(&dispatch->joined, memory_order_relaxed))
 		return; /* relaxed: set below, by this same thread */
-	int64_t stop_at_us = dispatch_clock_us(CLOCK_MONOTONIC) + (int64_t)grace_ms * 1000;
+	int64_t stop_at_us = weir_steady_in_ms(grace_ms).us;
 	/* release: before the wakeup, which stays pending until the next poll if the thread is not in it yet. */
 	atomic_store_explicit(&dispatch->stop_at_us, stop_at_us, memory_order_release);
 	weir_http_wakeup(dispatch->http);

@@ -17,8 +17,8 @@
 static int64_t
 dispatch_now(struct weir_dispatch *dispatch)
 {
-	int64_t now_us = dispatch_clock_us(CLOCK_MONOTONIC);
-	dispatch->utc_offset_us = dispatch_clock_us(CLOCK_REALTIME) - now_us;
+	int64_t now_us = weir_steady_now().us;
+	dispatch->utc_offset_us = weir_wall_now().us - now_us;
 	return now_us;
 }
 

@@ -1,4 +1,5 @@
 /* Rate, concurrency, pause and breaker of one carrier; see gate_priv.h. */
+#include "config/base/backoff.h"
 #include "pipeline/dispatch/gate_priv.h"
 
 #define TOKEN 1000000 /* micro-tokens of one call */
@@ -108,13 +109,9 @@ weir_gate_end(struct weir_gate *gate, const struct weir_outcome *outcome, int64_
 }
 
 int64_t
-weir_gate_backoff_us(uint32_t min_ms, uint32_t max_ms, uint32_t step, uint64_t random)
+weir_gate_backoff_us(uint32_t min_ms, uint32_t max_ms, uint32_t step, uint64_t draw)
 {
-	uint64_t delay_us = (uint64_t)(min_ms > 0 ? min_ms : 1) * 1000, max_us = (uint64_t)max_ms * 1000;
-	while (step-- > 0 && delay_us < max_us)
-		delay_us *= 2;
-	if (delay_us > max_us && max_us > 0)
-		delay_us = max_us;
-	uint64_t half = delay_us / 2;
-	return (int64_t)(half + random % (delay_us - half + 1));
+	uint64_t min_us = (uint64_t)(min_ms > 0 ? min_ms : 1) * 1000,
+		 max_us = max_ms > 0 ? (uint64_t)max_ms * 1000 : min_us;
+	return (int64_t)weir_backoff_jitter(weir_backoff_grow(min_us, max_us, step), draw);
 }

@@ -35,7 +35,7 @@ int64_t weir_gate_ready_at(const struct weir_gate *gate, int64_t now_us);
 void weir_gate_begin(struct weir_gate *gate, int64_t now_us);
 /* A call ended. True when that closed the breaker. */
 bool weir_gate_end(struct weir_gate *gate, const struct weir_outcome *outcome, int64_t now_us);
-/* Delay number `step` (0 = first) between min_ms and max_ms: doubling, the upper half drawn by `random`. Microseconds. */
-int64_t weir_gate_backoff_us(uint32_t min_ms, uint32_t max_ms, uint32_t step, uint64_t random);
+/* Delay number `step` (0 = first) between min_ms and max_ms: see backoff.h. Microseconds. */
+int64_t weir_gate_backoff_us(uint32_t min_ms, uint32_t max_ms, uint32_t step, uint64_t draw);
 
 #endif

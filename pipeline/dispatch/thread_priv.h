@@ -8,8 +8,8 @@
 #define WEIR_PIPELINE_THREAD_PRIV_H
 
 #include <pthread.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "config/base/ring.h"
 #include "pipeline/dispatch/dispatch.h"
 #include "pipeline/dispatch/dispatch_core.h"
@@ -60,14 +60,6 @@ struct weir_dispatch {
 	pthread_mutex_t rows_lock;
 	struct weir_carrier_counters rows[WEIR_CARRIERS_MAX + 1];
 };
-
-static inline int64_t
-dispatch_clock_us(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* The thread's function; arg is the struct weir_dispatch. */
 void *weir_dispatch_main(void *arg);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
@@ -18,7 +18,7 @@
 struct weir_intents {
 	struct weir_settings settings; /* a copy with a shorter timeout; strings are borrowed */
 	struct redisContext *redis;
-	int64_t next_try_ms;
+	struct weir_steady next_try;
 	struct weir_buf commands;
 	_Atomic uint64_t skipped; /* relaxed: a figure by itself */
 };
@@ -43,25 +43,17 @@ weir_intents_free(struct weir_intents *intents)
 	free(intents);
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool
 connected(struct weir_intents *intents)
 {
 	if (intents->redis != NULL)
 		return true;
-	if (now_ms() < intents->next_try_ms)
+	if (!weir_steady_reached(intents->next_try))
 		return false;
 	struct weir_error err;
 	intents->redis = weir_redis_connect(&intents->settings, &err);
 	if (intents->redis == NULL) {
-		intents->next_try_ms = now_ms() + RECONNECT_MS;
+		intents->next_try = weir_steady_in_ms(RECONNECT_MS);
 		return false;
 	}
 	struct timeval timeout = {ANSWER_TIMEOUT_MS / 1000, ANSWER_TIMEOUT_MS % 1000 * 1000};
@@ -113,7 +105,7 @@ weir_intents_write(void *ctx, const struct weir_command_offer *offers, uint32_t 
 	if (intents->redis != NULL && intents->redis->err != 0) {
 		redisFree(intents->redis);
 		intents->redis = NULL;
-		intents->next_try_ms = now_ms() + RECONNECT_MS;
+		intents->next_try = weir_steady_in_ms(RECONNECT_MS);
 	}
 	WEIR_LOG_LIMITED(
 	    WEIR_LOG_WARN, "intents_skipped", "count=%u: Redis does not answer; commands go out without", count);

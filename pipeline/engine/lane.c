@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/log.h"
+#include "consumers/kinds.h"
 #include "pipeline/engine/lane_priv.h"
 
 #define CARDS_BATCH 1024u
@@ -19,9 +20,7 @@
 int64_t
 lane_now_us(void)
 {
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	return weir_wall_now().us;
 }
 
 void
@@ -57,7 +56,7 @@ apply_message(struct lane_partition *lp, const struct weir_message *message)
 	struct weir_reference reference = {.type = WEIR_REF_CARD}; /* the parser sets it before it finds fault */
 	struct weir_error err;
 	struct weir_cause cause = {topic, message->offset, message->timestamp_us, message->timestamp_us, 0};
-	weir_partition_set_time(lp->core, lp->core->now_us, 0);
+	weir_partition_set_time(lp->core, lp->core->clock.now_us, 0);
 	enum weir_class class = weir_reference_parse(message->value, &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(lp->core, &reference, message->value, &cause, &err);
@@ -174,7 +173,7 @@ settle(struct lane_partition *lp)
 	for (uint32_t t = 0; t < shared->cards; t++)
 		cards = cards && lp->at_end[t];
 	/* What is parked is not counted yet: told as settled, a pool's usage would fall back for as long as it waits. */
-	cards = cards && lp->core->parked.n == 0;
+	cards = cards && lp->core->parked.records.n == 0;
 	if (cards != lp->cards_settled || pools != lp->pools_settled) {
 		lp->cards_settled = cards;
 		lp->pools_settled = pools;
@@ -209,10 +208,10 @@ has_changed(const struct lane_partition *lp)
 		if (weir_partition_slab(p, i)->dirty_count > 0)
 			return true;
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
-		if (p->windows[i].dirty > 0)
+		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
-	       weir_partition_feeds_due(p);
+	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
+	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }
 
 static bool
@@ -272,8 +271,8 @@ publish(struct weir_lane *lane)
 		const uint64_t *from = (const uint64_t *)&lp->core->stats;
 		for (size_t k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
 			((uint64_t *)&sum)[k] += from[k];
-		cards += weir_slab_count(&lp->core->cards);
-		pools += weir_slab_count(&lp->core->pools);
+		cards += weir_slab_count(&lp->core->tables.cards);
+		pools += weir_slab_count(&lp->core->tables.pools);
 		for (uint32_t t = 0; t < lane->shared->cards; t++)
 			lag += weir_source_lag(lane->source, t, lp->number, lp->position[t]);
 	}
@@ -425,7 +424,8 @@ open_parts(struct weir_lane *lane, const char *const *positions, struct weir_err
 	lane->store = weir_store_start(&store, err);
 	if (lane->store == NULL)
 		return WEIR_FATAL;
-	struct weir_source_opts source = {.settings = shared->settings,
+	struct weir_source_opts source = {.kinds = weir_source_kinds,
+	    .settings = shared->settings,
 	    .topics = shared->topics,
 	    .topic_count = shared->topic_count,
 	    .lane = lane->number,

@@ -24,7 +24,7 @@ static void
 fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_offer *offer)
 {
 	const struct weir_partition *p = lp->core;
-	const struct weir_card_slot *card = weir_slab_at(&p->cards, slot);
+	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	*offer = (struct weir_command_offer){.iccid = card->iccid,
 	    .partition = lp->number,
@@ -50,7 +50,7 @@ fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_o
 static void
 give_offers(struct lane_partition *lp)
 {
-	struct weir_u64_list *offers = &lp->core->offers;
+	struct weir_u64_list *offers = &lp->core->effects.pending_commands;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < offers->n; i++) {
 		struct weir_command_offer offer;
@@ -201,8 +201,8 @@ static void
 give_audits(struct lane_partition *lp)
 {
 	struct weir_lane *lane = lp->lane;
-	for (uint32_t i = 0; i < lp->core->audit_count; i++) {
-		const struct weir_audit *a = &lp->core->audits[i];
+	for (uint32_t i = 0; i < lp->core->effects.audits.n; i++) {
+		const struct weir_audit *a = &lp->core->effects.audits.v[i];
 		char subject[WEIR_ID_MAX], name[WEIR_ID_MAX + 8];
 		audit_subject(a, subject);
 		audit_json(lp, a, &lane->json);
@@ -216,14 +216,14 @@ give_audits(struct lane_partition *lp)
 		show_event(lp, a);
 		lane_count_audit(lane, a);
 	}
-	lp->changed |= lp->core->audit_count > 0;
-	lp->core->audit_count = 0;
+	lp->changed |= lp->core->effects.audits.n > 0;
+	lp->core->effects.audits.n = 0;
 }
 
 static void
 give_rejects(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch)
 {
-	struct weir_records *rejects = &lp->core->rejects;
+	struct weir_records *rejects = &lp->core->effects.dead_letters;
 	for (uint32_t i = 0; i < rejects->n; i++) {
 		const struct weir_record *r = &rejects->v[i];
 		struct weir_letter letter = {.reject = (enum weir_reject)r->reject,
@@ -271,9 +271,9 @@ give_tells(struct lane_partition *lp)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	struct weir_partition *p = lp->core;
-	for (uint32_t i = 0; i < p->tell_count; i++) {
-		const struct weir_tell *tell = &p->tells[i];
-		const uint8_t *key = p->tell_bytes.data + tell->at;
+	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
+		const struct weir_tell *tell = &p->effects.outbox.v[i];
+		const uint8_t *key = p->effects.outbox.bytes.data + tell->at;
 		struct weir_slice id = {key, tell->key_len}, value = {key + tell->key_len, tell->value_len};
 		if (tell->topic >= WEIR_TELL_POOL_HOURLY) {
 			weir_letters_row(shared->letters, lp->box, tell_topic(shared, tell->topic), id, value);
@@ -283,9 +283,9 @@ give_tells(struct lane_partition *lp)
 			    shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition, id, value);
 		}
 	}
-	lp->changed |= p->tell_count > 0 && !lp->leaving;
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
+	lp->changed |= p->effects.outbox.n > 0 && !lp->leaving;
+	p->effects.outbox.n = 0;
+	p->effects.outbox.bytes.len = 0;
 }
 
 void
@@ -302,24 +302,24 @@ lane_tell(struct lane_partition *lp)
 void
 lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch)
 {
-	if (lp->core->rejects.n > 0)
+	if (lp->core->effects.dead_letters.n > 0)
 		give_rejects(lp, input, batch);
-	if (lp->core->offers.n > 0)
+	if (lp->core->effects.pending_commands.n > 0)
 		give_offers(lp);
-	if (lp->core->audit_count > 0)
+	if (lp->core->effects.audits.n > 0)
 		give_audits(lp);
-	if (lp->core->tell_count > 0)
+	if (lp->core->effects.outbox.n > 0)
 		give_tells(lp);
-	if (lp->core->wish_count > 0)
+	if (lp->core->effects.fetch_requests.n > 0)
 		lane_fetch_wishes(lp);
 }
 
 static bool
 is_of(const struct lane_partition *lp, const struct weir_command_result *result)
 {
-	if (result->slot >= lp->core->cards.used || weir_slab_is_filler(&lp->core->cards, result->slot))
+	if (result->slot >= lp->core->tables.cards.used || weir_slab_is_filler(&lp->core->tables.cards, result->slot))
 		return false;
-	const struct weir_card_slot *card = weir_slab_at(&lp->core->cards, result->slot);
+	const struct weir_card_slot *card = weir_slab_at(&lp->core->tables.cards, result->slot);
 	return weir_iccid_equal(card->iccid, result->iccid);
 }
 

@@ -77,7 +77,7 @@ state_of(const struct lane_partition *lp)
 static uint64_t
 slack_look(struct lane_partition *lp)
 {
-	const struct weir_slab *pools = &lp->core->pools;
+	const struct weir_slab *pools = &lp->core->tables.pools;
 	uint32_t from = lp->slack.next, until = from + POOLS_A_LOOK < pools->used ? from + POOLS_A_LOOK : pools->used;
 	for (uint32_t slot = from; slot < until; slot++) {
 		const struct weir_pool_slot *pool = weir_slab_at(pools, slot);
@@ -114,16 +114,16 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 {
 	const struct weir_partition *p = lp->core;
 	SET(epoch, lp->epoch);
-	SET(cards, weir_slab_count(&p->cards));
-	SET(pools, weir_slab_count(&p->pools));
+	SET(cards, weir_slab_count(&p->tables.cards));
+	SET(pools, weir_slab_count(&p->tables.pools));
 	SET(memory_bytes, weir_partition_bytes(p));
 	SET(unflushed_bytes, unflushed_of(lp));
-	SET(parked, p->parked.n);
+	SET(parked, p->parked.records.n);
 	SET(letters, letters_of(lp->box));
-	SET(walks, p->walks.n - p->walks_head);
+	SET(walks, p->pools_work.walks.n - p->pools_work.walks_head);
 	SET(slack_bytes, slack_look(lp));
 	SET(guard_tripped, p->guard.tripped);
-	SET(stream_us, p->stream_time_us);
+	SET(stream_us, p->clock.stream_time_us);
 	SET(flushed_us, lp->flushed_us);
 	SET(watermark_us, weir_partition_watermark_us(p));
 	SET(complete_us, weir_partition_complete_us(p));

@@ -18,8 +18,8 @@ static void
 write_carriers(const struct weir_partition *p, struct weir_buf *out)
 {
 	char name[80], words[96];
-	for (uint32_t i = 0; i < p->carrier_count; i++) {
-		const struct weir_carrier_entry *carrier = &p->carriers[i];
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
+		const struct weir_carrier_entry *carrier = &p->registry.carriers[i];
 		if (!carrier->known)
 			continue;
 		(void)snprintf(name, sizeof(name), "k:%s", carrier->ref.id);
@@ -35,8 +35,8 @@ static uint32_t
 known_carriers(const struct weir_partition *p)
 {
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < p->carrier_count; i++)
-		count += p->carriers[i].known;
+	for (uint32_t i = 0; i < p->registry.carrier_count; i++)
+		count += p->registry.carriers[i].known;
 	return count;
 }
 
@@ -52,10 +52,10 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 	const struct {
 		const char *name;
 		int64_t value;
-	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->stream_time_us}, {"cards", p->cards.used},
-	    {"terms", p->terms.used}, {"enforcements", p->enforcements.used}, {"sessions", p->sessions.used},
-	    {"lives", p->lives.used}, {"accounts", p->accounts.used}, {"pools", p->pools.used}, {"shares", p->shares.used},
-	    {WEIR_FLUSH_FIELD, lp->flush_number}};
+	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->clock.stream_time_us},
+	    {"cards", p->tables.cards.used}, {"terms", p->tables.terms.used}, {"enforcements", p->tables.enforcements.used},
+	    {"sessions", p->tables.sessions.used}, {"lives", p->tables.lives.used}, {"accounts", p->tables.accounts.used},
+	    {"pools", p->tables.pools.used}, {"shares", p->tables.shares.used}, {WEIR_FLUSH_FIELD, lp->flush_number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
 	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
 	weir_resp_text(w->bytes, "HSET");
@@ -80,7 +80,7 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 static void
 purge_marks(struct lane_partition *lp, struct weir_body *w)
 {
-	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
+	int64_t stream_hour = lp->core->clock.stream_time_us / WEIR_HOUR_US;
 	int64_t until = stream_hour - lp->lane->shared->settings->dedupe_horizon_h - 2;
 	if (lp->purge_hour < 0)
 		lp->purge_hour = until; /* a new partition has nothing older */
@@ -98,11 +98,11 @@ static void
 purge_cycles(struct lane_partition *lp, struct weir_body *w)
 {
 	int32_t oldest = INT32_MAX;
-	for (uint32_t i = 0; i < lp->core->carrier_count; i++)
-		if (lp->core->carriers[i].known && lp->core->carriers[i].current.number < oldest)
-			oldest = lp->core->carriers[i].current.number;
+	for (uint32_t i = 0; i < lp->core->registry.carrier_count; i++)
+		if (lp->core->registry.carriers[i].known && lp->core->registry.carriers[i].current.number < oldest)
+			oldest = lp->core->registry.carriers[i].current.number;
 	int32_t until = oldest - (int32_t)lp->lane->shared->settings->cycles_kept - 2;
-	uint32_t pages = (lp->core->cards.used + 255) / 256, pool_pages = (lp->core->pools.used + 255) / 256;
+	uint32_t pages = (lp->core->tables.cards.used + 255) / 256, pool_pages = (lp->core->tables.pools.used + 255) / 256;
 	if (oldest == INT32_MAX || until <= lp->purge_cycle || until < 0 || pages + pool_pages == 0)
 		return;
 	lp->purge_cycle = until;
@@ -304,11 +304,13 @@ lane_fetch_wishes(struct lane_partition *lp)
 	/* What is encoded is in memory no more: a look-up must not overtake the flush that brings it to the store. */
 	if (lp->flush != NULL && !lp->flush_sent)
 		return;
-	while (p->wish_count > 0 && lp->fetching < FETCHING_MAX) {
-		uint32_t count = p->wish_count < FETCHES_PER_REQUEST ? p->wish_count : FETCHES_PER_REQUEST;
-		if (!fetch_some(lp, p->wishes, count))
+	while (p->effects.fetch_requests.n > 0 && lp->fetching < FETCHING_MAX) {
+		uint32_t count =
+		    p->effects.fetch_requests.n < FETCHES_PER_REQUEST ? p->effects.fetch_requests.n : FETCHES_PER_REQUEST;
+		if (!fetch_some(lp, p->effects.fetch_requests.v, count))
 			return;
-		p->wish_count -= count;
-		memmove(p->wishes, p->wishes + count, p->wish_count * sizeof(*p->wishes));
+		p->effects.fetch_requests.n -= count;
+		memmove(p->effects.fetch_requests.v, p->effects.fetch_requests.v + count,
+		    p->effects.fetch_requests.n * sizeof(*p->effects.fetch_requests.v));
 	}
 }

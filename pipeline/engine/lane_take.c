@@ -134,7 +134,7 @@ sink_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice 
 static bool
 sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
-	return weir_marks_load(&((struct lane_partition *)ctx)->core->marks, hour, bucket, bytes.data, bytes.len);
+	return weir_marks_load(&((struct lane_partition *)ctx)->core->tables.marks, hour, bucket, bytes.data, bytes.len);
 }
 
 static bool
@@ -186,7 +186,7 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 	for (uint32_t t = 0; t < lane->shared->topic_count; t++)
 		lp->stored[t] = lp->position[t] = request->header.offsets[t];
 	lp->flush_number = request->header.offsets[lane->shared->topic_count];
-	int64_t stream_hour = lp->core->stream_time_us / WEIR_HOUR_US;
+	int64_t stream_hour = lp->core->clock.stream_time_us / WEIR_HOUR_US;
 	lp->purge_hour = stream_hour == 0 ? -1 : stream_hour - lane->shared->settings->dedupe_horizon_h - 2;
 	lp->purge_cycle = -1;
 	memset(lp->newest_us, 0, sizeof(lp->newest_us));
@@ -195,7 +195,7 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 	weir_partition_offer_all(lp->core, false);
 	lp->restart_offers = true;
 	weir_log(WEIR_LOG_INFO, "taken", "partition=%u epoch=%llu cards=%u took_us=%lld", lp->number,
-	    (unsigned long long)lp->epoch, lp->core->cards.used, (long long)request->took_us);
+	    (unsigned long long)lp->epoch, lp->core->tables.cards.used, (long long)request->took_us);
 	return true;
 }
 
@@ -477,7 +477,7 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request)
 		return;
 	}
 	lane_fetch_wishes(lp);
-	if (lp->fetching == 0 && lp->core->wish_count == 0) {
+	if (lp->fetching == 0 && lp->core->effects.fetch_requests.n == 0) {
 		weir_partition_set_time(lp->core, lane_now_us(), 0);
 		weir_partition_unpark(lp->core);
 		lp->changed = true;

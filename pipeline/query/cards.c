@@ -339,7 +339,7 @@ want_definitions(struct weir_reader *reader, const struct card_raw *cards, uint3
 			if (!names_miss(reader, &cards[i]))
 				continue;
 			/* A name that is newer than ours: all of that partition's are asked for again. */
-			reader->parts[cards[i].partition].header_us = reader->parts[cards[i].partition].names_us = 0;
+			part_forget(&reader->parts[cards[i].partition]);
 			miss = true;
 		}
 		if (!miss)

@@ -30,8 +30,8 @@ struct counts {
 };
 struct fleet {
 	struct counts told, making;
-	int64_t as_of_us;    /* of `told`; 0 = there is none */
-	int64_t finished_us; /* steady */
+	int64_t as_of_us; /* of `told`; 0 = there is none */
+	struct weir_steady finished;
 	bool running;
 	uint32_t partition, page; /* next of the look that runs */
 	bool at_pools;            /* of that partition: its cards are done */
@@ -228,15 +228,8 @@ go_on(struct weir_reader *reader, struct fleet *fleet, struct weir_error *err)
 	fleet->making = (struct counts){0};
 	fleet->running = false;
 	fleet->as_of_us = read_now_us(reader);
-	fleet->finished_us = read_steady_us();
+	fleet->finished = weir_steady_now();
 	return WEIR_READ_OK;
-}
-
-static uint64_t
-slots_given(const struct part *part, uint32_t slab, uint32_t slot_bytes)
-{
-	uint32_t slots = part->slots[slab];
-	return slots - slots / slots_a_page(slot_bytes); /* a page's last slot is never given out */
 }
 
 static void
@@ -294,7 +287,7 @@ weir_read_fleet(struct weir_reader *reader, const struct weir_fleet_view **fleet
 	if (reader->fleet == NULL)
 		reader->fleet = weir_calloc(1, sizeof(*reader->fleet));
 	struct fleet *fleet = reader->fleet;
-	if (!fleet->running && (fleet->as_of_us == 0 || read_steady_us() - fleet->finished_us >= LOOK_EVERY_US)) {
+	if (!fleet->running && (fleet->as_of_us == 0 || weir_steady_is_past(fleet->finished, LOOK_EVERY_US))) {
 		counts_clear(&fleet->making);
 		fleet->running = true;
 		fleet->partition = fleet->page = 0;
@@ -310,49 +303,5 @@ weir_read_fleet(struct weir_reader *reader, const struct weir_fleet_view **fleet
 	view_counts(reader, fleet, view);
 	view_headers(reader, view);
 	*fleet_out = view;
-	return WEIR_READ_OK;
-}
-
-/* ---- headers ---- */
-
-void
-partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_partition_view *view)
-{
-	const struct part *part = &reader->parts[number];
-	const char **topics = arena_take(&reader->arena, part->position_count + 1, sizeof(*topics));
-	int64_t *offsets = arena_take(&reader->arena, part->position_count + 1, sizeof(*offsets));
-	for (uint32_t k = 0; k < part->position_count; k++) {
-		topics[k] = arena_text(&reader->arena, part->positions[k].topic, strlen(part->positions[k].topic));
-		offsets[k] = part->positions[k].offset;
-	}
-	*view = (struct weir_partition_view){.partition = number,
-	    .exists = part->exists,
-	    .epoch = part->epoch,
-	    .flush = part->flush,
-	    .owner = arena_text(&reader->arena, part->owner, strlen(part->owner)),
-	    .stream_time_us = part->stream_time_us,
-	    .cards = slots_given(part, WEIR_SLAB_CARDS, CARD_BYTES),
-	    .pools = slots_given(part, WEIR_SLAB_POOLS, sizeof(struct weir_pool_slot)),
-	    .enforcements = slots_given(part, WEIR_SLAB_ENFORCEMENTS, sizeof(struct weir_enforcement_slot)),
-	    .sessions = slots_given(part, WEIR_SLAB_SESSIONS, sizeof(struct weir_session_slot)),
-	    .topics = topics,
-	    .offsets = offsets,
-	    .topic_count = part->position_count};
-}
-
-enum weir_read
-weir_read_partitions(struct weir_reader *reader, const struct weir_partition_view **partitions_out, uint32_t *count_out,
-    struct weir_error *err)
-{
-	enum weir_read answer = read_begin(reader, err);
-	if (answer == WEIR_READ_OK)
-		answer = parts_refresh(reader, NULL, err);
-	if (answer != WEIR_READ_OK)
-		return answer;
-	struct weir_partition_view *views = arena_take(&reader->arena, reader->partitions, sizeof(*views));
-	for (uint32_t p = 0; p < reader->partitions; p++)
-		partition_view_make(reader, p, &views[p]);
-	*partitions_out = views;
-	*count_out = reader->partitions;
 	return WEIR_READ_OK;
 }

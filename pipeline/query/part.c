@@ -132,7 +132,7 @@ take_header(struct weir_reader *reader, uint32_t number, const redisReply *reply
 			    value, WEIR_STORE_FORMAT);
 		take_field(part, name, reply->element[i + 1]);
 	}
-	part->header_us = read_steady_us();
+	part->header_at = weir_steady_now();
 	return WEIR_READ_OK;
 }
 
@@ -180,7 +180,7 @@ take_names(struct weir_reader *reader, uint32_t number, const redisReply *reply,
 	}
 	part->carrier_count = carriers; /* Redis may have forgotten some */
 	part->plan_count = plans;
-	part->names_us = read_steady_us();
+	part->names_at = weir_steady_now();
 	return WEIR_READ_OK;
 }
 
@@ -198,28 +198,26 @@ ask_part(struct weir_reader *reader, uint32_t number)
 	weir_resp_text(out, "-1");
 }
 
-static bool
-part_is_stale(const struct part *part, int64_t now_us)
+void
+part_forget(struct part *part)
 {
-	return part->header_us == 0 || now_us - part->header_us >= HEADER_KEPT_US;
+	part->header_at = part->names_at = (struct weir_steady){0};
 }
 
 static bool
-names_are_stale(const struct part *part, int64_t now_us)
+part_is_stale(const struct part *part)
 {
-	return part->names_us == 0 || now_us - part->names_us >= NAMES_KEPT_US;
+	return weir_steady_is_past(part->header_at, HEADER_KEPT_US) || weir_steady_is_past(part->names_at, NAMES_KEPT_US);
 }
 
 /* Header and names come together in one round trip: the names are short, and asked for only when the header is. */
 enum weir_read
 parts_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err)
 {
-	int64_t now_us = read_steady_us();
 	uint32_t *stale = weir_calloc(reader->partitions, sizeof(*stale)), count = 0;
 	ask_clear(reader);
 	for (uint32_t i = 0; i < reader->partitions; i++) {
-		if ((want != NULL && !want[i]) ||
-		    (!part_is_stale(&reader->parts[i], now_us) && !names_are_stale(&reader->parts[i], now_us)))
+		if ((want != NULL && !want[i]) || !part_is_stale(&reader->parts[i]))
 			continue;
 		ask_part(reader, i);
 		stale[count++] = i;
@@ -306,7 +304,8 @@ define_carrier(struct weir_reader *reader, struct part_carrier *carrier, struct 
 		carrier->defined = true;
 	}
 	carrier->zone = carrier->defined ? read_zone(reader, carrier->ref.zone) : NULL;
-	carrier->fetched_us = read_steady_us();
+	carrier->fetched_at = weir_steady_now();
+	carrier->wanted = false;
 }
 
 static void
@@ -317,12 +316,11 @@ define_plan(struct part_plan *plan, struct weir_slice json)
 	    json.len > 0 && weir_reference_parse(json, &reference, NULL) == WEIR_OK && reference.type == WEIR_REF_PLAN;
 	if (plan->defined)
 		plan->ref = reference.plan;
-	plan->fetched_us = read_steady_us();
+	plan->fetched_at = weir_steady_now();
+	plan->wanted = false;
 }
 
 /* ---- what is to be fetched with the next questions ---- */
-
-#define ASKED_FOR (-1) /* in fetched_us: is on the list */
 
 static void
 want_push(struct weir_reader *reader, uint32_t partition, uint32_t number, bool plan)
@@ -338,10 +336,9 @@ void
 part_want_carrier(struct weir_reader *reader, uint32_t partition, uint32_t carrier)
 {
 	struct part_carrier *c = carrier_at(reader, partition, carrier);
-	if (c == NULL || c->fetched_us == ASKED_FOR ||
-	    (c->fetched_us != 0 && read_steady_us() - c->fetched_us < CARRIER_KEPT_US))
+	if (c == NULL || c->wanted || !weir_steady_is_past(c->fetched_at, CARRIER_KEPT_US))
 		return;
-	c->fetched_us = ASKED_FOR;
+	c->wanted = true;
 	want_push(reader, partition, carrier, false);
 }
 
@@ -349,10 +346,9 @@ void
 part_want_plan(struct weir_reader *reader, uint32_t partition, uint32_t plan)
 {
 	struct part_plan *p = plan_at(reader, partition, plan);
-	if (p == NULL || p->fetched_us == ASKED_FOR ||
-	    (p->fetched_us != 0 && read_steady_us() - p->fetched_us < PLAN_KEPT_US))
+	if (p == NULL || p->wanted || !weir_steady_is_past(p->fetched_at, PLAN_KEPT_US))
 		return;
-	p->fetched_us = ASKED_FOR;
+	p->wanted = true;
 	want_push(reader, partition, plan, true);
 }
 
@@ -390,9 +386,9 @@ part_definitions_drop(struct weir_reader *reader)
 		struct part_plan *plan = want->plan ? plan_at(reader, want->partition, want->number) : NULL;
 		struct part_carrier *carrier = want->plan ? NULL : carrier_at(reader, want->partition, want->number);
 		if (plan != NULL)
-			plan->fetched_us = 0;
+			plan->wanted = false;
 		if (carrier != NULL)
-			carrier->fetched_us = 0;
+			carrier->wanted = false;
 	}
 	reader->want_count = 0;
 }

@@ -21,12 +21,6 @@ struct pool_search {
 };
 
 static bool
-is_any(const char *text)
-{
-	return text == NULL || text[0] == '\0';
-}
-
-static bool
 pool_matches(const struct pool_search *search, const struct weir_pool_slot *pool)
 {
 	const struct weir_pool_query *q = search->query;
@@ -40,9 +34,9 @@ pool_matches(const struct pool_search *search, const struct weir_pool_slot *pool
 		return false;
 	if (q->kinds != 0 && (!defined || pool->kind > WEIR_PLAN_METERED || (q->kinds >> pool->kind & 1) == 0))
 		return false;
-	if (!is_any(q->carrier) && (carrier == NULL || strcmp(carrier->id, q->carrier) != 0))
+	if (!search_any(q->carrier) && (carrier == NULL || strcmp(carrier->id, q->carrier) != 0))
 		return false;
-	return is_any(q->plan) || (plan != NULL && strcmp(plan->id, q->plan) == 0);
+	return search_any(q->plan) || (plan != NULL && strcmp(plan->id, q->plan) == 0);
 }
 
 static bool
@@ -109,7 +103,7 @@ scan_page(struct pool_search *search, uint32_t slots, struct weir_error *err)
 	if (answer != WEIR_READ_OK)
 		return answer;
 	uint32_t count = take_page(search, ask_bytes(reader, ask), from, to, candidates);
-	if (!is_any(search->query->name))
+	if (!search_any(search->query->name))
 		answer = keep_named(search, candidates, &count, err);
 	search->at.a = to;
 	for (uint32_t i = 0; i < count && answer == WEIR_READ_OK; i++) {
@@ -147,7 +141,8 @@ query_hash(const struct weir_pool_query *q)
 	struct weir_buf buf = {0};
 	weir_buf_printf(&buf, "pools %u %u %u ", q->reasons, q->statuses, q->kinds);
 	for (size_t i = 0; i < 3; i++)
-		weir_buf_append(&buf, is_any(texts[i]) ? "" : texts[i], is_any(texts[i]) ? 1 : strlen(texts[i]) + 1);
+		weir_buf_append(
+		    &buf, search_any(texts[i]) ? "" : texts[i], search_any(texts[i]) ? 1 : strlen(texts[i]) + 1);
 	uint64_t hash = cursor_query((struct weir_slice){buf.data, buf.len});
 	weir_buf_free(&buf);
 	return hash;

@@ -7,6 +7,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/read.h"
@@ -32,7 +33,7 @@
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
 
-/* ---- memory of one answer (reader.c): given out in pieces, taken back as a whole by the next question ---- */
+/* ---- memory of one answer (arena.c): given out in pieces, taken back as a whole by the next question ---- */
 
 struct arena_block {
 	struct arena_block *next;
@@ -45,6 +46,7 @@ struct arena {
 void *arena_take(struct arena *arena, size_t count, size_t size);
 const char *arena_text(struct arena *arena, const void *text, size_t len); /* copied and terminated; len 0 is "" */
 void arena_reset(struct arena *arena);
+void arena_free(struct arena *arena);
 
 /* ---- pipelines (ask.c) ---- */
 
@@ -95,13 +97,15 @@ struct part_carrier {
 	bool defined; /* ref holds */
 	struct weir_ref_carrier ref;
 	const struct weir_zone *zone; /* the reader's; NULL = not known */
-	int64_t fetched_us;
+	struct weir_steady fetched_at;
+	bool wanted; /* is on the list of what is asked for next */
 };
 struct part_plan {
 	char id[WEIR_ID_MAX];
 	bool defined;
 	struct weir_ref_plan ref;
-	int64_t fetched_us;
+	struct weir_steady fetched_at;
+	bool wanted; /* is on the list of what is asked for next */
 };
 struct part_position {
 	char topic[250];
@@ -119,7 +123,7 @@ struct places {
 	uint32_t scanned; /* slots looked at */
 };
 struct part {
-	int64_t header_us; /* steady clock when fetched; 0 = never */
+	struct weir_steady header_at; /* fetched */
 	bool exists;
 	uint64_t epoch, flush;
 	int64_t stream_time_us;
@@ -129,7 +133,7 @@ struct part {
 	uint32_t ability_count;
 	struct part_position *positions;
 	uint32_t position_count;
-	int64_t names_us;
+	struct weir_steady names_at; /* fetched */
 	struct part_carrier *carriers;
 	uint32_t carrier_count;
 	struct part_plan *plans;
@@ -137,6 +141,8 @@ struct part {
 	struct places pools, accounts;
 };
 /* Headers and names no older than they may be; `want` NULL = every partition, else those with a true. */
+/* What is kept of it counts for nothing: the next refresh fetches it. */
+void part_forget(struct part *part);
 enum weir_read parts_refresh(struct weir_reader *reader, const bool *want, struct weir_error *err);
 enum weir_read part_refresh(struct weir_reader *reader, uint32_t partition, struct weir_error *err);
 /*
@@ -166,6 +172,13 @@ static inline uint32_t
 slots_a_page(uint32_t slot_bytes)
 {
 	return WEIR_PAGE_BYTES / slot_bytes;
+}
+/* Slots of a slab that were given out: a page's last slot never is. */
+static inline uint64_t
+slots_given(const struct part *part, uint32_t slab, uint32_t slot_bytes)
+{
+	uint32_t slots = part->slots[slab];
+	return slots - slots / slots_a_page(slot_bytes);
 }
 /* A slot that is wanted: its bytes go to `out`; what is not stored reads as zeros. */
 struct slot_want {
@@ -311,8 +324,14 @@ enum weir_read cursor_read(const char *text, uint64_t query, struct cursor *curs
 /* Of bytes that say what is asked for. */
 uint64_t cursor_query(struct weir_slice bytes);
 
-/* ---- lists (search.c, members.c, tagged.c) ---- */
+/* ---- lists (search.c, members.c, tagged.c, on search_page.c) ---- */
 
+/* A text of a query that is not asked for. */
+static inline bool
+search_any(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
 /* A page in the making: matching cards' places, then their slots. */
 struct search {
 	struct weir_reader *reader;
@@ -352,9 +371,9 @@ struct weir_reader {
 	struct asks asks;
 	struct arena arena;
 	uint32_t partitions;
-	int64_t partitions_us; /* steady */
-	uint8_t *node_of;      /* partition -> link */
-	uint8_t any_link;      /* of the number of partitions */
+	struct weir_steady partitions_at; /* fetched */
+	uint8_t *node_of;                 /* partition -> link */
+	uint8_t any_link;                 /* of the number of partitions */
 	struct part *parts;
 	struct definition_want *wants;
 	uint32_t want_count, want_cap;
@@ -363,16 +382,14 @@ struct weir_reader {
 	struct fleet *fleet;
 };
 
-int64_t read_steady_us(void);
 int64_t read_now_us(const struct weir_reader *reader);
 /* Begins a question: forgets the last answer, knows the number of partitions. */
 enum weir_read read_begin(struct weir_reader *reader, struct weir_error *err);
 enum weir_read read_fail(struct weir_error *err, enum weir_read how, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 const struct weir_zone *read_zone(struct weir_reader *reader, const char *name);
+void zones_free(struct weir_reader *reader);
 void fleet_free(struct fleet *fleet);
 void partition_view_make(struct weir_reader *reader, uint32_t number, struct weir_partition_view *view);
-/* Zero-padded id of a stored field as text in the arena; "" when it is not terminated. */
-const char *read_id(struct weir_reader *reader, const char id[WEIR_ID_MAX]);
 
 #endif

@@ -14,63 +14,6 @@
 #define LIFE_BYTES ((uint32_t)sizeof(struct weir_life_slot))
 #define CARDS_A_PAGE (WEIR_PAGE_BYTES / CARD_BYTES)
 
-static bool
-is_any(const char *text)
-{
-	return text == NULL || text[0] == '\0';
-}
-
-static int
-iccid_order(struct weir_iccid a, struct weir_iccid b)
-{
-	if (a.hi != b.hi)
-		return a.hi < b.hi ? -1 : 1;
-	return a.lo < b.lo ? -1 : a.lo > b.lo;
-}
-
-bool
-search_matches(
-    const struct search *search, uint32_t partition, const struct weir_card_slot *card, const struct weir_life_slot *life)
-{
-	const struct weir_card_query *q = search->query;
-	const struct weir_reader *reader = search->reader;
-	if (weir_iccid_is_zero(card->iccid) || (q->reasons != 0 && (card->reasons & q->reasons) == 0))
-		return false;
-	if (!weir_iccid_is_zero(q->from) && iccid_order(card->iccid, q->from) < 0)
-		return false;
-	if (!weir_iccid_is_zero(q->to) && iccid_order(card->iccid, q->to) > 0)
-		return false;
-	const struct part_carrier *carrier = part_carrier(reader, partition, card->carrier);
-	const struct part_plan *plan = part_plan(reader, partition, card->plan);
-	if (!is_any(q->carrier) && (carrier == NULL || strcmp(carrier->id, q->carrier) != 0))
-		return false;
-	if (!is_any(q->plan) && (plan == NULL || strcmp(plan->id, q->plan) != 0))
-		return false;
-	if (q->statuses == 0)
-		return true;
-	uint16_t not_enforced = card->reasons & part_unsupported(&reader->parts[partition],
-						    carrier != NULL ? carrier->id : "", life->account != 0);
-	return (q->statuses & card_status_bit(card->flags & WEIR_CARD_STATUS_MASK, card->reasons, not_enforced)) != 0;
-}
-
-void
-search_push(struct search *search, uint32_t partition, uint32_t slot, struct weir_iccid iccid)
-{
-	WEIR_CHECK(search->count < search->max);
-	search->cards[search->count++] =
-	    (struct card_raw){.found = true, .iccid = iccid, .partition = partition, .slot = slot};
-}
-
-enum weir_read
-search_names(struct weir_reader *reader, uint32_t partition, uint32_t carrier, uint32_t plan, struct weir_error *err)
-{
-	struct part *part = &reader->parts[partition];
-	if (carrier <= part->carrier_count && plan <= part->plan_count)
-		return WEIR_READ_OK;
-	part->header_us = part->names_us = 0;
-	return part_refresh(reader, partition, err);
-}
-
 /* ---- the scan ---- */
 
 struct scanned {
@@ -160,7 +103,7 @@ search_scan(struct search *search, struct weir_error *err)
 static void
 hash_text(struct weir_buf *buf, const char *text)
 {
-	weir_buf_append(buf, is_any(text) ? "" : text, is_any(text) ? 1 : strlen(text) + 1);
+	weir_buf_append(buf, search_any(text) ? "" : text, search_any(text) ? 1 : strlen(text) + 1);
 }
 
 static uint64_t
@@ -199,10 +142,10 @@ make_page(struct search *search, struct weir_card_page *page, struct weir_error 
 		const struct card_raw *card = &search->cards[i];
 		if (!card->found || !search_matches(search, card->partition, &card->card, &card->life))
 			continue;
-		if (!is_any(search->query->pool) && strcmp(card->pool, search->query->pool) != 0)
+		if (!search_any(search->query->pool) && strcmp(card->pool, search->query->pool) != 0)
 			continue;
 		card_view_make(reader, card, &views[page->count]);
-		page->count += is_any(search->query->tag) || has_tag(&views[page->count], search->query->tag);
+		page->count += search_any(search->query->tag) || has_tag(&views[page->count], search->query->tag);
 	}
 	page->cards = views;
 	page->looked_at = search->looked_at;
@@ -214,8 +157,8 @@ find_some(struct search *search, struct weir_error *err)
 {
 	const struct weir_card_query *q = search->query;
 	struct pool_raw pool;
-	if (is_any(q->pool))
-		return is_any(q->tag) ? search_scan(search, err) : search_tagged(search, err);
+	if (search_any(q->pool))
+		return search_any(q->tag) ? search_scan(search, err) : search_tagged(search, err);
 	enum weir_read answer = pool_find(search->reader, q->pool, &pool, err);
 	if (answer != WEIR_READ_OK)
 		return answer;

@@ -91,7 +91,7 @@ read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapsh
 static enum weir_read
 read_header(struct weir_reader *reader, uint32_t partition, struct weir_error *err)
 {
-	reader->parts[partition].header_us = reader->parts[partition].names_us = 0;
+	part_forget(&reader->parts[partition]);
 	return part_refresh(reader, partition, err);
 }
 

@@ -19,9 +19,7 @@ static int
 iccid_order(const void *a, const void *b)
 {
 	const struct weir_iccid *x = a, *y = b;
-	if (x->hi != y->hi)
-		return x->hi < y->hi ? -1 : 1;
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
+	return weir_iccid_order(*x, *y);
 }
 
 static bool

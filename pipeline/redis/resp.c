@@ -18,6 +18,20 @@ static const char PAIRS[201] = "0001020304050607080910111213141516171819"
 			       "6061626364656667686970717273747576777879"
 			       "8081828384858687888990919293949596979899";
 
+static const uint64_t POW10[DIGITS_MAX] = {UINT64_C(0), UINT64_C(10), UINT64_C(100), UINT64_C(1000), UINT64_C(10000),
+    UINT64_C(100000), UINT64_C(1000000), UINT64_C(10000000), UINT64_C(100000000), UINT64_C(1000000000),
+    UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000), UINT64_C(10000000000000),
+    UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000), UINT64_C(100000000000000000),
+    UINT64_C(1000000000000000000), UINT64_C(10000000000000000000)};
+
+/* How many decimal digits a number has: 1233 / 4096 is the logarithm of 2, one too few is put right by the table. */
+static uint32_t
+digits_of(uint64_t number)
+{
+	uint32_t digits = (64 - (uint32_t)__builtin_clzll(number | 1)) * 1233 >> 12;
+	return digits + (number >= POW10[digits]);
+}
+
 /* Writes decimal digits so that they end before `end`; returns where they start. */
 static uint8_t *
 digits_before(uint8_t *end, uint64_t number)
@@ -41,15 +55,12 @@ digits_before(uint8_t *end, uint64_t number)
 static void
 append_line(struct weir_buf *buf, char sigil, uint64_t number)
 {
-	uint8_t line[LENGTH_LINE_MAX];
-	uint8_t *end = line + sizeof(line);
-	end[-2] = '\r';
-	end[-1] = '\n';
-	uint8_t *start = digits_before(end - 2, number);
-	*--start = (uint8_t)sigil;
-	size_t len = (size_t)(end - start);
-	memcpy(buf->data + buf->len, start, len);
-	buf->len += len;
+	uint8_t *at = buf->data + buf->len, *end = at + 1 + digits_of(number);
+	*at = (uint8_t)sigil;
+	(void)digits_before(end, number);
+	end[0] = '\r';
+	end[1] = '\n';
+	buf->len += (size_t)(end + 2 - at);
 }
 
 void
@@ -88,14 +99,12 @@ weir_resp_text(struct weir_buf *buf, const char *text)
 void
 weir_resp_i64(struct weir_buf *buf, int64_t number)
 {
-	uint8_t text[1 + DIGITS_MAX];
-	uint8_t *end = text + sizeof(text);
 	/* Negating as unsigned: INT64_MIN has no positive counterpart. */
 	uint64_t magnitude = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-	uint8_t *start = digits_before(end, magnitude);
-	if (number < 0)
-		*--start = '-';
-	weir_resp_bulk(buf, start, (size_t)(end - start));
+	size_t len = (number < 0) + digits_of(magnitude);
+	uint8_t *at = weir_resp_reserve(buf, len);
+	*at = '-';
+	(void)digits_before(at + len, magnitude);
 }
 
 void
@@ -107,18 +116,15 @@ weir_resp_key(struct weir_buf *buf, const char *prefix, uint32_t partition, cons
 	int name_len = vsnprintf(name, sizeof(name), fmt, args);
 	va_end(args);
 	WEIR_CHECK(name_len >= 0 && (size_t)name_len < sizeof(name));
-
-	uint8_t tag[3 + DIGITS_MAX + 2]; /* ":{", digits, "}:" */
-	uint8_t *tag_end = tag + sizeof(tag);
-	tag_end[-2] = '}';
-	tag_end[-1] = ':';
-	uint8_t *tag_start = digits_before(tag_end - 2, partition);
-	*--tag_start = '{';
-	*--tag_start = ':';
-	size_t prefix_len = strlen(prefix), tag_len = (size_t)(tag_end - tag_start);
-
-	uint8_t *at = weir_resp_reserve(buf, prefix_len + tag_len + (size_t)name_len);
+	size_t prefix_len = strlen(prefix), digits = digits_of(partition);
+	uint8_t *at = weir_resp_reserve(buf, prefix_len + 2 + digits + 2 + (size_t)name_len);
 	memcpy(at, prefix, prefix_len);
-	memcpy(at + prefix_len, tag_start, tag_len);
-	memcpy(at + prefix_len + tag_len, name, (size_t)name_len);
+	at += prefix_len;
+	*at++ = ':';
+	*at++ = '{';
+	at += digits;
+	(void)digits_before(at, partition);
+	*at++ = '}';
+	*at++ = ':';
+	memcpy(at, name, (size_t)name_len);
 }

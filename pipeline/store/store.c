@@ -46,7 +46,7 @@ weir_store_start(const struct weir_store_opts *opts, struct weir_error *err)
 	store->timeout_ms = opts->settings->redis_timeout_ms != 0 ? opts->settings->redis_timeout_ms : 2000;
 	store->links[0] = (struct weir_link){.store = store, .url = url};
 	store->link_count = 1;
-	store->jitter = (uint64_t)weir_store_now_us() ^ (uintptr_t)store;
+	store->jitter = (uint64_t)weir_steady_now().us ^ (uintptr_t)store;
 	weir_header_init(store);
 	store->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int error = store->wake_fd < 0 ? errno : pthread_create(&store->thread, NULL, weir_store_thread, store);

@@ -48,7 +48,7 @@ describe(const struct weir_store *store, struct weir_store_request *request)
 }
 
 static void
-count(struct weir_store *store, const struct weir_store_request *request, int64_t started_us)
+count(struct weir_store *store, const struct weir_store_request *request, struct weir_steady started)
 {
 	if (request->result == WEIR_STORE_FENCED)
 		weir_store_count(&store->fenced, 1);
@@ -58,13 +58,13 @@ count(struct weir_store *store, const struct weir_store_request *request, int64_
 		return;
 	weir_store_count(&store->flushes, 1);
 	weir_store_count(&store->flush_bytes, request->body.len);
-	weir_store_count(&store->flush_us, (uint64_t)(weir_store_now_us() - started_us));
+	weir_store_count(&store->flush_us, (uint64_t)weir_steady_since_us(started));
 }
 
 enum weir_step
 weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 {
-	int64_t started_us = weir_store_now_us();
+	struct weir_steady started = weir_steady_now();
 	enum weir_step step = weir_header_watch(store, request, &request->header);
 	if (step != WEIR_STEP_OK)
 		return step;
@@ -79,6 +79,6 @@ weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 		if (request->result != WEIR_STORE_DONE)
 			describe(store, request);
 	}
-	count(store, request, started_us);
+	count(store, request, started);
 	return WEIR_STEP_ANSWERED;
 }

@@ -27,12 +27,12 @@ lost(struct weir_link *link, const char *what, const char *detail)
 
 /* Waits until the socket is ready for one of `events`, at most until the deadline; LOST when that passes. */
 static enum weir_step
-wait_ready(struct weir_link *link, short events, int64_t deadline_us, short *ready_out)
+wait_ready(struct weir_link *link, short events, struct weir_steady deadline, short *ready_out)
 {
 	for (;;) {
 		if (weir_store_interrupted(link->store))
 			return WEIR_STEP_CANCELLED;
-		int64_t left_us = deadline_us - weir_store_now_us();
+		int64_t left_us = weir_steady_left_us(deadline);
 		if (left_us <= 0)
 			return lost(link, "Redis", "no answer within redis.timeout_ms");
 		struct pollfd fds[2] = {
@@ -51,10 +51,10 @@ wait_ready(struct weir_link *link, short events, int64_t deadline_us, short *rea
 	}
 }
 
-static int64_t
+static struct weir_steady
 new_deadline(const struct weir_link *link)
 {
-	return weir_store_now_us() + (int64_t)link->store->timeout_ms * 1000;
+	return weir_steady_in_ms(link->store->timeout_ms);
 }
 
 /* Takes in what has arrived. */
@@ -68,10 +68,10 @@ read_some(struct weir_link *link)
 
 /* Waits for room to send; takes in answers meanwhile. */
 static enum weir_step
-wait_writable(struct weir_link *link, int64_t deadline_us)
+wait_writable(struct weir_link *link, struct weir_steady deadline)
 {
 	short ready = 0;
-	enum weir_step step = wait_ready(link, POLLIN | POLLOUT, deadline_us, &ready);
+	enum weir_step step = wait_ready(link, POLLIN | POLLOUT, deadline, &ready);
 	if (step == WEIR_STEP_OK && (ready & POLLIN) != 0)
 		step = read_some(link);
 	return step;
@@ -80,18 +80,18 @@ wait_writable(struct weir_link *link, int64_t deadline_us)
 static enum weir_step
 send_plain(struct weir_link *link, const uint8_t *data, size_t len)
 {
-	int64_t deadline_us = new_deadline(link);
+	struct weir_steady deadline = new_deadline(link);
 	while (len > 0) {
 		ssize_t sent = send(link->redis->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent > 0) {
 			data += sent;
 			len -= (size_t)sent;
-			deadline_us = new_deadline(link);
+			deadline = new_deadline(link);
 			continue;
 		}
 		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 			return lost(link, "send to Redis", strerror(errno));
-		enum weir_step step = wait_writable(link, deadline_us);
+		enum weir_step step = wait_writable(link, deadline);
 		if (step != WEIR_STEP_OK)
 			return step;
 	}
@@ -103,14 +103,14 @@ send_piece_tls(struct weir_link *link, const uint8_t *data, size_t len)
 {
 	if (redisAppendFormattedCommand(link->redis, (const char *)data, len) != REDIS_OK)
 		return lost(link, "send to Redis", link->redis->errstr);
-	int64_t deadline_us = new_deadline(link);
+	struct weir_steady deadline = new_deadline(link);
 	for (;;) {
 		int done = 0;
 		if (redisBufferWrite(link->redis, &done) != REDIS_OK)
 			return lost(link, "send to Redis", link->redis->errstr);
 		if (done)
 			return WEIR_STEP_OK;
-		enum weir_step step = wait_writable(link, deadline_us);
+		enum weir_step step = wait_writable(link, deadline);
 		if (step != WEIR_STEP_OK)
 			return step;
 		(void)poll(NULL, 0, TLS_NAP_MS);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "config/base/clock.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/redis/url.h"
 #include "pipeline/store/store.h"
@@ -86,14 +87,13 @@ struct weir_store {
 	char moved_to[280];    /* host:port */
 	uint32_t delay_ms;
 	uint64_t jitter;
-	int64_t said_us;
+	struct weir_steady said;
 
 	/* relaxed: single writer, readers want a snapshot only */
 	_Atomic uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;
 	atomic_bool connected;
 };
 
-int64_t weir_store_now_us(void);
 /* The request in hand shall be given up: the store stops or its partition was cancelled. */
 bool weir_store_interrupted(struct weir_store *store);
 void weir_store_drain_wake(struct weir_store *store);

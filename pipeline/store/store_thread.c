@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config/base/log.h"
@@ -21,14 +20,6 @@
 #define DELAY_MAX_MS 1000
 #define SAY_EVERY_US 1000000
 #define HOPS_MAX 5 /* MOVED in a row before it is treated as a refusal */
-
-int64_t
-weir_store_now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 void
 weir_store_drain_wake(struct weir_store *store)
@@ -67,9 +58,9 @@ sleep_delay(struct weir_store *store)
 {
 	store->jitter = store->jitter * 6364136223846793005u + 1442695040888963407u;
 	uint32_t half = store->delay_ms / 2;
-	int64_t until_us = weir_store_now_us() + (int64_t)(half + (store->jitter >> 33) % (half + 1)) * 1000;
+	struct weir_steady until = weir_steady_in_ms(half + (int64_t)((store->jitter >> 33) % (half + 1)));
 	while (!weir_store_interrupted(store)) {
-		int64_t left_us = until_us - weir_store_now_us();
+		int64_t left_us = weir_steady_left_us(until);
 		if (left_us <= 0)
 			return;
 		struct pollfd wake = {.fd = store->wake_fd, .events = POLLIN};
@@ -154,10 +145,9 @@ attempt(struct weir_store *store, struct weir_store_request *request)
 static void
 say_why(struct weir_store *store, const struct weir_store_request *request, enum weir_step step)
 {
-	int64_t now_us = weir_store_now_us();
-	if (store->said_us != 0 && now_us - store->said_us < SAY_EVERY_US)
+	if (!weir_steady_is_past(store->said, SAY_EVERY_US))
 		return;
-	store->said_us = now_us;
+	store->said = weir_steady_now();
 	const char *event = step == WEIR_STEP_MOVED   ? "redis_moved"
 			    : step == WEIR_STEP_LATER ? "redis_refused"
 						      : "redis_lost";
@@ -190,7 +180,7 @@ between(struct weir_store *store, const struct weir_store_request *request, enum
 static void
 work(struct weir_store *store, struct weir_store_request *request)
 {
-	int64_t started_us = weir_store_now_us();
+	struct weir_steady started = weir_steady_now();
 	uint32_t hops = 0;
 	enum weir_step step;
 	request->result = WEIR_STORE_PENDING;
@@ -205,7 +195,7 @@ work(struct weir_store *store, struct weir_store_request *request)
 		weir_link_close(store->link); /* whatever it was in the middle of */
 	if (step == WEIR_STEP_ANSWERED)
 		store->delay_ms = 0;
-	request->took_us = weir_store_now_us() - started_us;
+	request->took_us = weir_steady_since_us(started);
 }
 
 /* Nothing to do: sleeps until rung; a connection that says something now has been closed by Redis. */

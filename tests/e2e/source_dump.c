@@ -14,7 +14,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "consumers/source/source.h"
+#include "config/base/clock.h"
+#include "consumers/kinds.h"
 
 #define PARTITIONS_MAX 64u
 #define TIMEOUT_S 60
@@ -70,14 +71,6 @@ print_bytes(struct weir_slice bytes)
 		printf("%02x", bytes.data[i]);
 }
 
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* One batch; false when there was none. Ends the program when the partition cannot go on. */
 static bool
 dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t partition)
@@ -101,7 +94,7 @@ dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t
 	}
 	dump->next_offset[topic][partition] = batch.next_offset;
 	if (batch.count > 0) {
-		int64_t now = now_us();
+		int64_t now = weir_steady_now().us;
 		if (dump->came_us > 0 && now - dump->came_us > dump->gap_us)
 			dump->gap_us = now - dump->came_us;
 		dump->came_us = now;
@@ -147,7 +140,8 @@ main(int argc, char **argv)
 	    .partitions = (uint32_t)atoi(argv[2]),
 	    .start = atoll(argv[3]),
 	    .until = getenv("WEIR_DUMP_UNTIL")};
-	struct weir_source_opts opts = {.settings = settings,
+	struct weir_source_opts opts = {.kinds = weir_source_kinds,
+	    .settings = settings,
 	    .topics = dump.topics,
 	    .topic_count = dump.topic_count,
 	    .bell_fd = eventfd(0, EFD_NONBLOCK),

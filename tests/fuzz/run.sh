@@ -9,7 +9,10 @@ seconds=${1:-60}
 [ $# -gt 0 ] && shift
 [ $# -gt 0 ] || set -- decode fetch mapping reference settings
 build=${WEIR_FUZZ_BUILD:-build-fuzz}
-cmake -S . -B "$build" -DCMAKE_C_COMPILER="${CC:-clang-14}" -DCMAKE_CXX_COMPILER="${CXX:-clang++-14}" -DWEIR_FUZZ=ON \
+compiler() { # the version that the packages name first, else the system's own
+	command -v "$1-14" || command -v "$1"
+}
+cmake -S . -B "$build" -DCMAKE_C_COMPILER="${CC:-$(compiler clang)}" -DCMAKE_CXX_COMPILER="${CXX:-$(compiler clang++)}" -DWEIR_FUZZ=ON \
 	-DWEIR_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
 for target in "$@"; do
 	cmake --build "$build" --target "${target}_fuzz" -j"$(nproc)" >/dev/null

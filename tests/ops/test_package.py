@@ -106,7 +106,7 @@ def test_unit(tree):
 
 def test_unit_outlives_a_stalled_round(tree):
     """The watchdog must not be shorter than the time after which weir itself calls a lane hanging."""
-    with open(os.path.join(ROOT, "pipeline", "metrics", "health.h")) as f:
+    with open(os.path.join(ROOT, "pipeline", "http", "metrics", "health.h")) as f:
         stall_us = int(re.search(r"WEIR_HEALTH_STALL_US (\d+)", f.read())[1])
     assert int(unit(tree, "weir.service")["WatchdogSec"][0].rstrip("s")) * 1000000 >= 2 * stall_us
 

@@ -24,7 +24,7 @@ void
 sim_dispatch_new(struct sim *sim, uint32_t process)
 {
 	sim->process[process].dispatch =
-	    weir_dispatch_core_new(sim->limits, (uint32_t)sim->carriers, sim_random(&sim->rng), on_result, sim);
+	    weir_dispatch_core_new(sim->limits, (uint32_t)sim->carriers, weir_random_next(&sim->rng), on_result, sim);
 }
 
 void

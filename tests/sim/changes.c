@@ -182,7 +182,7 @@ move_plan(struct sim *sim, int at)
 	if (card->pool >= 0)
 		return;
 	for (int i = 0; i < sim->plans; i++) {
-		int plan = (int)((sim_random(&sim->rng) + (uint64_t)i) % (uint64_t)sim->plans);
+		int plan = (int)((weir_random_next(&sim->rng) + (uint64_t)i) % (uint64_t)sim->plans);
 		if (sim->model.plans[plan].carrier != card->carrier || sim->model.plans[plan].kind != MODEL_SINGLE)
 			continue;
 		card->plan = plan;

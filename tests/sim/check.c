@@ -89,7 +89,7 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 			sim_fail(sim, "card %d: two calls in flight", card);
 	/* rule LIFE-6, rule CMD-5 */
 	const struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
-	const struct weir_card_slot *slot = weir_slab_at(&core->cards, call->call.slot);
+	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
 	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
 		      (core->guard.tripped && call->call.target == WEIR_CARD_SUSPENDED);
 	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.

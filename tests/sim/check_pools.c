@@ -89,9 +89,10 @@ static const uint16_t CUT_OFF = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WE
 static struct sim_pool_watch
 watch_of(const struct weir_partition *p, uint32_t slot)
 {
-	const struct weir_card_slot *card = weir_slab_at(&p->cards, slot);
-	const struct weir_life_slot *life = weir_slab_at(&p->lives, slot);
-	const struct weir_account_slot *account = life->account == 0 ? NULL : weir_slab_at(&p->accounts, life->account - 1);
+	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
+	const struct weir_life_slot *life = weir_slab_at(&p->tables.lives, slot);
+	const struct weir_account_slot *account =
+	    life->account == 0 ? NULL : weir_slab_at(&p->tables.accounts, life->account - 1);
 	struct sim_pool_watch watch = {.pool = account == NULL ? -1 : pool_of(account->pool),
 	    .reasons = card->reasons & CUT_OFF,
 	    .cycle = card->cycle,

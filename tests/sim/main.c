@@ -5,15 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <time.h>
 
-static double
-seconds(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
+#include "config/base/clock.h"
 
 /* True when the seed holds. */
 static bool
@@ -83,7 +76,7 @@ main(int argc, char **argv)
 		return hold ? 0 : 1;
 	}
 	uint64_t failed = 0, hash = 0, steps = 0;
-	double began = seconds();
+	struct weir_steady began = weir_steady_now();
 	for (uint64_t i = 0; i < args.seeds && (failed == 0 || args.keep_going); i++) {
 		uint64_t seed = args.from + i;
 		if (!run_seed(sim, seed, &args.options)) {
@@ -94,7 +87,7 @@ main(int argc, char **argv)
 		steps += sim->steps;
 		sim_free(sim);
 	}
-	double took = seconds() - began;
+	double took = (double)weir_steady_since_us(began) / 1e6;
 	(void)printf("%llu seeds from %llu: %llu failed; %llu steps in %.1f s, %.2f ms a seed; hash %016llx\n",
 	    (unsigned long long)args.seeds, (unsigned long long)args.from, (unsigned long long)failed,
 	    (unsigned long long)steps, took, took * 1000 / (double)args.seeds, (unsigned long long)hash);

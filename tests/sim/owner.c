@@ -16,7 +16,7 @@ static void
 fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_offer *offer)
 {
 	const struct weir_partition *p = owner->core;
-	const struct weir_card_slot *card = weir_slab_at(&p->cards, slot);
+	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	*offer = (struct weir_command_offer){.iccid = card->iccid,
 	    .partition = owner->partition,
@@ -40,7 +40,7 @@ fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_off
 static void
 give_offers(struct sim *sim, struct sim_owner *owner)
 {
-	struct weir_u64_list *offers = &owner->core->offers;
+	struct weir_u64_list *offers = &owner->core->effects.pending_commands;
 	for (uint32_t i = 0; i < offers->n && !owner->zombie; i++) {
 		struct weir_command_offer offer;
 		fill_offer(owner, (uint32_t)offers->v[i], &offer);
@@ -55,7 +55,7 @@ give_offers(struct sim *sim, struct sim_owner *owner)
 static void
 give_rejects(struct sim *sim, struct sim_owner *owner)
 {
-	struct weir_records *rejects = &owner->core->rejects;
+	struct weir_records *rejects = &owner->core->effects.dead_letters;
 	for (uint32_t i = 0; i < rejects->n; i++) {
 		const struct weir_record *r = &rejects->v[i];
 		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
@@ -73,18 +73,18 @@ static void
 give_tells(struct sim *sim, struct sim_owner *owner)
 {
 	struct weir_partition *p = owner->core;
-	for (uint32_t i = 0; i < p->tell_count; i++) {
-		const struct weir_tell *tell = &p->tells[i];
+	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
+		const struct weir_tell *tell = &p->effects.outbox.v[i];
 		if (tell->topic == WEIR_TELL_ALERTS)
 			sim_check_alert(sim, owner,
-			    (struct weir_slice){p->tell_bytes.data + tell->at + tell->key_len, tell->value_len});
+			    (struct weir_slice){p->effects.outbox.bytes.data + tell->at + tell->key_len, tell->value_len});
 		struct sim_tell held = {.topic = (enum weir_tell_topic)tell->topic, .partition = tell->partition};
-		weir_buf_append(&held.key, p->tell_bytes.data + tell->at, tell->key_len);
-		weir_buf_append(&held.value, p->tell_bytes.data + tell->at + tell->key_len, tell->value_len);
+		weir_buf_append(&held.key, p->effects.outbox.bytes.data + tell->at, tell->key_len);
+		weir_buf_append(&held.value, p->effects.outbox.bytes.data + tell->at + tell->key_len, tell->value_len);
 		sim_outbox_push(&owner->outbox, &held);
 	}
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
+	p->effects.outbox.n = 0;
+	p->effects.outbox.bytes.len = 0;
 }
 
 static struct sim_request *
@@ -103,13 +103,13 @@ fetch_wishes(struct sim_owner *owner)
 	struct weir_partition *p = owner->core;
 	if (owner->flush != NULL && !owner->flush_sent)
 		return; /* a look-up must not overtake what was encoded before it */
-	for (uint32_t i = 0; i < p->wish_count; i++) {
+	for (uint32_t i = 0; i < p->effects.fetch_requests.n; i++) {
 		struct sim_request *request = weir_calloc(1, sizeof(*request));
 		request->kind = SIM_FETCH;
-		request->wish = p->wishes[i];
+		request->wish = p->effects.fetch_requests.v[i];
 		(void)submit(owner, request);
 	}
-	p->wish_count = 0;
+	p->effects.fetch_requests.n = 0;
 }
 
 static void
@@ -118,8 +118,8 @@ effects(struct sim *sim, struct sim_owner *owner)
 	give_rejects(sim, owner);
 	give_tells(sim, owner);
 	give_offers(sim, owner);
-	owner->changed |= owner->core->audit_count > 0;
-	owner->core->audit_count = 0;
+	owner->changed |= owner->core->effects.audits.n > 0;
+	owner->core->effects.audits.n = 0;
 	fetch_wishes(owner);
 }
 
@@ -145,7 +145,7 @@ apply_message(struct sim *sim, struct sim_owner *owner, const struct sim_message
 	struct weir_error err = {0};
 	struct weir_cause cause = {SIM_CARDS, offset, message->arrived_us, message->arrived_us, 0};
 	struct weir_slice value = {message->value.data, message->value.len};
-	weir_partition_set_time(owner->core, owner->core->now_us, 0);
+	weir_partition_set_time(owner->core, owner->core->clock.now_us, 0);
 	enum weir_class class = weir_reference_parse(value, &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(owner->core, &reference, value, &cause, &err);
@@ -224,7 +224,7 @@ read_records(struct sim *sim, struct sim_owner *owner, uint32_t max)
 		SIM_TRACE(sim, "%u/%u record %lld: card %d end %lld up %llu down %llu imei %llu, %u parked", owner->process,
 		    owner->partition, (long long)offset, sim_card_of(sim, batch[i].iccid), (long long)batch[i].end_us,
 		    (unsigned long long)batch[i].up, (unsigned long long)batch[i].down, (unsigned long long)batch[i].imei14,
-		    owner->core->parked.n);
+		    owner->core->parked.records.n);
 	}
 	if (count == 0)
 		return;
@@ -243,7 +243,7 @@ encode(struct sim *sim, struct sim_owner *owner)
 	memcpy(request->offsets_after, owner->position, sizeof(owner->position));
 	request->offsets_before[SIM_TOPICS] = owner->flush_number;
 	request->offsets_after[SIM_TOPICS] = ++owner->flush_number;
-	request->stream_time_us = owner->core->stream_time_us;
+	request->stream_time_us = owner->core->clock.stream_time_us;
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		request->slots[i] = weir_partition_slab(owner->core, i)->used;
 	sim_store_encode(owner, &request->body, sim->seed % 2 == 0 ? 2 : 64);
@@ -264,10 +264,10 @@ has_dirt(const struct weir_partition *p)
 		if (weir_partition_slab((struct weir_partition *)p, i)->dirty_count > 0)
 			return true;
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
-		if (p->windows[i].dirty > 0)
+		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->past.dirty > 0 || p->pool_past.dirty > 0 || p->new_name_count > 0 || p->new_reference_count > 0 ||
-	       weir_partition_feeds_due(p);
+	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
+	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }
 
 #define LOOK_US (5 * SIM_SECOND) /* as lane_flush.c has it */
@@ -294,7 +294,7 @@ flush_round(struct sim *sim, struct sim_owner *owner)
 static void
 settle(struct sim *sim, struct sim_owner *owner)
 {
-	bool cards = owner->at_end[SIM_CARDS] && owner->at_end[SIM_RECORDS] && owner->core->parked.n == 0;
+	bool cards = owner->at_end[SIM_CARDS] && owner->at_end[SIM_RECORDS] && owner->core->parked.records.n == 0;
 	bool pools = owner->at_end[SIM_CARDS] && owner->at_end[SIM_PARTIALS];
 	if ((cards && !owner->cards_settled) || (pools && !owner->pools_settled))
 		weir_partition_settled(owner->core, cards, pools);
@@ -311,7 +311,7 @@ settle(struct sim *sim, struct sim_owner *owner)
 static bool
 is_held(const struct sim *sim, const struct sim_owner *owner)
 {
-	return weir_partition_parked(owner->core) > 0 && (owner->core->parked.n >= owner->core->opts.parked_max ||
+	return weir_partition_parked(owner->core) > 0 && (owner->core->parked.records.n >= owner->core->opts.parked_max ||
 							     (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
 }
 
@@ -360,8 +360,8 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 			return false;
 	bool flushes = owner->flush != NULL && !owner->looks;
 	return !owner->changed && !flushes && (owner->queue_count == 0 || owner->looks) && owner->outbox.n == 0 &&
-	       owner->core->offers.n == 0 && weir_partition_parked(owner->core) == 0 &&
-	       !weir_partition_feeds_due(owner->core) && owner->core->walks.n == 0 && owner->settled;
+	       owner->core->effects.pending_commands.n == 0 && weir_partition_parked(owner->core) == 0 &&
+	       !weir_partition_feeds_due(owner->core) && owner->core->pools_work.walks.n == 0 && owner->settled;
 }
 
 /* ---- answers ---- */
@@ -434,7 +434,7 @@ sim_owner_answers(struct sim *sim, struct sim_owner *owner)
 			sim_fail(sim, "stored marks or past totals have a wrong size");
 		request_free(request);
 	}
-	bool waiting = owner->core->wish_count > 0;
+	bool waiting = owner->core->effects.fetch_requests.n > 0;
 	for (uint32_t i = 0; i < owner->queue_count; i++)
 		waiting |= owner->queue[i]->kind == SIM_FETCH;
 	if (!fetched || waiting)
@@ -450,7 +450,7 @@ sim_owner_answers(struct sim *sim, struct sim_owner *owner)
 static void
 one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_result *result)
 {
-	const struct weir_slab *cards = &owner->core->cards;
+	const struct weir_slab *cards = &owner->core->tables.cards;
 	const struct weir_card_slot *card = NULL;
 	if (result->slot < cards->used && !weir_slab_is_filler(cards, result->slot))
 		card = weir_slab_at(cards, result->slot);

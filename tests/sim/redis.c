@@ -325,7 +325,7 @@ load_marks(const struct sim_store *store, struct weir_partition *core)
 		if ((char)(blob->key >> 56) != 'm' || hour < stream_hour - core->opts.dedupe_fresh_h ||
 		    hour > stream_hour + 1)
 			continue;
-		if (!weir_marks_load(&core->marks, hour, (uint32_t)(blob->key & 0xffffffu), blob->data, blob->len))
+		if (!weir_marks_load(&core->tables.marks, hour, (uint32_t)(blob->key & 0xffffffu), blob->data, blob->len))
 			return false;
 	}
 	return true;

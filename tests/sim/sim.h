@@ -205,7 +205,7 @@ struct sim_pool_seen { /* what a pool's usage is compared with: given + active *
 struct sim {
 	uint64_t seed;
 	struct sim_options options;
-	struct sim_rng rng;
+	struct weir_random rng;
 	jmp_buf failed;
 	char failure[1024];
 	int64_t now_us, clock_cap_us;

@@ -167,10 +167,10 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 		    " %u: changed %d flush %d queue %u outbox %u offers %u parked %u walks %u settled %d stored %lld/%lld "
 		    "%lld/%lld "
 		    "%lld/%lld;",
-		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n, owner->core->offers.n,
-		    owner->core->parked.n, owner->core->walks.n, owner->settled, (long long)owner->stored[0],
-		    (long long)sim->logs[0][p].n, (long long)owner->stored[1], (long long)sim->logs[1][p].n,
-		    (long long)owner->stored[2], (long long)sim->logs[2][p].n);
+		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n,
+		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.walks.n,
+		    owner->settled, (long long)owner->stored[0], (long long)sim->logs[0][p].n, (long long)owner->stored[1],
+		    (long long)sim->logs[1][p].n, (long long)owner->stored[2], (long long)sim->logs[2][p].n);
 	}
 	sim_fail(sim, "it does not come to rest:%s", what);
 }
@@ -185,8 +185,8 @@ sim_name_cards(struct sim *sim)
 		/* 19 or 20 characters, some with a letter */
 		char text[32];
 		(void)snprintf(text, sizeof(text), "898604%010llu%02d%c%s",
-		    (unsigned long long)(sim_random(&sim->rng) % 10000000000ull), i, sim_chance(&sim->rng, 300) ? 'S' : '7',
-		    sim_chance(&sim->rng, 500) ? "3" : "");
+		    (unsigned long long)(weir_random_next(&sim->rng) % 10000000000ull), i,
+		    sim_chance(&sim->rng, 300) ? 'S' : '7', sim_chance(&sim->rng, 500) ? "3" : "");
 		(void)snprintf(card->iccid, sizeof(card->iccid), "%.20s", text);
 		WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, strlen(card->iccid), &card->packed));
 		card->partition = sim_partition_of(sim, card->iccid);
@@ -210,7 +210,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	sim->seed = seed;
 	sim->options = *options;
 	sim->rng.state = seed * 0x2545f4914f6cdd1du + 1;
-	(void)sim_random(&sim->rng);
+	(void)weir_random_next(&sim->rng);
 	sim->partitions = 1 + (uint32_t)sim_below(&sim->rng, SIM_PARTITIONS);
 	sim->processes = 1 + (uint32_t)sim_below(&sim->rng, SIM_PROCESSES);
 	static const uint32_t HORIZONS[] = {48, 72, 240};

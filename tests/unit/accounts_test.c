@@ -209,9 +209,9 @@ tells(struct net *net)
 {
 	weir_partition_tell(net->p[0]);
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < net->p[0]->tell_count; i++)
-		count += net->p[0]->tells[i].topic == WEIR_TELL_PARTIALS;
-	net->p[0]->tell_count = 0;
+	for (uint32_t i = 0; i < net->p[0]->effects.outbox.n; i++)
+		count += net->p[0]->effects.outbox.v[i].topic == WEIR_TELL_PARTIALS;
+	net->p[0]->effects.outbox.n = 0;
 	return count;
 }
 
@@ -273,14 +273,15 @@ test_what_partials_say(void **state)
 	net_member(net, 0, 2, "g");
 	net_card_upsert(net, 0, 2, "'status':'cancelled'");
 	net_use(net, 0, 1, 77);
-	p->cards_settled = false;
+	p->pools_work.cards_settled = false;
 	weir_partition_tell(p);
-	assert_int_equal(p->tell_count, 1);
+	assert_int_equal(p->effects.outbox.n, 1);
 	struct weir_partial said;
-	assert_int_equal(p->tells[0].value_len, sizeof(said));
-	assert_int_equal(p->tells[0].partition, WEIR_TELL_BY_KEY);
-	memcpy(&said, p->tell_bytes.data + p->tells[0].at + p->tells[0].key_len, sizeof(said));
-	assert_memory_equal(p->tell_bytes.data + p->tells[0].at, "g", p->tells[0].key_len);
+	assert_int_equal(p->effects.outbox.v[0].value_len, sizeof(said));
+	assert_int_equal(p->effects.outbox.v[0].partition, WEIR_TELL_BY_KEY);
+	memcpy(
+	    &said, p->effects.outbox.bytes.data + p->effects.outbox.v[0].at + p->effects.outbox.v[0].key_len, sizeof(said));
+	assert_memory_equal(p->effects.outbox.bytes.data + p->effects.outbox.v[0].at, "g", p->effects.outbox.v[0].key_len);
 	assert_memory_equal(said.magic, "WPA1", 4);
 	assert_string_equal(said.pool, "g");
 	assert_int_equal(said.source, 0);
@@ -292,10 +293,11 @@ test_what_partials_say(void **state)
 	assert_int_equal(said.records, 1);
 	assert_int_equal(said.crossed_us, NOW);
 	assert_int_equal(said.flags, WEIR_PARTIAL_ASKS);
-	p->tell_count = 0;
+	p->effects.outbox.n = 0;
 	weir_partition_settled(p, true, false); /* tells all again, now as the truth */
-	assert_int_equal(p->tell_count, 1);
-	memcpy(&said, p->tell_bytes.data + p->tells[0].at + p->tells[0].key_len, sizeof(said));
+	assert_int_equal(p->effects.outbox.n, 1);
+	memcpy(
+	    &said, p->effects.outbox.bytes.data + p->effects.outbox.v[0].at + p->effects.outbox.v[0].key_len, sizeof(said));
 	assert_int_equal(said.flags, WEIR_PARTIAL_ASKS | WEIR_PARTIAL_SETTLED);
 	net_free(net);
 }
@@ -500,13 +502,13 @@ test_walks_queue_and_begin_anew(void **state)
 	hear(net, other);
 	assert_true(weir_accounts_walk(p, 5));
 	hear(net, word(2, 0, 10));
-	assert_int_equal(p->walks.n, 2);
+	assert_int_equal(p->pools_work.walks.n, 2);
 	walk_all(net);
 	for (unsigned n = 0; n < 20; n++)
 		assert_int_equal(net_card(net, 0, n)->reasons, n < 10 ? 0 : FROZEN);
 	assert_int_equal(p->stats.walked, 5 + 10 + 10);
 	hear(net, word(3, 0, 10)); /* says nothing new */
-	assert_int_equal(p->walks.n, 0);
+	assert_int_equal(p->pools_work.walks.n, 0);
 	net_free(net);
 }
 
@@ -556,7 +558,7 @@ loads_spoilt(void (*spoil)(struct weir_partition *p))
 	struct weir_partition *p = net->p[0];
 	if (spoil != NULL)
 		spoil(p);
-	weir_shards_free(&p->account_index);
+	weir_shards_free(&p->tables.account_index);
 	bool loads = weir_accounts_load(p);
 	net_free(net);
 	return loads;

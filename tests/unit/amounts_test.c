@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/cli/amounts.h"
+#include "config/base/amounts.h"
+#include "config/calendar/instants.h"
 #include "pipeline/cli/table.h"
 
 #define NOW_US INT64_C(1774847286000000) /* 2026-03-30T05:08:06Z */

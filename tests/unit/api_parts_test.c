@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "pipeline/http/api/requests_priv.h"
 
 /* ---- decoding ---- */
@@ -99,7 +100,7 @@ admitted(struct weir_api_limits *limits, uint64_t key, int64_t at_us, uint32_t t
 {
 	uint32_t n = 0;
 	while (tries-- > 0)
-		n += weir_api_limits_admit(limits, key, at_us);
+		n += weir_api_limits_admit(limits, key, (struct weir_steady){at_us});
 	return n;
 }
 
@@ -126,7 +127,7 @@ rates_survive_a_flood(void **state)
 	struct weir_api_limits *limits = weir_api_limits_new(5);
 	(void)state;
 	for (uint64_t key = 1; key < 100000; key++)
-		assert_true(weir_api_limits_admit(limits, key, 1000000 + (int64_t)key));
+		assert_true(weir_api_limits_admit(limits, key, (struct weir_steady){1000000 + (int64_t)key}));
 	assert_int_equal(admitted(limits, 777777, 2000000, 20), 5);
 	weir_api_limits_free(limits);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/base/random.h"
 #include "pipeline/carriers/carrier.h"
 
 static struct weir_carrier_settings SETTINGS = {
@@ -192,14 +193,13 @@ test_cisco_survives_noise(void **state)
 	(void)state;
 	static const char WORDS[][16] = {"{", "}", "\"status\"", ":", "\"ACTIVATED\"", "null", "[", "\"errorCode\"", ",",
 	    "1e9", "\xff", "\"", "\\u0000", "10030000", "Retry-After:", "\r\n"};
-	uint64_t random = 42;
+	struct weir_random random = {42};
 	for (uint32_t round = 0; round < 20000; round++) {
 		char body[256] = "", headers[256] = "";
 		for (uint32_t i = 0; i < 12; i++) {
-			random = random * 6364136223846793005u + 1442695040888963407u;
-			(void)strcat(i % 3 ? body : headers, WORDS[random >> 60]);
+			(void)strcat(i % 3 ? body : headers, WORDS[weir_random_below(&random, 16)]);
 		}
-		uint32_t status = (uint32_t)(random >> 40) % 600;
+		uint32_t status = (uint32_t)weir_random_below(&random, 600);
 		struct weir_outcome outcome = judge(round % 2 ? WEIR_CALL_SET : WEIR_CALL_ASK, status, headers, body);
 		assert_true(outcome.kind <= WEIR_OUTCOME_CARRIER_DOWN);
 		assert_true(outcome.state <= WEIR_CARD_SUSPENDED);

@@ -11,9 +11,10 @@
 #include <string.h>
 
 #include "config/base/nearest.h"
+#include "config/base/options.h"
+#include "config/base/signals.h"
+#include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
-#include "pipeline/cli/common.h"
-#include "pipeline/cli/options.h"
 
 static void
 every_command_has_function_and_help(void **state)

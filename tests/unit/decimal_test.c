@@ -15,6 +15,7 @@
 #include "aggregators/tables/record.h"
 #include "config/base/decimal.h"
 #include "config/base/iccid.h"
+#include "config/base/random.h"
 
 static bool
 convert(const char *text, uint64_t unit, uint64_t *bytes_out)
@@ -82,24 +83,17 @@ test_rejected(void **state)
 	}
 }
 
-static uint64_t
-next_random(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 11;
-}
-
 /* The short way, the long way (same number written longer) and an exponent must agree. */
 static void
 test_three_spellings(void **state)
 {
 	static const uint64_t UNITS[] = {1, 1000, 1000000, 1024, 1048576};
 	(void)state;
-	uint64_t seed = 7;
+	struct weir_random random = {7};
 	for (int i = 0; i < 200000; i++) {
-		uint64_t unit = UNITS[next_random(&seed) % 5];
-		uint64_t whole = next_random(&seed) % 100000;
-		uint64_t fraction = next_random(&seed) % 1000000000;
+		uint64_t unit = UNITS[weir_random_next(&random) % 5];
+		uint64_t whole = weir_random_next(&random) % 100000;
+		uint64_t fraction = weir_random_next(&random) % 1000000000;
 		unsigned __int128 exact = (unsigned __int128)(whole * 1000000000 + fraction) * unit;
 		uint64_t expected = (uint64_t)((exact + 500000000) / 1000000000);
 		char text[96];
@@ -117,9 +111,9 @@ static void
 test_u64_text(void **state)
 {
 	(void)state;
-	uint64_t seed = 99;
+	struct weir_random random = {99};
 	for (int i = 0; i < 200000; i++) {
-		uint64_t number = i < 1000 ? (uint64_t)i : (next_random(&seed) << 11 ^ next_random(&seed)) >> (i % 64);
+		uint64_t number = i < 1000 ? (uint64_t)i : weir_random_next(&random) >> (i % 64);
 		if (i == 1000)
 			number = UINT64_MAX;
 		char expected[32], text[21];
@@ -166,14 +160,14 @@ test_iccid_packing(void **state)
 {
 	static const char ALPHABET[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	(void)state;
-	uint64_t seed = 3;
+	struct weir_random random = {3};
 	for (int i = 0; i < 20000; i++) {
-		size_t len = 18 + next_random(&seed) % 4;
+		size_t len = 18 + weir_random_next(&random) % 4;
 		uint8_t *text = malloc(len);
 		for (size_t k = 0; k < len; k++)
-			text[k] = (uint8_t)ALPHABET[next_random(&seed) % 36];
+			text[k] = (uint8_t)ALPHABET[weir_random_next(&random) % 36];
 		if (i % 2)
-			text[next_random(&seed) % len] = (uint8_t)next_random(&seed);
+			text[weir_random_next(&random) % len] = (uint8_t)weir_random_next(&random);
 		struct weir_iccid expected = {0}, got = {0};
 		bool valid = iccid_plain(text, len, &expected);
 		assert_int_equal(weir_iccid_parse(text, len, &got), valid);

@@ -118,7 +118,7 @@ static void
 a_seed_makes_one_fleet(void **state)
 {
 	(void)state;
-	struct weir_demo_rng a = {7}, b = {7};
+	struct weir_random a = {7}, b = {7};
 	struct weir_demo_fleet *one = weir_demo_fleet_new(500, 20000, &a, S(1793462400));
 	struct weir_demo_fleet *two = weir_demo_fleet_new(500, 20000, &b, S(1793462400));
 	assert_memory_equal(one->cards, two->cards, 500 * sizeof(*one->cards));

@@ -109,7 +109,7 @@ test_binding_behind_a_look_up(void **state)
 	struct weir_partition *p = locked("suspend");
 	CARD(p, B, ",\"carrier\":\"x\"");
 	fold(p, from(B, 1, 0, NOW - 20 * HOUR));
-	assert_int_equal(p->parked.n, 1);
+	assert_int_equal(p->parked.records.n, 1);
 	fold(p, from(A, 1, FIRST, NOW - 3 * S));
 	fold(p, from(A, 2, SECOND, NOW - 2 * S));
 	fold(p, from(A, 3, 0, NOW));
@@ -135,7 +135,7 @@ test_alert_only(void **state)
 	fold(p, from(A, 5, THIRD, NOW - 5 * S));
 	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 2);
 	assert_int_equal(card(p, A)->reasons, 0);
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	weir_partition_free(p);
 }
 
@@ -215,7 +215,7 @@ test_no_lock(void **state)
 	fold(p, from(A, 2, SECOND, NOW - 8 * S));
 	assert_int_equal(bound(p, A), FIRST);
 	assert_int_equal(card(p, A)->reasons, 0);
-	assert_int_equal(p->tell_count, 0);
+	assert_int_equal(p->effects.outbox.n, 0);
 	assert_int_equal(card(p, A)->terms, 0);
 	REQUEST(p, A, "rebind", "");
 	fold(p, from(A, 3, SECOND, NOW - 7 * S));

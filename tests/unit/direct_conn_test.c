@@ -13,8 +13,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "consumers/direct/conn.h"
 
 struct world {
@@ -66,24 +66,15 @@ world_close(struct world *w)
 	(void)close(w->opts.epoll_fd);
 }
 
-static int64_t
-now_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* Drives the connection until it is in that state, closed, or the time is up. */
 static void
 drive(struct world *w, enum conn_state state, int ms)
 {
-	int64_t until = now_us() + ms * 1000ll;
-	while (now_us() < until && w->conn.state != state && w->conn.state != CONN_CLOSED) {
+	int64_t until = weir_steady_now().us + ms * 1000ll;
+	while (weir_steady_now().us < until && w->conn.state != state && w->conn.state != CONN_CLOSED) {
 		struct epoll_event event;
 		if (epoll_wait(w->opts.epoll_fd, &event, 1, 5) > 0)
-			conn_io(event.data.ptr, event.events, now_us());
-		(void)conn_tick(&w->conn, now_us());
+			conn_io(event.data.ptr, event.events, weir_steady_now().us);
+		(void)conn_tick(&w->conn, weir_steady_now().us);
 	}
 }
 
@@ -110,7 +101,8 @@ test_refused(void **state)
 	for (int i = 0; i < 4; i++) {
 		int64_t at = w.conn.retry_us + 1;
 		conn_open(&w.conn, at);
-		for (int64_t until = now_us() + 1000000; w.conn.state != CONN_CLOSED && now_us() < until;) {
+		for (int64_t until = weir_steady_now().us + 1000000;
+		     w.conn.state != CONN_CLOSED && weir_steady_now().us < until;) {
 			struct epoll_event event;
 			if (epoll_wait(w.opts.epoll_fd, &event, 1, 5) > 0)
 				conn_io(event.data.ptr, event.events, at);
@@ -135,7 +127,7 @@ test_says_nothing(void **state)
 	int port, fd = listener(&port);
 	assert_int_equal(listen(fd, 1), 0);
 	world_open(&w, "127.0.0.1", port);
-	conn_open(&w.conn, now_us());
+	conn_open(&w.conn, weir_steady_now().us);
 	drive(&w, CONN_READY, 2000);
 	assert_int_equal(w.conn.state, CONN_CLOSED);
 	assert_int_equal(w.closed, 1);
@@ -158,7 +150,7 @@ test_lies(void **state)
 		int port, fd = listener(&port);
 		assert_int_equal(listen(fd, 1), 0);
 		world_open(&w, "127.0.0.1", port);
-		conn_open(&w.conn, now_us());
+		conn_open(&w.conn, weir_steady_now().us);
 		drive(&w, CONN_VERSIONS, 1000);
 		assert_int_equal(w.conn.state, CONN_VERSIONS);
 		int peer = accept(fd, NULL, NULL);
@@ -205,13 +197,13 @@ test_trickle(void **state)
 	world_open(&w, "127.0.0.1", port);
 	w.opts.room = much_room;
 	w.opts.response = count_response;
-	conn_open(&w.conn, now_us());
+	conn_open(&w.conn, weir_steady_now().us);
 	drive(&w, CONN_VERSIONS, 1000);
 	int peer = accept(fd, NULL, NULL);
 	assert_int_equal(send(peer, VERSIONS, sizeof(VERSIONS), 0), sizeof(VERSIONS));
 	drive(&w, CONN_READY, 1000);
 	assert_int_equal(w.conn.state, CONN_READY);
-	assert_int_equal(conn_request(&w.conn, API_FETCH, 11, 0, 0, now_us()), 2);
+	assert_int_equal(conn_request(&w.conn, API_FETCH, 11, 0, 0, weir_steady_now().us), 2);
 	for (int i = 0; i < PIECES; i++) {
 		size_t from = sizeof(frame) * (size_t)i / PIECES, to = sizeof(frame) * (size_t)(i + 1) / PIECES;
 		assert_int_equal(send(peer, frame + from, to - from, 0), to - from);
@@ -236,7 +228,7 @@ test_no_such_host(void **state)
 	struct world w = {0};
 	world_open(&w, "no-such-host.invalid", 9092);
 	w.opts.timeout_ms = 20000;
-	conn_open(&w.conn, now_us());
+	conn_open(&w.conn, weir_steady_now().us);
 	drive(&w, CONN_READY, 15000);
 	assert_int_equal(w.conn.state, CONN_CLOSED);
 	world_close(&w);
@@ -261,7 +253,8 @@ serve_tls(const char *directory, const char *name, int port)
 		(void)dup2(null, 0);
 		(void)dup2(null, 1);
 		(void)dup2(null, 2);
-		(void)chdir(directory);
+		if (chdir(directory) != 0)
+			_exit(127);
 		(void)execlp(
 		    "openssl", "openssl", "s_server", "-accept", at, "-key", "k.pem", "-cert", "c.pem", "-quiet", NULL);
 		_exit(127);
@@ -291,7 +284,7 @@ shakes_hands(const char *name, const char *algorithm, const char *ca)
 	w.opts.timeout_ms = 3000;
 	for (int i = 0; i < 100 && w.conn.state < CONN_VERSIONS; i++) { /* until the server listens */
 		conn_open(&w.conn, INT64_MAX / 2);
-		w.conn.begun_us = now_us();
+		w.conn.begun_us = weir_steady_now().us;
 		drive(&w, CONN_VERSIONS, 3000);
 		if (w.conn.state == CONN_CLOSED && w.conn.failures > 3 && i > 30)
 			break;

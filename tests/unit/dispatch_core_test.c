@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "config/base/random.h"
 #include "pipeline/dispatch/dispatch_core.h"
 
 #define SECOND 1000000
@@ -640,7 +641,7 @@ struct model_call {
 
 struct model {
 	struct weir_dispatch_core *core;
-	uint64_t random;
+	struct weir_random random;
 	int64_t now_us;
 	bool calm; /* no more faults, no more changes of mind */
 	uint8_t desired[CARDS];
@@ -671,8 +672,7 @@ print_seed(void **state)
 static uint32_t
 draw(struct model *model, uint32_t below)
 {
-	model->random = model->random * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(model->random >> 33) % below;
+	return (uint32_t)weir_random_below(&model->random, below);
 }
 
 static void
@@ -851,7 +851,7 @@ test_core_holds_against_a_model(void **state) /* rules CMD-1, CMD-2, CMD-3 */
 	for (uint64_t seed = 1; seed <= 150; seed++) {
 		static struct model model;
 		memset(&model, 0, sizeof(model));
-		model.random = seed;
+		model.random.state = seed;
 		model.now_us = 5 * SECOND;
 		for (uint32_t i = 0; i < CARRIERS; i++) {
 			model.limits[i] = LIMITS;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "config/base/check.h"
+#include "config/base/random.h"
 #include "config/settings/settings.h"
 #include "pipeline/demo/carrier_simulator.h"
 #include "pipeline/dispatch/dispatch.h"
@@ -243,12 +244,12 @@ test_dispatch_survives_errors_timeouts_and_tickets(void **state) /* rules CMD-1,
 	bench.settings.carriers[0].timeout_ms = 150;
 	bench.settings.carriers[0].breaker_failures = 50;
 	bench_start(&bench);
-	uint64_t random = 3;
+	struct weir_random random = {3};
 	for (uint32_t i = 0; i < 400; i++) { /* minds change while commands are on their way */
-		random = random * 6364136223846793005u + 1442695040888963407u;
-		uint32_t slot = i < 60 ? i : (uint32_t)(random >> 33) % 60;
+		uint32_t slot = i < 60 ? i : (uint32_t)weir_random_below(&random, 60);
 		uint8_t known = bench.cards[slot].confirmed == 0 ? WEIR_CARD_ACTIVE : bench.cards[slot].confirmed;
-		bench_offer(&bench, slot, random >> 63 ? WEIR_CARD_ACTIVE : WEIR_CARD_SUSPENDED, known);
+		bench_offer(
+		    &bench, slot, weir_random_below(&random, 2) != 0 ? WEIR_CARD_ACTIVE : WEIR_CARD_SUSPENDED, known);
 		if (i % 10 == 0) {
 			nap_ms(5);
 			bench_drain(&bench);

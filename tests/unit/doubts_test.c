@@ -10,7 +10,7 @@ static void
 report(struct weir_partition *p, const char *iccid, uint8_t state, uint8_t target, uint64_t token)
 {
 	struct weir_command_report r = {
-	    .state = state, .target = target, .attempts = 1, .at_us = p->now_us, .token = token};
+	    .state = state, .target = target, .attempts = 1, .at_us = p->clock.now_us, .token = token};
 	assert_non_null(weir_partition_find(p, iccid_of(iccid), &r.slot));
 	weir_partition_command(p, &r);
 }
@@ -68,10 +68,10 @@ test_an_intent_waits_for_its_card(void **state) /* rule CMD-1 */
 	assert_int_equal(enforcement(p, A)->pending, WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED);
 	CARD(p, B, ",\"carrier\":\"cm\"");
 	assert_int_equal(enforcement(p, B)->pending, WEIR_DESIRED_SUSPENDED);
-	assert_int_equal(p->intents_done.n, 3);
-	p->offers.n = 0;
+	assert_int_equal(p->unconfirmed.intents_done.n, 3);
+	p->effects.pending_commands.n = 0;
 	weir_partition_offer_all(p, true);
-	assert_int_equal(p->offers.n, 2);
+	assert_int_equal(p->effects.pending_commands.n, 2);
 	weir_partition_free(p);
 }
 

@@ -17,16 +17,16 @@ word(struct weir_partition *p, uint64_t version, uint16_t reasons, uint64_t limi
 	    .carrier = "cm",
 	    .plan = "acc",
 	    .kind = WEIR_PLAN_ACCUMULATIVE,
-	    .cycle = (uint16_t)p->carriers[0].current.number,
+	    .cycle = (uint16_t)p->registry.carriers[0].current.number,
 	    .active = 1,
 	    .reasons = reasons,
 	    .slack = 1,
 	    .limit = limit,
 	    .used = used,
 	    .crossed_us = NOW - 2 * S};
-	struct weir_cause cause = {9, 2, p->now_us, p->now_us, 0};
+	struct weir_cause cause = {9, 2, p->clock.now_us, p->clock.now_us, 0};
 	struct weir_error err;
-	assert_string_equal(p->carriers[0].ref.id, "cm");
+	assert_string_equal(p->registry.carriers[0].ref.id, "cm");
 	assert_int_equal(weir_partition_apply(p, &reference, (struct weir_slice){0}, &cause, &err), WEIR_OK);
 	tick(p);
 }
@@ -54,7 +54,7 @@ test_what_carriers_can(void **state)
 			fold(p, record(A, 1, 10, 0, NOW));
 			bool can = in_pool || i == 2;
 			assert_int_equal(card(p, A)->reasons, HAS(USAGE_LIMIT)); /* shown either way */
-			assert_int_equal(p->offers.n, can);
+			assert_int_equal(p->effects.pending_commands.n, can);
 			assert_int_equal(p->stats.suspends, can);
 			assert_int_equal(alerts(p, "\"kind\":\"enforcement_unsupported\""), !can);
 			fold(p, record(A, 2, 10, 0, NOW));
@@ -145,7 +145,7 @@ test_moves(void **state)
 	SEND(p, "{\"type\":\"plan\",\"id\":\"s\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":50}");
 	CARD(p, A, ",\"plan\":\"s\",\"pool\":null");
 	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXHAUSTED) | HAS(USAGE_LIMIT) | HAS(MANUAL));
-	const struct weir_terms_slot *terms = weir_slab_at(&p->terms, card(p, A)->terms - 1);
+	const struct weir_terms_slot *terms = weir_slab_at(&p->tables.terms, card(p, A)->terms - 1);
 	assert_int_equal(terms->limit, 100);
 	assert_int_equal(terms->flags & WEIR_TERMS_NO_AUTO_RESTORE, WEIR_TERMS_NO_AUTO_RESTORE);
 	assert_int_equal(p->stats.resumes, 0);
@@ -193,7 +193,7 @@ test_audit_of_a_pools_decision(void **state)
 	struct weir_partition *p = pooled(NOW);
 	fold(p, record(A, 1, 7, 0, NOW));
 	word(p, 1, HAS(POOL_EXHAUSTED), 1000, 1024);
-	const struct weir_audit *audit = &p->audits[p->audit_count - 1];
+	const struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n - 1];
 	assert_int_equal(audit->event, WEIR_AUDIT_DECIDED);
 	assert_int_equal(audit->reason, WEIR_REASON_POOL_EXHAUSTED);
 	assert_int_equal(audit->limit, 1000);
@@ -264,8 +264,8 @@ test_boundary_is_bounded(void **state)
 		more = weir_partition_tick(p, 8);
 		assert_true(p->stats.resumes - before <= 8);
 	}
-	for (uint32_t i = 0; i < p->cards.used; i++)
-		rolled += ((struct weir_card_slot *)weir_slab_at(&p->cards, i))->cycle == (2026 - 1970) * 12 + 3;
+	for (uint32_t i = 0; i < p->tables.cards.used; i++)
+		rolled += ((struct weir_card_slot *)weir_slab_at(&p->tables.cards, i))->cycle == (2026 - 1970) * 12 + 3;
 	assert_int_equal(p->stats.resumes, 100);
 	assert_int_equal(rolled, 100);
 	weir_partition_free(p);
@@ -279,18 +279,18 @@ test_card_levels(void **state)
 	int64_t boundary = at("2026-04-01T00:00:00+08:00");
 	struct weir_partition *p = with_card(boundary - HOUR);
 	fold(p, record(A, 1, 499, 0, boundary - HOUR));
-	assert_int_equal(p->tell_count, 0);
+	assert_int_equal(p->effects.outbox.n, 0);
 	fold(p, record(A, 2, 201, 0, boundary - HOUR)); /* 50 and 70 */
 	assert_int_equal(alerts(p, "\"levels\":[{\"percent\":50},{\"percent\":70}]"), 1);
 	REQUEST(p, A, "addon", ",\"bytes\":1000");
 	fold(p, record(A, 3, 1099, 0, boundary - HOUR)); /* 70 % of 2000 was told as 70 % of 1000 */
-	assert_int_equal(p->tell_count, 1);
+	assert_int_equal(p->effects.outbox.n, 1);
 	fold(p, record(A, 4, 1, 0, boundary - HOUR));
 	assert_int_equal(alerts(p, "\"levels\":[{\"percent\":90}]"), 1);
 	advance(p, boundary);
 	fold(p, record(A, 5, 500, 0, boundary));
 	assert_int_equal(alerts(p, "\"levels\":[{\"percent\":50}]"), 1);
-	assert_int_equal(p->tell_count, 3);
+	assert_int_equal(p->effects.outbox.n, 3);
 	weir_partition_free(p);
 }
 
@@ -302,9 +302,9 @@ test_levels_of_a_limit(void **state)
 	struct weir_partition *p = make(NOW);
 	CARD(p, A, ",\"carrier\":\"cm\",\"status\":\"testable\",\"limit\":100");
 	fold(p, record(A, 1, 95, 0, NOW));
-	assert_int_equal(p->tell_count, 0);
+	assert_int_equal(p->effects.outbox.n, 0);
 	REQUEST(p, A, "activate", "");
-	assert_int_equal(p->tell_count, 0);
+	assert_int_equal(p->effects.outbox.n, 0);
 	fold(p, record(A, 2, 50, 0, NOW));
 	assert_int_equal(alerts(p, "\"levels\":[{\"percent\":50}]"), 1);
 	assert_int_equal(card(p, A)->gate, 95 + 70);

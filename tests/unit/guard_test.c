@@ -93,10 +93,10 @@ test_release(void **state)
 	assert_true(net->p[0]->guard.tripped);
 	assert_false(weir_partition_may_send(net->p[0], net_slot(net, 0, 14)));
 	net_apply(net, 0, "{'type':'request','iccid':'89860000000000000003','action':'addon','bytes':5000,'id':'a'}");
-	net->p[0]->offers.n = 0;
+	net->p[0]->effects.pending_commands.n = 0;
 	net_apply(net, 0, "{'type':'guard','action':'release','id':'r1','by':'somebody'}");
 	assert_false(net->p[0]->guard.tripped);
-	assert_int_equal(net->p[0]->offers.n, 14);
+	assert_int_equal(net->p[0]->effects.pending_commands.n, 14);
 	assert_true(weir_partition_may_send(net->p[0], net_slot(net, 0, 14)));
 	net_flush(net, 0);
 	struct weir_buf last = {0};

@@ -50,7 +50,7 @@ test_what_does_not_renew(void **state)
 	struct weir_partition *p = activated(at(EXPIRY));
 	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXPIRED)); /* applied after it: at once */
 	REQUEST(p, A, "resume", "");
-	assert_non_null(strstr(p->audits[p->audit_count - 1].text, "other reasons remain: plan_expired"));
+	assert_non_null(strstr(p->effects.audits.v[p->effects.audits.n - 1].text, "other reasons remain: plan_expired"));
 	advance(p, at("2027-04-01T00:00:00+08:00"));
 	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXPIRED));
 	CARD(p, A, ",\"expires\":\"2027-05-01T00:00:00+08:00\"");
@@ -106,17 +106,17 @@ test_deactivated(void **state)
 	fold(p, record(A, 1, 1000, 0, NOW));
 	assert_int_equal(card(p, A)->up, 1000);
 	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXHAUSTED));
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	uint32_t slot;
 	assert_non_null(weir_partition_find(p, iccid_of(A), &slot));
 	assert_false(weir_partition_may_send(p, slot));
 	weir_partition_offer_all(p, true);
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	REQUEST_REFUSED(p, A, "reset", "");
 	REQUEST(p, A, "activate", ""); /* what held meanwhile is enforced now */
 	assert_int_equal(status(p, A), WEIR_STATUS_IN_USE);
 	assert_int_equal(life(p, A)->activated_s, at("2026-03-10T08:00:00+08:00") / S);
-	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->effects.pending_commands.n, 1);
 	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_SUSPENDED);
 	assert_true(weir_partition_may_send(p, slot));
 	weir_partition_free(p);
@@ -131,14 +131,14 @@ test_deactivated_with_a_command_waiting(void **state)
 	REQUEST(p, A, "suspend", "");
 	uint32_t slot;
 	assert_non_null(weir_partition_find(p, iccid_of(A), &slot));
-	assert_int_equal(p->offers.n, 1);
-	p->offers.n = 0;
+	assert_int_equal(p->effects.pending_commands.n, 1);
+	p->effects.pending_commands.n = 0;
 	REQUEST(p, A, "deactivate", "");
-	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->effects.pending_commands.n, 1);
 	assert_false(weir_partition_may_send(p, slot));
-	p->offers.n = 0;
+	p->effects.pending_commands.n = 0;
 	REQUEST(p, A, "activate", "");
-	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->effects.pending_commands.n, 1);
 	assert_true(weir_partition_may_send(p, slot));
 	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_SUSPENDED);
 	weir_partition_free(p);
@@ -171,10 +171,10 @@ test_back_before_an_answer(void **state)
 	uint32_t slot;
 	struct weir_partition *p = crossed(&slot);
 	REQUEST(p, A, "deactivate", "");
-	p->offers.n = 0;
+	p->effects.pending_commands.n = 0;
 	CARD(p, A, ",\"status\":\"in_use\"");
 	assert_int_equal(enforcement(p, A)->desired, WEIR_DESIRED_SUSPENDED);
-	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->effects.pending_commands.n, 1);
 	weir_partition_free(p);
 }
 
@@ -188,14 +188,14 @@ test_left_unknown(void **state)
 	uint32_t slot;
 	struct weir_partition *p = crossed(&slot);
 	assert_int_equal(slot, left.slot);
-	p->offers.n = 0;
+	p->effects.pending_commands.n = 0;
 	weir_partition_command(p, &left);
 	assert_int_equal(enforcement(p, A)->confirmed, WEIR_DESIRED_UNKNOWN);
-	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->effects.pending_commands.n, 1);
 	REQUEST(p, A, "deactivate", "");
-	p->offers.n = 0;
+	p->effects.pending_commands.n = 0;
 	weir_partition_command(p, &left); /* nothing may be sent */
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	weir_partition_free(p);
 }
 
@@ -207,10 +207,10 @@ test_release_before_an_answer(void **state)
 	uint32_t slot;
 	struct weir_partition *p = crossed(&slot);
 	p->guard.tripped = true;
-	p->offers.n = 0;
+	p->effects.pending_commands.n = 0;
 	SEND(p, "{\"type\":\"guard\",\"action\":\"release\",\"id\":\"r1\",\"by\":\"somebody\"}");
-	assert_int_equal(p->offers.n, 1);
-	assert_int_equal(p->offers.v[0], slot);
+	assert_int_equal(p->effects.pending_commands.n, 1);
+	assert_int_equal(p->effects.pending_commands.v[0], slot);
 	weir_partition_free(p);
 }
 
@@ -235,7 +235,7 @@ test_cancelled_by_itself(void **state)
 	REQUEST_REFUSED(p, A, "reset", "");
 	REQUEST(p, A, "cancel", "");
 	assert_int_equal(status(p, A), WEIR_STATUS_CANCELLED);
-	fold(p, record(A, 1, 5, 0, p->now_us));
+	fold(p, record(A, 1, 5, 0, p->clock.now_us));
 	assert_int_equal(card(p, A)->up, 5); /* rule LIFE-6 */
 	weir_partition_free(p);
 }

@@ -118,7 +118,7 @@ test_activation_request(void **state)
 	advance(p, NOW + HOUR);
 	REQUEST(p, A, "activate", "");
 	assert_int_equal(life(p, A)->activated_s, NOW / S);
-	assert_non_null(strstr(p->audits[p->audit_count - 1].text, "already activated"));
+	assert_non_null(strstr(p->effects.audits.v[p->effects.audits.n - 1].text, "already activated"));
 	weir_partition_free(p);
 }
 
@@ -163,7 +163,7 @@ test_quota(void **state)
 	assert_int_equal(status(p, A), WEIR_STATUS_INACTIVE);
 	assert_int_equal(card(p, A)->reasons, 0);
 	assert_int_equal(card(p, A)->up, 1000);
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	fold(p, record(A, 3, 399, 0, NOW - 8 * S)); /* its next traffic activates, and is held against it */
 	assert_int_equal(status(p, A), WEIR_STATUS_IN_USE);
 	assert_int_equal(life(p, A)->activated_s, (NOW - 8 * S) / S);
@@ -172,7 +172,7 @@ test_quota(void **state)
 	assert_int_equal(card(p, A)->reasons, HAS(USAGE_LIMIT));
 	fold(p, record(A, 5, 100, 0, NOW));
 	assert_int_equal(card(p, A)->reasons, HAS(USAGE_LIMIT) | HAS(PLAN_EXHAUSTED));
-	const struct weir_audit *last = &p->audits[p->audit_count - 1];
+	const struct weir_audit *last = &p->effects.audits.v[p->effects.audits.n - 1];
 	assert_int_equal(last->usage_after, 500);
 	assert_int_equal(last->overshoot, 0);
 	weir_partition_free(p);
@@ -201,7 +201,7 @@ test_default_quota_and_pool(void **state)
 {
 	(void)state;
 	struct weir_partition *p = world(NOW);
-	uint64_t mb = p->carriers[0].ref.mb_bytes;
+	uint64_t mb = p->registry.carriers[0].ref.mb_bytes;
 	SEND(p, "{\"type\":\"plan\",\"id\":\"acc\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":10}");
 	CARD(p, A, ",\"plan\":\"acc\",\"status\":\"testable\",\"pool\":\"x\"");
 	fold(p, record(A, 1, 6 * mb - 1, 0, NOW));

@@ -30,26 +30,26 @@ static void
 tell_itself(struct weir_partition *p)
 {
 	weir_partition_tell(p);
-	for (uint32_t i = 0; i < p->tell_count; i++) {
-		const struct weir_tell tell = p->tells[i];
-		struct weir_slice value = {p->tell_bytes.data + tell.at + tell.key_len, tell.value_len};
+	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
+		const struct weir_tell tell = p->effects.outbox.v[i];
+		struct weir_slice value = {p->effects.outbox.bytes.data + tell.at + tell.key_len, tell.value_len};
 		struct weir_reference reference;
 		struct weir_error err;
-		struct weir_cause cause = {0, 1, p->now_us, p->now_us, 0};
+		struct weir_cause cause = {0, 1, p->clock.now_us, p->clock.now_us, 0};
 		/* Applying may tell more: the bytes are copied first. */
 		uint8_t *copy = malloc(value.len + 1);
 		memcpy(copy, value.data, value.len);
 		value.data = copy;
 		if (tell.topic == WEIR_TELL_PARTIALS)
-			(void)weir_partition_partial(p, value, p->now_us, &err);
+			(void)weir_partition_partial(p, value, p->clock.now_us, &err);
 		else if (tell.topic == WEIR_TELL_CARDS && weir_reference_parse(value, &reference, &err) == WEIR_OK)
 			(void)weir_partition_apply(p, &reference, value, &cause, &err);
 		free(copy);
 		if (i > 2000)
 			break;
 	}
-	p->tell_count = 0;
-	p->tell_bytes.len = 0;
+	p->effects.outbox.n = 0;
+	p->effects.outbox.bytes.len = 0;
 }
 
 static void
@@ -59,7 +59,7 @@ use(struct weir_partition *p, unsigned card, uint64_t bytes, int64_t end_us)
 	static uint64_t id;
 	iccid_write(iccid, card);
 	struct weir_record r = record(iccid, ++id, bytes, 1, end_us);
-	r.arrived_us = p->now_us;
+	r.arrived_us = p->clock.now_us;
 	if (id % 3 == 0) { /* by session and sequence, with gaps */
 		r.id_hash = 0;
 		r.session_hash = 77 + card;
@@ -69,7 +69,7 @@ use(struct weir_partition *p, unsigned card, uint64_t bytes, int64_t end_us)
 	if (id % 5 == 0)
 		r.imei14 = 86000000000000u + id;
 	weir_partition_fold(p, &r, 1);
-	p->rejects.n = 0;
+	p->effects.dead_letters.n = 0;
 }
 
 static struct weir_partition *
@@ -108,7 +108,7 @@ make_busy(void)
 	weir_partition_settled(p, true, true);
 	tell_itself(p);
 	for (unsigned i = 0; i < 3 * CARDS; i++)
-		use(p, i % CARDS, draw(60), p->now_us - (int64_t)draw(HOUR));
+		use(p, i % CARDS, draw(60), p->clock.now_us - (int64_t)draw(HOUR));
 	tell_itself(p);
 	tick(p);
 	weir_partition_set_time(p, NOW, NOW); /* cycles have ended: past totals */
@@ -180,18 +180,18 @@ static void
 work_with(struct weir_partition *p)
 {
 	struct weir_error err;
-	struct weir_cause cause = {0, 1, p->now_us, p->now_us, 0};
+	struct weir_cause cause = {0, 1, p->clock.now_us, p->clock.now_us, 0};
 	weir_partition_offer_all(p, true);
 	weir_partition_settled(p, true, true);
 	for (int i = 0; i < 3; i++) {
 		for (unsigned k = 0; k < 40; k++)
-			use(p, (unsigned)draw(CARDS), draw(500), p->now_us - (int64_t)draw(HOUR));
+			use(p, (unsigned)draw(CARDS), draw(500), p->clock.now_us - (int64_t)draw(HOUR));
 		for (int ticks = 0; ticks < 50 && weir_partition_tick(p, 100); ticks++) {
 		}
 		tell_itself(p);
-		weir_partition_set_time(p, p->now_us + 20 * 24 * HOUR, p->now_us);
-		p->wish_count = 0;
-		p->parked.n = 0;
+		weir_partition_set_time(p, p->clock.now_us + 20 * 24 * HOUR, p->clock.now_us);
+		p->effects.fetch_requests.n = 0;
+		p->parked.records.n = 0;
 	}
 	for (unsigned i = 0; i < 8; i++) {
 		char json[200], iccid[WEIR_ICCID_TEXT_MAX];
@@ -209,10 +209,10 @@ work_with(struct weir_partition *p)
 		assert_int_equal(weir_reference_parse(weir_slice_of(json), &reference, &err), WEIR_OK);
 		(void)weir_partition_apply(p, &reference, weir_slice_of(json), &cause, &err);
 	}
-	for (uint32_t i = 0; i < p->offers.n; i++)
-		(void)weir_partition_may_send(p, (uint32_t)p->offers.v[i]);
-	p->wish_count = 0;
-	p->parked.n = 0;
+	for (uint32_t i = 0; i < p->effects.pending_commands.n; i++)
+		(void)weir_partition_may_send(p, (uint32_t)p->effects.pending_commands.v[i]);
+	p->effects.fetch_requests.n = 0;
+	p->parked.records.n = 0;
 }
 
 static void
@@ -221,8 +221,8 @@ damaged_bytes_are_refused_or_borne(void **state)
 	(void)state;
 	struct weir_partition *busy = make_busy();
 	weir_partition_encode(busy, &WRITER, 12);
-	assert_true(weir_slab_count(&busy->pools) == 3 && weir_slab_count(&busy->shares) >= 3);
-	assert_true(weir_slab_count(&busy->sessions) > 10 && weir_slab_count(&busy->enforcements) > 10);
+	assert_true(weir_slab_count(&busy->tables.pools) == 3 && weir_slab_count(&busy->tables.shares) >= 3);
+	assert_true(weir_slab_count(&busy->tables.sessions) > 10 && weir_slab_count(&busy->tables.enforcements) > 10);
 	struct item *whole = calloc((size_t)item_count, sizeof(*whole));
 	for (int i = 0; i < item_count; i++) {
 		whole[i] = items[i];

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "config/base/file.h"
 #include "pipeline/http/metrics/health.h"
 #include "pipeline/http/metrics/metrics_priv.h"
@@ -212,22 +213,22 @@ test_life(void **state)
 	static struct weir_health health;
 	struct weir_run_lane lanes[2] = {{.rounds = 1}, {.rounds = 1}};
 	struct weir_buf words = {0};
-	weir_health_begin(&health, 2, 1000);
-	assert_true(weir_health_is_live(&health, 1000 + WEIR_HEALTH_STALL_US - 1, &words));
-	weir_health_observe(&health, lanes, 2000);
+	weir_health_begin(&health, 2, (struct weir_steady){1000});
+	assert_true(weir_health_is_live(&health, (struct weir_steady){1000 + WEIR_HEALTH_STALL_US - 1}, &words));
+	weir_health_observe(&health, lanes, (struct weir_steady){2000});
 	for (int64_t now_us = 2000; now_us < 2000 + WEIR_HEALTH_STALL_US; now_us += 1000000) {
 		lanes[0].rounds++; /* the other one hangs */
-		weir_health_observe(&health, lanes, now_us);
-		assert_true(weir_health_is_live(&health, now_us, &words));
+		weir_health_observe(&health, lanes, (struct weir_steady){now_us});
+		assert_true(weir_health_is_live(&health, (struct weir_steady){now_us}, &words));
 	}
-	assert_false(weir_health_is_live(&health, 2000 + WEIR_HEALTH_STALL_US, &words));
+	assert_false(weir_health_is_live(&health, (struct weir_steady){2000 + WEIR_HEALTH_STALL_US}, &words));
 	weir_buf_append(&words, "", 1);
 	assert_string_equal((char *)words.data, "lane 1: no round for 15 s\n");
 	lanes[1].rounds++; /* it goes on */
-	weir_health_observe(&health, lanes, 2000 + WEIR_HEALTH_STALL_US);
-	assert_true(weir_health_is_live(&health, 2000 + WEIR_HEALTH_STALL_US, NULL));
+	weir_health_observe(&health, lanes, (struct weir_steady){2000 + WEIR_HEALTH_STALL_US});
+	assert_true(weir_health_is_live(&health, (struct weir_steady){2000 + WEIR_HEALTH_STALL_US}, NULL));
 	/* and a supervisor that no longer looks is no sign of life either */
-	assert_false(weir_health_is_live(&health, 2000 + 3 * WEIR_HEALTH_STALL_US, NULL));
+	assert_false(weir_health_is_live(&health, (struct weir_steady){2000 + 3 * WEIR_HEALTH_STALL_US}, NULL));
 	weir_buf_free(&words);
 }
 
@@ -307,17 +308,19 @@ expect_protocol(int fd)
 	weir_notify_status(&notify, "running; 4 partitions");
 	expect_said(fd, "STATUS=running; 4 partitions");
 	expect_said(fd, NULL); /* the same again says nothing */
-	assert_true(weir_notify_watchdog(&notify, true, 1000000));
+	assert_true(weir_notify_watchdog(&notify, true, (struct weir_steady){1000000}));
 	expect_said(fd, "WATCHDOG=1");
-	assert_false(weir_notify_watchdog(&notify, true, 1000000 + 9999999));
-	assert_true(weir_notify_watchdog(&notify, true, 1000000 + 10000000)); /* thrice in the time asked for */
+	assert_false(weir_notify_watchdog(&notify, true, (struct weir_steady){1000000 + 9999999}));
+	assert_true(weir_notify_watchdog(
+	    &notify, true, (struct weir_steady){1000000 + 10000000})); /* thrice in the time asked for */
 	expect_said(fd, "WATCHDOG=1");
-	assert_false(weir_notify_watchdog(&notify, false, 1000000 + 25000000)); /* a lane hangs: not fed */
+	assert_false(
+	    weir_notify_watchdog(&notify, false, (struct weir_steady){1000000 + 25000000})); /* a lane hangs: not fed */
 	expect_said(fd, NULL);
 	weir_notify_close(&notify);
 	(void)setenv("WATCHDOG_PID", "1", 1); /* somebody else's watchdog */
 	weir_notify_open(&notify);
-	assert_false(weir_notify_watchdog(&notify, true, 1000000));
+	assert_false(weir_notify_watchdog(&notify, true, (struct weir_steady){1000000}));
 	weir_notify_say(&notify, "STOPPING=1");
 	expect_said(fd, "STOPPING=1");
 	weir_notify_close(&notify);
@@ -367,7 +370,7 @@ test_notify_without_manager(void **state)
 		weir_notify_open(&notify);
 		weir_notify_say(&notify, "READY=1");
 		weir_notify_status(&notify, "x");
-		assert_false(weir_notify_watchdog(&notify, true, 1));
+		assert_false(weir_notify_watchdog(&notify, true, (struct weir_steady){1}));
 		weir_notify_close(&notify);
 	}
 }

@@ -21,7 +21,7 @@ expires(struct weir_partition *p)
 {
 	uint32_t slot;
 	assert_non_null(weir_partition_find(p, iccid_of(A), &slot));
-	return ((struct weir_life_slot *)weir_slab_at(&p->lives, slot))->expires_s;
+	return ((struct weir_life_slot *)weir_slab_at(&p->tables.lives, slot))->expires_s;
 }
 
 static uint32_t

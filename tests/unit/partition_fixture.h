@@ -171,7 +171,7 @@ apply_class(struct weir_partition *p, const char *json, enum weir_class expected
 {
 	struct weir_reference reference;
 	struct weir_error err = {0};
-	struct weir_cause cause = {9, 1, p->now_us, p->now_us, 0};
+	struct weir_cause cause = {9, 1, p->clock.now_us, p->clock.now_us, 0};
 	enum weir_class class = weir_reference_parse(weir_slice_of(json), &reference, &err);
 	if (class == WEIR_OK)
 		class = weir_partition_apply(p, &reference, weir_slice_of(json), &cause, &err);
@@ -244,11 +244,11 @@ with_card(int64_t now_us)
 MAYBE_UNUSED static void
 serve(struct weir_partition *p)
 {
-	while (p->wish_count > 0) {
-		uint32_t count = p->wish_count;
-		p->wish_count = 0;
+	while (p->effects.fetch_requests.n > 0) {
+		uint32_t count = p->effects.fetch_requests.n;
+		p->effects.fetch_requests.n = 0;
 		for (uint32_t i = 0; i < count; i++) {
-			struct weir_wish wish = p->wishes[i];
+			struct weir_wish wish = p->effects.fetch_requests.v[i];
 			char key[64];
 			struct weir_slice value = {0};
 			uint32_t from, len;
@@ -271,8 +271,8 @@ reload(const struct weir_partition *old, int64_t now_us)
 	uint32_t sizes[WEIR_SLABS];
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		sizes[i] = weir_partition_slab((struct weir_partition *)old, i)->used;
-	weir_partition_set_time(p, now_us, old->stream_time_us);
-	weir_partition_load_sizes(p, sizes, old->stream_time_us);
+	weir_partition_set_time(p, now_us, old->clock.stream_time_us);
+	weir_partition_load_sizes(p, sizes, old->clock.stream_time_us);
 	for (size_t at = 0; at < names.len;) {
 		size_t len = (size_t)((uint8_t *)memchr(names.data + at, '\n', names.len - at) - (names.data + at));
 		assert_true(weir_partition_load_name(p, (struct weir_slice){names.data + at, len}));
@@ -292,8 +292,8 @@ reload(const struct weir_partition *old, int64_t now_us)
 		if (letter != NULL)
 			assert_true(weir_partition_load_page(p, (uint32_t)(letter - letters),
 			    (uint32_t)atoi(items[i].key + 2), (struct weir_slice){items[i].data, items[i].len}));
-		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->marks.fresh_from)
-			assert_true(weir_marks_load(&p->marks, a, b, items[i].data, items[i].len));
+		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->tables.marks.fresh_from)
+			assert_true(weir_marks_load(&p->tables.marks, a, b, items[i].data, items[i].len));
 	}
 	assert_true(weir_partition_load_finish(p));
 	return p;
@@ -349,7 +349,7 @@ life(struct weir_partition *p, const char *iccid)
 {
 	uint32_t slot;
 	assert_non_null(weir_partition_find(p, iccid_of(iccid), &slot));
-	return weir_slab_at(&p->lives, slot);
+	return weir_slab_at(&p->tables.lives, slot);
 }
 
 MAYBE_UNUSED static unsigned
@@ -363,13 +363,13 @@ MAYBE_UNUSED static int
 alerts(const struct weir_partition *p, const char *what)
 {
 	int count = 0;
-	for (uint32_t i = 0; i < p->tell_count; i++) {
-		const struct weir_tell *tell = &p->tells[i];
+	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
+		const struct weir_tell *tell = &p->effects.outbox.v[i];
 		char text[2048] = {0};
 		if (tell->topic != WEIR_TELL_ALERTS)
 			continue;
 		assert_true(tell->value_len < sizeof(text));
-		memcpy(text, p->tell_bytes.data + tell->at + tell->key_len, tell->value_len);
+		memcpy(text, p->effects.outbox.bytes.data + tell->at + tell->key_len, tell->value_len);
 		count += strstr(text, what) != NULL;
 	}
 	return count;

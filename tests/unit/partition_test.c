@@ -28,10 +28,10 @@ test_rejects(void **state)
 	fold(p, record(A, 1, 1, 0, NOW - 48 * HOUR - 1));
 	fold(p, record(A, 2, 1, 0, NOW + 300 * S + 1));
 	fold(p, record(B, 3, 1, 0, NOW));
-	assert_int_equal(p->rejects.n, 3);
-	assert_int_equal(p->rejects.v[0].reject, WEIR_REJECT_TOO_LATE);
-	assert_int_equal(p->rejects.v[1].reject, WEIR_REJECT_FUTURE);
-	assert_int_equal(p->rejects.v[2].reject, WEIR_REJECT_UNKNOWN_CARD);
+	assert_int_equal(p->effects.dead_letters.n, 3);
+	assert_int_equal(p->effects.dead_letters.v[0].reject, WEIR_REJECT_TOO_LATE);
+	assert_int_equal(p->effects.dead_letters.v[1].reject, WEIR_REJECT_FUTURE);
+	assert_int_equal(p->effects.dead_letters.v[2].reject, WEIR_REJECT_UNKNOWN_CARD);
 	fold(p, record(A, 4, 1, 0, NOW + 300 * S));
 	fold(p, record(A, 5, 1, 0, NOW - 47 * HOUR));
 	serve(p);
@@ -47,7 +47,7 @@ test_old_hours_are_looked_up(void **state)
 	(void)state;
 	struct weir_partition *p = with_card(NOW);
 	fold(p, record(A, 1, 5, 0, NOW - 10 * HOUR));
-	assert_int_equal(p->parked.n, 1);
+	assert_int_equal(p->parked.records.n, 1);
 	fold(p, record(A, 9, 7, 0, NOW));
 	assert_int_equal(card(p, A)->up, 7);
 	serve(p);
@@ -145,9 +145,9 @@ test_parked_totals_keep_their_order(void **state)
 	int64_t boundary = 1774972800ll * S;
 	struct weir_partition *p = with_card(boundary + HOUR);
 	fold(p, total(5, 100, boundary - 100 * S, 0));
-	assert_int_equal(p->parked.n, 1);
-	struct weir_wish wish = p->wishes[0];
-	p->wish_count = 0;
+	assert_int_equal(p->parked.records.n, 1);
+	struct weir_wish wish = p->effects.fetch_requests.v[0];
+	p->effects.fetch_requests.n = 0;
 	assert_true(weir_partition_wish_answer(p, &wish, (struct weir_slice){0}));
 	fold(p, total(5, 300, boundary - 50 * S, 0)); /* could be counted at once: the look-up is answered */
 	weir_partition_unpark(p);
@@ -176,7 +176,7 @@ test_a_waiting_card_keeps_its_order(void **state)
 	p = reload(before, NOW);
 	weir_partition_free(before);
 	fold(p, record(A, 2, 6000000, 0, NOW - 600 * S)); /* an hour earlier: its windows are looked up */
-	assert_int_equal(p->parked.n, 1);
+	assert_int_equal(p->parked.records.n, 1);
 	struct weir_record with_device = record(B, 4, 1, 0, NOW - 600 * S);
 	with_device.imei14 = 86000000000001;
 	fold(p, with_device);
@@ -185,14 +185,14 @@ test_a_waiting_card_keeps_its_order(void **state)
 	with_device.id_hash++;
 	fold(p, with_device);
 	fold(p, record(A, 3, 70, 0, NOW + S));
-	assert_int_equal(p->parked.n, 4);
+	assert_int_equal(p->parked.records.n, 4);
 	serve(p);
 	assert_int_equal(p->stats.counted, 4);
 	uint32_t slot;
 	const struct weir_account_slot *a = weir_partition_find_account(p, "q", &slot);
 	assert_int_equal(a->up, 70);
 	assert_non_null(weir_partition_find(p, iccid_of(B), &slot));
-	assert_int_equal(weir_life_imei(weir_slab_at(&p->lives, slot)), 86000000000001);
+	assert_int_equal(weir_life_imei(weir_slab_at(&p->tables.lives, slot)), 86000000000001);
 	weir_partition_free(p);
 	store_clear();
 }
@@ -328,7 +328,7 @@ test_pages_round_trip(void **state)
 			fold(p, r);
 		}
 		weir_partition_encode(p, &WRITER, 12);
-		assert_int_equal(weir_partition_unflushed(p) - p->audit_count * sizeof(struct weir_audit), 0);
+		assert_int_equal(weir_partition_unflushed(p) - p->effects.audits.n * sizeof(struct weir_audit), 0);
 	}
 	struct weir_partition *q = reload(p, NOW);
 	for (uint32_t s = 0; s < WEIR_SLABS; s++) {
@@ -338,7 +338,7 @@ test_pages_round_trip(void **state)
 		for (uint32_t i = 0; i < a->used; i++)
 			assert_memory_equal(weir_slab_at(a, i), weir_slab_at(b, i), a->slot_bytes);
 	}
-	assert_true(p->enforcements.used > 0 && p->sessions.used > 0);
+	assert_true(p->tables.enforcements.used > 0 && p->tables.sessions.used > 0);
 	weir_partition_free(p);
 	weir_partition_free(q);
 	store_clear();
@@ -372,13 +372,13 @@ test_audit_of_a_decision(void **state)
 {
 	(void)state;
 	struct weir_partition *p = with_card(NOW);
-	p->audit_count = 0;
+	p->effects.audits.n = 0;
 	fold(p, record(A, 1, 900, 0, NOW - S));
 	struct weir_record r = record(A, 2, 0, 350, NOW - 2 * S);
 	r.offset = 4711;
 	fold(p, r);
-	assert_int_equal(p->audit_count, 1);
-	const struct weir_audit *a = &p->audits[0];
+	assert_int_equal(p->effects.audits.n, 1);
+	const struct weir_audit *a = &p->effects.audits.v[0];
 	assert_int_equal(a->event, WEIR_AUDIT_DECIDED);
 	assert_int_equal(a->action, WEIR_DESIRED_SUSPENDED);
 	assert_int_equal(a->reason, WEIR_REASON_PLAN_EXHAUSTED);

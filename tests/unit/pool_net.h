@@ -182,9 +182,9 @@ net_try(struct net *net, uint32_t to, const char *fmt, ...)
 static inline void
 net_take_effects(struct net *net, struct weir_partition *p)
 {
-	for (uint32_t i = 0; i < p->tell_count; i++) {
-		const struct weir_tell *tell = &p->tells[i];
-		const uint8_t *at = p->tell_bytes.data + tell->at;
+	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
+		const struct weir_tell *tell = &p->effects.outbox.v[i];
+		const uint8_t *at = p->effects.outbox.bytes.data + tell->at;
 		char key[128];
 		(void)snprintf(key, sizeof(key), "%.*s", (int)tell->key_len, (const char *)at);
 		at += tell->key_len;
@@ -201,12 +201,12 @@ net_take_effects(struct net *net, struct weir_partition *p)
 		m->value = weir_calloc(1, m->len + 1u);
 		memcpy(m->value, at, m->len);
 	}
-	for (uint32_t i = 0; i < p->audit_count; i++)
-		if (p->audits[i].pool[0] != '\0' || p->audits[i].text[0] != '\0')
-			net->audits[net->audit_count++ % NET_TEXTS] = p->audits[i];
-	p->tell_count = 0;
-	p->audit_count = 0;
-	p->offers.n = 0;
+	for (uint32_t i = 0; i < p->effects.audits.n; i++)
+		if (p->effects.audits.v[i].pool[0] != '\0' || p->effects.audits.v[i].text[0] != '\0')
+			net->audits[net->audit_count++ % NET_TEXTS] = p->effects.audits.v[i];
+	p->effects.outbox.n = 0;
+	p->effects.audits.n = 0;
+	p->effects.pending_commands.n = 0;
 }
 
 /* Answers what a partition asks for out of its store; pages of windows only. */
@@ -214,11 +214,11 @@ static inline void
 net_serve(struct net *net, uint32_t i)
 {
 	struct weir_partition *p = net->p[i];
-	while (p->wish_count > 0) {
-		uint32_t count = p->wish_count;
-		p->wish_count = 0;
+	while (p->effects.fetch_requests.n > 0) {
+		uint32_t count = p->effects.fetch_requests.n;
+		p->effects.fetch_requests.n = 0;
 		for (uint32_t n = 0; n < count; n++) {
-			struct weir_wish wish = p->wishes[n];
+			struct weir_wish wish = p->effects.fetch_requests.v[n];
 			struct weir_slice value = {0};
 			assert_int_equal(wish.kind, WEIR_WISH_WINDOW);
 			for (uint32_t k = 0; k < net->store[i].window_count; k++) {
@@ -440,7 +440,7 @@ net_flush(struct net *net, uint32_t i)
 	weir_partition_stored(net->p[i]);
 	for (uint32_t k = 0; k < WEIR_SLABS; k++)
 		store->slots[k] = weir_partition_slab(net->p[i], k)->used;
-	store->stream_us = net->p[i]->stream_time_us;
+	store->stream_us = net->p[i]->clock.stream_time_us;
 	net_log_clear(store);
 }
 
@@ -573,7 +573,7 @@ net_use_at(struct net *net, uint32_t i, unsigned n, uint64_t bytes, int64_t end_
 	    .flags = WEIR_RECORD_HAS_SEQ};
 	net_log(net, i, NET_RECORD, (struct weir_slice){0})->record = r;
 	weir_partition_fold(net->p[i], &r, 1);
-	assert_int_equal(net->p[i]->rejects.n, 0);
+	assert_int_equal(net->p[i]->effects.dead_letters.n, 0);
 }
 
 static inline void

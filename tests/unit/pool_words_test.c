@@ -321,7 +321,7 @@ test_boundary_while_away(void **state)
 	assert_int_equal(net_card(net, west, 2)->reasons, 0);
 	uint32_t slot;
 	assert_non_null(weir_partition_find_pool(net->p[home], "g", &slot));
-	assert_int_equal(weir_past_find(&net->p[home]->pool_past, CYCLE, slot)->value.down, 25 * MB);
+	assert_int_equal(weir_past_find(&net->p[home]->tables.pool_past, CYCLE, slot)->value.down, 25 * MB);
 	net_free(net);
 }
 

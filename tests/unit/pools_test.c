@@ -355,7 +355,7 @@ past_of(struct net *net, const char *id, uint16_t cycle)
 	struct weir_partition *p = net->p[net_home(id)];
 	uint32_t slot;
 	assert_non_null(weir_partition_find_pool(p, id, &slot));
-	const struct weir_past_entry *entry = weir_past_find(&p->pool_past, cycle, slot);
+	const struct weir_past_entry *entry = weir_past_find(&p->tables.pool_past, cycle, slot);
 	return entry == NULL ? NULL : &entry->value;
 }
 
@@ -468,7 +468,7 @@ static enum weir_class
 give(struct weir_partition *p, const struct weir_partial *told)
 {
 	struct weir_error err;
-	return weir_partition_partial(p, (struct weir_slice){(const uint8_t *)told, sizeof(*told)}, p->now_us, &err);
+	return weir_partition_partial(p, (struct weir_slice){(const uint8_t *)told, sizeof(*told)}, p->clock.now_us, &err);
 }
 
 /* rule POOL-7: lower epochs are a zombie's; unsettled numbers only raise; a settled partial is the truth again. */
@@ -558,7 +558,7 @@ test_garbage(void **state)
 	bad = good;
 	bad.pool[0] = '"';
 	assert_int_equal(give(p, &bad), WEIR_POISON);
-	assert_int_equal(p->pools.used, 0);
+	assert_int_equal(p->tables.pools.used, 0);
 	assert_int_equal(give(p, &good), WEIR_OK);
 	net_free(net);
 }

@@ -224,16 +224,17 @@ the_fold_comes_to_the_same(void **state)
 		}
 		weir_partition_fold(partition, &r, 1);
 		/* Nothing was ever flushed: what it asks the store for is not there. */
-		for (uint32_t k = 0; k < partition->wish_count; k++)
-			assert_true(weir_partition_wish_answer(partition, &partition->wishes[k], (struct weir_slice){0}));
-		partition->wish_count = 0;
+		for (uint32_t k = 0; k < partition->effects.fetch_requests.n; k++)
+			assert_true(weir_partition_wish_answer(
+			    partition, &partition->effects.fetch_requests.v[k], (struct weir_slice){0}));
+		partition->effects.fetch_requests.n = 0;
 		weir_partition_unpark(partition);
 		weir_recount_record(recount, &r);
 	}
 	uint32_t slot;
 	const struct weir_card_slot *card = weir_partition_find(partition, cards[1].iccid, &slot);
 	assert_non_null(card);
-	assert_int_equal(partition->parked.n, 0);
+	assert_int_equal(partition->parked.records.n, 0);
 	assert_int_equal(partition->stats.gaps_lost, 0);
 	assert_counted(recount, MARCH, card->up, card->records, card->sessions);
 	assert_true(card->records > 5000);

@@ -18,7 +18,7 @@ test_operator_resume(void **state)
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"suspend\"}");
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"resume\"}");
 	assert_int_equal(card(p, A)->reasons, 1 << WEIR_REASON_PLAN_EXHAUSTED);
-	const struct weir_audit *last = &p->audits[p->audit_count - 1];
+	const struct weir_audit *last = &p->effects.audits.v[p->effects.audits.n - 1];
 	assert_int_equal(last->event, WEIR_AUDIT_REQUEST);
 	assert_non_null(strstr(last->text, "other reasons remain"));
 	apply(
@@ -62,7 +62,7 @@ test_set_of_reasons(void **state)
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"suspend\"}");
 	fold(p, record(A, 1, 1000, 0, NOW));
 	assert_int_equal(p->stats.suspends, 1);
-	assert_int_equal(p->offers.n, 1);
+	assert_int_equal(p->effects.pending_commands.n, 1);
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"resume\"}");
 	assert_int_equal(p->stats.resumes, 0);
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"addon\",\"bytes\":1}");
@@ -132,12 +132,12 @@ test_withdrawn_and_deactivated(void **state)
 	fold(p, record(A, 1, 1000, 0, NOW));
 	apply(p, "{\"type\":\"request\",\"iccid\":\"" A "\",\"action\":\"addon\",\"bytes\":9}");
 	assert_null(enforcement(p, A));
-	assert_int_equal(p->offers.n, 2);
-	p->offers.n = 0;
+	assert_int_equal(p->effects.pending_commands.n, 2);
+	p->effects.pending_commands.n = 0;
 	apply(p, "{\"type\":\"card\",\"iccid\":\"" A "\",\"status\":\"deactivated\"}");
 	fold(p, record(A, 2, 100, 0, NOW));
 	assert_int_equal(card(p, A)->up, 1100);
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	weir_partition_free(p);
 }
 
@@ -173,7 +173,7 @@ test_flags(void **state)
 	assert_int_equal(p->stats.suspends, 1);
 	REQUEST(p, A, "resume", "");
 	assert_int_equal(card(p, A)->reasons, flags);
-	const char *reply = p->audits[p->audit_count - 1].text;
+	const char *reply = p->effects.audits.v[p->effects.audits.n - 1].text;
 	assert_non_null(strstr(reply, "other reasons remain: id_verification violation abnormal"));
 	REQUEST(p, A, "flag", ",\"reason\":\"id_verification\",\"set\":false");
 	REQUEST(p, A, "flag", ",\"reason\":\"abnormal\",\"set\":false");
@@ -246,7 +246,7 @@ test_stale_reset(void **state)
 	struct weir_error err;
 	assert_int_equal(weir_partition_apply(p, &reference, (struct weir_slice){0}, &cause, &err), WEIR_OK);
 	assert_int_equal(card(p, A)->reasons, 0);
-	assert_int_equal(p->offers.n, 0);
+	assert_int_equal(p->effects.pending_commands.n, 0);
 	weir_partition_free(p);
 }
 
@@ -295,13 +295,13 @@ static void
 refused(struct weir_partition *p, const char *json, const char *why)
 {
 	struct weir_reference reference;
-	struct weir_cause cause = {.arrived_us = p->now_us, .input = 3, .offset = 77};
+	struct weir_cause cause = {.arrived_us = p->clock.now_us, .input = 3, .offset = 77};
 	struct weir_error err = {0};
-	uint32_t before = p->audit_count;
+	uint32_t before = p->effects.audits.n;
 	assert_int_equal(weir_reference_parse(weir_slice_of(json), &reference, &err), WEIR_OK);
 	assert_int_equal(weir_partition_apply(p, &reference, weir_slice_of(json), &cause, &err), WEIR_POISON);
-	assert_int_equal(p->audit_count, before + 1);
-	const struct weir_audit *last = &p->audits[before];
+	assert_int_equal(p->effects.audits.n, before + 1);
+	const struct weir_audit *last = &p->effects.audits.v[before];
 	assert_int_equal(last->event, WEIR_AUDIT_REFUSED);
 	assert_int_equal(last->input, 3);
 	assert_int_equal(last->offset, 77);
@@ -328,7 +328,7 @@ test_refusals_say_why(void **state)
 	    "{\"type\":\"request\",\"pool\":\"fix\",\"action\":\"addon\",\"bytes\":5,\"cycle\":\"2020-01\",\"id\":\"p\"}",
 	    "addon p: an add-on for 2020-01, but pool 'fix' is in 2026-03: it takes effect at once and ends with its cycle "
 	    "(POOL-1)");
-	assert_string_equal(p->audits[p->audit_count - 1].pool, "fix");
+	assert_string_equal(p->effects.audits.v[p->effects.audits.n - 1].pool, "fix");
 	weir_partition_free(p);
 }
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "config/base/random.h"
 #include "pipeline/redis/resp.h"
 
 static void
@@ -45,10 +46,10 @@ integers_match_printf(void **state)
 		weir_resp_i64(&buf, SAMPLES[i]);
 		assert_written(&buf, expected);
 	}
-	uint64_t seed = 42;
+	struct weir_random random = {42};
 	for (int i = 0; i < 20000; i++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		int64_t number = (int64_t)seed >> (seed & 63);
+		uint64_t draw = weir_random_next(&random);
+		int64_t number = (int64_t)draw >> (draw & 63);
 		char digits[32], expected[64];
 		int len = snprintf(digits, sizeof(digits), "%lld", (long long)number);
 		(void)snprintf(expected, sizeof(expected), "$%d\r\n%s\r\n", len, digits);

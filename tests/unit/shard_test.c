@@ -9,15 +9,7 @@
 #include <cmocka.h>
 
 #include "aggregators/tables/marks.h"
-
-static uint64_t
-next(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
+#include "config/base/random.h"
 
 static void
 test_set_remembers_each_once(void **state)
@@ -25,14 +17,14 @@ test_set_remembers_each_once(void **state)
 	(void)state;
 	struct weir_shards shards = {0};
 	enum { N = 200000 };
-	uint64_t seed = 7;
+	struct weir_random random = {7};
 	for (int i = 0; i < N; i++) {
-		uint64_t h = next(&seed);
+		uint64_t h = weir_random_next(&random);
 		assert_true(weir_shard_add(weir_shards_of(&shards, h), h));
 	}
-	seed = 7;
+	random.state = 7;
 	for (int i = 0; i < N; i++) {
-		uint64_t h = next(&seed);
+		uint64_t h = weir_random_next(&random);
 		assert_false(weir_shard_add(weir_shards_of(&shards, h), h));
 	}
 	uint64_t used = 0;
@@ -49,19 +41,19 @@ test_room_is_taken_at_once(void **state)
 	(void)state;
 	for (uint32_t n = 1; n < 3000; n = n * 3 / 2 + 1) {
 		struct weir_shard shard = {0};
-		uint64_t seed = n;
+		struct weir_random random = {n};
 		for (uint32_t i = 0; i < n; i++) {
 			if (i == n / 3)
 				weir_shard_reserve(&shard, n);
 			uint32_t cap = shard.cap;
-			assert_true(weir_shard_add(&shard, next(&seed)));
+			assert_true(weir_shard_add(&shard, weir_random_next(&random)));
 			if (i >= n / 3)
 				assert_int_equal(shard.cap, cap);
 		}
 		weir_shard_reserve(&shard, n / 2); /* has more */
-		seed = n;
+		random.state = n;
 		for (uint32_t i = 0; i < n; i++)
-			assert_false(weir_shard_add(&shard, next(&seed)));
+			assert_false(weir_shard_add(&shard, weir_random_next(&random)));
 		assert_int_equal(shard.used, n);
 		weir_shard_free(&shard);
 	}
@@ -80,11 +72,12 @@ places_of(const struct weir_marks_hour *hour)
 static uint64_t
 fill_hour(struct weir_marks *marks, int64_t number, uint32_t count)
 {
-	uint64_t seed = (uint64_t)number, grown = 0;
+	struct weir_random random = {(uint64_t)number};
+	uint64_t grown = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		marks->stream_us = number * WEIR_HOUR_US + WEIR_HOUR_US / count * i;
 		struct weir_marks_hour *hour = weir_marks_hour_find(marks, number);
-		uint64_t h = next(&seed);
+		uint64_t h = weir_random_next(&random);
 		uint32_t before = weir_shards_of(&hour->shards, h)->cap;
 		assert_true(weir_marks_hour_add(marks, hour, h));
 		grown += weir_shards_of(&hour->shards, h)->cap != before;
@@ -108,7 +101,7 @@ test_an_hour_begins_as_large_as_the_last_one(void **state)
 	/* A few of an hour before those two take no more than they need. */
 	assert_non_null(weir_marks_hour_find(&marks, 100));
 	marks.fresh_from = 99;
-	uint64_t late = next(&(uint64_t){5}) | 1;
+	uint64_t late = weir_random_next(&(struct weir_random){5}) | 1;
 	assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 99), late));
 	assert_in_range(places_of(weir_marks_hour_find(&marks, 99)), 1, 64);
 	weir_marks_free(&marks);
@@ -122,10 +115,10 @@ test_a_burst_takes_little(void **state)
 	struct weir_marks marks;
 	weir_marks_init(&marks);
 	marks.fresh_from = 100;
-	uint64_t seed = 11;
+	struct weir_random random = {11};
 	for (int i = 0; i < 100000; i++) {
 		marks.stream_us = 100 * WEIR_HOUR_US + WEIR_HOUR_US / 10 + i;
-		assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 100), next(&seed)));
+		assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 100), weir_random_next(&random)));
 	}
 	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), 100000, 100000 * 2 + 100000);
 	weir_marks_free(&marks);
@@ -136,18 +129,18 @@ static void
 test_removal_keeps_the_rest(void **state)
 {
 	(void)state;
-	uint64_t seed = 99;
+	struct weir_random random = {99};
 	for (int round = 0; round < 2000; round++) {
 		struct weir_shard shard = {0};
 		uint64_t entries[10];
 		for (int i = 0; i < 10; i++) {
-			uint64_t high = round % 2 == 0 ? 0xffffffffu : next(&seed) % 4 * 0x3fffffffu;
+			uint64_t high = round % 2 == 0 ? 0xffffffffu : weir_random_next(&random) % 4 * 0x3fffffffu;
 			entries[i] = high << 32 | (uint64_t)(i + 1);
 			weir_shard_insert(&shard, entries[i]);
 		}
 		uint32_t alive = (1u << 10) - 1;
 		while (alive != 0) {
-			int victim = (int)(next(&seed) % 10);
+			int victim = (int)(weir_random_next(&random) % 10);
 			if ((alive >> victim & 1) == 0)
 				continue;
 			uint32_t pos = weir_shard_home(&shard, entries[victim]);
@@ -174,9 +167,9 @@ test_stored_marks_come_back(void **state)
 	struct weir_marks marks;
 	weir_marks_init(&marks);
 	marks.fresh_from = 100;
-	uint64_t seed = 3;
+	struct weir_random random = {3};
 	for (int i = 0; i < 1000; i++) {
-		uint64_t h = next(&seed) | 1;
+		uint64_t h = weir_random_next(&random) | 1;
 		uint64_t high = h >> 8;
 		assert_true(weir_marks_load(&marks, 100, h & 255, (const uint8_t *)&high, WEIR_MARK_BYTES));
 		struct weir_marks_hour *hour = weir_marks_hour_find(&marks, 100);

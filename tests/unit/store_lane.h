@@ -13,8 +13,8 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "config/base/clock.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 #include "private_redis.h"
@@ -34,22 +34,6 @@ ring(void *ctx)
 {
 	uint64_t one = 1;
 	assert_int_equal(write(*(int *)ctx, &one, sizeof(one)), sizeof(one));
-}
-
-static inline int64_t
-now_ms(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static inline uint64_t
-clock_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static inline struct lane *
@@ -80,13 +64,13 @@ lane_close(struct lane *lane)
 static inline struct weir_store_request *
 wait_answer(struct lane *lane, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
+	struct weir_steady until = weir_steady_in_ms(timeout_ms);
 	for (;;) {
 		struct weir_store_request *request = weir_store_next(lane->store);
-		if (request != NULL || now_ms() >= until)
+		if (request != NULL || weir_steady_reached(until))
 			return request;
 		struct pollfd bell = {.fd = lane->bell_fd, .events = POLLIN};
-		if (poll(&bell, 1, (int)(until - now_ms()) + 1) > 0) {
+		if (poll(&bell, 1, (int)(weir_steady_left_us(until) / 1000) + 1) > 0) {
 			uint64_t rings;
 			assert_int_equal(read(lane->bell_fd, &rings, sizeof(rings)), sizeof(rings));
 		}

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "config/base/random.h"
 #include "config/base/timetext.h"
 
 /* Parses a copy of exactly the text's bytes, so that a sanitizer sees reads beyond. */
@@ -101,10 +102,9 @@ static void
 test_against_libc(void **state)
 {
 	(void)state;
-	uint64_t seed = 12345;
+	struct weir_random random = {12345};
 	for (int i = 0; i < 200000; i++) {
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		int64_t us = (int64_t)((seed >> 5) % (uint64_t)WEIR_TIME_LIMIT_US);
+		int64_t us = (int64_t)weir_random_below(&random, (uint64_t)WEIR_TIME_LIMIT_US);
 		time_t second = us / 1000000;
 		struct tm tm;
 		char expected[64], text[WEIR_TIME_TEXT_MAX];

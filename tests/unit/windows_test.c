@@ -51,7 +51,7 @@ pool_up(struct weir_partition *p, enum weir_window_kind kind, int32_t number)
 {
 	uint32_t slot;
 	assert_non_null(weir_partition_find_pool(p, "q", &slot));
-	const struct weir_counts *counts = weir_windows_find(&p->windows[kind], number, slot);
+	const struct weir_counts *counts = weir_windows_find(&p->tables.windows[kind], number, slot);
 	return counts == NULL ? 0 : counts->up;
 }
 

@@ -96,7 +96,7 @@ admit_caller(struct weir_api_request *request, enum weir_api_role needed)
 {
 	struct weir_api *api = request->api;
 	bool known = caller_find(request);
-	if (!weir_api_limits_admit(api->limits, request->caller.rate_key, weir_api_steady_us())) {
+	if (!weir_api_limits_admit(api->limits, request->caller.rate_key, weir_steady_now())) {
 		weir_api_count(&api->refused_rate, 1);
 		weir_api_problem(request, 429, "too-many-requests", NULL, "more than %u requests a second",
 		    api->settings->api_rate_per_s);

@@ -77,7 +77,7 @@ count(struct weir_api_request *request)
 	struct weir_api *api = request->api;
 	weir_api_count(&api->requests, 1);
 	weir_api_count(&api->by_class[request->status / 100 % 6], 1);
-	int64_t took_us = request->began_us != 0 ? weir_api_steady_us() - request->began_us : 0;
+	int64_t took_us = request->began.us != 0 ? weir_steady_since_us(request->began) : 0;
 	weir_api_count(&api->answer_us_total, (uint64_t)took_us);
 	weir_api_count(&api->answer_bucket[weir_histogram_bucket((uint64_t)took_us)], 1);
 	if (weir_log_enabled(WEIR_LOG_DEBUG))

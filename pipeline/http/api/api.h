@@ -13,27 +13,10 @@
 #include <stdint.h>
 
 #include "config/base/error.h"
-#include "config/base/histogram.h"
 #include "config/settings/settings.h"
+#include "pipeline/http/api_counters.h"
 
 struct weir_api;
-
-/* Since the start; gauges last. */
-struct weir_api_counters {
-	uint64_t requests;        /* answered */
-	uint64_t by_class[6];     /* of them 1xx.. 5xx by the first digit */
-	uint64_t refused_token;   /* 401 */
-	uint64_t refused_role;    /* 403 */
-	uint64_t refused_rate;    /* 429 */
-	uint64_t cut_slow;        /* connections closed because they took too long */
-	uint64_t produced;        /* messages that Kafka took */
-	uint64_t produce_failed;  /* that it did not */
-	uint64_t answer_us_total; /* from a request's last byte to its answer's first */
-	uint64_t answer_bucket[WEIR_LATENCY_BUCKETS];
-	uint64_t connections;  /* open now */
-	uint64_t exports;      /* running now */
-	uint64_t slow_waiting; /* jobs that wait for a slow thread now */
-};
 
 /*
  * Listens and serves. settings are borrowed until weir_api_free. FATAL: the address cannot be had, certificate, key or

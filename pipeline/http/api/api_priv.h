@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "pipeline/http/api/api.h"
 #include "pipeline/query/print.h"
@@ -26,13 +27,13 @@ struct weir_api_redis;
 struct weir_api_producer;
 struct weir_api_request;
 
-/* ---- what a thread works with ---- */
+/* ---- worker.c: what a thread works with ---- */
 
 struct weir_api_hand {
 	struct weir_api *api;
 	struct weir_reader *reader;
-	struct weir_api_redis *redis; /* for the API's own keys; connected when first used */
-	int64_t away_until_us;        /* Redis did not answer: nothing is asked before */
+	struct weir_api_redis *redis;  /* for the API's own keys; connected when first used */
+	struct weir_steady away_until; /* Redis did not answer: nothing is asked before */
 };
 struct weir_api_hand *weir_api_hand_new(struct weir_api *api);
 void weir_api_hand_free(struct weir_api_hand *hand); /* NULL is fine */
@@ -79,8 +80,8 @@ void weir_api_hex(const uint8_t *bytes, size_t count, char *out); /* 2 * count c
 struct weir_api_limits;
 struct weir_api_limits *weir_api_limits_new(uint32_t rate_per_s);
 void weir_api_limits_free(struct weir_api_limits *limits);
-/* Whether `key` may have one more request at now_us; a second's worth may come at once. Any thread. */
-bool weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, int64_t now_us);
+/* Whether `key` may have one more request now; a second's worth may come at once. Any thread. */
+bool weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, struct weir_steady now);
 
 /* ---- routes.c ---- */
 
@@ -110,7 +111,7 @@ const struct weir_api_route *weir_api_routes(uint32_t *count_out);
 struct weir_api_peer { /* a connection; see server.c */
 	struct weir_api_peer *prev, *next;
 	int fd;
-	_Atomic int64_t since_us; /* when its present step began: waiting, sending a request, taking an answer */
+	_Atomic int64_t since_us; /* steady: when its present step began: waiting, sending a request, taking an answer */
 	atomic_bool busy;         /* we work for it: its time does not run */
 };
 
@@ -140,7 +141,7 @@ struct weir_api_request {
 	bool body_large; /* more came than body_max */
 	bool large;      /* counted in api->large_bodies */
 	enum weir_api_state state;
-	int64_t began_us; /* the request was whole */
+	struct weir_steady began; /* the request was whole */
 	/* answer */
 	unsigned status;
 	const char *content_type;
@@ -152,6 +153,11 @@ struct weir_api_request {
 	struct weir_api_export *export;   /* instead of out: a stream */
 	bool not_modified, gzip;
 };
+
+/* request.c */
+const char *weir_api_param(const struct weir_api_request *request, const char *name); /* NULL = not given */
+/* A step of a connection begins: its time runs from here, unless we are busy with it. peer NULL is fine. */
+void weir_api_peer_step(struct weir_api_peer *peer, bool busy);
 
 /* problem.c: an error as RFC 9457 says; replaces whatever the answer was. parameter NULL = none to name. */
 void weir_api_problem(struct weir_api_request *request, unsigned status, const char *code, const char *parameter,
@@ -166,7 +172,6 @@ struct weir_json weir_api_json(struct weir_api_request *request, unsigned status
 /* params.c. Each returns false after it has made the problem that names the parameter. */
 bool weir_api_decode(struct weir_slice text, bool plus_is_space, char **out); /* percent-encoding; false: malformed */
 bool weir_api_params_take(struct weir_api_request *request);                  /* all of the query; unknown ones refused */
-const char *weir_api_param(const struct weir_api_request *request, const char *name); /* NULL = not given */
 bool weir_api_get_u32(struct weir_api_request *request, const char *name, uint32_t min, uint32_t max, uint32_t *in_out);
 bool weir_api_get_time(struct weir_api_request *request, const char *name, int64_t *us_out); /* 0 = not given */
 bool weir_api_get_iccid(struct weir_api_request *request, const char *name, struct weir_iccid *iccid_out);
@@ -223,16 +228,12 @@ weir_api_count(_Atomic uint64_t *counter, uint64_t more)
 	atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
-int64_t weir_api_now_us(void);                                              /* since 1970 */
-int64_t weir_api_steady_us(void);                                           /* of a clock that never jumps */
 bool weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err); /* when the file changed */
 
 /* connection.c: libmicrohttpd's callbacks. */
 enum MHD_Result weir_api_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
     const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls);
 void weir_api_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode code);
-/* A step of a connection begins: its time runs from here, unless we are busy with it. peer NULL is fine. */
-void weir_api_peer_step(struct weir_api_peer *peer, bool busy);
 void weir_api_connected(
     void *cls, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code);
 /* answer.c */

@@ -1,6 +1,5 @@
 /* Taking a request in bulk: judged, stored, and left to the thread that carries it out. */
 #include <hiredis/hiredis.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,69 +8,7 @@
 #include "config/base/timetext.h"
 #include "pipeline/http/api/bulk_priv.h"
 
-#define PIECE 32768u                        /* entries of one write: a mebibyte */
 #define SAMPLE_ICCID "00000000000000000000" /* for judging the message before there is a card */
-
-void
-weir_bulk_add(struct weir_bulk_entries *entries, struct weir_iccid iccid)
-{
-	if (entries->n == entries->cap) {
-		entries->cap = entries->cap == 0 ? 1024 : entries->cap * 2;
-		entries->v = weir_realloc(entries->v, entries->cap * sizeof(*entries->v));
-	}
-	entries->v[entries->n++] = (struct weir_bulk_entry){.iccid = iccid};
-}
-
-static bool
-done(struct redisReply *reply)
-{
-	if (reply != NULL)
-		freeReplyObject(reply);
-	return reply != NULL;
-}
-
-bool
-weir_bulk_store(struct weir_api_redis *redis, const char *id, const struct weir_bulk_entries *entries, uint32_t first,
-    uint32_t count, struct weir_error *err)
-{
-	char name[64], at[24];
-	(void)snprintf(name, sizeof(name), "l:%s", id);
-	for (uint32_t from = first; from < first + count; from += PIECE) {
-		uint32_t n = first + count - from < PIECE ? first + count - from : PIECE;
-		(void)snprintf(at, sizeof(at), "%zu", from * sizeof(*entries->v));
-		const struct weir_slice argv[] = {weir_slice_of("SETRANGE"), weir_slice_of(at),
-		    {(const uint8_t *)&entries->v[from], n * sizeof(*entries->v)}};
-		if (!done(weir_api_redis_ask(redis, name, err, 3, argv)))
-			return false;
-	}
-	return true;
-}
-
-bool
-weir_bulk_set(struct weir_api_redis *redis, const char *id, struct weir_error *err, ...)
-{
-	struct weir_slice argv[23] = {weir_slice_of("HSET")};
-	uint32_t argc = 1;
-	char name[64];
-	va_list args;
-	(void)snprintf(name, sizeof(name), "b:%s", id);
-	va_start(args, err);
-	for (const char *text; (text = va_arg(args, const char *)) != NULL && argc < 23;)
-		argv[argc++] = weir_slice_of(text);
-	va_end(args);
-	return done(weir_api_redis_ask(redis, name, err, argc, argv));
-}
-
-bool
-weir_bulk_keep(struct weir_api_redis *redis, const char *id, const struct weir_settings *settings, struct weir_error *err)
-{
-	char list[64], hash[64], seconds[16];
-	(void)snprintf(list, sizeof(list), "l:%s", id);
-	(void)snprintf(hash, sizeof(hash), "b:%s", id);
-	(void)snprintf(seconds, sizeof(seconds), "%u", settings->api_kept_h * 3600u);
-	return done(weir_api_redis_texts(redis, list, err, "EXPIRE", seconds, NULL)) &&
-	       done(weir_api_redis_texts(redis, hash, err, "EXPIRE", seconds, NULL));
-}
 
 /* ---- a new one ---- */
 
@@ -193,7 +130,7 @@ bulk_exists(struct weir_api_redis *redis, const char *id, struct weir_error *err
 	(void)snprintf(name, sizeof(name), "b:%s", id);
 	struct redisReply *reply = weir_api_redis_texts(redis, name, err, "EXISTS", NULL);
 	bool exists = reply != NULL && reply->integer == 1;
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 	return exists;
 }
 
@@ -211,13 +148,13 @@ bulk_create(struct weir_api_request *request, struct weir_api_hand *hand, const 
 	(void)snprintf(at, sizeof(at), "%lld", (long long)at_us);
 	(void)snprintf(total, sizeof(total), "%u", entries->n);
 	(void)snprintf(name, sizeof(name), "l:%s", id);
-	bool stored = done(weir_api_redis_texts(hand->redis, name, &err, "DEL", NULL)) &&
+	bool stored = weir_bulk_done(weir_api_redis_texts(hand->redis, name, &err, "DEL", NULL)) &&
 		      weir_bulk_store(hand->redis, id, entries, 0, entries->n, &err) &&
 		      weir_bulk_set(hand->redis, id, &err, "state", entries->n > 0 ? "sending" : "collecting", "why", "",
 			  "message", text, "target", words, "by", by, "action", action, "at_us", at, "total", total, "sent",
 			  "0", "skipped", "0", "taken", "0", NULL) &&
 		      weir_bulk_keep(hand->redis, id, request->api->settings, &err) &&
-		      done(weir_api_redis_texts(hand->redis, "bulks", &err, "SADD", id, NULL));
+		      weir_bulk_done(weir_api_redis_texts(hand->redis, "bulks", &err, "SADD", id, NULL));
 	if (stored)
 		weir_log(WEIR_LOG_INFO, "api_bulk", "id=%s action=%s by=%s target=%.100s", id, action, by, words);
 	free(text);
@@ -244,7 +181,7 @@ bulk_take(struct weir_api_request *request, struct weir_api_hand *hand, json_t *
 {
 	struct weir_bulk_entries entries = {0};
 	char id[WEIR_API_ID_TEXT];
-	int64_t at_us = weir_api_now_us();
+	int64_t at_us = weir_wall_now().us;
 	json_t *message = message_of(request, body, at_us);
 	if (message != NULL && target_check(request, hand, target, &entries) &&
 	    weir_api_key_begin(request, hand, id) == WEIR_API_KEY_GO_ON &&

@@ -29,6 +29,8 @@ struct weir_bulk_entries {
 	struct weir_bulk_entry *v;
 	uint32_t n, cap;
 };
+/* bulk_store.c. Frees the reply; false when there is none: Redis is away. */
+bool weir_bulk_done(struct redisReply *reply);
 void weir_bulk_add(struct weir_bulk_entries *entries, struct weir_iccid iccid);
 /* Replaces what is stored under `l:<id>`; from `first` on, `count` of them. False: Redis is away. */
 bool weir_bulk_store(struct weir_api_redis *redis, const char *id, const struct weir_bulk_entries *entries, uint32_t first,
@@ -50,7 +52,7 @@ struct weir_bulk { /* in hand */
 	json_t *message, *target;
 	char state[16];
 	uint32_t sent, skipped, taken;
-	int64_t renewed_us;
+	struct weir_steady renewed;
 };
 
 struct weir_api_bulks {
@@ -64,8 +66,10 @@ struct weir_api_bulks {
 	bool rung, stopping; /* under lock */
 };
 
-/* False: another process has it now. Redis away counts as kept: two at work do no harm. */
+/* bulk_lease.c. False: another process has it. Redis away counts as kept: two at work do no harm. */
+bool weir_bulk_lease_take(struct weir_api_bulks *bulks, const char *id);
 bool weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk);
+void weir_bulk_lease_drop(struct weir_api_bulks *bulks, const struct weir_bulk *bulk);
 /* bulk_work.c, one for each state. False when it shall be tried again later. */
 bool weir_bulk_collect(struct weir_api_bulks *bulks, struct weir_bulk *bulk);
 bool weir_bulk_send(struct weir_api_bulks *bulks, struct weir_bulk *bulk);

@@ -16,26 +16,12 @@
 #include "pipeline/http/api/bulk_priv.h"
 
 #define PAUSE_MS 500
-#define LEASE_MS "15000"
-#define RENEW_US 4000000
-
-static bool
-done(struct redisReply *reply)
-{
-	if (reply != NULL)
-		freeReplyObject(reply);
-	return reply != NULL;
-}
 
 /* Waits, less when rung. True: go on; false: stop. */
 static bool
 bulks_pause(struct weir_api_bulks *bulks, int64_t ms)
 {
-	struct timespec until;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
-	until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-	until.tv_nsec = (long)(ns % 1000000000);
+	struct timespec until = weir_steady_timespec(weir_steady_in_ms(ms));
 	(void)pthread_mutex_lock(&bulks->lock);
 	while (!bulks->rung && !bulks->stopping)
 		if (pthread_cond_timedwait(&bulks->bell, &bulks->lock, &until) != 0)
@@ -53,48 +39,6 @@ bulk_free(struct weir_bulk *bulk)
 	json_decref(bulk->message);
 	json_decref(bulk->target);
 	free(bulk);
-}
-
-/* ---- the lease ---- */
-
-static bool
-lease_take(struct weir_api_bulks *bulks, const char *id)
-{
-	char name[64];
-	struct weir_error err = {0};
-	(void)snprintf(name, sizeof(name), "w:%s", id);
-	struct redisReply *reply =
-	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
-	bool ours = reply != NULL && reply->type == REDIS_REPLY_STATUS;
-	(void)done(reply);
-	return ours;
-}
-
-bool
-weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
-{
-	char name[64];
-	struct weir_error err = {0};
-	if (weir_api_steady_us() - bulk->renewed_us < RENEW_US)
-		return true;
-	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
-	bool lost = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
-	(void)done(reply);
-	if (lost)
-		return false;
-	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
-	bulk->renewed_us = weir_api_steady_us();
-	return true;
-}
-
-static void
-lease_drop(struct weir_api_bulks *bulks, const struct weir_bulk *bulk)
-{
-	char name[64];
-	struct weir_error err = {0};
-	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	(void)done(weir_api_redis_texts(bulks->hand->redis, name, &err, "DEL", NULL));
 }
 
 /* ---- taking one up ---- */
@@ -128,7 +72,7 @@ entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		bulk->entries.v = weir_calloc(bulk->entries.n + 1u, size);
 		memcpy(bulk->entries.v, reply->str, (size_t)reply->len);
 	}
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 	return right && bulk->sent <= bulk->entries.n;
 }
 
@@ -140,20 +84,20 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	struct weir_error err = {0};
 	struct weir_bulk *bulk = weir_calloc(1, sizeof(*bulk));
 	memcpy(bulk->id, id, sizeof(bulk->id));
-	bulk->renewed_us = weir_api_steady_us();
+	bulk->renewed = weir_steady_now();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
 	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
 	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
 	for (size_t i = 0; asked && i + 1 < reply->elements; i += 2)
 		field_take(bulk, reply->element[i]->str, reply->element[i + 1]->str);
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 	bool collects = strcmp(bulk->state, "collecting") == 0;
 	bool right = asked && json_is_object(bulk->message) && json_is_object(bulk->target) &&
 		     (collects || entries_load(bulks, bulk));
 	if (right)
 		return bulk;
 	if (asked) /* expired: no work any more */
-		(void)done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", id, NULL));
+		(void)weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", id, NULL));
 	bulk_free(bulk);
 	return NULL;
 }
@@ -175,14 +119,14 @@ bulks_look(struct weir_api_bulks *bulks)
 	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
 		const char *id = reply->element[i]->str;
 		struct weir_bulk *bulk = NULL;
-		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && lease_take(bulks, id))
+		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && weir_bulk_lease_take(bulks, id))
 			bulk = bulk_load(bulks, id);
 		if (bulk != NULL) {
 			bulk->next = bulks->list;
 			bulks->list = bulk;
 		}
 	}
-	(void)done(reply);
+	(void)weir_bulk_done(reply);
 }
 
 static bool
@@ -206,9 +150,9 @@ bulk_go_on(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		return false;
 	weir_log(WEIR_LOG_INFO, "api_bulk_over", "id=%s state=%s cards=%u skipped=%u", bulk->id, bulk->state,
 	    bulk->entries.n, bulk->skipped);
-	if (!done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", bulk->id, NULL)))
+	if (!weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", bulk->id, NULL)))
 		return false;
-	lease_drop(bulks, bulk);
+	weir_bulk_lease_drop(bulks, bulk);
 	return true;
 }
 
@@ -231,6 +175,17 @@ bulks_thread(void *arg)
 	return NULL;
 }
 
+/* A condition that waits by the steady clock: setting the wall clock does not stop the thread. */
+static void
+steady_bell_init(pthread_cond_t *bell)
+{
+	pthread_condattr_t steady;
+	(void)pthread_condattr_init(&steady);
+	(void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(bell, &steady);
+	(void)pthread_condattr_destroy(&steady);
+}
+
 struct weir_api_bulks *
 weir_api_bulks_start(struct weir_api *api)
 {
@@ -239,7 +194,7 @@ weir_api_bulks_start(struct weir_api *api)
 	bulks->hand = weir_api_hand_new(api);
 	weir_api_id_new(bulks->owner);
 	(void)pthread_mutex_init(&bulks->lock, NULL);
-	(void)pthread_cond_init(&bulks->bell, NULL);
+	steady_bell_init(&bulks->bell);
 	WEIR_CHECK(pthread_create(&bulks->thread, NULL, bulks_thread, bulks) == 0);
 	return bulks;
 }
@@ -266,7 +221,7 @@ weir_api_bulks_stop(struct weir_api_bulks *bulks)
 	while (bulks->list != NULL) {
 		struct weir_bulk *bulk = bulks->list;
 		bulks->list = bulk->next;
-		lease_drop(bulks, bulk); /* another process goes on */
+		weir_bulk_lease_drop(bulks, bulk); /* another process goes on */
 		bulk_free(bulk);
 	}
 	weir_api_hand_free(bulks->hand);

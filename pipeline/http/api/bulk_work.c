@@ -160,12 +160,12 @@ is_stopping(struct weir_api_bulks *bulks)
 	return stopping;
 }
 
-/* Until `due_us` of the steady clock. False: the thread stops, or another process has it. */
+/* Until `due`. False: the thread stops, or another process has it. */
 static bool
-wait_until(struct weir_api_bulks *bulks, struct weir_bulk *bulk, int64_t due_us)
+wait_until(struct weir_api_bulks *bulks, struct weir_bulk *bulk, struct weir_steady due)
 {
 	for (;;) {
-		int64_t ahead_us = due_us - weir_api_steady_us();
+		int64_t ahead_us = weir_steady_left_us(due);
 		if (is_stopping(bulks) || !weir_bulk_lease_keep(bulks, bulk))
 			return false;
 		if (ahead_us <= 0)
@@ -177,11 +177,11 @@ wait_until(struct weir_api_bulks *bulks, struct weir_bulk *bulk, int64_t due_us)
 bool
 weir_bulk_send(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 {
-	int64_t begun_us = weir_api_steady_us();
+	struct weir_steady begun = weir_steady_now();
 	uint32_t before = bulk->sent, rate = bulks->api->settings->api_bulk_rate_per_s;
 	while (bulk->sent < bulk->entries.n) {
-		int64_t due_us = begun_us + (int64_t)(bulk->sent - before) * 1000000 / rate;
-		if (!wait_until(bulks, bulk, due_us) || !bulk_step(bulks, bulk))
+		struct weir_steady due = {begun.us + (int64_t)(bulk->sent - before) * 1000000 / rate};
+		if (!wait_until(bulks, bulk, due) || !bulk_step(bulks, bulk))
 			return false;
 	}
 	return state_set(bulks, bulk, "waiting", "");

@@ -18,16 +18,6 @@ peer_of(struct MHD_Connection *connection)
 	return info != NULL ? info->socket_context : NULL;
 }
 
-void
-weir_api_peer_step(struct weir_api_peer *peer, bool busy)
-{
-	if (peer == NULL)
-		return;
-	/* relaxed: the watcher looks once a second and may see either */
-	atomic_store_explicit(&peer->since_us, weir_api_steady_us(), memory_order_relaxed);
-	atomic_store_explicit(&peer->busy, busy, memory_order_relaxed);
-}
-
 static struct weir_api_request *
 request_new(struct weir_api *api, struct MHD_Connection *connection)
 {
@@ -76,7 +66,7 @@ static void
 request_handle(struct weir_api_request *request, struct weir_api_hand *hand)
 {
 	bool needs = (request->route->flags & WEIR_API_NO_STORAGE) == 0;
-	if (needs && hand->away_until_us > weir_api_steady_us())
+	if (needs && !weir_steady_reached(hand->away_until))
 		weir_api_problem(request, 503, "storage-away", NULL, "the storage does not answer; try again");
 	else
 		request->route->handle(request, hand);
@@ -121,7 +111,7 @@ static enum MHD_Result
 request_work(struct weir_api_request *request)
 {
 	struct weir_api *api = request->api;
-	request->began_us = weir_api_steady_us();
+	request->began = weir_steady_now();
 	weir_api_peer_step(request->peer, true);
 	if (request->body_large) {
 		request->body.len = 0;

@@ -34,7 +34,7 @@ static int32_t
 window_now(enum weir_span span)
 {
 	char text[WEIR_TIME_TEXT_MAX];
-	int64_t now_us = weir_api_now_us();
+	int64_t now_us = weir_wall_now().us;
 	if (span == WEIR_SPAN_DAY)
 		return (int32_t)(now_us / DAY_US);
 	(void)weir_time_format_ms(now_us, text);
@@ -68,7 +68,7 @@ columns_take(struct weir_api_request *request, struct weir_api_hand *hand, struc
 	const char *fields = weir_api_param(request, "usage_fields");
 	enum weir_read code = weir_csv_fields(csv, weir_api_param(request, "fields"), &err);
 	if (code == WEIR_READ_OK && usage != NULL)
-		code = weir_csv_usage(csv, usage, from, to, fields, weir_api_now_us(), &err);
+		code = weir_csv_usage(csv, usage, from, to, fields, weir_wall_now().us, &err);
 	if (code != WEIR_READ_OK)
 		return weir_api_read_failed(request, hand, code, &err);
 	if (usage != NULL)
@@ -88,7 +88,7 @@ name_take(struct weir_api_request *request, struct weir_api_export *export)
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const char *name = weir_api_param(request, "name");
 	char day[WEIR_TIME_TEXT_MAX];
-	(void)weir_time_format_ms(weir_api_now_us(), day);
+	(void)weir_time_format_ms(weir_wall_now().us, day);
 	day[10] = '\0';
 	if (name != NULL && (strlen(name) == 0 || strlen(name) > 100 || strspn(name, plain) != strlen(name)))
 		return refuse(request, "name", "1 to 100 letters, digits, dots, hyphens and underscores are right");

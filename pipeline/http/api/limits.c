@@ -13,9 +13,9 @@
 #define NEIGHBOURS 8u
 
 struct bucket {
-	uint64_t key;  /* 0 = free */
-	int64_t at_us; /* when `left` held */
-	int64_t left;  /* millionths of a request */
+	uint64_t key;          /* 0 = free */
+	struct weir_steady at; /* when `left` held */
+	int64_t left;          /* millionths of a request */
 };
 
 struct weir_api_limits {
@@ -43,7 +43,7 @@ weir_api_limits_free(struct weir_api_limits *limits)
 }
 
 static struct bucket *
-bucket_of(struct weir_api_limits *limits, uint64_t key, int64_t now_us)
+bucket_of(struct weir_api_limits *limits, uint64_t key, struct weir_steady now)
 {
 	uint64_t home = key * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 	struct bucket *oldest = NULL;
@@ -51,21 +51,21 @@ bucket_of(struct weir_api_limits *limits, uint64_t key, int64_t now_us)
 		struct bucket *bucket = &limits->buckets[(home + i) % PLACES];
 		if (bucket->key == key)
 			return bucket;
-		if (oldest == NULL || bucket->key == 0 || (oldest->key != 0 && bucket->at_us < oldest->at_us))
+		if (oldest == NULL || bucket->key == 0 || (oldest->key != 0 && bucket->at.us < oldest->at.us))
 			oldest = bucket;
 	}
-	*oldest = (struct bucket){.key = key, .at_us = now_us, .left = (int64_t)limits->rate_per_s * 1000000};
+	*oldest = (struct bucket){.key = key, .at = now, .left = (int64_t)limits->rate_per_s * 1000000};
 	return oldest;
 }
 
 bool
-weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, int64_t now_us)
+weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, struct weir_steady now)
 {
 	if (key == 0)
 		key = 1;
 	(void)pthread_mutex_lock(&limits->lock);
-	struct bucket *bucket = bucket_of(limits, key, now_us);
-	int64_t most = (int64_t)limits->rate_per_s * 1000000, passed_us = now_us - bucket->at_us;
+	struct bucket *bucket = bucket_of(limits, key, now);
+	int64_t most = (int64_t)limits->rate_per_s * 1000000, passed_us = now.us - bucket->at.us;
 	if (passed_us >= 1000000)
 		bucket->left = most;
 	else if (passed_us > 0)
@@ -73,7 +73,7 @@ weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, int64_t now_
 	if (bucket->left > most)
 		bucket->left = most;
 	if (passed_us > 0) /* another thread may have read the clock later and come first */
-		bucket->at_us = now_us;
+		bucket->at = now;
 	bool admitted = bucket->left >= 1000000;
 	if (admitted)
 		bucket->left -= 1000000;

@@ -13,7 +13,7 @@ struct weir_api_fleet {
 	pthread_mutex_t lock;
 	struct weir_api_hand *hand; /* under lock, as all below */
 	struct weir_buf text;
-	int64_t at_us; /* steady clock; 0 = none yet */
+	struct weir_steady at; /* 0 = none yet */
 };
 
 struct weir_api_fleet *
@@ -41,14 +41,14 @@ static enum weir_read
 fleet_refresh(struct weir_api_fleet *fleet, struct weir_error *err)
 {
 	const struct weir_fleet_view *view;
-	int64_t now_us = weir_api_steady_us();
-	if (fleet->at_us != 0 && now_us - fleet->at_us < FLEET_PAUSE_US)
+	struct weir_steady now = weir_steady_now();
+	if (!weir_steady_is_past(fleet->at, FLEET_PAUSE_US))
 		return WEIR_READ_OK;
 	enum weir_read code = weir_read_fleet(fleet->hand->reader, &view, err);
 	if (code != WEIR_READ_OK)
 		return code;
 	/* While the first look is under way each question moves it on. */
-	fleet->at_us = view->as_of_us != 0 ? now_us : 0;
+	fleet->at = view->as_of_us != 0 ? now : (struct weir_steady){0};
 	fleet->text.len = 0;
 	struct weir_json json = {.out = &fleet->text};
 	weir_print_fleet(&json, NULL, view);

@@ -50,15 +50,6 @@ weir_api_decode(struct weir_slice text, bool plus_is_space, char **out)
 	return true;
 }
 
-const char *
-weir_api_param(const struct weir_api_request *request, const char *name)
-{
-	for (uint32_t i = 0; i < request->param_count; i++)
-		if (strcmp(request->params[i].name, name) == 0)
-			return request->params[i].value;
-	return NULL;
-}
-
 /* Whether `name` is one of the words; else near_out is the nearest, "" = none. */
 static bool
 is_known(const char *words, const char *name, char near_out[32])

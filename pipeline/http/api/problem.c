@@ -95,7 +95,7 @@ weir_api_read_failed(
 		weir_api_problem(request, 400, "bad-parameter", parameter_of(request, err->text, name), "%s", err->text);
 		break;
 	case WEIR_READ_AWAY:
-		hand->away_until_us = weir_api_steady_us() + AWAY_PAUSE_US;
+		hand->away_until = weir_steady_in_us(AWAY_PAUSE_US);
 		WEIR_LOG_LIMITED(WEIR_LOG_WARN, "api_redis_away", "%s", err->text);
 		weir_api_problem(request, 503, "storage-away", NULL, "the storage does not answer; try again");
 		break;

@@ -266,7 +266,7 @@ weir_api_card_request(struct weir_api_request *request, struct weir_api_hand *ha
 	struct weir_iccid iccid;
 	struct weir_api_asked asked;
 	char subject[WEIR_ICCID_TEXT_MAX];
-	int64_t at_us = weir_api_now_us();
+	int64_t at_us = weir_wall_now().us;
 	if (!weir_api_path_iccid(request, &iccid))
 		return;
 	(void)weir_iccid_format(iccid, subject);
@@ -288,7 +288,7 @@ weir_api_pool_request(struct weir_api_request *request, struct weir_api_hand *ha
 	struct weir_api_asked asked;
 	struct weir_error err = {0};
 	const struct weir_pool_view *pool;
-	int64_t at_us = weir_api_now_us();
+	int64_t at_us = weir_wall_now().us;
 	if (!weir_api_path_pool(request, &id))
 		return;
 	json_t *message = request_message(request, "pool", id, at_us);
@@ -335,7 +335,7 @@ card_note(struct weir_api_request *request, struct weir_api_hand *hand, const ch
 	}
 	free(text);
 	struct weir_api_asked asked = {
-	    .kind = "iccid", .subject = subject, .keyed = true, .partition = partition, .at_us = weir_api_now_us()};
+	    .kind = "iccid", .subject = subject, .keyed = true, .partition = partition, .at_us = weir_wall_now().us};
 	(void)snprintf(asked.action, sizeof(asked.action), "%s", member);
 	(void)snprintf(asked.by, sizeof(asked.by), "%s", request->caller.name);
 	weir_api_ask(request, hand, body, &asked, 1);
@@ -380,7 +380,7 @@ weir_api_guard_request(struct weir_api_request *request, struct weir_api_hand *h
 	}
 	free(text);
 	struct weir_api_asked asked;
-	asked_fill(&asked, "guard", "guard", body, weir_api_now_us());
+	asked_fill(&asked, "guard", "guard", body, weir_wall_now().us);
 	asked.keyed = false;
 	weir_api_ask(request, hand, body, &asked, partitions);
 }

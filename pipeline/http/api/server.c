@@ -31,47 +31,6 @@
 #define CONNECTION_MEMORY 32768
 #define PEM_BYTES_MAX 1048576
 
-static int64_t
-clock_read(clockid_t clock)
-{
-	struct timespec now;
-	(void)clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t
-weir_api_now_us(void)
-{
-	return clock_read(CLOCK_REALTIME);
-}
-
-int64_t
-weir_api_steady_us(void)
-{
-	return clock_read(CLOCK_MONOTONIC);
-}
-
-struct weir_api_hand *
-weir_api_hand_new(struct weir_api *api)
-{
-	struct weir_api_hand *hand = weir_calloc(1, sizeof(*hand));
-	struct weir_reader_opts opts = {.settings = api->settings};
-	hand->api = api;
-	hand->reader = weir_reader_new(&opts);
-	hand->redis = weir_api_redis_new(api->settings);
-	return hand;
-}
-
-void
-weir_api_hand_free(struct weir_api_hand *hand)
-{
-	if (hand == NULL)
-		return;
-	weir_reader_free(hand->reader);
-	weir_api_redis_free(hand->redis);
-	free(hand);
-}
-
 static void
 hand_at_thread_end(void *hand)
 {
@@ -117,7 +76,7 @@ weir_api_tokens_refresh(struct weir_api *api, struct weir_error *err)
 static void
 cut_slow(struct weir_api *api)
 {
-	int64_t before_us = weir_api_steady_us() - (int64_t)api->settings->api_timeout_s * 1000000;
+	int64_t before_us = weir_steady_in_ms(-(int64_t)api->settings->api_timeout_s * 1000).us;
 	(void)pthread_mutex_lock(&api->peers_lock);
 	for (struct weir_api_peer *peer = api->peers; peer != NULL; peer = peer->next) {
 		/* relaxed: a step that begins just now is seen a second later */

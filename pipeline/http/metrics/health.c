@@ -2,32 +2,32 @@
 #include "pipeline/http/metrics/health.h"
 
 void
-weir_health_begin(struct weir_health *health, uint32_t lane_count, int64_t now_us)
+weir_health_begin(struct weir_health *health, uint32_t lane_count, struct weir_steady now)
 {
 	health->lane_count = lane_count < WEIR_METRICS_LANES_MAX ? lane_count : WEIR_METRICS_LANES_MAX;
 	for (uint32_t i = 0; i < health->lane_count; i++) {
 		health->rounds[i] = 0;
-		atomic_store_explicit(&health->moved_us[i], now_us, memory_order_relaxed);
+		atomic_store_explicit(&health->moved_us[i], now.us, memory_order_relaxed);
 	}
 }
 
 void
-weir_health_observe(struct weir_health *health, const struct weir_run_lane *lanes, int64_t now_us)
+weir_health_observe(struct weir_health *health, const struct weir_run_lane *lanes, struct weir_steady now)
 {
 	for (uint32_t i = 0; i < health->lane_count; i++) {
 		if (lanes[i].rounds == health->rounds[i])
 			continue;
 		health->rounds[i] = lanes[i].rounds;
-		atomic_store_explicit(&health->moved_us[i], now_us, memory_order_relaxed);
+		atomic_store_explicit(&health->moved_us[i], now.us, memory_order_relaxed);
 	}
 }
 
 bool
-weir_health_is_live(const struct weir_health *health, int64_t now_us, struct weir_buf *words)
+weir_health_is_live(const struct weir_health *health, struct weir_steady now, struct weir_buf *words)
 {
 	bool live = true;
 	for (uint32_t i = 0; i < health->lane_count; i++) {
-		int64_t still_us = now_us - atomic_load_explicit(&health->moved_us[i], memory_order_relaxed);
+		int64_t still_us = now.us - atomic_load_explicit(&health->moved_us[i], memory_order_relaxed);
 		if (still_us < WEIR_HEALTH_STALL_US)
 			continue;
 		live = false;

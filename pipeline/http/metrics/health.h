@@ -9,6 +9,7 @@
 #ifndef WEIR_PIPELINE_HEALTH_H
 #define WEIR_PIPELINE_HEALTH_H
 
+#include "config/base/clock.h"
 #include "pipeline/http/metrics/metrics.h"
 
 #define WEIR_HEALTH_STALL_US 15000000 /* a lane without a round for so long does not live; a round takes milliseconds */
@@ -16,16 +17,15 @@
 struct weir_health {
 	uint32_t lane_count;
 	uint64_t rounds[WEIR_METRICS_LANES_MAX]; /* as last seen; the supervisor's alone */
-	/* Steady clock. Relaxed: each is a figure by itself. */
+	/* Of a struct weir_steady. Relaxed: each is a figure by itself. */
 	_Atomic int64_t moved_us[WEIR_METRICS_LANES_MAX];
 };
 
-/* now_us is of a clock that never jumps, in all of these. */
-void weir_health_begin(struct weir_health *health, uint32_t lane_count, int64_t now_us);
+void weir_health_begin(struct weir_health *health, uint32_t lane_count, struct weir_steady now);
 /* Supervising thread, at least every second. */
-void weir_health_observe(struct weir_health *health, const struct weir_run_lane *lanes, int64_t now_us);
+void weir_health_observe(struct weir_health *health, const struct weir_run_lane *lanes, struct weir_steady now);
 /* Do all lanes live? Appends a line for each that does not to `words` (may be NULL). Any thread. */
-bool weir_health_is_live(const struct weir_health *health, int64_t now_us, struct weir_buf *words);
+bool weir_health_is_live(const struct weir_health *health, struct weir_steady now, struct weir_buf *words);
 /* Are all partitions taken, reference data read, and Redis there? Appends a line for each thing that is missing. Pure. */
 bool weir_health_is_ready(const struct weir_metrics_figures *figures, struct weir_buf *words);
 

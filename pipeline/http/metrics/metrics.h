@@ -13,9 +13,9 @@
 
 #include "config/base/log.h"
 #include "config/base/slice.h"
-#include "pipeline/dispatch/dispatch.h"
+#include "pipeline/carriers/types.h"
 #include "pipeline/engine/run.h"
-#include "pipeline/http/api/api.h"
+#include "pipeline/http/api_counters.h"
 
 #define WEIR_METRICS_LANES_MAX 64
 #define WEIR_METRICS_CARRIERS_MAX (WEIR_CARRIERS_MAX + 2)
@@ -28,10 +28,11 @@ struct weir_metrics_process {
 	uint64_t resident_bytes;
 };
 
-/* What runs in this process; either may be NULL. */
+/* What runs in this process; run and api may be NULL. */
 struct weir_metrics_of {
 	struct weir_run *run;
 	struct weir_api *api;
+	weir_api_counters_fn api_counters; /* asked for the API's figures */
 };
 
 struct weir_metrics_figures {

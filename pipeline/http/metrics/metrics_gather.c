@@ -2,9 +2,9 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/clock.h"
 #include "pipeline/http/metrics/metrics.h"
 
 static uint64_t
@@ -60,11 +60,7 @@ started_us(void)
 	    sscanf(behind, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) !=
 		1)
 		return 0;
-	struct timespec now, up;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)clock_gettime(CLOCK_BOOTTIME, &up);
-	int64_t boot_us = (int64_t)(now.tv_sec - up.tv_sec) * 1000000 + (now.tv_nsec - up.tv_nsec) / 1000;
-	return (uint64_t)boot_us + ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	return (uint64_t)weir_wall_boot().us + ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 static uint32_t
@@ -97,7 +93,7 @@ weir_metrics_gather(struct weir_metrics_of of, struct weir_metrics_figures *out)
 	if (out->has_run)
 		gather_run(of.run, out);
 	if (out->has_api)
-		weir_api_counters_get(of.api, &out->api);
+		of.api_counters(of.api, &out->api);
 	weir_log_counters_get(&out->log);
 	if (out->process.started_us == 0)
 		out->process.started_us = started_us();

@@ -51,6 +51,8 @@ const struct weir_metric *weir_metrics_table(uint32_t *count_out);
 void weir_metric_sample(
     struct weir_buf *out, const char *name, const char *labels, enum weir_metric_as as, const void *value);
 void weir_metric_sample_u64(struct weir_buf *out, const char *name, const char *labels, uint64_t value);
+/* The value alone, as it is shown. */
+void weir_metric_value(struct weir_buf *out, enum weir_metric_as as, uint64_t value);
 /* Writes name="value" with what the format wants escaped; room for all of it is the caller's: 2 * strlen + name + 4. */
 void weir_metric_label(char *out, size_t size, const char *name, const char *value);
 

@@ -72,12 +72,12 @@ weir_notify_status(struct weir_notify *notify, const char *status)
 }
 
 bool
-weir_notify_watchdog(struct weir_notify *notify, bool live, int64_t now_us)
+weir_notify_watchdog(struct weir_notify *notify, bool live, struct weir_steady now)
 {
-	bool due = notify->said_us == 0 || now_us - notify->said_us >= notify->watchdog_us / 3;
+	bool due = notify->said.us == 0 || now.us - notify->said.us >= notify->watchdog_us / 3;
 	if (notify->fd < 0 || notify->watchdog_us <= 0 || !live || !due)
 		return false;
-	notify->said_us = now_us;
+	notify->said = now;
 	weir_notify_say(notify, "WATCHDOG=1");
 	return true;
 }

@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/base/clock.h"
+
 struct weir_notify {
-	int fd;              /* -1 = nobody listens */
-	char socket[108];    /* path; abstract when it begins with '@' */
-	int64_t watchdog_us; /* how often "I live" must be said; 0 = not asked for */
-	int64_t said_us;     /* steady clock, of the last time */
-	char status[128];    /* last said */
+	int fd;                  /* -1 = nobody listens */
+	char socket[108];        /* path; abstract when it begins with '@' */
+	int64_t watchdog_us;     /* how often "I live" must be said; 0 = not asked for */
+	struct weir_steady said; /* the last time */
+	char status[128];        /* last said */
 };
 
 /* From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Main thread. */
@@ -23,7 +25,7 @@ void weir_notify_close(struct weir_notify *notify);
 void weir_notify_say(const struct weir_notify *notify, const char *text);
 /* The line that `systemctl status` shows; said when it changes. */
 void weir_notify_status(struct weir_notify *notify, const char *status);
-/* "WATCHDOG=1" three times in the time asked for, only while `live`. now_us: steady clock. True when it was said. */
-bool weir_notify_watchdog(struct weir_notify *notify, bool live, int64_t now_us);
+/* "WATCHDOG=1" three times in the time asked for, only while `live`. True when it was said. */
+bool weir_notify_watchdog(struct weir_notify *notify, bool live, struct weir_steady now);
 
 #endif

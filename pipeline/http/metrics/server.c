@@ -5,8 +5,9 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "config/base/clock.h"
 
 #define CONNECTIONS_MAX 16u
 #define TIMEOUT_S 5u
@@ -17,14 +18,6 @@ struct weir_metrics_server {
 	struct MHD_Daemon *daemon;
 	struct weir_metrics_figures figures; /* of the answering thread, the only one */
 };
-
-static int64_t
-steady_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* ---- answers ---- */
 
@@ -52,7 +45,7 @@ answer_body(struct weir_metrics_server *server, const char *url, struct weir_buf
 		return MHD_HTTP_NOT_FOUND;
 	}
 	if (strcmp(url, "/healthz") == 0) {
-		bool live = weir_health_is_live(server->health, steady_us(), body);
+		bool live = weir_health_is_live(server->health, weir_steady_now(), body);
 		weir_buf_printf(body, "%s", live ? "ok\n" : "");
 		return live ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 	}

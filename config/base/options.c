@@ -1,11 +1,11 @@
 /* Option parsing; see options.h. */
-#include "pipeline/cli/options.h"
+#include "config/base/options.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "config/base/exit.h"
 #include "config/base/nearest.h"
-#include "pipeline/cli/cli.h"
 
 #define OPTIONS_MAX 32
 

@@ -4,8 +4,8 @@
  * `--name value`, `--name=value`, flags, `--` and positional words in any order; `--help` in every command. Values keep
  * pointing into argv. Rejected: getopt_long, which cannot say what an unknown option was near to and knows no types.
  */
-#ifndef WEIR_PIPELINE_OPTIONS_H
-#define WEIR_PIPELINE_OPTIONS_H
+#ifndef WEIR_BASE_OPTIONS_H
+#define WEIR_BASE_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
