@@ -4,23 +4,16 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "config/base/backoff.h"
+#include "config/base/clock.h"
 #include "consumers/direct/log_identity_priv.h"
 #include "consumers/direct/transport.h"
 
 #define EVENTS_MAX 32
-#define PAUSE_US 20000ll
-#define PAUSE_MAX_US 500000ll
-
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
+#define PAUSE_US 20000u
+#define PAUSE_MAX_US 500000u
 
 /* ---- open and close ---- */
 
@@ -43,8 +36,8 @@ log_identity_open(const struct log_identity_opts *opts, struct log_identity **cl
 	client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	WEIR_CHECK(client->epoll_fd >= 0);
 	client->topics = weir_calloc(opts->topic_count, sizeof(*client->topics));
-	transport_random((uint8_t *)&client->random, sizeof(client->random));
-	client->now_us = monotonic_us();
+	transport_random((uint8_t *)&client->random.state, sizeof(client->random.state));
+	client->now_us = weir_steady_now().us;
 	enum weir_class class = security_open(&client->security, opts->settings, err);
 	if (class != WEIR_OK) {
 		log_identity_close(client);
@@ -98,8 +91,9 @@ end_try(struct log_identity *client)
 {
 	if (client->part_count > 0 && !is_decided(client)) {
 		client->phase = LOG_PAUSE;
-		client->pause_until_us = client->now_us + conn_jitter(&client->random, client->pause_us);
-		client->pause_us = client->pause_us * 2 < PAUSE_MAX_US ? client->pause_us * 2 : PAUSE_MAX_US;
+		uint64_t pause_us = weir_backoff_grow(PAUSE_US, PAUSE_MAX_US, client->failed_tries++);
+		client->pause_until_us =
+		    client->now_us + (int64_t)weir_backoff_jitter(pause_us, weir_random_next(&client->random));
 		return;
 	}
 	client->phase = LOG_IDLE;
@@ -129,7 +123,7 @@ log_identity_begin(struct log_identity *client, struct log_part *parts, uint32_t
 {
 	WEIR_CHECK(client->phase == LOG_IDLE);
 	WEIR_CHECK(is_ordered(parts, count));
-	client->now_us = monotonic_us();
+	client->now_us = weir_steady_now().us;
 	if (count > client->part_cap) {
 		client->tries = weir_realloc(client->tries, count * sizeof(*client->tries));
 		client->questions = weir_realloc(client->questions, count * sizeof(*client->questions));
@@ -147,7 +141,7 @@ log_identity_begin(struct log_identity *client, struct log_part *parts, uint32_t
 	for (uint32_t t = 0; t < client->opts.topic_count; t++)
 		client->topics[t] = (struct log_topic){0};
 	client->deadline_us = client->now_us + (int64_t)timeout_ms * 1000;
-	client->pause_us = PAUSE_US;
+	client->failed_tries = 0;
 	begin_try(client);
 }
 
@@ -265,7 +259,7 @@ step(struct log_identity *client)
 int64_t
 log_identity_serve(struct log_identity *client)
 {
-	client->now_us = monotonic_us();
+	client->now_us = weir_steady_now().us;
 	take_events(client);
 	if (client->phase == LOG_IDLE)
 		return INT64_MAX;

@@ -27,8 +27,7 @@ add_node(struct log_identity *client, int32_t id, const char *host, int32_t port
 {
 	struct log_node *node = weir_calloc(1, sizeof(*node));
 	node->id = id;
-	client->random += 0x9e3779b97f4a7c15u;
-	conn_init(&node->conn, &client->conn_opts, host, port, client->random);
+	conn_init(&node->conn, &client->conn_opts, host, port, weir_random_next(&client->random));
 	client->nodes = weir_realloc(client->nodes, (client->node_count + 1) * sizeof(struct log_node *));
 	client->nodes[client->node_count++] = node;
 	return node;

@@ -2,6 +2,7 @@
 #ifndef WEIR_CONSUMERS_LOG_IDENTITY_PRIV_H
 #define WEIR_CONSUMERS_LOG_IDENTITY_PRIV_H
 
+#include "config/base/random.h"
 #include "consumers/direct/conn.h"
 #include "consumers/direct/log_identity.h"
 
@@ -36,14 +37,15 @@ struct log_identity {
 	struct conn_opts conn_opts;
 	int epoll_fd;
 	int64_t now_us;
-	uint64_t random;
+	struct weir_random random;
 	struct log_node **nodes;
 	uint32_t node_count;
 	struct log_topic *topics;
 	struct log_node *metadata_node; /* that was asked who leads what */
 	enum log_phase phase;
 	uint32_t attempt; /* tags requests: answers to an earlier one mean nothing */
-	int64_t deadline_us, pause_until_us, pause_us;
+	uint32_t failed_tries;
+	int64_t deadline_us, pause_until_us;
 	struct log_part *parts; /* the caller's */
 	struct log_try *tries;
 	uint32_t part_count, part_cap;

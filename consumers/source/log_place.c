@@ -69,7 +69,7 @@ log_name_text(const struct log_name *name, char text[LOG_TEXT_MAX])
 {
 	char id[LOG_ID_CHARS + 1];
 	log_id_text(&name->id, id);
-	(void)snprintf(text, LOG_TEXT_MAX, "%s %d", id, (int)name->epoch);
+	(void)snprintf(text, LOG_TEXT_MAX, "%s %d", id, log_id_is_known(&name->id) ? (int)name->epoch : LOG_EPOCH_UNKNOWN);
 }
 
 /* A decimal from -1 to INT32_MAX, without sign or zeros before it but that of -1. */
@@ -100,7 +100,8 @@ log_name_parse(struct weir_slice text, struct log_name *name_out)
 		return false;
 	struct weir_slice id = {text.data, (size_t)(space - text.data)};
 	struct weir_slice epoch = {space + 1, text.len - id.len - 1};
-	if (log_id_parse(id, &name_out->id) && parse_epoch(epoch, &name_out->epoch))
+	if (log_id_parse(id, &name_out->id) && parse_epoch(epoch, &name_out->epoch) &&
+	    (log_id_is_known(&name_out->id) || name_out->epoch == LOG_EPOCH_UNKNOWN))
 		return true;
 	*name_out = LOG_UNKNOWN;
 	return false;
@@ -126,7 +127,7 @@ is_replaced(const struct log_name *name, const struct log_evidence *evidence)
 static bool
 is_truncated(const struct log_name *name, int64_t next_offset, const struct log_evidence *evidence)
 {
-	if (name->epoch != LOG_EPOCH_UNKNOWN && evidence->epoch_answered &&
+	if (log_id_is_known(&name->id) && name->epoch != LOG_EPOCH_UNKNOWN && evidence->epoch_answered &&
 	    (evidence->epoch_found == LOG_EPOCH_UNKNOWN || evidence->epoch_end < next_offset))
 		return true;
 	return evidence->end_offset != LOG_OFFSET_UNKNOWN && evidence->end_offset < next_offset;

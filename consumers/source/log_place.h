@@ -25,10 +25,10 @@ struct log_id {
 	uint8_t bytes[16];
 };
 
-/* Which log an offset belongs to. Zero-initialised with epoch LOG_EPOCH_UNKNOWN it is the unknown log. */
+/* Which log an offset belongs to. All zero it is the unknown log: an epoch means something beside a topic id only. */
 struct log_name {
 	struct log_id id;
-	int32_t epoch; /* of the leader that wrote the last batch before the offset */
+	int32_t epoch; /* of the leader that wrote the last batch before the offset; LOG_EPOCH_UNKNOWN */
 };
 #define LOG_UNKNOWN ((struct log_name){.epoch = LOG_EPOCH_UNKNOWN})
 
@@ -39,7 +39,7 @@ void log_id_text(const struct log_id *id, char text[LOG_ID_CHARS + 1]);
 /* False: no topic id. */
 bool log_id_parse(struct weir_slice text, struct log_id *id_out);
 
-/* "<id> <epoch>", as a partition's header holds it. */
+/* "<id> <epoch>", as a partition's header holds it; "- -1" for the unknown log. */
 void log_name_text(const struct log_name *name, char text[LOG_TEXT_MAX]);
 /* False: anything but what log_name_text writes; input from outside. */
 bool log_name_parse(struct weir_slice text, struct log_name *name_out);

@@ -50,9 +50,9 @@ test_name_text(void **state)
 {
 	(void)state;
 	static const char *const GOOD[] = {"AAECAwQFBgcICQoLDA0ODw 7", "AAECAwQFBgcICQoLDA0ODw 2147483647",
-	    "AAECAwQFBgcICQoLDA0ODw 0", "AAECAwQFBgcICQoLDA0ODw -1", "- -1", "- 12"};
-	static const char *const BAD[] = {"", " ", "-", "- ", "-  1", "- 1 ", "- 01", "- -2", "- +1", "- 2147483648",
-	    "- 99999999999", "x 1", "AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBgcICQoLDA0ODw 1x"};
+	    "AAECAwQFBgcICQoLDA0ODw 0", "AAECAwQFBgcICQoLDA0ODw -1", "- -1"};
+	static const char *const BAD[] = {"", " ", "-", "- ", "-  1", "- 1 ", "- 12", "- 0", "- 01", "- -2", "- +1",
+	    "- 2147483648", "- 99999999999", "x 1", "AAECAwQFBgcICQoLDA0ODw", "AAECAwQFBgcICQoLDA0ODw 1x"};
 	struct log_name name;
 	char text[LOG_TEXT_MAX];
 	for (size_t i = 0; i < sizeof(GOOD) / sizeof(GOOD[0]); i++) {
@@ -125,7 +125,7 @@ test_unknown(void **state)
 {
 	(void)state;
 	struct log_evidence none = LOG_NO_EVIDENCE, other = evidence_of(OTHER, 0, 300, 5, 300);
-	const struct log_name name = {id_of(OURS), 5}, no_name = LOG_UNKNOWN;
+	const struct log_name name = {id_of(OURS), 5}, no_name = {{{0}}, 0};
 	assert_int_equal(log_judge(&name, 100, &none), LOG_SAME);
 	assert_int_equal(log_judge(&no_name, 100, &other), LOG_SAME);
 	other.epoch_end = 50;
