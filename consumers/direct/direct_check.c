@@ -1,7 +1,7 @@
 /*
  * What must be known of a partition's log before it is read on: where it begins, whether it still holds the position,
- * whether a new leader's log agrees with what was delivered. Where it does not, the partition stops with the words of
- * source_gone.
+ * whether the leader's log agrees with what was delivered. Where it does not, the partition stops, with the verdict and the
+ * evidence for it (docs/logs.md).
  */
 #include "config/base/log.h"
 #include "consumers/direct/direct_priv.h"
@@ -39,12 +39,29 @@ direct_check_send(struct direct_source *s, struct direct_part *part)
 	conn_push(conn, s->now_us);
 }
 
-static void
-gone(struct direct_source *s, struct direct_part *part)
+void
+direct_check_stop(struct direct_part *part, enum log_verdict verdict)
 {
 	direct_part_discard(part);
 	part->failed = true;
-	(void)source_gone(&s->error, s->opts.topics[part->topic], part->number, part->position);
+	part->need = NEED_NOTHING;
+	part->verdict = verdict;
+}
+
+enum weir_class
+direct_check_error(
+    const struct direct_source *s, const struct direct_part *part, struct weir_batch *batch, struct weir_error *err)
+{
+	const struct log_name name = {part->id, part->read_epoch};
+	if (part->verdict == LOG_SAME) {
+		*err = s->error;
+		return WEIR_FATAL;
+	}
+	batch->verdict = part->verdict;
+	batch->log = (struct log_name){part->verdict == LOG_REPLACED ? part->evidence.id : part->id, LOG_EPOCH_UNKNOWN};
+	batch->next_offset = log_resume_offset(part->verdict, part->position, &part->evidence);
+	return log_verdict_error(
+	    err, part->verdict, s->opts.topics[part->topic], part->number, &name, part->position, &part->evidence);
 }
 
 static void
@@ -57,13 +74,15 @@ take_offset(struct direct_source *s, struct direct_part *part, int64_t offset)
 		break;
 	case NEED_LOW:
 		part->need = NEED_HIGH;
+		part->evidence.first_offset = offset;
 		if (part->position < offset)
-			gone(s, part);
+			direct_check_stop(part, LOG_EXPIRED);
 		break;
 	default:
 		part->need = NEED_NOTHING;
+		part->evidence.end_offset = offset;
 		if (part->position > offset)
-			gone(s, part);
+			direct_check_stop(part, LOG_TRUNCATED);
 		else { /* a replica that was behind, or one that lost what was not delivered yet */
 			direct_part_discard(part);
 			part->retry_us = s->now_us + conn_spread_us(&s->random, RETRY_US);
@@ -71,6 +90,21 @@ take_offset(struct direct_source *s, struct direct_part *part, int64_t offset)
 		}
 		break;
 	}
+}
+
+/*
+ * Where the epoch that was read last ends in the leader's log. A leader that never heard of it, and of none before it, has
+ * another history; of a topic without id that is not sure, and a fetch will tell.
+ */
+static void
+take_epoch_end(struct direct_part *part, int32_t epoch, int64_t offset)
+{
+	part->need = NEED_NOTHING;
+	part->evidence.epoch_answered = true;
+	part->evidence.epoch_found = offset < 0 ? LOG_EPOCH_UNKNOWN : epoch;
+	part->evidence.epoch_end = offset;
+	if (offset < 0 ? log_id_is_known(&part->id) : offset < part->position)
+		direct_check_stop(part, LOG_TRUNCATED);
 }
 
 bool
@@ -92,10 +126,7 @@ direct_check_take(struct direct_source *s, const struct conn_request *request, s
 		direct_meta_want(s, 0);
 	} else if (request->api != API_EPOCH_END)
 		take_offset(s, part, offset);
-	else {
-		part->need = NEED_NOTHING;
-		if (offset >= 0 && offset < part->position)
-			gone(s, part);
-	}
+	else
+		take_epoch_end(part, epoch, offset);
 	return true;
 }

@@ -21,7 +21,7 @@ is_wanted(const struct direct_source *s, const struct direct_part *part, const s
 {
 	return part->assigned && part->asked && part->leader == node->id && !part->handed && !part->failed &&
 	       !part->flying && !part->checking && part->need == NEED_NOTHING && part->segment_count < SEGMENTS &&
-	       part->retry_us <= s->now_us && !(part->old && part->segment_count > 0);
+	       direct_part_has_log(s, part) && part->retry_us <= s->now_us && !(part->old && part->segment_count > 0);
 }
 
 static struct direct_response *

@@ -11,7 +11,8 @@
 #include "consumers/direct/brokers.h"
 #include "consumers/direct/direct_priv.h"
 
-#define PERIOD_US 180000000ll
+#define PERIOD_US 5000000ll   /* also when nothing seems to move: a topic that is at rest may be created again */
+#define MISMATCH_US 2000000ll /* so long brokers may still tell of a topic that was created again since */
 #define RETRY_US 20000ll
 #define RETRY_MAX_US 500000ll
 
@@ -137,6 +138,54 @@ take_leader(struct direct_part *part, const struct protocol_leader *leader)
 		part->need = NEED_EPOCH_END;
 }
 
+/*
+ * The topic's id is the one that the part reads, or becomes it. False: it is another one. A broker that has not heard the
+ * latest tells an old id for a moment, so it must be told for a while before it is believed.
+ */
+static bool
+take_id(struct direct_source *s, struct direct_part *part, const struct log_id *id)
+{
+	if (!log_id_is_known(&part->id))
+		part->id = *id;
+	if (!log_id_is_known(id) || log_id_equals(&part->id, id)) {
+		part->mismatch_us = 0;
+		return true;
+	}
+	if (part->mismatch_us == 0)
+		part->mismatch_us = s->now_us;
+	if (s->now_us - part->mismatch_us >= MISMATCH_US && !part->failed) {
+		part->evidence.id = *id;
+		direct_check_stop(part, LOG_REPLACED);
+	}
+	return part->failed;
+}
+
+/* A topic with more or fewer partitions: its keys lie in other ones from now on. */
+static void
+check_count(struct direct_source *s, uint32_t topic, uint32_t count)
+{
+	if (s->opts.partitions == 0 || count == s->opts.partitions || s->repartitioned)
+		return;
+	s->repartitioned = true;
+	(void)log_partitions_error(&s->error, s->opts.topics[topic], count, s->opts.partitions);
+}
+
+/* A partition of a topic of ours. False when its leader, or its log, may still come. */
+static bool
+take_part(struct direct_source *s, uint32_t topic, const struct protocol_leader *leader)
+{
+	struct direct_part *part = leader->partition < 0 ? NULL : direct_part(s, topic, (uint32_t)leader->partition);
+	if (part == NULL || !part->assigned)
+		return true;
+	if (!take_id(s, part, &s->topics[topic].id))
+		return false;
+	if (leader->leader < 0)
+		return false;
+	if (direct_part_has_log(s, part))
+		take_leader(part, leader);
+	return true;
+}
+
 /* False when something is missing that may come. */
 static bool
 take_topic(struct direct_source *s, struct protocol_metadata *m, const struct protocol_topic *topic)
@@ -153,16 +202,12 @@ take_topic(struct direct_source *s, struct protocol_metadata *m, const struct pr
 		s->topics[t].id = topic->id;
 		s->topics[t].known = true;
 	}
-	while (protocol_metadata_partition(m, &leader)) {
-		struct direct_part *part =
-		    t < 0 || leader.partition < 0 ? NULL : direct_part(s, (uint32_t)t, (uint32_t)leader.partition);
-		if (part == NULL || !part->assigned)
-			continue;
-		if (leader.leader < 0)
-			good = false;
-		else
-			take_leader(part, &leader);
-	}
+	uint32_t count = 0;
+	for (; protocol_metadata_partition(m, &leader); count++)
+		if (t >= 0 && topic->error == KAFKA_OK)
+			good &= take_part(s, (uint32_t)t, &leader);
+	if (t >= 0 && topic->error == KAFKA_OK && !m->r.bad)
+		check_count(s, (uint32_t)t, count);
 	return good;
 }
 

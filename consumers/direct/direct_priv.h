@@ -61,7 +61,11 @@ struct direct_part {
 	bool end_known, end_told;
 	bool failed;
 	enum direct_need need;
-	uint32_t generation; /* answers to what was asked in an earlier one mean nothing */
+	struct log_id id; /* of the topic that is read; unknown until metadata told it, or with old brokers for ever */
+	enum log_verdict verdict;     /* failed: because the log is no longer the one that was read */
+	struct log_evidence evidence; /* for it */
+	int64_t mismatch_us;          /* since when metadata names another id; 0: it does not */
+	uint32_t generation;          /* answers to what was asked in an earlier one mean nothing */
 	uint64_t asked_round;
 	int32_t leader, epoch; /* as metadata has it; -1: none known */
 	int32_t read_epoch;    /* of the last batch delivered; -1: none */
@@ -125,7 +129,8 @@ struct direct_source {
 	struct direct_node *meta_node; /* that was asked for metadata */
 	int64_t meta_due_us;
 	uint32_t meta_tries;
-	uint32_t active; /* parts assigned */
+	uint32_t active;    /* parts assigned */
+	bool repartitioned; /* a topic has another number of partitions than it must have; see error */
 	struct weir_message *messages;
 	struct direct_part *open; /* whose batch is out */
 	struct records_codecs *codecs;
@@ -136,6 +141,14 @@ static inline struct direct_part *
 direct_part(struct direct_source *s, uint32_t topic, uint32_t number)
 {
 	return number < s->part_cap && topic < s->opts.topic_count ? &s->parts[number * s->opts.topic_count + topic] : NULL;
+}
+
+/* Metadata names the topic that the part reads; old brokers name none. */
+static inline bool
+direct_part_has_log(const struct direct_source *s, const struct direct_part *part)
+{
+	const struct log_id *id = &s->topics[part->topic].id;
+	return !log_id_is_known(id) || log_id_equals(&part->id, id);
 }
 
 static inline struct direct_node *
@@ -165,6 +178,11 @@ bool direct_meta_take(struct direct_source *s, int16_t version, struct wire_read
 struct direct_node *direct_node(struct direct_source *s, int32_t id);
 
 /* direct_check.c: offsets and epochs */
+/* Stops reading the part: its log is no longer the one that was read. */
+void direct_check_stop(struct direct_part *part, enum log_verdict verdict);
+/* What the lane is told of a part that failed. */
+enum weir_class direct_check_error(
+    const struct direct_source *s, const struct direct_part *part, struct weir_batch *batch, struct weir_error *err);
 void direct_check_send(struct direct_source *s, struct direct_part *part);
 bool direct_check_take(struct direct_source *s, const struct conn_request *request, struct wire_reader r);
 

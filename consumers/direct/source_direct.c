@@ -43,15 +43,22 @@ reserve(struct direct_source *s, uint32_t partition)
 
 /* Reads from there on; whatever was received before means nothing. */
 static void
-start_part(struct direct_source *s, struct direct_part *part, int64_t offset)
+start_part(struct direct_source *s, struct direct_part *part, int64_t offset, const struct log_name *log)
 {
+	bool named = log_id_is_known(&log->id);
+	if (!named || !log_id_equals(&log->id, &part->id))
+		part->leader = part->epoch = -1; /* epochs of another log say nothing */
+	part->id = log->id;
+	part->verdict = LOG_SAME;
+	part->evidence = LOG_NO_EVIDENCE;
+	part->mismatch_us = 0;
 	direct_part_discard(part);
 	s->active += !part->assigned;
 	part->assigned = true;
 	part->failed = part->checking = part->end_known = part->end_told = false;
 	part->position = part->position_told = part->fetch_offset = offset;
-	part->need = offset < 0 ? NEED_FIRST : NEED_NOTHING;
-	part->read_epoch = -1;
+	part->read_epoch = named ? log->epoch : LOG_EPOCH_UNKNOWN;
+	part->need = offset < 0 ? NEED_FIRST : part->read_epoch >= 0 ? NEED_EPOCH_END : NEED_NOTHING;
 	part->retry_us = 0;
 	part->max_bytes = s->part_bytes;
 	part->asked_round = s->round;
@@ -79,7 +86,7 @@ on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 			struct direct_part *part = direct_part(s, t, starts[i].partition);
 			part->handed = false;
 			part->leader = part->epoch = -1; /* as of now, not of when it was ours before */
-			start_part(s, part, starts[i].offsets[t]);
+			start_part(s, part, starts[i].offsets[t], &starts[i].logs[t]);
 		}
 	}
 	return true;
@@ -233,6 +240,10 @@ static enum weir_class
 source_poll(struct weir_source *source, struct weir_error *err)
 {
 	struct direct_source *s = direct_of(source);
+	if (s->repartitioned) {
+		*err = s->error;
+		return WEIR_FATAL;
+	}
 	return s->group->ops->poll(s->group, err);
 }
 
@@ -274,7 +285,7 @@ serve_parts(struct direct_source *s)
 		conn_open(&node->conn, s->now_us);
 		if (node->conn.state != CONN_READY)
 			direct_meta_want(s, 100000); /* it may be another's by now */
-		if (part->need != NEED_NOTHING && !part->checking)
+		if (part->need != NEED_NOTHING && !part->checking && direct_part_has_log(s, part))
 			direct_check_send(s, part);
 		if (part->retry_us > s->now_us)
 			due = earlier(due, part->retry_us);
@@ -317,10 +328,8 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 	s->open = NULL;
 	if (part->handed)
 		return s->group->ops->next(s->group, topic, partition, max, batch, err);
-	if (part->failed) {
-		*err = s->error;
-		return WEIR_FATAL;
-	}
+	if (part->failed)
+		return direct_check_error(s, part, batch, err);
 	part->asked = true;
 	part->asked_round = s->round;
 	enum weir_class class = direct_part_next(s, part, max < SOURCE_BATCH_MAX ? max : SOURCE_BATCH_MAX, &count, err);
@@ -351,6 +360,19 @@ source_release(struct weir_source *source, struct weir_batch *batch)
 	*batch = (struct weir_batch){0};
 }
 
+/* A Fetch names the topic's id, and batches carry their epoch: what came is proven by how it came. */
+static enum weir_proof
+source_prove(struct weir_source *source, uint32_t partition, struct log_name *logs_out)
+{
+	struct direct_source *s = direct_of(source);
+	for (uint32_t t = 0; t < s->opts.topic_count; t++) {
+		const struct direct_part *part = direct_part(s, t, partition);
+		if (part != NULL && part->assigned)
+			logs_out[t] = (struct log_name){part->id, part->handed ? LOG_EPOCH_UNKNOWN : part->read_epoch};
+	}
+	return WEIR_PROOF_GOOD;
+}
+
 static enum weir_class
 source_rewind(struct weir_source *source, const struct weir_start *start, struct weir_error *err)
 {
@@ -361,7 +383,7 @@ source_rewind(struct weir_source *source, const struct weir_start *start, struct
 		if (part == NULL)
 			return WEIR_OK;
 		handed |= part->handed;
-		start_part(s, part, start->offsets[t]);
+		start_part(s, part, start->offsets[t], &start->logs[t]);
 	}
 	return handed ? s->group->ops->rewind(s->group, start, err) : WEIR_OK;
 }
@@ -409,6 +431,7 @@ static const struct source_ops OPS = {.close = source_close,
     .fd = source_fd,
     .next = source_next,
     .release = source_release,
+    .prove = source_prove,
     .rewind = source_rewind,
     .drop = source_drop,
     .commit = source_commit,

@@ -187,3 +187,13 @@ log_verdict_error(struct weir_error *err, enum log_verdict verdict, const char *
 		    topic, partition, (long long)next_offset, (long long)evidence->first_offset);
 	}
 }
+
+enum weir_class
+log_partitions_error(struct weir_error *err, const char *topic, uint32_t count, uint32_t pinned)
+{
+	return weir_error_set(err, WEIR_FATAL,
+	    "topic %s has %u partitions and must have %u: the stored state was made with so many, and a card's records "
+	    "would "
+	    "now come to two partitions; give the topic %u partitions again, or move the state with weir repartition",
+	    topic, count, pinned, pinned);
+}

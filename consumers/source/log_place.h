@@ -74,4 +74,7 @@ int64_t log_resume_offset(enum log_verdict verdict, int64_t next_offset, const s
 enum weir_class log_verdict_error(struct weir_error *err, enum log_verdict verdict, const char *topic, uint32_t partition,
     const struct log_name *name, int64_t next_offset, const struct log_evidence *evidence);
 
+/* A topic has another number of partitions than the installation was made with. FATAL. */
+enum weir_class log_partitions_error(struct weir_error *err, const char *topic, uint32_t count, uint32_t pinned);
+
 #endif

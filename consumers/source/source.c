@@ -98,6 +98,7 @@ enum weir_class
 weir_source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint32_t max, struct weir_batch *batch_out,
     struct weir_error *err)
 {
+	*batch_out = (struct weir_batch){0};
 	return check(source)->ops->next(source, topic, partition, max, batch_out, err);
 }
 
@@ -105,6 +106,14 @@ void
 weir_source_release(struct weir_source *source, struct weir_batch *batch)
 {
 	check(source)->ops->release(source, batch);
+}
+
+enum weir_proof
+weir_source_prove(struct weir_source *source, uint32_t partition, struct log_name logs_out[WEIR_TOPICS_MAX])
+{
+	for (uint32_t t = 0; t < WEIR_TOPICS_MAX; t++)
+		logs_out[t] = LOG_UNKNOWN;
+	return check(source)->ops->prove(source, partition, logs_out);
 }
 
 enum weir_class

@@ -21,6 +21,7 @@
 #include "config/base/error.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
+#include "consumers/source/log_place.h"
 
 #define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 2) /* inputs in settings order, then the cards and the partials topic */
 #define WEIR_OFFSET_START (-1)                /* from the log's beginning */
@@ -37,6 +38,9 @@ struct weir_batch {
 	uint32_t count;      /* may be 0: only records that are none (control batches, aborted transactions) were passed */
 	int64_t next_offset; /* where reading goes on: behind the messages and what was passed after them; -1: not known */
 	bool end;            /* after these messages the partition's end was reached */
+	/* Of FATAL, where the log is no longer the one that was read; otherwise LOG_SAME: */
+	enum log_verdict verdict;
+	struct log_name log; /* that is there now */
 	void *priv;
 };
 
@@ -44,6 +48,7 @@ struct weir_batch {
 struct weir_start {
 	uint32_t partition;
 	int64_t offsets[WEIR_TOPICS_MAX];
+	struct log_name logs[WEIR_TOPICS_MAX]; /* that the offsets are places in; all zero: whichever is there */
 };
 
 struct weir_source_kind;
@@ -53,8 +58,9 @@ struct weir_source_opts {
 	const struct weir_settings *settings;
 	const char *const *topics; /* borrowed for the source's life */
 	uint32_t topic_count;
-	uint32_t lane; /* names the member: <instance>-<lane> */
-	int bell_fd;   /* eventfd written when messages or events arrive */
+	uint32_t partitions; /* every topic must have so many, or the source fails; 0: not known */
+	uint32_t lane;       /* names the member: <instance>-<lane> */
+	int bell_fd;         /* eventfd written when messages or events arrive */
 	void *ctx;
 	/* false: could not get ready; the source takes none of them. */
 	bool (*on_assign)(void *ctx, struct weir_start *starts, uint32_t count);
@@ -79,12 +85,26 @@ int64_t weir_source_serve(struct weir_source *source);
 int weir_source_fd(struct weir_source *source);
 /*
  * Next batch of one topic and partition, at most max messages, without waiting. WEIR_RETRY: nothing there now. WEIR_FATAL:
- * the offset asked for is no longer in the log (err says which). On WEIR_OK the batch must be released before the next call
- * for the same source.
+ * the place asked for is no longer in the log (err says why): batch_out->verdict tells how, batch_out->log which log is
+ * there now, and batch_out->next_offset where reading it could go on. On WEIR_OK the batch must be released before the next
+ * call for the same source.
  */
 enum weir_class weir_source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint32_t max,
     struct weir_batch *batch_out, struct weir_error *err);
 void weir_source_release(struct weir_source *source, struct weir_batch *batch);
+
+enum weir_proof {
+	WEIR_PROOF_GOOD,    /* all that was delivered came from the logs named */
+	WEIR_PROOF_PENDING, /* brokers are being asked; the source's descriptor or the bell tells when to ask again */
+	WEIR_PROOF_AGAIN,   /* what was delivered since the last proof may be of a log that was cut off: rewind, to read it
+			       again */
+};
+/*
+ * Before a partition's offsets are stored: in which logs are they places? GOOD fills logs_out, by topic, for what was
+ * delivered up to this call; until then nothing more should be read, or it would have to be proven too. Never waits.
+ */
+enum weir_proof weir_source_prove(
+    struct weir_source *source, uint32_t partition, struct log_name logs_out[WEIR_TOPICS_MAX]);
 /* Goes back: the partition's topics continue at these offsets; messages of before are never delivered afterwards. */
 enum weir_class weir_source_rewind(struct weir_source *source, const struct weir_start *start, struct weir_error *err);
 /* Stops fetching a partition that is still assigned (fenced, or stopped). */

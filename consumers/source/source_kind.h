@@ -15,6 +15,7 @@ struct source_ops {
 	enum weir_class (*next)(struct weir_source *source, uint32_t topic, uint32_t partition, uint32_t max,
 	    struct weir_batch *batch_out, struct weir_error *err);
 	void (*release)(struct weir_source *source, struct weir_batch *batch);
+	enum weir_proof (*prove)(struct weir_source *source, uint32_t partition, struct log_name *logs_out);
 	enum weir_class (*rewind)(struct weir_source *source, const struct weir_start *start, struct weir_error *err);
 	void (*drop)(struct weir_source *source, uint32_t partition);
 	void (*commit)(struct weir_source *source, const struct weir_start *start);

@@ -11,6 +11,11 @@
  * to stop twice, and aborts on the second answer (librdkafka issue 5573). Several partitions that go back at once do just
  * that, hence change_barrier.
  *
+ * librdkafka 2.0 tells neither topic ids nor leader epochs. A watch beside it (consumers/direct/log_watch.h) asks the
+ * brokers over connections of its own: a partition is assigned once its places are known to lie in the logs that are there,
+ * and what was delivered is proven before it is stored. Where the settings name what those connections do not do, an offset
+ * is all there is; that is said at start.
+ *
  * Measured: the queue must hold more than a second of records, or librdkafka 2.0 sleeps a full second when it is full
  * (settings kafka.queue_kb).
  */
@@ -22,12 +27,14 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
+#include "consumers/direct/log_watch.h"
 #include "consumers/source/source_kind.h"
 
 struct owned {
 	bool assigned[WEIR_TOPICS_MAX];
 	bool unread[WEIR_TOPICS_MAX]; /* another source reads it */
 	bool dropped;
+	bool waiting; /* for the watch: not assigned yet */
 	rd_kafka_queue_t *queue[WEIR_TOPICS_MAX];
 	int64_t position[WEIR_TOPICS_MAX]; /* next offset to deliver */
 };
@@ -39,6 +46,7 @@ struct rdkafka_source {
 	rd_kafka_t *rk;
 	struct owned *owned; /* by partition number */
 	uint32_t owned_cap;
+	struct log_watch *watch; /* NULL: nothing is read, or the brokers cannot be asked */
 	rd_kafka_message_t **raw;
 	struct weir_message *messages;
 	struct weir_error fatal;
@@ -172,7 +180,7 @@ assign_all(struct rdkafka_source *s)
 	change_barrier(s);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
 	for (uint32_t p = 0; p < s->owned_cap; p++) {
-		if (!is_whole(s, &s->owned[p]) || s->owned[p].dropped)
+		if (!is_whole(s, &s->owned[p]) || s->owned[p].dropped || s->owned[p].waiting)
 			continue;
 		open_queues(s, p);
 		for (uint32_t t = 0; t < s->opts.topic_count; t++) {
@@ -195,6 +203,34 @@ fail(struct rdkafka_source *s, const char *what, const char *why)
 	(void)weir_error_set(&s->fatal, WEIR_FATAL, "%s: %s", what, why);
 }
 
+/* Reads from there on, once the watch knows the logs. */
+static void
+start_partition(struct rdkafka_source *s, const struct weir_start *start)
+{
+	struct owned *owned = &s->owned[start->partition];
+	memcpy(owned->position, start->offsets, sizeof(owned->position));
+	owned->dropped = false;
+	owned->waiting = s->watch != NULL;
+	if (s->watch != NULL)
+		log_watch_start(s->watch, start);
+}
+
+/* The group gives out partitions that the stored state knows nothing of: a topic was given more. */
+static bool
+is_beyond(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; i < list->cnt; i++) {
+		if (s->opts.partitions == 0 || (uint32_t)list->elems[i].partition < s->opts.partitions)
+			continue;
+		struct weir_error err;
+		(void)log_partitions_error(
+		    &err, list->elems[i].topic, (uint32_t)list->elems[i].partition + 1, s->opts.partitions);
+		fail(s, "assignment", err.text);
+		return true;
+	}
+	return false;
+}
+
 static void
 take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t *list)
 {
@@ -215,9 +251,9 @@ take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t 
 			fail(s, "assignment",
 			    "a partition's topics are not all here: use the range assignor and equal partition counts");
 	}
-	bool ready = !s->failed && s->opts.on_assign(s->opts.ctx, starts, count);
+	bool ready = !is_beyond(s, list) && !s->failed && s->opts.on_assign(s->opts.ctx, starts, count);
 	for (uint32_t i = 0; ready && i < count; i++)
-		memcpy(s->owned[starts[i].partition].position, starts[i].offsets, sizeof(starts[i].offsets));
+		start_partition(s, &starts[i]);
 	free(starts);
 	if (!ready) {
 		for (uint32_t p = 0; p < s->owned_cap; p++)
@@ -240,8 +276,11 @@ give_back(struct rdkafka_source *s, bool lost)
 	free(partitions);
 	change_barrier(s);
 	(void)rd_kafka_assign(s->rk, NULL);
-	for (uint32_t p = 0; p < s->owned_cap; p++)
+	for (uint32_t p = 0; p < s->owned_cap; p++) {
 		close_queues(s, &s->owned[p]);
+		if (s->watch != NULL)
+			log_watch_stop(s->watch, p);
+	}
 }
 
 static void
@@ -290,6 +329,23 @@ consumer_conf(const struct weir_source_opts *opts, struct weir_error *err)
 
 static const struct source_ops OPS;
 
+/* Brokers that cannot be asked are no reason not to read. */
+static enum weir_class
+open_watch(struct rdkafka_source *s, struct weir_error *err)
+{
+	char text[128];
+	const struct log_identity_opts opts = {s->opts.settings, s->opts.topics, s->opts.topic_count};
+	const char *unable = log_identity_unable(s->opts.settings, text, sizeof(text));
+	if (unable == NULL)
+		return log_watch_open(&opts, s->opts.partitions, &s->watch, err);
+	if (s->opts.lane == 0)
+		weir_log(WEIR_LOG_WARN, "log_unchecked",
+		    "a topic that is deleted and created again, or cut off, is not noticed while it is longer than before: "
+		    "weir's own connections to Kafka do not do %s",
+		    unable);
+	return WEIR_OK;
+}
+
 enum weir_class
 source_rdkafka_open(
     const struct weir_source_opts *opts, bool reads, struct weir_source **source_out, struct weir_error *err)
@@ -301,7 +357,9 @@ source_rdkafka_open(
 	s->reads = reads;
 	s->opts = *opts;
 	rd_kafka_conf_t *conf = consumer_conf(opts, err);
-	if (conf == NULL) {
+	if (conf == NULL || (reads && open_watch(s, err) != WEIR_OK)) {
+		if (conf != NULL)
+			rd_kafka_conf_destroy(conf);
 		free(s);
 		return WEIR_FATAL;
 	}
@@ -309,6 +367,7 @@ source_rdkafka_open(
 	s->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (s->rk == NULL) {
 		rd_kafka_conf_destroy(conf);
+		log_watch_close(s->watch);
 		free(s);
 		return weir_error_set(err, WEIR_FATAL, "kafka consumer: %s", text);
 	}
@@ -337,6 +396,7 @@ source_close(struct weir_source *source)
 	for (uint32_t p = 0; p < s->owned_cap; p++)
 		close_queues(s, &s->owned[p]);
 	rd_kafka_destroy(s->rk);
+	log_watch_close(s->watch);
 	free(s->owned);
 	free(s->raw);
 	free(s->messages);
@@ -358,10 +418,54 @@ source_poll(struct weir_source *source, struct weir_error *err)
 			fail(s, "kafka", rd_kafka_message_errstr(message));
 		rd_kafka_message_destroy(message);
 	}
-	if (!s->failed)
-		return WEIR_OK;
-	*err = s->fatal;
-	return WEIR_FATAL;
+	if (s->failed) {
+		*err = s->fatal;
+		return WEIR_FATAL;
+	}
+	return s->watch == NULL ? WEIR_OK : log_watch_partitions(s->watch, err);
+}
+
+/* Partitions whose logs are known by now are assigned. */
+static void
+assign_ready(struct rdkafka_source *s)
+{
+	bool any = false;
+	for (uint32_t p = 0; p < s->owned_cap; p++) {
+		struct owned *owned = &s->owned[p];
+		if (!owned->waiting || log_watch_state(s->watch, p) != WATCH_READY)
+			continue;
+		owned->waiting = false;
+		any = true;
+	}
+	rd_kafka_resp_err_t code = any ? assign_all(s) : RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		fail(s, "assign", rd_kafka_err2str(code));
+}
+
+static int64_t
+source_serve(struct weir_source *source)
+{
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
+	if (s->watch == NULL)
+		return INT64_MAX;
+	int64_t due_us = log_watch_serve(s->watch);
+	if (log_watch_took_ready(s->watch))
+		assign_ready(s);
+	return due_us;
+}
+
+static int
+source_fd(const struct weir_source *source)
+{
+	const struct rdkafka_source *s = (const struct rdkafka_source *)source;
+	return s->watch == NULL ? -1 : log_watch_fd(s->watch);
+}
+
+static enum weir_proof
+source_prove(struct weir_source *source, uint32_t partition, struct log_name *logs_out)
+{
+	struct rdkafka_source *s = (struct rdkafka_source *)source;
+	return s->watch == NULL ? WEIR_PROOF_GOOD : log_watch_prove(s->watch, partition, logs_out);
 }
 
 /*
@@ -377,12 +481,18 @@ take_end(struct owned *owned, uint32_t topic, int64_t offset)
 
 /* Errors that come in a partition's queue. True when the partition cannot go on. */
 static bool
-queue_error(const struct owned *owned, uint32_t topic, const rd_kafka_message_t *message, struct weir_error *err)
+queue_error(struct rdkafka_source *s, uint32_t topic, const rd_kafka_message_t *message, struct weir_error *err)
 {
+	uint32_t partition = (uint32_t)message->partition;
+	struct owned *owned = &s->owned[partition];
 	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-		(void)source_gone(
-		    err, rd_kafka_topic_name(message->rkt), (uint32_t)message->partition, owned->position[topic]);
-		return true;
+		if (s->watch == NULL) {
+			(void)source_gone(err, rd_kafka_topic_name(message->rkt), partition, owned->position[topic]);
+			return true;
+		}
+		owned->waiting = true; /* the watch will tell why, or that it was a replica that is behind */
+		log_watch_doubt(s->watch, partition, topic, owned->position[topic]);
+		return false;
 	}
 	weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%d]: %s", rd_kafka_topic_name(message->rkt), message->partition,
 	    rd_kafka_message_errstr(message));
@@ -404,9 +514,13 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
     struct weir_error *err)
 {
 	struct rdkafka_source *s = (struct rdkafka_source *)source;
-	if (partition >= s->owned_cap || s->owned[partition].queue[topic] == NULL)
+	if (partition >= s->owned_cap)
 		return WEIR_RETRY;
 	struct owned *owned = &s->owned[partition];
+	if (s->watch != NULL && log_watch_state(s->watch, partition) == WATCH_FAILED)
+		return log_watch_error(s->watch, partition, topic, batch, err);
+	if (owned->queue[topic] == NULL || owned->waiting)
+		return WEIR_RETRY;
 	ssize_t got =
 	    rd_kafka_consume_batch_queue(owned->queue[topic], 0, s->raw, max < SOURCE_BATCH_MAX ? max : SOURCE_BATCH_MAX);
 	if (got <= 0)
@@ -421,7 +535,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 			continue;
 		}
 		if (raw->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-			if (queue_error(owned, topic, raw, err))
+			if (queue_error(s, topic, raw, err))
 				class = WEIR_FATAL;
 			continue;
 		}
@@ -439,6 +553,8 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 		owned->position[topic] = raw->offset + 1;
 	}
 	batch->next_offset = owned->position[topic];
+	if (s->watch != NULL && class == WEIR_OK && !owned->waiting)
+		log_watch_delivered(s->watch, partition, topic, owned->position[topic]);
 	if (class != WEIR_OK)
 		source_release(source, batch);
 	return class;
@@ -450,10 +566,8 @@ source_rewind(struct weir_source *source, const struct weir_start *start, struct
 	struct rdkafka_source *s = (struct rdkafka_source *)source;
 	if (start->partition >= s->owned_cap || !is_whole(s, &s->owned[start->partition]))
 		return WEIR_OK; /* no longer ours */
-	struct owned *owned = &s->owned[start->partition];
 	/* What the queue still holds is from the old position; the assign's version barrier outdates it. */
-	memcpy(owned->position, start->offsets, sizeof(owned->position));
-	owned->dropped = false;
+	start_partition(s, start);
 	rd_kafka_resp_err_t code = assign_all(s);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_OK
 						  : weir_error_set(err, WEIR_FATAL, "assign: %s", rd_kafka_err2str(code));
@@ -466,6 +580,8 @@ source_drop(struct weir_source *source, uint32_t partition)
 	if (partition >= s->owned_cap || !is_whole(s, &s->owned[partition]) || s->owned[partition].dropped)
 		return;
 	s->owned[partition].dropped = true;
+	if (s->watch != NULL)
+		log_watch_stop(s->watch, partition);
 	(void)assign_all(s);
 }
 
@@ -512,8 +628,11 @@ source_rdkafka_hand(struct weir_source *source, uint32_t topic, uint32_t partiti
 
 static const struct source_ops OPS = {.close = source_close,
     .poll = source_poll,
+    .serve = source_serve,
+    .fd = source_fd,
     .next = source_next,
     .release = source_release,
+    .prove = source_prove,
     .rewind = source_rewind,
     .drop = source_drop,
     .commit = source_commit,
