@@ -25,8 +25,10 @@ struct dump {
 	uint32_t topic_count, partitions;
 	int64_t start;
 	const char *until;
-	int64_t next[WEIR_TOPICS_MAX][PARTITIONS_MAX];        /* after the last one printed; 0: none */
-	int64_t next_offset[WEIR_TOPICS_MAX][PARTITIONS_MAX]; /* where the source says that reading goes on */
+	int64_t next[WEIR_TOPICS_MAX][PARTITIONS_MAX];         /* after the last one printed; 0: none */
+	int64_t next_offset[WEIR_TOPICS_MAX][PARTITIONS_MAX];  /* where the source says that reading goes on */
+	struct log_name logs[WEIR_TOPICS_MAX][PARTITIONS_MAX]; /* of what was printed, as the source proved it */
+	int64_t proven[WEIR_TOPICS_MAX][PARTITIONS_MAX];       /* next_offset when it did */
 	int64_t came_us, gap_us;
 	bool mine[PARTITIONS_MAX];
 	bool ended[WEIR_TOPICS_MAX][PARTITIONS_MAX];
@@ -37,9 +39,11 @@ on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 {
 	struct dump *dump = ctx;
 	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t t = 0; t < dump->topic_count; t++)
+		for (uint32_t t = 0; t < dump->topic_count; t++) {
 			starts[i].offsets[t] =
 			    dump->next[t][starts[i].partition] > 0 ? dump->next[t][starts[i].partition] : dump->start;
+			starts[i].logs[t] = dump->logs[t][starts[i].partition];
+		}
 		dump->mine[starts[i].partition] = true;
 	}
 	return true;
@@ -108,6 +112,21 @@ dump_one(struct dump *dump, struct weir_source *source, uint32_t topic, uint32_t
 	return true;
 }
 
+/* Keeps the logs' names for the next assignment, as a store would. */
+static void
+prove(struct dump *dump, struct weir_source *source, uint32_t partition)
+{
+	struct log_name logs[WEIR_TOPICS_MAX];
+	if (!dump->mine[partition] || weir_source_prove(source, partition, logs) != WEIR_PROOF_GOOD)
+		return;
+	for (uint32_t t = 0; t < dump->topic_count; t++) {
+		dump->logs[t][partition] = logs[t];
+		if (dump->until != NULL && dump->proven[t][partition] != dump->next_offset[t][partition])
+			fprintf(stderr, "proven=%" PRId64 "\n", dump->next_offset[t][partition]);
+		dump->proven[t][partition] = dump->next_offset[t][partition];
+	}
+}
+
 /* Where each partition goes on, for a test that asked for it. */
 static void
 print_next(const struct dump *dump)
@@ -144,6 +163,7 @@ main(int argc, char **argv)
 	    .settings = settings,
 	    .topics = dump.topics,
 	    .topic_count = dump.topic_count,
+	    .partitions = dump.partitions,
 	    .bell_fd = eventfd(0, EFD_NONBLOCK),
 	    .ctx = &dump,
 	    .on_assign = on_assign,
@@ -156,9 +176,13 @@ main(int argc, char **argv)
 	    time(NULL) + (dump.until != NULL ? 60 * TIMEOUT_S : TIMEOUT_S); /* hundreds of moves and kills take long */
 	while (!is_done(&dump) && time(NULL) < until) {
 		bool any = false;
-		if (weir_source_poll(source, &err) != WEIR_OK)
+		if (weir_source_poll(source, &err) != WEIR_OK) {
+			fprintf(stderr, "%s\n", err.text);
 			return 4;
+		}
 		(void)weir_source_serve(source);
+		for (uint32_t p = 0; p < dump.partitions; p++)
+			prove(&dump, source, p);
 		for (uint32_t t = 0; t < dump.topic_count; t++)
 			for (uint32_t p = 0; p < dump.partitions; p++)
 				any |= dump.mine[p] && dump_one(&dump, source, t, p);
