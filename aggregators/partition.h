@@ -2,20 +2,21 @@
  * A partition's whole state and the pure functions over it: the core of both stages, cards and pools.
  *
  * (state, records, time) -> (state, effects). No I/O, no clock, no randomness, no thread: time is set by the owner before
- * each batch, what must be fetched is asked for in `wishes`, what must be told to others lies in `offers`, `audits` and
- * `rejects` until the owner has taken it. The same code runs in the lane, under the simulator and in the benchmarks.
+ * each batch, what must be fetched is asked for in `fetch_requests`, what must be told to others lies in
+ * `pending_commands`, `audits` and `rejects` until the owner has taken it. The same code runs in the lane, under the
+ * simulator and in the benchmarks.
  *
- * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (cycle.c), SUS (evaluate.c), LIFE
- * (life.c, timers.c), SUS-5 (device.c), reference data (control.c) and operators' requests (requests.c), POOL on the cards'
- * side (accounts.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state (enforce.c), ROL
- * (bases.c, feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md, docs/life.md and
- * docs/rollups.md are the designs.
+ * Owned by one lane. Rules: REC-2 to REC-7 (fold.c, sessions.c), CYC-1 to CYC-4 (rollover.c), SUS (evaluate.c), LIFE
+ * (lifecycle.c, timers.c), SUS-5 (device_lock.c), reference data (apply.c) and operators' requests (requests.c), POOL on
+ * the cards' side (pool_local.c) and on the pool's (pools.c), ALR (ladders.c), CMD-5 (guard.c), commands' state
+ * (command_state.c), ROL (window_usage.c, feed_….c), pages and marks to bytes (encode.c), and back (load.c). docs/pools.md,
+ * docs/life.md and docs/rollups.md are the designs.
  */
 #ifndef WEIR_AGGREGATORS_PARTITION_H
 #define WEIR_AGGREGATORS_PARTITION_H
 
-#include "aggregators/tables/marks.h"
-#include "aggregators/tables/past.h"
+#include "aggregators/tables/closed_cycles.h"
+#include "aggregators/tables/dedupe_keys.h"
 #include "aggregators/tables/record.h"
 #include "aggregators/tables/slab.h"
 #include "aggregators/tables/slots.h"
@@ -36,7 +37,7 @@ struct weir_partition_opts {
 	const char *auto_register_carrier; /* borrowed */
 	uint32_t partitions;               /* of the topics: pools' slack is shared by that many */
 	uint64_t epoch;                    /* of this ownership: orders partials and words */
-	uint64_t slack_floor_bytes;
+	uint64_t unreported_floor_bytes;
 	uint32_t pool_tick_ms;
 	uint32_t
 	    guard_percent; /* CMD-5: share of the partition's cards suspended in guard_window_s that trips; 0 = no guard */
@@ -56,7 +57,7 @@ struct weir_carrier_entry {
 	struct weir_zone *zone;
 	struct weir_window current;               /* by the enforcement clock */
 	struct weir_window other;                 /* last window of another cycle that was asked for */
-	struct weir_window hour, day;             /* the newest that a record was in (bases.c); empty at first */
+	struct weir_window hour, day;             /* the newest that a record was in (window_usage.c); empty at first */
 	struct weir_window hour_other, day_other; /* the last older one that was asked for */
 	uint32_t hour_s, hour_len_s;              /* `hour` in seconds: what the fold compares with */
 	bool known;                               /* false: named by a card or plan, not yet defined */
@@ -112,19 +113,19 @@ struct weir_audit {
 };
 
 /* What is told to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
-enum weir_tell_topic {
-	WEIR_TELL_PARTIALS,
-	WEIR_TELL_CARDS,
-	WEIR_TELL_ALERTS,
-	WEIR_TELL_POOL_HOURLY, /* rows of the feeds (docs/rollups.md) */
-	WEIR_TELL_POOL_DAILY,
-	WEIR_TELL_CARD_DAILY
+enum weir_outbox_topic {
+	WEIR_OUTBOX_USAGE_REPORTS,
+	WEIR_OUTBOX_CARDS,
+	WEIR_OUTBOX_ALERTS,
+	WEIR_OUTBOX_POOL_HOURLY, /* rows of the feeds (docs/rollups.md) */
+	WEIR_OUTBOX_POOL_DAILY,
+	WEIR_OUTBOX_CARD_DAILY
 };
-#define WEIR_TELL_BY_KEY UINT32_MAX
-struct weir_tell {
-	uint8_t topic;      /* enum weir_tell_topic */
-	uint32_t partition; /* WEIR_TELL_BY_KEY: by the key, as records are */
-	uint32_t at;        /* key, then value, in weir_partition.tell_bytes */
+#define WEIR_OUTBOX_BY_KEY UINT32_MAX
+struct weir_outbox_message {
+	uint8_t topic;      /* enum weir_outbox_topic */
+	uint32_t partition; /* WEIR_OUTBOX_BY_KEY: by the key, as records are */
+	uint32_t at;        /* key, then value, in weir_partition.outbox_bytes */
 	uint16_t key_len;
 	uint32_t value_len;
 };
@@ -139,41 +140,43 @@ struct weir_cause {
 };
 
 /* A string that a parked record, or a feed, waits for. */
-enum weir_wish_kind { WEIR_WISH_MARKS, WEIR_WISH_PAST, WEIR_WISH_WINDOW };
-struct weir_wish {
-	uint8_t kind;   /* enum weir_wish_kind */
-	uint8_t window; /* of WEIR_WISH_WINDOW: enum weir_window_kind */
+enum weir_fetch_kind { WEIR_FETCH_DEDUPE_KEYS, WEIR_FETCH_CLOSED_CYCLE, WEIR_FETCH_WINDOW };
+struct weir_fetch_request {
+	uint8_t kind;   /* enum weir_fetch_kind */
+	uint8_t window; /* of WEIR_FETCH_WINDOW: enum weir_window_kind */
 	int64_t number; /* marks: hour; past: cycle; else the window's */
 	uint32_t place; /* marks: bucket; past: card's slot; else the page */
 };
-#define WEIR_WISH_KEY_MAX 64
+#define WEIR_FETCH_KEY_MAX 64
 /* Its key's name after the partition tag, and which bytes of it are wanted: *len_out 0 = all. */
-void weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
+void weir_fetch_key(
+    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
 
 struct weir_partition_stats {
 	uint64_t records, counted, duplicates, stale, late, parked, up, down, cards_made;
 	uint64_t suspends, resumes, decisions, gaps_lost;
-	uint64_t activations, expiries, alerts, unsupported, partials_told, words_told, words_taken, partials_taken, walked;
+	uint64_t activations, expiries, alerts, unsupported, reports_published, pool_states_published, pool_states_applied,
+	    reports_applied, members_scanned;
 	uint64_t guarded; /* suspends held back by a tripped guard */
 	uint64_t
 	    unattributed; /* counted in their card but too old for its pool's account; never with a horizon up to 25 days */
-	uint64_t windows_told, windows_taken; /* of accounts to pools */
+	uint64_t windows_published, windows_taken; /* of accounts to pools */
 	uint64_t
 	    windows_old; /* taken and left out: of a time whose windows are gone; never by what sources tell by the rules */
-	uint64_t rows_told;  /* of the feeds */
-	uint64_t rows_again; /* of them because a window changed that had ended (ROL-3) */
+	uint64_t rows_published; /* of the feeds */
+	uint64_t rows_again;     /* of them because a window changed that had ended (ROL-3) */
 	uint64_t rejected[WEIR_REJECT_COUNT];
 };
 
-/* A card of which is told what it may be in at its carrier: an intent, or what an owner knew (doubts.c). */
-struct weir_doubt {
+/* A card of which is told what it may be in at its carrier: an intent, or what an owner knew (unconfirmed.c). */
+struct weir_unconfirmed_card {
 	struct weir_iccid iccid;
 	uint64_t token; /* of the intent, and of no other; 0 = it is none */
 	uint8_t state;  /* enum weir_desired: what the command is for, or what was confirmed */
 };
 
-struct weir_doubts {
-	struct weir_doubt *v;
+struct weir_unconfirmed_list {
+	struct weir_unconfirmed_card *v;
 	uint32_t n, cap;
 };
 
@@ -184,25 +187,25 @@ struct weir_doubts {
 
 /* The enforcement clock and what follows from it (REC-3, REC-7): set by the owner before each batch and tick. */
 struct weir_clock {
-	int64_t now_us;         /* enforcement clock */
-	int64_t stream_time_us; /* highest Kafka timestamp, never above the clock */
-	int64_t stream_hour_us; /* start of its UTC hour; derived */
-	int64_t too_late_us;    /* records before this are too late (REC-3); derived */
-	int64_t future_us;      /* records after this are in the future (REC-7); derived */
-	int64_t told_edge_us;   /* a record before this may restate a window that was published; set by the feeds */
+	int64_t now_us;            /* enforcement clock */
+	int64_t stream_time_us;    /* highest Kafka timestamp, never above the clock */
+	int64_t stream_hour_us;    /* start of its UTC hour; derived */
+	int64_t too_late_us;       /* records before this are too late (REC-3); derived */
+	int64_t future_us;         /* records after this are in the future (REC-7); derived */
+	int64_t published_edge_us; /* a record before this may restate a window that was published; set by the feeds */
 };
 
 /* All that is stored by slot, hour or window, with its indexes. */
 struct weir_tables {
-	struct weir_slab cards, terms, enforcements, sessions;
-	struct weir_slab lives; /* by the card's slot number */
-	struct weir_slab accounts, pools, shares;
+	struct weir_slab cards, overrides, enforcements, sessions;
+	struct weir_slab lifecycles; /* by the card's slot number */
+	struct weir_slab pool_locals, pools, pool_sources;
 	struct weir_shards card_index;
 	struct weir_shards session_index;
-	struct weir_shards account_index, pool_index; /* by hash of the id */
-	struct weir_marks marks;
-	struct weir_past past;
-	struct weir_past pool_past; /* by pool slot */
+	struct weir_shards pool_local_index, pool_index; /* by hash of the id */
+	struct weir_dedupe_keys dedupe_keys;
+	struct weir_closed_cycles closed_cycles;
+	struct weir_closed_cycles pool_closed_cycles; /* by pool slot */
 	struct weir_windows windows[WEIR_WINDOW_KINDS];
 	struct weir_u64_list new_cards; /* directory entries to store: tag << 32 | slot */
 };
@@ -232,13 +235,13 @@ struct weir_effects {
 		uint32_t n, cap;
 	} audits;
 	struct {
-		struct weir_tell *v;
+		struct weir_outbox_message *v;
 		uint32_t n, cap;
 		struct weir_buf bytes; /* keys and values */
 	} outbox;
 	struct weir_u64_list pending_commands; /* card slots whose desired or confirmed state changed */
 	struct {
-		struct weir_wish *v;
+		struct weir_fetch_request *v;
 		uint32_t n, cap;
 	} fetch_requests;
 };
@@ -249,8 +252,10 @@ struct weir_effects_handler {
 	void (*dead_letter)(void *ctx, const struct weir_record *record);
 	bool (*command)(void *ctx, uint32_t card_slot); /* false: no room, this one and those after it stay */
 	void (*audit)(void *ctx, const struct weir_audit *audit);
-	void (*publish)(void *ctx, const struct weir_tell *message, struct weir_slice key, struct weir_slice value);
-	uint32_t (*fetch)(void *ctx, const struct weir_wish *requests, uint32_t count); /* how many of the first it took */
+	void (*publish)(
+	    void *ctx, const struct weir_outbox_message *message, struct weir_slice key, struct weir_slice value);
+	uint32_t (*fetch)(
+	    void *ctx, const struct weir_fetch_request *requests, uint32_t count); /* how many of the first it took */
 };
 /* Empties the lists in this order: dead letters, commands, audits, outbox, fetches. Handlers must not change the partition.
  */
@@ -265,30 +270,30 @@ struct weir_parked {
 
 /* Commands whose outcome nobody knows: what intents and earlier owners said (unconfirmed.c). */
 struct weir_unconfirmed {
-	struct weir_doubts intents_done; /* the next flush may delete them */
-	struct weir_doubts loaded;       /* while loading */
-	struct weir_doubts early;        /* of cards not made yet, sorted: they were new when the owner died */
+	struct weir_unconfirmed_list intents_done; /* the next flush may delete them */
+	struct weir_unconfirmed_list loaded;       /* while loading */
+	struct weir_unconfirmed_list early;        /* of cards not made yet, sorted: they were new when the owner died */
 };
 
 /* Queues of both sides of the pools, in memory only. */
 struct weir_pools_work {
-	struct weir_u64_list telling; /* accounts with something untold (slots) */
-	struct weir_u64_list urgent;  /* those of them that are told with the round */
-	struct weir_u64_list words;   /* pools with a word due (slots) */
-	struct weir_u64_list walks;   /* accounts whose members are to be looked at (slots), the first is being walked */
-	uint32_t walks_head;          /* how many of `walks` are done */
-	int64_t told_us;              /* last tick of partials, clock */
-	struct {                      /* look at every pool: boundaries, arrears, retention */
+	struct weir_u64_list publish_queue; /* accounts with something untold (slots) */
+	struct weir_u64_list urgent;        /* those of them that are told with the round */
+	struct weir_u64_list pool_states;   /* pools with a word due (slots) */
+	struct weir_u64_list scans; /* accounts whose members are to be looked at (slots), the first is being walked */
+	uint32_t scans_head;        /* how many of `scans` are done */
+	int64_t published_us;       /* last tick of partials, clock */
+	struct {                    /* look at every pool: boundaries, arrears, retention */
 		bool running;
 		uint32_t next;  /* slot */
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
 	} scan;
-	bool cards_settled; /* the card stage has caught up: partials are settled ones */
-	bool pools_settled; /* the pool stage has: words are told */
+	bool cards_caught_up; /* the card stage has caught up: partials are settled ones */
+	bool pools_caught_up; /* the pool stage has: words are told */
 };
 
 /* Places of the background scans over slots, a bounded number a tick. */
-struct weir_walks {
+struct weir_scans {
 	uint32_t scan_slot; /* re-evaluation of cards after a plan, a carrier or a ladder changed: next slot */
 	bool scan_running;
 	bool scan_all;          /* all cards, not only those of changed plans */
@@ -315,7 +320,7 @@ struct weir_partition {
 	struct weir_parked parked;
 	struct weir_unconfirmed unconfirmed;
 	struct weir_pools_work pools_work;
-	struct weir_walks walks;
+	struct weir_scans scans;
 	struct weir_guard guard;
 	struct weir_feeds *feeds;       /* what of the windows was told, and what is to be */
 	struct weir_families *families; /* smart cards' children */
@@ -325,7 +330,7 @@ struct weir_partition {
 
 /* Slabs by number, as pages and the header name them; letters of their keys. */
 enum { WEIR_SLABS = 8 };
-#define WEIR_SLAB_LETTERS "cteslaqh" /* cards terms enforcements sessions lives accounts pools (q) shares (h) */
+#define WEIR_SLAB_TAGS "cteslaqh" /* cards terms enforcements sessions lives accounts pools (q) shares (h) */
 struct weir_slab *weir_partition_slab(struct weir_partition *partition, uint32_t number);
 
 struct weir_partition *weir_partition_new(const struct weir_partition_opts *opts);
@@ -346,17 +351,18 @@ enum weir_class weir_partition_apply(struct weir_partition *partition, const str
 
 /*
  * Takes one message of weir.partials: arrived_us its Kafka time. POISON with err for bytes that are no partial. Afterwards,
- * with the round's others, weir_partition_tell.
+ * with the round's others, weir_partition_publish.
  */
-enum weir_class weir_partition_partial(
+enum weir_class weir_partition_apply_report(
     struct weir_partition *partition, struct weir_slice value, int64_t arrived_us, struct weir_error *err);
 
 /* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is told.
  */
-void weir_partition_settled(struct weir_partition *partition, bool cards, bool pools);
+void weir_partition_caught_up(struct weir_partition *partition, bool cards, bool pools);
 
-/* End of a round: partials and words that are due become `tells`. Call after folding and ticking, before taking effects. */
-void weir_partition_tell(struct weir_partition *partition);
+/* End of a round: partials and words that are due become `outbox`. Call after folding and ticking, before taking effects.
+ */
+void weir_partition_publish(struct weir_partition *partition);
 
 /*
  * May the card's desired state be sent? False while its guard is tripped and it would be suspended (CMD-5), and for states
@@ -369,7 +375,8 @@ bool weir_partition_may_send(struct weir_partition *partition, uint32_t card_slo
 bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
 
 /* Answers of wishes; when all that were asked for are in, call weir_partition_unpark. */
-bool weir_partition_wish_answer(struct weir_partition *partition, const struct weir_wish *wish, struct weir_slice value);
+bool weir_partition_fetched(
+    struct weir_partition *partition, const struct weir_fetch_request *fetch, struct weir_slice value);
 void weir_partition_unpark(struct weir_partition *partition);
 /* Records or pools' windows that wait for wishes: no encode until there are none. */
 uint32_t weir_partition_parked(const struct weir_partition *partition);
@@ -416,7 +423,7 @@ void weir_partition_command(struct weir_partition *partition, const struct weir_
  * Offers every card whose desired state is not its confirmed one, or that a command in motion may take out of it;
  * unknown_too also those that an intent made unknown.
  */
-void weir_partition_offer_all(struct weir_partition *partition, bool unknown_too);
+void weir_partition_enqueue_all(struct weir_partition *partition, bool unknown_too);
 
 /* The enforcement slot of a card, or NULL. */
 struct weir_enforcement_slot *weir_partition_enforcement(const struct weir_partition *partition, uint32_t card_slot);
@@ -425,7 +432,7 @@ struct weir_card_slot *weir_partition_find(
     const struct weir_partition *partition, struct weir_iccid iccid, uint32_t *slot_out);
 /* A pool that this partition owns, or its account here; NULL if there is none. */
 struct weir_pool_slot *weir_partition_find_pool(const struct weir_partition *partition, const char *id, uint32_t *slot_out);
-struct weir_account_slot *weir_partition_find_account(
+struct weir_pool_local_slot *weir_partition_find_pool_local(
     const struct weir_partition *partition, const char *id, uint32_t *slot_out);
 /* Reasons that the carrier enforces on the card (SUS-4): the desired state is suspended exactly while there is one. */
 uint16_t weir_partition_enforced(const struct weir_partition *partition, uint32_t card_slot);
@@ -446,14 +453,14 @@ struct weir_writer {
 	void (*page)(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len);
 	void (*range)(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
 	/* letter: 'y' cards', 'z' pools' past cycles */
-	void (*past)(
-	    void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
-	uint8_t *(*marks)(
+	void (*closed_cycles)(
+	    void *ctx, char tag, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
+	uint8_t *(*dedupe_keys)(
 	    void *ctx, int64_t hour, uint32_t bucket, uint32_t len);     /* append: returns where to write len bytes */
 	uint8_t *(*directory)(void *ctx, uint32_t bucket, uint32_t len); /* append */
 	void (*name)(void *ctx, struct weir_slice name);                 /* push */
 	void (*reference)(void *ctx, struct weir_slice field, struct weir_slice json); /* set */
-	void (*intent_done)(void *ctx, const struct weir_doubt *intent);
+	void (*intent_done)(void *ctx, const struct weir_unconfirmed_card *intent);
 	weir_windows_append_fn window; /* append */
 };
 /*
@@ -472,20 +479,20 @@ void weir_partition_load_sizes(struct weir_partition *partition, const uint32_t 
 bool weir_partition_load_name(struct weir_partition *partition, struct weir_slice name);
 bool weir_partition_load_reference(struct weir_partition *partition, struct weir_slice json);
 bool weir_partition_load_page(struct weir_partition *partition, uint32_t slab, uint32_t page, struct weir_slice bytes);
-bool weir_partition_load_intent(struct weir_partition *partition, const struct weir_doubt *intent);
+bool weir_partition_load_intent(struct weir_partition *partition, const struct weir_unconfirmed_card *intent);
 /* Builds indexes and free lists after the pages; false when slots contradict each other. */
 bool weir_partition_load_finish(struct weir_partition *partition);
 
 /* Adds what is known of cards' states at their carriers; in motion = unknown. Cards that it does not name are active. */
-void weir_partition_known(const struct weir_partition *partition, struct weir_doubts *known);
+void weir_partition_known(const struct weir_partition *partition, struct weir_unconfirmed_list *known);
 /*
  * After load_finish of a store that has lost its newest writes: cards whose stored state is not the one that was known are
  * unknown. Takes the list.
  */
-void weir_partition_load_known(struct weir_partition *partition, struct weir_doubts *known);
+void weir_partition_load_known(struct weir_partition *partition, struct weir_unconfirmed_list *known);
 /* Something was sent for the card of which this partition knows nothing: its state is unknown. */
-void weir_partition_doubt(struct weir_partition *partition, struct weir_iccid iccid);
-void weir_doubts_push(struct weir_doubts *list, const struct weir_doubt *doubt);
-void weir_doubts_free(struct weir_doubts *list);
+void weir_partition_unconfirmed(struct weir_partition *partition, struct weir_iccid iccid);
+void weir_unconfirmed_push(struct weir_unconfirmed_list *list, const struct weir_unconfirmed_card *unconfirmed_card);
+void weir_unconfirmed_free(struct weir_unconfirmed_list *list);
 
 #endif

@@ -47,7 +47,7 @@ struct load {
 };
 
 static uint64_t
-option(int argc, char **argv, const char *name, uint64_t fallback)
+option_value(int argc, char **argv, const char *name, uint64_t fallback)
 {
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], name) == 0)
@@ -81,7 +81,7 @@ due_us(const struct load *load, uint64_t number)
 }
 
 static void
-ask(struct load *load)
+send_request(struct load *load)
 {
 	char text[512];
 	struct connection *c = load->free;
@@ -132,14 +132,14 @@ take(struct load *load, struct connection *c)
 }
 
 static void
-run(struct load *load)
+run_load(struct load *load)
 {
 	struct epoll_event events[EVENTS];
 	load->start_us = weir_steady_now().us;
 	while (load->done < load->total) {
 		int64_t now_us = weir_steady_now().us;
 		while (load->next < load->total && load->free != NULL && due_us(load, load->next) <= now_us)
-			ask(load);
+			send_request(load);
 		int64_t wait_us =
 		    load->next < load->total && load->free != NULL ? due_us(load, load->next) - now_us : 100000;
 		struct timespec wait = {0, (wait_us < 0 ? 0 : wait_us > 100000 ? 100000 : wait_us) * 1000};
@@ -157,7 +157,7 @@ order(const void *a, const void *b)
 }
 
 static void
-report(struct load *load, double cpu_s)
+print_report(struct load *load, double cpu_s)
 {
 	uint64_t n = load->took_count;
 	qsort(load->took_us, n, sizeof(*load->took_us), order);
@@ -171,12 +171,12 @@ report(struct load *load, double cpu_s)
 int
 main(int argc, char **argv)
 {
-	uint64_t seconds = option(argc, argv, "--seconds", 10), warmup = option(argc, argv, "--warmup", 2);
-	uint32_t connections = (uint32_t)option(argc, argv, "--connections", 64);
-	struct load load = {.port = (uint16_t)option(argc, argv, "--port", 8470),
-	    .rate = option(argc, argv, "--rate", 2000),
-	    .cards = option(argc, argv, "--cards", 1000000),
-	    .random = {option(argc, argv, "--seed", 11)}};
+	uint64_t seconds = option_value(argc, argv, "--seconds", 10), warmup = option_value(argc, argv, "--warmup", 2);
+	uint32_t connections = (uint32_t)option_value(argc, argv, "--connections", 64);
+	struct load load = {.port = (uint16_t)option_value(argc, argv, "--port", 8470),
+	    .rate = option_value(argc, argv, "--rate", 2000),
+	    .cards = option_value(argc, argv, "--cards", 1000000),
+	    .random = {option_value(argc, argv, "--seed", 11)}};
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--token") == 0)
 			load.token = argv[i + 1];
@@ -193,8 +193,8 @@ main(int argc, char **argv)
 	load.epoll = epoll_create1(0);
 	for (uint32_t i = 0; i < connections; i++)
 		connection_open(&load, &load.connections[i]);
-	run(&load);
-	report(&load, bench_cpu_seconds());
+	run_load(&load);
+	print_report(&load, bench_cpu_seconds());
 	free(load.connections);
 	free(load.took_us);
 	return load.wrong == 0 ? 0 : 1;

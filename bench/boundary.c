@@ -42,7 +42,7 @@ struct pauses {
 };
 
 static void
-apply(struct weir_partition *p, const char *json)
+apply_json(struct weir_partition *p, const char *json)
 {
 	struct weir_reference ref;
 	struct weir_error err;
@@ -62,7 +62,7 @@ forget_effects(struct weir_partition *p)
 }
 
 static struct weir_partition *
-make(uint64_t cards, uint64_t members)
+make_partition(uint64_t cards, uint64_t members)
 {
 	struct weir_partition_opts opts = {.dedupe_horizon_h = 48,
 	    .dedupe_fresh_h = 1,
@@ -72,12 +72,13 @@ make(uint64_t cards, uint64_t members)
 	    .auto_register_carrier = "cm",
 	    .partitions = 4,
 	    .epoch = 1,
-	    .slack_floor_bytes = 65536,
+	    .unreported_floor_bytes = 65536,
 	    .pool_tick_ms = 1000};
 	struct weir_partition *p = weir_partition_new(&opts);
 	weir_partition_set_time(p, NOW, NOW);
 	WEIR_CHECK(weir_partition_load_finish(p));
-	apply(p, "{\"type\":\"plan\",\"id\":\"pool\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
+	apply_json(
+	    p, "{\"type\":\"plan\",\"id\":\"pool\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":1000000}");
 	struct weir_reference ref = {.type = WEIR_REF_CARD};
 	ref.card.has_carrier = true;
 	struct weir_cause cause = {.arrived_us = NOW, .record_us = NOW};
@@ -165,7 +166,7 @@ run_rounds(struct pauses *run, const char *what, int64_t at_us, uint64_t changed
 		weir_partition_set_time(p, at_us, 0);
 		weir_partition_fold(p, run->t.batch, BATCH);
 		more = weir_partition_tick(p, TICK_SLOTS);
-		weir_partition_tell(p);
+		weir_partition_publish(p);
 		took_ms[rounds++] = (double)(weir_clock_thread_ns() - start) / 1e6;
 		forget_effects(p);
 	}
@@ -203,7 +204,7 @@ word(struct weir_partition *p, uint64_t members, uint64_t version, const char *r
 	    "1000000,"
 	    "\"limit\":100,\"used\":100,\"active\":%" PRIu64 "}",
 	    version, reasons, members);
-	apply(p, json);
+	apply_json(p, json);
 }
 
 static void
@@ -247,7 +248,7 @@ bench_boundary(const struct bench_common *common, uint64_t cards, uint64_t membe
 	run.table =
 	    report_table(run.report, "Rounds until all is done", "what|rounds|sum ms|longest ms|median ms|decisions");
 	run.chart = report_chart(run.report, REPORT_PERCENTILES, "Length of a round", "quantile of rounds", "ms");
-	run.p = make(cards, members);
+	run.p = make_partition(cards, members);
 	run_all(&run, members);
 	weir_partition_free(run.p);
 	free(run.t.batch);

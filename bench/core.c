@@ -28,9 +28,9 @@ put_case(struct run *run, const char *name, struct core_case *c)
 		const char *name, *unit;
 		double value;
 	} ones[] = {{"records_per_s_core", "1/s", 1e9 / c->sum_ns}, {"memory_latency", "ns", c->latency_ns},
-	    {"bytes_per_card", "bytes", c->card_bytes}, {"mark_bytes_per_record", "bytes", c->mark_bytes},
+	    {"bytes_per_card", "bytes", c->card_bytes}, {"mark_bytes_per_record", "bytes", c->dedupe_key_bytes},
 	    {"flush_bytes_per_record", "bytes", c->flush_bytes}, {"redis_bytes_per_card", "bytes", c->redis_card_bytes},
-	    {"redis_mark_bytes_per_record", "bytes", c->redis_mark_bytes}};
+	    {"redis_mark_bytes_per_record", "bytes", c->redis_dedupe_key_bytes}};
 	char figure[128];
 	report_cell_text(run->table, "%s", name);
 	for (uint32_t i = 0; i < CORE_PARTS; i++) {

@@ -35,7 +35,7 @@ segment_run(struct engine *e, struct messages *messages, uint64_t records)
 }
 
 static double
-median(const double *samples)
+median_of(const double *samples)
 {
 	double sorted[CORE_SEGMENTS];
 	for (uint32_t i = 0; i < CORE_SEGMENTS; i++) {
@@ -48,17 +48,17 @@ median(const double *samples)
 }
 
 static void
-sizes(const struct engine *e, const struct workload *w, uint64_t seed, struct core_case *c)
+measure_sizes(const struct engine *e, const struct workload *w, uint64_t seed, struct core_case *c)
 {
 	struct bench_stored stored = bench_store_figures(e->store);
 	double records = (double)e->core->stats.records, cards = (double)w->cards;
-	uint64_t marks = weir_marks_bytes(&e->core->tables.marks), bytes = weir_partition_bytes(e->core);
+	uint64_t dedupe_keys = weir_dedupe_keys_bytes(&e->core->tables.dedupe_keys), bytes = weir_partition_bytes(e->core);
 	c->latency_ns = bench_memory_latency_ns(bytes, seed);
-	c->card_bytes = (double)(bytes - marks) / cards;
-	c->mark_bytes = (double)marks / records;
+	c->card_bytes = (double)(bytes - dedupe_keys) / cards;
+	c->dedupe_key_bytes = (double)dedupe_keys / records;
 	c->flush_bytes = (double)e->flush_bytes / records;
-	c->redis_card_bytes = (double)(stored.redis_bytes - stored.redis_mark_bytes) / cards;
-	c->redis_mark_bytes = (double)stored.mark_bytes / records;
+	c->redis_card_bytes = (double)(stored.redis_bytes - stored.redis_dedupe_key_bytes) / cards;
+	c->redis_dedupe_key_bytes = (double)stored.dedupe_key_bytes / records;
 	c->hash = bench_hash_u64(bench_hash_u64(engine_hash(e), bytes), stored.redis_bytes);
 }
 
@@ -81,10 +81,10 @@ core_case_run(const struct workload *w, uint64_t seed, struct core_case *c)
 			c->samples[k][i] = (double)took[k] / (double)records;
 	}
 	for (uint32_t k = 0; k < CORE_PARTS; k++) {
-		c->ns[k] = median(c->samples[k]);
+		c->ns[k] = median_of(c->samples[k]);
 		c->sum_ns += c->ns[k];
 	}
-	sizes(e, w, seed, c);
+	measure_sizes(e, w, seed, c);
 	messages_free(messages);
 	engine_free(e);
 }

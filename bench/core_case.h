@@ -11,12 +11,12 @@ enum { CORE_SEGMENTS = 6, CORE_PARTS = 4 }; /* decode, fold, round, encode */
 extern const char *const core_part_names[CORE_PARTS];
 
 struct core_case {
-	double samples[CORE_PARTS][CORE_SEGMENTS]; /* nanoseconds a record */
-	double ns[CORE_PARTS], sum_ns;             /* medians, and what they come to */
-	double latency_ns;                         /* of memory as large as the partition */
-	double card_bytes, mark_bytes;             /* in memory, a card and a record that is in it */
-	double flush_bytes;                        /* a record */
-	double redis_card_bytes, redis_mark_bytes; /* a card; a record within the dedupe horizon */
+	double samples[CORE_PARTS][CORE_SEGMENTS];       /* nanoseconds a record */
+	double ns[CORE_PARTS], sum_ns;                   /* medians, and what they come to */
+	double latency_ns;                               /* of memory as large as the partition */
+	double card_bytes, dedupe_key_bytes;             /* in memory, a card and a record that is in it */
+	double flush_bytes;                              /* a record */
+	double redis_card_bytes, redis_dedupe_key_bytes; /* a card; a record within the dedupe horizon */
 	uint64_t hash;
 };
 

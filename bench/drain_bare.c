@@ -221,17 +221,17 @@ take_result(
 {
 	char line[4096];
 	bench_last_line(child->log, line, sizeof(line));
-	json_t *told = json_loads(line, 0, NULL);
-	if (told == NULL || !json_is_object(told))
+	json_t *answer = json_loads(line, 0, NULL);
+	if (answer == NULL || !json_is_object(answer))
 		return weir_error_set(err, WEIR_FATAL, "the bare reader says: %.300s", line);
-	*result = (struct drain_result){.seconds = (double)json_integer_value(json_object_get(told, "us")) / 1e6,
-	    .messages = (uint64_t)json_integer_value(json_object_get(told, "messages")),
-	    .broker_ns = (uint64_t)json_integer_value(json_object_get(told, "broker_ns")),
-	    .rss_bytes = (uint64_t)json_integer_value(json_object_get(told, "rss"))};
+	*result = (struct drain_result){.seconds = (double)json_integer_value(json_object_get(answer, "us")) / 1e6,
+	    .messages = (uint64_t)json_integer_value(json_object_get(answer, "messages")),
+	    .broker_ns = (uint64_t)json_integer_value(json_object_get(answer, "broker_ns")),
+	    .rss_bytes = (uint64_t)json_integer_value(json_object_get(answer, "rss"))};
 	result->records =
 	    (uint64_t)((double)result->messages * (double)topic->filled.records / (double)topic->filled.messages);
-	take_threads(json_object_get(told, "cpu_ns"), &result->cpu);
-	json_decref(told);
+	take_threads(json_object_get(answer, "cpu_ns"), &result->cpu);
+	json_decref(answer);
 	return WEIR_OK;
 }
 

@@ -102,7 +102,7 @@ by_size(const void *a, const void *b)
 }
 
 static double
-median(double *samples, uint32_t count)
+median_value(double *samples, uint32_t count)
 {
 	qsort(samples, count, sizeof(*samples), by_size);
 	return count % 2 == 1 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
@@ -116,7 +116,7 @@ median_of(const struct drain_kind *kind, of_result fn)
 	double samples[DRAIN_ROUNDS_MAX];
 	for (uint32_t i = 0; i < kind->count; i++)
 		samples[i] = fn(&kind->rounds[i]);
-	return median(samples, kind->count);
+	return median_value(samples, kind->count);
 }
 
 static double
@@ -125,7 +125,7 @@ median_role(const struct drain_kind *kind, enum role role)
 	double samples[DRAIN_ROUNDS_MAX];
 	for (uint32_t i = 0; i < kind->count; i++)
 		samples[i] = role_ns(&kind->rounds[i], role);
-	return median(samples, kind->count);
+	return median_value(samples, kind->count);
 }
 
 static double
@@ -168,7 +168,7 @@ name_of(const char *label, const char *what, const char *end, char out[200])
 }
 
 static void
-tell_rates(struct report *report, const struct drain_set *set, const char *label)
+print_rates(struct report *report, const struct drain_set *set, const char *label)
 {
 	char name[200];
 	double samples[DRAIN_ROUNDS_MAX];
@@ -193,12 +193,12 @@ ratio_of(const struct drain_set *set, const struct drain_kind *kind)
 	double samples[DRAIN_ROUNDS_MAX];
 	for (uint32_t k = 0; k < kind->count; k++)
 		samples[k] = per_second(&kind->rounds[k]) / best_bare(set, k);
-	return median(samples, kind->count);
+	return median_value(samples, kind->count);
 }
 
 /* One row a kind of drain: what a record costs, by role. */
 static void
-tell_costs(struct report *report, const struct drain_set *set, const char *label, const struct bench_filled *filled)
+print_costs(struct report *report, const struct drain_set *set, const char *label, const struct bench_filled *filled)
 {
 	char title[160], name[200];
 	(void)snprintf(title, sizeof(title), "%s: CPU, ns a record by role", label);
@@ -228,7 +228,7 @@ tell_costs(struct report *report, const struct drain_set *set, const char *label
 }
 
 static void
-tell_memory(struct report *report, const struct drain_set *set, const char *label, const struct bench_filled *filled)
+print_memory(struct report *report, const struct drain_set *set, const char *label, const struct bench_filled *filled)
 {
 	char name[200];
 	double cards = (double)set->workload.cards;
@@ -254,7 +254,7 @@ tell_memory(struct report *report, const struct drain_set *set, const char *labe
 
 /* The headline over all topics: a row a topic, a column a kind would grow too wide. */
 static void
-tell_ratios(struct drain_report *drains, const struct drain_set *set, const char *label)
+print_ratios(struct drain_report *drains, const struct drain_set *set, const char *label)
 {
 	if (drains->ratios == NULL)
 		drains->ratios = report_table(drains->report, "weir to the best bare drain of the same round",
@@ -269,7 +269,7 @@ tell_ratios(struct drain_report *drains, const struct drain_set *set, const char
 		report_cell_text(drains->ratios, "%s", label);
 		report_cell_text(drains->ratios, "%s", kind->what);
 		report_cell(drains->ratios, median_of(kind, per_second));
-		report_cell(drains->ratios, median(bare, kind->count));
+		report_cell(drains->ratios, median_value(bare, kind->count));
 		report_cell(drains->ratios, ratio_of(set, kind));
 	}
 }
@@ -289,10 +289,10 @@ drain_report_set(struct drain_report *drains, struct drain_set *set, const struc
 {
 	char label[96];
 	label_of(set, label);
-	tell_ratios(drains, set, label);
-	tell_rates(drains->report, set, label);
-	tell_costs(drains->report, set, label, filled);
-	tell_memory(drains->report, set, label, filled);
+	print_ratios(drains, set, label);
+	print_rates(drains->report, set, label);
+	print_costs(drains->report, set, label, filled);
+	print_memory(drains->report, set, label, filled);
 	report_hash_u64(drains->report, filled->hash);
 	report_hash_u64(drains->report, filled->counted);
 	drains->too_short |= is_short(set);

@@ -41,7 +41,7 @@ static void
 forget_effects(struct engine *e)
 {
 	struct weir_partition *p = e->core;
-	e->offers += p->effects.pending_commands.n;
+	e->pending_commands += p->effects.pending_commands.n;
 	p->effects.pending_commands.n = 0;
 	p->effects.audits.n = 0;
 	p->effects.dead_letters.n = 0;
@@ -50,28 +50,28 @@ forget_effects(struct engine *e)
 
 /* Pools' own messages come back at once; all others (alerts, rows of feeds) are of no consequence. */
 static void
-take_tells(struct engine *e)
+drain_outbox(struct engine *e)
 {
 	struct weir_partition *p = e->core;
 	struct weir_error err = {0};
 	uint32_t count = p->effects.outbox.n;
-	struct weir_tell *tells = weir_calloc(count + 1, sizeof(*tells));
-	memcpy(tells, p->effects.outbox.v, count * sizeof(*tells));
-	e->tells.len = 0;
-	weir_buf_append(&e->tells, p->effects.outbox.bytes.data, p->effects.outbox.bytes.len);
+	struct weir_outbox_message *outbox = weir_calloc(count + 1, sizeof(*outbox));
+	memcpy(outbox, p->effects.outbox.v, count * sizeof(*outbox));
+	e->outbox.len = 0;
+	weir_buf_append(&e->outbox, p->effects.outbox.bytes.data, p->effects.outbox.bytes.len);
 	p->effects.outbox.n = 0;
 	p->effects.outbox.bytes.len = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		struct weir_slice value = {e->tells.data + tells[i].at + tells[i].key_len, tells[i].value_len};
-		if (tells[i].topic == WEIR_TELL_PARTIALS) {
-			must(weir_partition_partial(p, value, p->clock.now_us, &err), "a partial", &err);
-			e->partials++;
-		} else if (tells[i].topic == WEIR_TELL_CARDS) {
+		struct weir_slice value = {e->outbox.data + outbox[i].at + outbox[i].key_len, outbox[i].value_len};
+		if (outbox[i].topic == WEIR_OUTBOX_USAGE_REPORTS) {
+			must(weir_partition_apply_report(p, value, p->clock.now_us, &err), "a partial", &err);
+			e->reports++;
+		} else if (outbox[i].topic == WEIR_OUTBOX_CARDS) {
 			apply_json(e, value);
-			e->words++;
+			e->pool_states++;
 		}
 	}
-	free(tells);
+	free(outbox);
 }
 
 static void
@@ -106,7 +106,7 @@ engine_new(const struct workload *w)
 	    .auto_register_carrier = "cm",
 	    .partitions = 1,
 	    .epoch = 1,
-	    .slack_floor_bytes = 65536,
+	    .unreported_floor_bytes = 65536,
 	    .pool_tick_ms = 1000,
 	    .guard_cards_min = 1000,
 	    .guard_window_s = 600,
@@ -120,13 +120,13 @@ engine_new(const struct workload *w)
 	WEIR_CHECK(weir_partition_load_finish(e->core));
 	workload_definitions(w, on_definition, e);
 	make_cards(e, w);
-	weir_partition_settled(e->core, true, true);
+	weir_partition_caught_up(e->core, true, true);
 	while (engine_tick(e))
 		;
 	engine_flush(e);
 	weir_buf_free(&e->body); /* of all cards: later ones are small */
 	e->times = (struct engine_times){0};
-	e->flushes = e->flush_bytes = e->flush_commands = e->offers = e->partials = e->words = 0;
+	e->flushes = e->flush_bytes = e->flush_commands = e->pending_commands = e->reports = e->pool_states = 0;
 	return e;
 }
 
@@ -139,23 +139,23 @@ engine_free(struct engine *e)
 	weir_decoder_free(e->decoder);
 	weir_records_free(&e->records);
 	weir_buf_free(&e->body);
-	weir_buf_free(&e->tells);
+	weir_buf_free(&e->outbox);
 	bench_store_free(e->store);
 	free(e);
 }
 
 /* What waits for the store is answered now, and folded again. */
 static void
-answer_wishes(struct engine *e)
+answer_fetches(struct engine *e)
 {
 	struct weir_partition *p = e->core;
-	char key[WEIR_WISH_KEY_MAX];
+	char key[WEIR_FETCH_KEY_MAX];
 	uint32_t from, len;
 	while (p->effects.fetch_requests.n > 0) {
 		while (p->effects.fetch_requests.n > 0) {
-			struct weir_wish wish = p->effects.fetch_requests.v[--p->effects.fetch_requests.n];
-			weir_wish_key(&wish, key, &from, &len);
-			WEIR_CHECK(weir_partition_wish_answer(p, &wish, bench_store_get(e->store, key, from, len)));
+			struct weir_fetch_request fetch = p->effects.fetch_requests.v[--p->effects.fetch_requests.n];
+			weir_fetch_key(&fetch, key, &from, &len);
+			WEIR_CHECK(weir_partition_fetched(p, &fetch, bench_store_get(e->store, key, from, len)));
 		}
 		if (weir_partition_parked(p) > 0)
 			weir_partition_unpark(p);
@@ -168,7 +168,7 @@ engine_fold(struct engine *e, const struct weir_record *records, uint32_t count,
 	int64_t start = weir_clock_thread_ns();
 	weir_partition_set_time(e->core, at_us, 0);
 	weir_partition_fold(e->core, records, count);
-	answer_wishes(e);
+	answer_fetches(e);
 	e->times.fold += weir_clock_thread_ns() - start;
 }
 
@@ -177,11 +177,11 @@ engine_tick(struct engine *e)
 {
 	int64_t start = weir_clock_thread_ns();
 	bool more = weir_partition_tick(e->core, ENGINE_TICK_SLOTS);
-	weir_partition_tell(e->core);
+	weir_partition_publish(e->core);
 	more |= e->core->effects.outbox.n > 0;
 	if (e->core->effects.outbox.n > 0)
-		take_tells(e);
-	answer_wishes(e);
+		drain_outbox(e);
+	answer_fetches(e);
 	forget_effects(e);
 	e->times.round += weir_clock_thread_ns() - start;
 	return more;
@@ -210,7 +210,7 @@ engine_flush(struct engine *e)
 	e->body.len = 0;
 	struct weir_body body = {.bytes = &e->body, .prefix = "weir"};
 	const struct weir_writer writer = weir_body_writer(&body);
-	answer_wishes(e);
+	answer_fetches(e);
 	WEIR_CHECK(weir_partition_parked(e->core) == 0);
 	weir_partition_watermark(e->core, e->core->clock.stream_time_us);
 	weir_partition_encode(e->core, &writer, ENGINE_SPARSE_SLOTS);

@@ -7,7 +7,7 @@
 #define WEIR_BENCH_ENGINE_H
 
 #include "aggregators/partition.h"
-#include "bench/store.h"
+#include "bench/memory_store.h"
 #include "bench/workload.h"
 #include "consumers/decode/decode.h"
 #include "pipeline/engine/body.h"
@@ -22,10 +22,10 @@ struct engine {
 	struct weir_partition *core;
 	struct weir_decoder *decoder;
 	struct weir_records records;
-	struct weir_buf body, tells;
+	struct weir_buf body, outbox;
 	struct bench_store *store;
 	struct engine_times times;
-	uint64_t flushes, flush_bytes, flush_commands, offers, partials, words;
+	uint64_t flushes, flush_bytes, flush_commands, pending_commands, reports, pool_states;
 	uint64_t body_hash; /* over all flushes */
 };
 

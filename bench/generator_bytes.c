@@ -37,12 +37,12 @@ id_number(uint64_t n)
 }
 
 static char *
-put(char *at, const char *text, size_t len)
+put_bytes(char *at, const char *text, size_t len)
 {
 	memcpy(at, text, len);
 	return at + len;
 }
-#define PUT(at, literal) put(at, literal, sizeof(literal) - 1)
+#define PUT(at, literal) put_bytes(at, literal, sizeof(literal) - 1)
 
 static char *
 put_number(char *at, uint64_t number)
@@ -68,7 +68,7 @@ workload_json(const struct workload *w, const struct workload_record *r, char *o
 	}
 	workload_iccid_text(r->card, iccid);
 	at = PUT(at, "\"iccid\":\"");
-	at = put(at, iccid, WEIR_ICCID_TEXT_MAX - 1);
+	at = put_bytes(at, iccid, WEIR_ICCID_TEXT_MAX - 1);
 	at = PUT(at, "\",\"session\":\"");
 	session_text(r->card, at);
 	at = PUT(at + SESSION_LEN, "\",\"start\":\"");

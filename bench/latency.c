@@ -22,7 +22,7 @@
 #include "config/base/clock.h"
 #include "config/base/exit.h"
 
-enum { SHARES_MAX = 8, READY_MS = 300000, SETTLE_MS = 300000, COMMANDS_US = 500000, MEMBERS = 50, POLL_US = 2000 };
+enum { SHARES_MAX = 8, READY_MS = 300000, QUIET_MS = 300000, COMMANDS_US = 500000, MEMBERS = 50, POLL_US = 2000 };
 static const double QUANTILES[] = {0.5, 0.9, 0.99, 0.999, 0.9999, 1};
 enum { QUANTILE_COUNT = 6 };
 
@@ -35,7 +35,7 @@ struct latency_opts {
 
 struct latency {
 	const struct latency_opts *opts;
-	struct stand stand;
+	struct rig rig;
 	struct bench_weir weir;
 	struct report *report;
 	json_t *table, *chart_command, *chart_visible, *cores;
@@ -48,10 +48,10 @@ struct latency {
 static enum weir_class
 stored_sum(struct latency *l, int64_t *sum_out, struct weir_error *err)
 {
-	uint32_t partitions = l->stand.site->opts.partitions;
+	uint32_t partitions = l->rig.site->opts.partitions;
 	int64_t *offsets = weir_calloc(partitions, sizeof(*offsets));
 	enum weir_class class =
-	    bench_redis_offsets(l->stand.site->redis, l->stand.prefix, l->stand.topic, partitions, offsets, err);
+	    bench_redis_offsets(l->rig.site->redis, l->rig.prefix, l->rig.topic, partitions, offsets, err);
 	*sum_out = 0;
 	for (uint32_t p = 0; p < partitions; p++)
 		*sum_out += offsets[p];
@@ -65,11 +65,11 @@ put_now(struct latency *l, struct raw_sink *sink, struct weir_buf *out, struct w
 	struct workload_record r;
 	char key[WEIR_ICCID_TEXT_MAX];
 	int64_t now_us = weir_wall_now().us;
-	workload_next(l->stand.generator, &r);
+	workload_next(l->rig.generator, &r);
 	r.end_us = now_us / 1000 * 1000;
-	bench_totals_add(&l->stand.totals[r.card], &r);
+	bench_totals_add(&l->rig.totals[r.card], &r);
 	out->len = 0;
-	workload_message(&l->stand.workload, &r, 1, out);
+	workload_message(&l->rig.workload, &r, 1, out);
 	workload_iccid_text(r.card, key);
 	return raw_sink_put(sink, key, WEIR_ICCID_TEXT_MAX - 1, (const char *)out->data, out->len, now_us / 1000, err);
 }
@@ -105,13 +105,13 @@ measure_capacity(struct latency *l, struct weir_error *err)
 	l->capacity = (double)l->opts->capacity;
 	if (l->opts->capacity != 0)
 		return WEIR_OK;
-	if (raw_sink_open(l->stand.site->settings, l->stand.topic, l->stand.site->opts.partitions, &sink, err) != WEIR_OK)
+	if (raw_sink_open(l->rig.site->settings, l->rig.topic, l->rig.site->opts.partitions, &sink, err) != WEIR_OK)
 		return WEIR_FATAL;
 	enum weir_class class = flood(l, sink, err);
 	raw_sink_close(sink);
 	if (class == WEIR_OK && l->capacity < 100)
 		class = weir_error_set(err, WEIR_FATAL, "nothing was stored while records were sent: no capacity to go by");
-	return class == WEIR_OK ? stand_settle(&l->stand, &l->weir, 1, SETTLE_MS, err) : class;
+	return class == WEIR_OK ? rig_wait_quiet(&l->rig, &l->weir, 1, QUIET_MS, err) : class;
 }
 
 /* ---- one stage ---- */
@@ -136,7 +136,7 @@ stage_victims(struct latency *l, struct stage *s, struct weir_error *err)
 	const struct latency_opts *o = l->opts;
 	uint64_t records = s->rate * o->seconds, partitions = o->place.partitions;
 	uint64_t pools = o->pool_every != 0 ? records / o->pool_every : 0;
-	s->victims = (struct bench_victims){.first = l->stand.workload.cards + l->next_card,
+	s->victims = (struct bench_victims){.first = l->rig.workload.cards + l->next_card,
 	    .count = o->card_every != 0 ? records / o->card_every : 0,
 	    .pools = pools,
 	    .members = MEMBERS,
@@ -146,13 +146,13 @@ stage_victims(struct latency *l, struct stage *s, struct weir_error *err)
 	l->next_pool += pools;
 	s->card_due_us = weir_calloc(s->victims.count + 1, sizeof(int64_t));
 	s->pool_due_us = weir_calloc(pools + 1, sizeof(int64_t));
-	if (bench_fill_victims(l->stand.site, &s->victims, err) != WEIR_OK)
+	if (bench_fill_victims(l->rig.site, &s->victims, err) != WEIR_OK)
 		return WEIR_FATAL;
 	int64_t *ends = weir_calloc(partitions, sizeof(*ends));
-	const char *topic = l->stand.site->settings->topic_cards;
-	enum weir_class class = bench_topic_ends(l->stand.site, topic, (uint32_t)partitions, ends, err);
+	const char *topic = l->rig.site->settings->topic_cards;
+	enum weir_class class = bench_topic_ends(l->rig.site, topic, (uint32_t)partitions, ends, err);
 	if (class == WEIR_OK)
-		class = bench_redis_reach(l->stand.site, l->stand.prefix, topic, ends, &l->weir, 1, SETTLE_MS, err);
+		class = bench_redis_reach(l->rig.site, l->rig.prefix, topic, ends, &l->weir, 1, QUIET_MS, err);
 	free(ends);
 	return class;
 }
@@ -165,7 +165,7 @@ stage_load(struct latency *l, struct stage *s, struct weir_error *err)
 	struct bench_cpu before = {0}, after = {0};
 	double redis, broker;
 	struct pace_part part = {.rate = s->rate, .records = s->rate * o->warmup_s};
-	if (pace_send(s->pace, &part, &warm, err) != WEIR_OK || bench_redis_cpu(l->stand.site, &redis, err) != WEIR_OK)
+	if (pace_send(s->pace, &part, &warm, err) != WEIR_OK || bench_redis_cpu(l->rig.site, &redis, err) != WEIR_OK)
 		return WEIR_FATAL;
 	part = (struct pace_part){.rate = s->rate,
 	    .records = s->rate * o->seconds,
@@ -175,16 +175,16 @@ stage_load(struct latency *l, struct stage *s, struct weir_error *err)
 	    .card_due_us = s->card_due_us,
 	    .pool_due_us = s->pool_due_us};
 	bench_cpu_add(&before, l->weir.child.pid);
-	broker = (double)drain_broker_ns(l->stand.site) / 1e9;
+	broker = (double)drain_broker_ns(l->rig.site) / 1e9;
 	if (pace_send(s->pace, &part, &s->sent, err) != WEIR_OK)
 		return WEIR_FATAL;
 	bench_cpu_add(&after, l->weir.child.pid);
 	s->weir_cpu = bench_cpu_between(&before, &after);
-	s->broker_s = (double)drain_broker_ns(l->stand.site) / 1e9 - broker;
-	if (bench_redis_cpu(l->stand.site, &s->redis_s, err) != WEIR_OK || pace_finish(s->pace, err) != WEIR_OK)
+	s->broker_s = (double)drain_broker_ns(l->rig.site) / 1e9 - broker;
+	if (bench_redis_cpu(l->rig.site, &s->redis_s, err) != WEIR_OK || pace_finish(s->pace, err) != WEIR_OK)
 		return WEIR_FATAL;
 	s->redis_s -= redis;
-	return stand_settle(&l->stand, &l->weir, 1, SETTLE_MS, err);
+	return rig_wait_quiet(&l->rig, &l->weir, 1, QUIET_MS, err);
 }
 
 /* Of each pool: every member's command, and the last of them. */
@@ -210,7 +210,7 @@ stage_commands(struct latency *l, struct stage *s, struct weir_error *err)
 {
 	struct commands c = {.first = s->victims.first, .count = s->victims.count + s->victims.pools * s->victims.members};
 	bench_sleep_us(COMMANDS_US);
-	enum weir_class class = commands_read(l->stand.site, &c, err);
+	enum weir_class class = commands_read(l->rig.site, &c, err);
 	for (uint64_t i = 0; class == WEIR_OK && i < s->victims.count; i++) {
 		s->wanted += s->card_due_us[i] != 0;
 		if (c.sent_us[i] != 0 && s->card_due_us[i] != 0)
@@ -229,22 +229,22 @@ stage_commands(struct latency *l, struct stage *s, struct weir_error *err)
 static enum weir_class
 stage_run(struct latency *l, struct stage *s, struct weir_error *err)
 {
-	const struct watch_opts watch = {.settings = l->stand.site->settings,
-	    .prefix = l->stand.prefix,
-	    .topic = l->stand.topic,
+	const struct watch_opts watch = {.settings = l->rig.site->settings,
+	    .prefix = l->rig.prefix,
+	    .topic = l->rig.topic,
 	    .partitions = (uint32_t)l->opts->place.partitions,
 	    .poll_us = POLL_US};
 	if (stage_victims(l, s, err) != WEIR_OK || watch_start(&watch, &s->watch, err) != WEIR_OK)
 		return WEIR_FATAL;
-	const struct pace_opts pace = {.settings = l->stand.site->settings,
-	    .workload = &l->stand.workload,
-	    .generator = l->stand.generator,
-	    .topic = l->stand.topic,
+	const struct pace_opts pace = {.settings = l->rig.site->settings,
+	    .workload = &l->rig.workload,
+	    .generator = l->rig.generator,
+	    .topic = l->rig.topic,
 	    .connections = (uint32_t)l->opts->connections,
 	    .linger_us = l->opts->linger_us,
 	    .on_written = watch_written,
 	    .ctx = s->watch,
-	    .totals = l->stand.totals};
+	    .totals = l->rig.totals};
 	if (pace_open(&pace, &s->pace, err) != WEIR_OK || stage_load(l, s, err) != WEIR_OK)
 		return WEIR_FATAL;
 	watch_samples(s->watch, s->sent.begun_us, s->sent.ended_us, &s->visible);
@@ -274,7 +274,7 @@ is_backed(const struct samples *samples, double q)
 }
 
 static void
-tell_samples(struct latency *l, const struct stage *s, const char *what, struct samples *samples, json_t *chart)
+print_samples(struct latency *l, const struct stage *s, const char *what, struct samples *samples, json_t *chart)
 {
 	char name[96], series[32];
 	static const char *const words[QUANTILE_COUNT] = {"p50", "p90", "p99", "p999", "p9999", "max"};
@@ -301,16 +301,16 @@ tell_samples(struct latency *l, const struct stage *s, const char *what, struct 
 }
 
 static void
-tell_stage(struct latency *l, struct stage *s)
+print_stage(struct latency *l, struct stage *s)
 {
 	double took = (double)(s->sent.ended_us - s->sent.begun_us) / 1e6;
 	if (s->victims.count > 0)
-		tell_samples(l, s, "card", &s->card, l->chart_command);
+		print_samples(l, s, "card", &s->card, l->chart_command);
 	if (s->victims.pools > 0) {
-		tell_samples(l, s, "pool_member", &s->member, l->chart_command);
-		tell_samples(l, s, "pool_last", &s->pool, l->chart_command);
+		print_samples(l, s, "pool_member", &s->member, l->chart_command);
+		print_samples(l, s, "pool_last", &s->pool, l->chart_command);
 	}
-	tell_samples(l, s, "visible", &s->visible, l->chart_visible);
+	print_samples(l, s, "visible", &s->visible, l->chart_visible);
 	report_cell_text(l->cores, "%.0f %%", s->share * 100);
 	report_cell(l->cores, (double)s->sent.late_us_max / 1e3);
 	report_cell(l->cores, (double)s->sent.unanswered_max);
@@ -332,7 +332,7 @@ one_stage(struct latency *l, double share, struct weir_error *err)
 		s.rate = 1;
 	enum weir_class class = stage_run(l, &s, err);
 	if (class == WEIR_OK)
-		tell_stage(l, &s);
+		print_stage(l, &s);
 	if (class == WEIR_OK && !l->opts->common.json)
 		(void)fprintf(stderr, "%3.0f %%: %" PRIu64 " records/s, card p99 %.1f ms%s\n", share * 100, s.rate,
 		    (double)samples_quantile(&s.card, 0.99) / 1e3, s.sent.valid ? "" : ", INVALID");
@@ -349,14 +349,14 @@ all_stages(struct latency *l, struct weir_error *err)
 	uint32_t count;
 	if (bench_numbers("shares", l->opts->shares, percents, SHARES_MAX, &count, err) != WEIR_OK)
 		return WEIR_POISON;
-	if (stand_weir_start(&l->stand, NULL, &l->weir, err) != WEIR_OK ||
+	if (rig_weir_start(&l->rig, NULL, &l->weir, err) != WEIR_OK ||
 	    bench_weir_ready(&l->weir, READY_MS, err) != WEIR_OK || measure_capacity(l, err) != WEIR_OK)
 		return WEIR_FATAL;
 	report_figure(l->report, "capacity", "1/s", l->capacity);
 	for (uint32_t i = 0; i < count; i++)
 		if (one_stage(l, (double)percents[i] / 100, err) != WEIR_OK)
 			return WEIR_FATAL;
-	if (bench_weir_stop(&l->weir, err) != WEIR_OK || stand_check(&l->stand, &records, &hash, err) != WEIR_OK)
+	if (bench_weir_stop(&l->weir, err) != WEIR_OK || rig_check(&l->rig, &records, &hash, err) != WEIR_OK)
 		return WEIR_FATAL;
 	report_note(l->report,
 	    "Every record's usage was compared with what was sent, card by card: exact (%" PRIu64 " records).", records);
@@ -393,11 +393,11 @@ run_at(struct latency *l, struct bench_site *site, const struct workload *w, str
 	report_config_number(l->report, "pool_every", o->pool_every);
 	report_config_number(l->report, "pool_members", MEMBERS);
 	tables(l);
-	enum weir_class class = stand_open(site, w, o->common.seed, (uint32_t)o->lanes, &l->stand, err);
+	enum weir_class class = rig_open(site, w, o->common.seed, (uint32_t)o->lanes, &l->rig, err);
 	if (class == WEIR_OK)
 		class = all_stages(l, err);
 	(void)bench_child_stop(&l->weir.child, SIGKILL, 1000);
-	stand_close(&l->stand);
+	rig_close(&l->rig);
 	return class;
 }
 

@@ -8,7 +8,7 @@
 #include "config/base/exit.h"
 
 static void
-draw(struct micro *micro)
+draw_chart(struct micro *micro)
 {
 	json_t *chart = report_chart(micro->report, REPORT_BARS, "Nanoseconds an item (median)", "", "ns"), *row;
 	size_t i;
@@ -46,7 +46,7 @@ bench_micro(int argc, char **argv)
 	micro_decode(&micro);
 	micro_tables(&micro);
 	micro_rules(&micro);
-	draw(&micro);
+	draw_chart(&micro);
 	if (json_array_size(json_object_get(micro.table, "rows")) == 0) {
 		struct weir_error err;
 		(void)weir_error_set(&err, WEIR_POISON, "--only %s: no row begins so", only);

@@ -13,7 +13,7 @@
 #define START_US 1774847296000000ll /* 2026-03-30 05:08 UTC */
 
 static struct workload
-fleet(uint64_t cards, uint64_t allowance)
+make_fleet(uint64_t cards, uint64_t allowance)
 {
 	struct workload w = {.version = 1,
 	    .cards = cards,
@@ -49,7 +49,7 @@ evaluate_run(struct micro *micro, const char *name, uint64_t allowance)
 	if (!micro_wanted(micro, name))
 		return;
 	const uint32_t cards = 20000, items = micro->quick ? 8192 : 131072;
-	struct workload w = fleet(cards, allowance);
+	struct workload w = make_fleet(cards, allowance);
 	struct engine *e = engine_new(&w);
 	struct workload_generator *generator = workload_generator_new(&w, micro->seed);
 	struct weir_record *records = weir_calloc(items, sizeof(*records));
@@ -79,7 +79,7 @@ encode_run(struct micro *micro, const char *name, uint32_t stride)
 	if (!micro_wanted(micro, name))
 		return;
 	const uint32_t cards = micro->quick ? 12800 : 256000, slots = cards / stride;
-	struct workload w = fleet(cards, 0);
+	struct workload w = make_fleet(cards, 0);
 	struct engine *e = engine_new(&w);
 	struct weir_record *records = weir_calloc(slots, sizeof(*records));
 	double ns[MICRO_ROUNDS], bytes = 0;
@@ -112,11 +112,11 @@ encode_run(struct micro *micro, const char *name, uint32_t stride)
  * member of each pool and taking what is told; what is timed is telling and taking, with the pools' sums and judgement.
  */
 static void
-partials_run(struct micro *micro, const char *name, uint32_t pools)
+reports_run(struct micro *micro, const char *name, uint32_t pools)
 {
 	if (!micro_wanted(micro, name))
 		return;
-	struct workload w = fleet((uint64_t)pools * 4, UINT64_C(1) << 40);
+	struct workload w = make_fleet((uint64_t)pools * 4, UINT64_C(1) << 40);
 	w.pools = pools;
 	w.pool_cards_ppm = 1000000;
 	struct engine *e = engine_new(&w);
@@ -130,12 +130,12 @@ partials_run(struct micro *micro, const char *name, uint32_t pools)
 			workload_decoded(&w, &record, &records[i]);
 		}
 		engine_fold(e, records, pools, at_us);
-		uint64_t before = e->partials;
+		uint64_t before = e->reports;
 		int64_t start = e->times.round;
 		while (engine_tick(e))
 			;
 		if (round > 0)
-			ns[round - 1] = (double)(e->times.round - start) / (double)(e->partials - before);
+			ns[round - 1] = (double)(e->times.round - start) / (double)(e->reports - before);
 		engine_flush(e);
 	}
 	micro_put(micro, name, ns, MICRO_ROUNDS, 0, 0, engine_hash(e));
@@ -148,9 +148,9 @@ micro_rules(struct micro *micro)
 {
 	evaluate_run(micro, "fold.below_limit", 0);
 	evaluate_run(micro, "fold.above_limit", 1);
-	partials_run(micro, "pools.partial.1k", 1000);
+	reports_run(micro, "pools.partial.1k", 1000);
 	if (!micro->quick)
-		partials_run(micro, "pools.partial.100k", 100000);
+		reports_run(micro, "pools.partial.100k", 100000);
 	encode_run(micro, "encode.all_slots", 1);
 	encode_run(micro, "encode.one_slot_in_16", 16);
 }

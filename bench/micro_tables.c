@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "aggregators/tables/marks.h"
+#include "aggregators/tables/dedupe_keys.h"
 #include "aggregators/tables/slab.h"
 #include "aggregators/tables/slots.h"
 #include "bench/memory.h"
@@ -14,7 +14,7 @@
 #include "bench/workload.h"
 #include "config/base/clock.h"
 
-enum { BLOCK = 64, SHARED_BYTES_A_CARD = 90, BYTES_A_MARK = 24 };
+enum { BLOCK = 64, SHARED_BYTES_A_CARD = 90, BYTES_A_DEDUPE_KEY = 24 };
 
 struct cards {
 	struct weir_shards index;
@@ -141,34 +141,36 @@ cards_run(struct micro *micro, uint64_t count)
 /* ---- marks ---- */
 
 static uint64_t
-marks_add(struct weir_marks *marks, struct weir_marks_hour *hour, const uint64_t *hashes, uint32_t count)
+dedupe_keys_add(
+    struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, const uint64_t *hashes, uint32_t count)
 {
 	uint64_t fresh = 0;
 	for (uint32_t at = 0; at < count; at += BLOCK) {
 		for (uint32_t i = at; i < at + BLOCK; i++)
 			weir_shard_prefetch(weir_shards_of(&hour->shards, hashes[i]), hashes[i]);
 		for (uint32_t i = at; i < at + BLOCK; i++)
-			fresh += weir_marks_hour_add(marks, hour, hashes[i]);
+			fresh += weir_dedupe_keys_hour_add(dedupe_keys, hour, hashes[i]);
 	}
 	return fresh;
 }
 
 static void
-marks_measure(struct micro *micro, struct weir_marks *marks, struct weir_marks_hour *hour, uint64_t count)
+dedupe_keys_measure(
+    struct micro *micro, struct weir_dedupe_keys *dedupe_keys, struct weir_dedupe_keys_hour *hour, uint64_t count)
 {
 	const uint32_t items = micro->quick ? 6400 : 64000;
 	double fresh[MICRO_ROUNDS], seen[MICRO_ROUNDS];
-	double latency = bench_memory_latency_ns(weir_marks_bytes(marks), micro->seed);
+	double latency = bench_memory_latency_ns(weir_dedupe_keys_bytes(dedupe_keys), micro->seed);
 	uint64_t *hashes = weir_calloc(items, sizeof(*hashes)), news = 0, olds = 0;
 	struct weir_random random = {micro->seed + 1};
 	for (uint32_t round = 0; round < MICRO_ROUNDS; round++) {
 		for (uint32_t i = 0; i < items; i++)
 			hashes[i] = weir_random_next(&random) | 1;
 		int64_t start = weir_clock_thread_ns();
-		news += marks_add(marks, hour, hashes, items);
+		news += dedupe_keys_add(dedupe_keys, hour, hashes, items);
 		fresh[round] = (double)(weir_clock_thread_ns() - start) / items;
 		start = weir_clock_thread_ns();
-		olds += marks_add(marks, hour, hashes, items);
+		olds += dedupe_keys_add(dedupe_keys, hour, hashes, items);
 		seen[round] = (double)(weir_clock_thread_ns() - start) / items;
 	}
 	char name[48];
@@ -180,39 +182,39 @@ marks_measure(struct micro *micro, struct weir_marks *marks, struct weir_marks_h
 }
 
 static void
-marks_run(struct micro *micro, uint64_t count)
+dedupe_keys_run(struct micro *micro, uint64_t count)
 {
 	char name[48];
 	name_of(name, "marks", count, "new");
 	if (!micro_wanted(micro, name))
 		return;
-	if (micro_too_large(micro, name, count * BYTES_A_MARK))
+	if (micro_too_large(micro, name, count * BYTES_A_DEDUPE_KEY))
 		return;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 0;
-	struct weir_marks_hour *hour = weir_marks_hour_find(&marks, 1);
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 0;
+	struct weir_dedupe_keys_hour *hour = weir_dedupe_keys_hour_find(&dedupe_keys, 1);
 	struct weir_random random = {micro->seed};
 	WEIR_CHECK(hour != NULL);
 	for (uint64_t i = 0; i < count; i++) {
-		(void)weir_marks_hour_add(&marks, hour, weir_random_next(&random) | 1);
+		(void)weir_dedupe_keys_hour_add(&dedupe_keys, hour, weir_random_next(&random) | 1);
 		hour->pending.n = 0;
 	}
-	marks_measure(micro, &marks, hour, count);
-	weir_marks_free(&marks);
+	dedupe_keys_measure(micro, &dedupe_keys, hour, count);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 void
 micro_tables(struct micro *micro)
 {
-	static const uint64_t sizes[] = {1000000, 10000000, 100000000}, mark_sizes[] = {1000000, 10000000};
+	static const uint64_t sizes[] = {1000000, 10000000, 100000000}, dedupe_key_sizes[] = {1000000, 10000000};
 	if (micro->quick) {
-		marks_run(micro, 10000);
+		dedupe_keys_run(micro, 10000);
 		cards_run(micro, 10000);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(mark_sizes) / sizeof(mark_sizes[0]); i++)
-		marks_run(micro, mark_sizes[i]);
+	for (size_t i = 0; i < sizeof(dedupe_key_sizes) / sizeof(dedupe_key_sizes[0]); i++)
+		dedupe_keys_run(micro, dedupe_key_sizes[i]);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		cards_run(micro, sizes[i]);
 }

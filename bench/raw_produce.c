@@ -22,7 +22,7 @@ enum {
 };
 
 static enum weir_class
-cut(const struct connection *c, const char *why, struct weir_error *err)
+connection_lost(const struct connection *c, const char *why, struct weir_error *err)
 {
 	return weir_error_set(err, WEIR_FATAL, "broker %s: %s", c->name, why);
 }
@@ -57,7 +57,7 @@ put_head(const struct raw_produce *rp, uint8_t *head, uint32_t correlation, uint
 
 /* Closes the open request's batches and lists what is to be written. */
 static void
-seal(const struct raw_produce *rp, struct connection *c)
+seal_batch(const struct raw_produce *rp, struct connection *c)
 {
 	struct request *r = c->open;
 	size_t bytes = 0;
@@ -115,7 +115,7 @@ write_queued(struct connection *c, struct weir_error *err)
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
-			return errno == EAGAIN ? WEIR_OK : cut(c, strerror(errno), err);
+			return errno == EAGAIN ? WEIR_OK : connection_lost(c, strerror(errno), err);
 		skip_written(r, (size_t)written);
 		if (r->iov_first < r->iov_count)
 			continue;
@@ -146,7 +146,8 @@ place_in(const struct connection *c, int32_t partition)
 
 /* Tells of one partition of an answered request; `batches` are that request's. */
 static void
-tell_written(const struct raw_produce *rp, const struct connection *c, const struct sent_batch *batches, const uint8_t *at)
+report_written(
+    const struct raw_produce *rp, const struct connection *c, const struct sent_batch *batches, const uint8_t *at)
 {
 	int32_t partition = (int32_t)get32(at);
 	uint32_t i = place_in(c, partition);
@@ -167,19 +168,19 @@ check_partitions(const struct raw_produce *rp, struct connection *c, const struc
 {
 	size_t topic = 4 + 2 + strlen(rp->opts.topic); /* number of topics, name */
 	if (len < topic + 4 || get32(at) != 1)
-		return cut(c, "an answer that is not one to Produce", err);
+		return connection_lost(c, "an answer that is not one to Produce", err);
 	uint32_t count = get32(at + topic);
 	at += topic + 4;
 	len -= topic + 4;
 	if (count > c->partition_count || len < (size_t)count * ANSWER_PARTITION)
-		return cut(c, "an answer that is too short", err);
+		return connection_lost(c, "an answer that is too short", err);
 	for (uint32_t i = 0; i < count; i++, at += ANSWER_PARTITION) {
 		int16_t code = (int16_t)(at[4] << 8 | at[5]);
 		if (code != 0)
 			return weir_error_set(err, WEIR_FATAL, "broker %s refused records of %s partition %u: %s (%d)",
 			    c->name, rp->opts.topic, get32(at), rd_kafka_err2str((rd_kafka_resp_err_t)code), code);
 		if (batches != NULL)
-			tell_written(rp, c, batches, at);
+			report_written(rp, c, batches, at);
 	}
 	return WEIR_OK;
 }
@@ -188,7 +189,7 @@ static enum weir_class
 one_answer(struct raw_produce *rp, struct connection *c, const uint8_t *at, size_t len, struct weir_error *err)
 {
 	if (len < 4 || c->answered == c->sent || get32(at) != c->answered)
-		return cut(c, "an answer to no request", err);
+		return connection_lost(c, "an answer to no request", err);
 	uint32_t number = c->answered++ % rp->opts.requests_max;
 	rp->unanswered -= c->unanswered[number];
 	const struct sent_batch *batches =
@@ -207,13 +208,13 @@ read_answers(struct raw_produce *rp, struct connection *c, struct weir_error *er
 		if (n < 0 && errno == EAGAIN)
 			return WEIR_OK;
 		if (n <= 0)
-			return cut(c, n == 0 ? "closed the connection" : strerror(errno), err);
+			return connection_lost(c, n == 0 ? "closed the connection" : strerror(errno), err);
 		c->answer_len += (size_t)n;
 		size_t at = 0;
 		while (c->answer_len - at >= 4) {
 			size_t len = get32(c->answer + at);
 			if (len > c->answer_cap - 4)
-				return cut(c, "an answer that is too long", err);
+				return connection_lost(c, "an answer that is too long", err);
 			if (c->answer_len - at - 4 < len)
 				break;
 			if (one_answer(rp, c, c->answer + at + 4, len, err) != WEIR_OK)
@@ -227,7 +228,7 @@ read_answers(struct raw_produce *rp, struct connection *c, struct weir_error *er
 
 /* One look at all connections, asleep up to wait_us for the events named (writing only where something is queued). */
 static enum weir_class
-look(struct raw_produce *rp, int64_t wait_us, short events, struct weir_error *err)
+poll_connections(struct raw_produce *rp, int64_t wait_us, short events, struct weir_error *err)
 {
 	for (uint32_t i = 0; i < rp->connection_count; i++)
 		rp->polls[i] = (struct pollfd){.fd = rp->connections[i].fd,
@@ -247,7 +248,7 @@ raw_produce_wait(struct raw_produce *rp, int64_t wait_us, struct weir_error *err
 	/* Answers alone do not wake it: they are read in passing, which saves a switch of the CPU for each of them. */
 	struct weir_steady until = weir_steady_in_us(wait_us);
 	do {
-		if (look(rp, wait_us, 0, err) != WEIR_OK)
+		if (poll_connections(rp, wait_us, 0, err) != WEIR_OK)
 			return WEIR_FATAL;
 		wait_us = weir_steady_left_us(until);
 	} while (wait_us > 0);
@@ -281,15 +282,15 @@ note_sent(const struct raw_produce *rp, struct connection *c)
 static enum weir_class
 send_open(struct raw_produce *rp, struct connection *c, struct weir_error *err)
 {
-	seal(rp, c);
+	seal_batch(rp, c);
 	if (c->open->records == 0)
 		return WEIR_OK;
 	struct weir_steady until = weir_steady_in_us(STUCK_US);
 	while (c->sent - c->answered >= rp->opts.requests_max) {
-		if (look(rp, 100000, POLLIN, err) != WEIR_OK)
+		if (poll_connections(rp, 100000, POLLIN, err) != WEIR_OK)
 			return WEIR_FATAL;
 		if (weir_steady_reached(until))
-			return cut(c, "answers nothing", err);
+			return connection_lost(c, "answers nothing", err);
 	}
 	note_sent(rp, c);
 	c->unanswered[c->sent++ % rp->opts.requests_max] = c->open->records;
@@ -359,7 +360,7 @@ raw_produce_finish(struct raw_produce *rp, int64_t timeout_us, struct weir_error
 	if (raw_produce_send(rp, err) != WEIR_OK)
 		return WEIR_FATAL;
 	while (rp->unanswered > 0) {
-		if (look(rp, 10000, POLLIN, err) != WEIR_OK)
+		if (poll_connections(rp, 10000, POLLIN, err) != WEIR_OK)
 			return WEIR_FATAL;
 		if (weir_steady_reached(until))
 			return weir_error_set(

@@ -34,7 +34,7 @@ is_plain(const struct weir_settings *settings)
 }
 
 static rd_kafka_t *
-client(const struct weir_settings *settings, struct weir_error *err)
+new_client(const struct weir_settings *settings, struct weir_error *err)
 {
 	static const char *const set[][2] = {{"linger.ms", "20"}, {"batch.size", "524288"}, {"acks", "1"},
 	    {"batch.num.messages", "10000"}, {"queue.buffering.max.kbytes", "262144"}};
@@ -56,7 +56,7 @@ enum weir_class
 raw_open_bare(const struct weir_settings *settings, const struct raw_produce_opts *opts, struct raw_produce **out,
     struct weir_error *err)
 {
-	rd_kafka_t *kafka = client(settings, err);
+	rd_kafka_t *kafka = new_client(settings, err);
 	if (kafka == NULL)
 		return WEIR_FATAL;
 	enum weir_class class = raw_produce_open(kafka, opts, out, err);
@@ -77,7 +77,7 @@ raw_sink_open(const struct weir_settings *settings, const char *topic, uint32_t 
 	if (is_plain(settings)) {
 		good = raw_open_bare(settings, &opts, &sink->bare, err) == WEIR_OK;
 	} else {
-		sink->kafka = client(settings, err);
+		sink->kafka = new_client(settings, err);
 		good = sink->kafka != NULL;
 	}
 	if (good) {

@@ -22,7 +22,14 @@
 #include "config/base/clock.h"
 #include "config/base/exit.h"
 
-enum { SCENARIOS_MAX = 8, READY_MS = 300000, FRESH_MS = 300000, STEADY_US = 2500000, POLL_US = 2000, LOOK_US = 20000 };
+enum {
+	SCENARIOS_MAX = 8,
+	READY_MS = 300000,
+	FRESH_MS = 300000,
+	STEADY_US = 2500000,
+	POLL_US = 2000,
+	CHECK_EVERY_US = 20000
+};
 enum { LINGER_US = 5000, GROUP_MOVES_MS = 60000 };
 #define INSTANCE "weir-bench"
 #define WITHOUT_END (UINT64_C(1) << 40)
@@ -36,7 +43,7 @@ struct recover_opts {
 
 struct recover {
 	const struct recover_opts *opts;
-	struct stand stand;
+	struct rig rig;
 	struct bench_weir weirs[2];
 	struct watch *watch;
 	struct pace *pace;
@@ -67,23 +74,23 @@ load_run(void *arg)
 static enum weir_class
 load_start(struct recover *r, struct weir_error *err)
 {
-	struct bench_site *site = r->stand.site;
+	struct bench_site *site = r->rig.site;
 	const struct watch_opts watch = {.settings = site->settings,
-	    .prefix = r->stand.prefix,
-	    .topic = r->stand.topic,
+	    .prefix = r->rig.prefix,
+	    .topic = r->rig.topic,
 	    .partitions = site->opts.partitions,
 	    .poll_us = POLL_US};
 	if (watch_start(&watch, &r->watch, err) != WEIR_OK)
 		return WEIR_FATAL;
 	const struct pace_opts pace = {.settings = site->settings,
-	    .workload = &r->stand.workload,
-	    .generator = r->stand.generator,
-	    .topic = r->stand.topic,
+	    .workload = &r->rig.workload,
+	    .generator = r->rig.generator,
+	    .topic = r->rig.topic,
 	    .connections = 1,
 	    .linger_us = LINGER_US,
 	    .on_written = watch_written,
 	    .ctx = r->watch,
-	    .totals = r->stand.totals};
+	    .totals = r->rig.totals};
 	if (pace_open(&pace, &r->pace, err) != WEIR_OK)
 		return WEIR_FATAL;
 	atomic_store(&r->stop, false);
@@ -126,7 +133,7 @@ struct fresh {
 static enum weir_class
 wait_fresh(struct recover *r, int64_t after_us, struct fresh *fresh, struct weir_error *err)
 {
-	uint32_t partitions = r->stand.site->opts.partitions;
+	uint32_t partitions = r->rig.site->opts.partitions;
 	int64_t *first = weir_calloc(partitions, sizeof(*first));
 	struct weir_steady until = weir_steady_in_ms(FRESH_MS);
 	enum weir_class class = WEIR_OK;
@@ -137,7 +144,7 @@ wait_fresh(struct recover *r, int64_t after_us, struct fresh *fresh, struct weir
 		if (class == WEIR_OK && weir_steady_reached(until))
 			class = weir_error_set(
 			    err, WEIR_FATAL, "no fresh record in every partition within %d s", FRESH_MS / 1000);
-		bench_sleep_us(LOOK_US);
+		bench_sleep_us(CHECK_EVERY_US);
 	}
 	*fresh = (struct fresh){.fastest_s = 1e9};
 	for (uint32_t p = 0; p < partitions; p++) {
@@ -162,7 +169,7 @@ wait_steady(struct recover *r, struct weir_error *err)
 static enum weir_class
 start_one(struct recover *r, uint32_t i, struct weir_error *err)
 {
-	return stand_weir_start(&r->stand, NULL, &r->weirs[i], err);
+	return rig_weir_start(&r->rig, NULL, &r->weirs[i], err);
 }
 
 /* ---- scenarios ---- */
@@ -178,7 +185,7 @@ start_second(struct recover *r, struct weir_error *err)
 	while (owned == 0 && !weir_steady_reached(until)) {
 		if (!bench_weir_metric(&r->weirs[1], "weir_partition_epoch", &owned))
 			owned = 0;
-		bench_sleep_us(LOOK_US);
+		bench_sleep_us(CHECK_EVERY_US);
 	}
 	if (owned == 0)
 		return weir_error_set(err, WEIR_FATAL, "the second process got no partition");
@@ -240,12 +247,11 @@ static enum weir_class
 scenario_static(struct recover *r, struct fresh *fresh, struct weir_error *err)
 {
 	if (bench_weir_stop(&r->weirs[0], err) != WEIR_OK ||
-	    stand_weir_start(&r->stand, INSTANCE, &r->weirs[0], err) != WEIR_OK || wait_steady(r, err) != WEIR_OK)
+	    rig_weir_start(&r->rig, INSTANCE, &r->weirs[0], err) != WEIR_OK || wait_steady(r, err) != WEIR_OK)
 		return WEIR_FATAL;
 	(void)bench_child_stop(&r->weirs[0].child, SIGKILL, 5000);
 	int64_t at_us = weir_wall_now().us;
-	if (stand_weir_start(&r->stand, INSTANCE, &r->weirs[0], err) != WEIR_OK ||
-	    wait_fresh(r, at_us, fresh, err) != WEIR_OK)
+	if (rig_weir_start(&r->rig, INSTANCE, &r->weirs[0], err) != WEIR_OK || wait_fresh(r, at_us, fresh, err) != WEIR_OK)
 		return WEIR_FATAL;
 	struct fresh back; /* a dynamic member again, for what comes next */
 	return bench_weir_stop(&r->weirs[0], err) == WEIR_OK ? start_again(r, &back, err) : WEIR_FATAL;
@@ -254,7 +260,7 @@ scenario_static(struct recover *r, struct fresh *fresh, struct weir_error *err)
 static enum weir_class
 scenario_redis(struct recover *r, struct fresh *fresh, struct weir_error *err)
 {
-	struct bench_site *site = r->stand.site;
+	struct bench_site *site = r->rig.site;
 	if (bench_redis_aof(site, "everysec", err) != WEIR_OK)
 		return WEIR_FATAL;
 	site->opts.redis_aof = "everysec"; /* what it is started with again */
@@ -329,8 +335,8 @@ all_scenarios(struct recover *r, const uint64_t *chosen, uint32_t count, struct 
 	for (uint32_t i = 0; i < count; i++)
 		if (one_scenario(r, &scenarios[chosen[i]], err) != WEIR_OK)
 			return WEIR_FATAL;
-	if (load_stop(r, err) != WEIR_OK || stand_settle(&r->stand, r->weirs, 1, FRESH_MS, err) != WEIR_OK ||
-	    bench_weir_stop(&r->weirs[0], err) != WEIR_OK || stand_check(&r->stand, &records, &hash, err) != WEIR_OK)
+	if (load_stop(r, err) != WEIR_OK || rig_wait_quiet(&r->rig, r->weirs, 1, FRESH_MS, err) != WEIR_OK ||
+	    bench_weir_stop(&r->weirs[0], err) != WEIR_OK || rig_check(&r->rig, &records, &hash, err) != WEIR_OK)
 		return WEIR_FATAL;
 	report_note(r->report,
 	    "Redis was compared with what was sent, card by card, after all of it: exact (%" PRIu64 " records).", records);
@@ -343,13 +349,13 @@ one_fleet(struct recover *r, struct bench_site *site, const struct workload *w, 
     struct weir_error *err)
 {
 	r->cards = w->cards;
-	enum weir_class class = stand_open(site, w, r->opts->common.seed, (uint32_t)r->opts->lanes, &r->stand, err);
+	enum weir_class class = rig_open(site, w, r->opts->common.seed, (uint32_t)r->opts->lanes, &r->rig, err);
 	if (class == WEIR_OK)
 		class = all_scenarios(r, chosen, count, err);
 	load_free(r);
 	for (uint32_t i = 0; i < 2; i++)
 		(void)bench_child_stop(&r->weirs[i].child, SIGKILL, 1000);
-	stand_close(&r->stand);
+	rig_close(&r->rig);
 	return class;
 }
 

@@ -69,7 +69,7 @@ top_of(const struct bars *b, uint32_t category)
 }
 
 static void
-frame(FILE *out, const struct bars *b, int bottom)
+draw_frame(FILE *out, const struct bars *b, int bottom)
 {
 	char text[32];
 	for (double at = 0; at <= b->max * 1.0001; at += b->step) {
@@ -92,7 +92,7 @@ frame(FILE *out, const struct bars *b, int bottom)
 }
 
 static void
-bar(FILE *out, const struct bars *b, double from, int y, double value, const char *series, unsigned colour)
+draw_bar(FILE *out, const struct bars *b, double from, int y, double value, const char *series, unsigned colour)
 {
 	char text[32];
 	report_short(value, text);
@@ -123,7 +123,7 @@ bars_draw(FILE *out, struct bars *b)
 			uint32_t at = category_of(b, json_string_value(json_array_get(point, 0)));
 			double value = json_number_value(json_array_get(point, 1));
 			int y = top_of(b, at) + (b->stacked ? 0 : (int)i * THICK);
-			bar(out, b, b->stacked ? end[at] : 0, y, value, report_text_of(series, "name"),
+			draw_bar(out, b, b->stacked ? end[at] : 0, y, value, report_text_of(series, "name"),
 			    (unsigned)(i % REPORT_COLOURS));
 			end[at] += value;
 			if (!b->stacked)
@@ -141,7 +141,7 @@ report_svg_bars(FILE *out, const json_t *chart)
 	measure(&b);
 	int bottom = top_of(&b, b.categories);
 	(void)fprintf(out, "<svg viewBox='0 0 %d %d' role=img>", WIDTH, bottom + BOTTOM);
-	frame(out, &b, bottom);
+	draw_frame(out, &b, bottom);
 	bars_draw(out, &b);
 	(void)fputs("</svg>", out);
 }

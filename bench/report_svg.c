@@ -20,7 +20,7 @@ struct axis {
 
 /* Where a value lies on its axis' scale. */
 static double
-scaled(const struct axis *axis, double value)
+scaled_value(const struct axis *axis, double value)
 {
 	if (axis->quantile)
 		return -log10(1 - (value > 0.99999 ? 0.99999 : value));
@@ -28,15 +28,15 @@ scaled(const struct axis *axis, double value)
 }
 
 static double
-pixel(const struct axis *axis, double value)
+pixel_of(const struct axis *axis, double value)
 {
-	double part = (scaled(axis, value) - axis->from) / (axis->to - axis->from);
+	double part = (scaled_value(axis, value) - axis->from) / (axis->to - axis->from);
 	return axis->pixel_from + part * (axis->pixel_to - axis->pixel_from);
 }
 
 /* Least and greatest of one coordinate over all series; false without a point. */
 static bool
-extent(const json_t *chart, size_t coordinate, double *min_out, double *max_out)
+extent_of(const json_t *chart, size_t coordinate, double *min_out, double *max_out)
 {
 	json_t *series, *point;
 	size_t i, k;
@@ -59,7 +59,7 @@ axis_of(double min, double max, bool may_log, bool from_zero, bool quantile)
 {
 	struct axis axis = {.log = may_log && min > 0 && max / min >= 50, .quantile = quantile};
 	if (quantile) {
-		axis.to = scaled(&axis, max);
+		axis.to = scaled_value(&axis, max);
 	} else if (axis.log) {
 		axis.from = from_zero ? floor(log10(min)) : log10(min);
 		axis.to = from_zero ? ceil(log10(max)) : log10(max);
@@ -76,7 +76,7 @@ axis_of(double min, double max, bool may_log, bool from_zero, bool quantile)
 static void
 tick(FILE *out, const struct axis *axis, bool horizontal, double value, const char *text)
 {
-	double at = pixel(axis, value);
+	double at = pixel_of(axis, value);
 	if (horizontal)
 		(void)fprintf(out,
 		    "<line class=grid x1='%.1f' x2='%.1f' y1='%d' y2='%d'/><text x='%.1f' y='%d' text-anchor=middle>", at,
@@ -90,7 +90,7 @@ tick(FILE *out, const struct axis *axis, bool horizontal, double value, const ch
 }
 
 static void
-ticks(FILE *out, const struct axis *axis, bool horizontal)
+draw_ticks(FILE *out, const struct axis *axis, bool horizontal)
 {
 	static const struct {
 		double q;
@@ -99,7 +99,7 @@ ticks(FILE *out, const struct axis *axis, bool horizontal)
 	char text[32];
 	if (axis->quantile) {
 		for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-			if (scaled(axis, quantiles[i].q) <= axis->to + 1e-9)
+			if (scaled_value(axis, quantiles[i].q) <= axis->to + 1e-9)
 				tick(out, axis, horizontal, quantiles[i].q, quantiles[i].text);
 		return;
 	}
@@ -112,14 +112,15 @@ ticks(FILE *out, const struct axis *axis, bool horizontal)
 }
 
 static void
-line(FILE *out, const struct axis *x, const struct axis *y, const json_t *series, unsigned colour)
+draw_line(FILE *out, const struct axis *x, const struct axis *y, const json_t *series, unsigned colour)
 {
 	json_t *points = json_object_get(series, "points"), *point;
 	char at[32], value[32];
 	size_t i;
 	(void)fprintf(out, "<polyline class='line c%u' points='", colour);
-	json_array_foreach(points, i, point)(void) fprintf(out, "%.1f,%.1f ",
-	    pixel(x, json_number_value(json_array_get(point, 0))), pixel(y, json_number_value(json_array_get(point, 1))));
+	json_array_foreach(points, i, point)(void)
+	    fprintf(out, "%.1f,%.1f ", pixel_of(x, json_number_value(json_array_get(point, 0))),
+		pixel_of(y, json_number_value(json_array_get(point, 1))));
 	(void)fputs("'/>", out);
 	bool dots = json_array_size(points) <= 40;
 	json_array_foreach(points, i, point)
@@ -127,8 +128,8 @@ line(FILE *out, const struct axis *x, const struct axis *y, const json_t *series
 		double px = json_number_value(json_array_get(point, 0)), py = json_number_value(json_array_get(point, 1));
 		report_short(px, at);
 		report_short(py, value);
-		(void)fprintf(out, "<circle class='dot c%u' cx='%.1f' cy='%.1f' r='%s'><title>", colour, pixel(x, px),
-		    pixel(y, py), dots ? "3" : "1");
+		(void)fprintf(out, "<circle class='dot c%u' cx='%.1f' cy='%.1f' r='%s'><title>", colour, pixel_of(x, px),
+		    pixel_of(y, py), dots ? "3" : "1");
 		report_html_text(out, report_text_of(series, "name"));
 		(void)fprintf(out, ": %s at %s</title></circle>", value, at);
 	}
@@ -146,7 +147,7 @@ axis_words(FILE *out, const json_t *chart)
 }
 
 static void
-legend(FILE *out, const json_t *chart)
+draw_legend(FILE *out, const json_t *chart)
 {
 	json_t *series;
 	size_t i;
@@ -169,7 +170,7 @@ lines_svg(FILE *out, const json_t *chart)
 	bool quantile = strcmp(report_text_of(chart, "kind"), "percentiles") == 0;
 	json_t *series;
 	size_t i;
-	if (!extent(chart, 0, &x_min, &x_max) || !extent(chart, 1, &y_min, &y_max))
+	if (!extent_of(chart, 0, &x_min, &x_max) || !extent_of(chart, 1, &y_min, &y_max))
 		return;
 	struct axis x = axis_of(x_min, x_max, true, false, quantile), y = axis_of(y_min, y_max, quantile, true, false);
 	x.pixel_from = LEFT;
@@ -177,11 +178,11 @@ lines_svg(FILE *out, const json_t *chart)
 	y.pixel_from = HEIGHT - BOTTOM;
 	y.pixel_to = TOP;
 	(void)fprintf(out, "<svg viewBox='0 0 %d %d' role=img>", WIDTH, HEIGHT);
-	ticks(out, &y, false);
-	ticks(out, &x, true);
+	draw_ticks(out, &y, false);
+	draw_ticks(out, &x, true);
 	axis_words(out, chart);
 	json_array_foreach(json_object_get(chart, "series"), i, series)
-	    line(out, &x, &y, series, (unsigned)(i % REPORT_COLOURS));
+	    draw_line(out, &x, &y, series, (unsigned)(i % REPORT_COLOURS));
 	(void)fputs("</svg>", out);
 }
 
@@ -194,7 +195,7 @@ report_svg(FILE *out, const json_t *chart)
 	(void)fputs("<figure><figcaption>", out);
 	report_html_text(out, report_text_of(chart, "title"));
 	(void)fputs("</figcaption>", out);
-	legend(out, chart);
+	draw_legend(out, chart);
 	if (strcmp(kind, "bars") == 0 || strcmp(kind, "stacked") == 0)
 		report_svg_bars(out, chart);
 	else

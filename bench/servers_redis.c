@@ -41,7 +41,7 @@ bench_redis_connect(struct bench_site *site, struct weir_error *err)
 
 /* The next answer of a pipeline; NULL with err when it is an error or none came. */
 static redisReply *
-answer(struct redisContext *redis, struct weir_error *err)
+read_reply(struct redisContext *redis, struct weir_error *err)
 {
 	void *got = NULL;
 	if (redisGetReply(redis, &got) != REDIS_OK) {
@@ -57,13 +57,13 @@ answer(struct redisContext *redis, struct weir_error *err)
 }
 
 static redisReply *
-ask(struct redisContext *redis, struct weir_error *err, const char *format, const char *a, const char *b)
+redis_command(struct redisContext *redis, struct weir_error *err, const char *format, const char *a, const char *b)
 {
 	if (redisAppendCommand(redis, format, a, b) != REDIS_OK) {
 		(void)weir_error_set(err, WEIR_RETRY, "Redis: %s", redis->errstr);
 		return NULL;
 	}
-	return answer(redis, err);
+	return read_reply(redis, err);
 }
 
 /* ---- positions ---- */
@@ -76,7 +76,7 @@ bench_redis_offsets(struct redisContext *redis, const char *prefix, const char *
 	for (uint32_t p = 0; p < partitions; p++)
 		(void)redisAppendCommand(redis, "HGET %s:{%u}:h o:%s", prefix, p, topic);
 	for (uint32_t p = 0; p < partitions; p++) {
-		redisReply *reply = answer(redis, err);
+		redisReply *reply = read_reply(redis, err);
 		offsets_out[p] = reply != NULL && reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
 		if (reply == NULL)
 			class = WEIR_RETRY;
@@ -134,7 +134,7 @@ each_key(struct bench_site *site, const char *prefix, keys_fn fn, const void *ct
 	char cursor[32] = "0", pattern[BENCH_NAME_MAX + 8];
 	(void)snprintf(pattern, sizeof(pattern), "%s:*", prefix);
 	do {
-		redisReply *page = ask(site->redis, err, "SCAN %s MATCH %s COUNT 2000", cursor, pattern);
+		redisReply *page = redis_command(site->redis, err, "SCAN %s MATCH %s COUNT 2000", cursor, pattern);
 		if (page == NULL)
 			return WEIR_RETRY;
 		enum weir_class class = WEIR_FATAL;
@@ -154,7 +154,7 @@ take_answers(struct bench_site *site, size_t count, struct weir_error *err)
 {
 	enum weir_class class = WEIR_OK;
 	for (size_t i = 0; i < count; i++) {
-		redisReply *reply = answer(site->redis, err);
+		redisReply *reply = read_reply(site->redis, err);
 		if (reply == NULL)
 			class = WEIR_RETRY;
 		else
@@ -208,7 +208,7 @@ enum weir_class
 bench_redis_info(struct bench_site *site, const char *section, const char *name, double *value_out, struct weir_error *err)
 {
 	char wanted[64];
-	redisReply *reply = ask(site->redis, err, "INFO %s", section, NULL);
+	redisReply *reply = redis_command(site->redis, err, "INFO %s", section, NULL);
 	if (reply == NULL)
 		return WEIR_RETRY;
 	(void)snprintf(wanted, sizeof(wanted), "\n%s:", name);
@@ -235,7 +235,7 @@ bench_redis_aof(struct bench_site *site, const char *aof, struct weir_error *err
 	bool on = strcmp(aof, "none") != 0;
 	double busy = 1;
 	redisReply *reply =
-	    ask(site->redis, err, "CONFIG SET appendonly %s appendfsync %s", on ? "yes" : "no", on ? aof : "no");
+	    redis_command(site->redis, err, "CONFIG SET appendonly %s appendfsync %s", on ? "yes" : "no", on ? aof : "no");
 	if (reply == NULL)
 		return WEIR_FATAL;
 	freeReplyObject(reply);
@@ -303,7 +303,7 @@ pages_usage(struct bench_site *site, const char *prefix, uint32_t partition, uin
 			(void)redisAppendCommand(
 			    site->redis, "GET %s:{%u}:c:%llu", prefix, partition, (unsigned long long)page);
 		for (uint64_t page = from; page < to; page++) {
-			redisReply *reply = answer(site->redis, err);
+			redisReply *reply = read_reply(site->redis, err);
 			if (reply == NULL)
 				return WEIR_RETRY;
 			if (reply->type == REDIS_REPLY_STRING)
@@ -322,7 +322,7 @@ bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t below, u
 	for (uint32_t p = 0; p < site->opts.partitions; p++) {
 		char key[BENCH_NAME_MAX + 16];
 		(void)snprintf(key, sizeof(key), "%s:{%u}:h", prefix, p);
-		redisReply *reply = ask(site->redis, err, "HGET %s %s", key, "cards");
+		redisReply *reply = redis_command(site->redis, err, "HGET %s %s", key, "cards");
 		if (reply == NULL)
 			return WEIR_RETRY;
 		uint64_t slots = reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
@@ -358,7 +358,7 @@ library_code(const redisReply *reply)
 enum weir_class
 bench_redis_functions_keep(struct bench_site *site, struct weir_error *err)
 {
-	redisReply *reply = ask(site->redis, err, "FUNCTION LIST LIBRARYNAME %s WITHCODE", "weir", NULL);
+	redisReply *reply = redis_command(site->redis, err, "FUNCTION LIST LIBRARYNAME %s WITHCODE", "weir", NULL);
 	if (reply == NULL) /* before Redis 7, or not allowed: then weir installs nothing either */
 		return site->redis->err == 0 ? WEIR_OK : WEIR_FATAL;
 	const char *code = library_code(reply);
@@ -372,8 +372,8 @@ bench_redis_functions_back(struct bench_site *site)
 {
 	struct weir_error err;
 	redisReply *reply = site->functions != NULL
-				? ask(site->redis, &err, "FUNCTION LOAD REPLACE %s", site->functions, NULL)
-				: ask(site->redis, &err, "FUNCTION DELETE %s", "weir", NULL);
+				? redis_command(site->redis, &err, "FUNCTION LOAD REPLACE %s", site->functions, NULL)
+				: redis_command(site->redis, &err, "FUNCTION DELETE %s", "weir", NULL);
 	if (reply != NULL)
 		freeReplyObject(reply);
 }

@@ -139,7 +139,8 @@ write_file(const struct bench_site *site, const char *name, const char *text, st
 }
 
 static enum weir_class
-java(struct bench_site *site, const char *jars, const char *const *words, struct bench_child *child, struct weir_error *err)
+start_java(
+    struct bench_site *site, const char *jars, const char *const *words, struct bench_child *child, struct weir_error *err)
 {
 	char heap[24], log4j[BENCH_PATH_MAX + 32], all[BENCH_PATH_MAX + 4], log[BENCH_PATH_MAX];
 	(void)snprintf(heap, sizeof(heap), "-Xmx%dm", KAFKA_HEAP_MB);
@@ -160,7 +161,7 @@ kafka_format(struct bench_site *site, const char *jars, const char *properties, 
 	char last[300];
 	const char *const words[] = {
 	    "kafka.tools.StorageTool", "format", "-t", "d2Vpci1iZW5jaC1jbHVzdA", "-c", properties, NULL};
-	if (java(site, jars, words, &format, err) != WEIR_OK)
+	if (start_java(site, jars, words, &format, err) != WEIR_OK)
 		return WEIR_FATAL;
 	if (bench_child_wait(&format, KAFKA_UP_MS) == 0)
 		return WEIR_OK;
@@ -197,7 +198,7 @@ bench_kafka_start(struct bench_site *site, const char *home, struct weir_error *
 	    kafka_format(site, jars, properties, err) != WEIR_OK)
 		return WEIR_FATAL;
 	const char *const words[] = {"kafka.Kafka", properties, NULL};
-	if (java(site, jars, words, &site->kafka_child, err) != WEIR_OK || kafka_wait(site, port, err) != WEIR_OK)
+	if (start_java(site, jars, words, &site->kafka_child, err) != WEIR_OK || kafka_wait(site, port, err) != WEIR_OK)
 		return WEIR_FATAL;
 	site->kafka_port = port;
 	return WEIR_OK;

@@ -23,7 +23,7 @@ admin_options(rd_kafka_t *kafka, rd_kafka_admin_op_t operation)
 
 /* The first topic that was refused. */
 static enum weir_class
-judge(rd_kafka_event_t *event, struct weir_error *err)
+check_event(rd_kafka_event_t *event, struct weir_error *err)
 {
 	if (event == NULL)
 		return weir_error_set(err, WEIR_FATAL, "Kafka does not answer");
@@ -41,7 +41,7 @@ judge(rd_kafka_event_t *event, struct weir_error *err)
 }
 
 static bool
-is_told(const struct rd_kafka_metadata *metadata, const struct bench_topic *topic)
+is_published(const struct rd_kafka_metadata *metadata, const struct bench_topic *topic)
 {
 	for (int i = 0; i < metadata->topic_cnt; i++) {
 		const struct rd_kafka_metadata_topic *t = &metadata->topics[i];
@@ -57,18 +57,18 @@ is_told(const struct rd_kafka_metadata *metadata, const struct bench_topic *topi
 
 /* The controller's answer comes before the brokers know. */
 static enum weir_class
-wait_told(struct bench_site *site, const struct bench_topic *topics, uint32_t count, struct weir_error *err)
+wait_reported(struct bench_site *site, const struct bench_topic *topics, uint32_t count, struct weir_error *err)
 {
 	struct weir_steady until = weir_steady_in_ms(ASK_MS);
 	while (!weir_steady_reached(until)) {
 		const struct rd_kafka_metadata *metadata = NULL;
-		uint32_t told = 0;
+		uint32_t created = 0;
 		if (rd_kafka_metadata(site->kafka, 1, NULL, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
 			for (uint32_t i = 0; i < count; i++)
-				told += is_told(metadata, &topics[i]);
+				created += is_published(metadata, &topics[i]);
 			rd_kafka_metadata_destroy(metadata);
 		}
-		if (told == count)
+		if (created == count)
 			return WEIR_OK;
 		bench_sleep_us(50000);
 	}
@@ -116,14 +116,14 @@ bench_topics_create(struct bench_site *site, const struct bench_topic *topics, u
 	rd_kafka_AdminOptions_t *options = admin_options(site->kafka, RD_KAFKA_ADMIN_OP_CREATETOPICS);
 	rd_kafka_CreateTopics(site->kafka, made, count, options, queue);
 	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ASK_MS + 5000);
-	enum weir_class class = judge(event, err);
+	enum weir_class class = check_event(event, err);
 	if (event != NULL)
 		rd_kafka_event_destroy(event);
 	rd_kafka_AdminOptions_destroy(options);
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_NewTopic_destroy_array(made, count);
 	if (class == WEIR_OK)
-		class = wait_told(site, topics, count, err);
+		class = wait_reported(site, topics, count, err);
 	for (uint32_t i = 0; i < count && class == WEIR_OK; i++)
 		class = wait_led(site, &topics[i], err);
 	return class;

@@ -18,7 +18,7 @@ static const struct weir_ref_alerts DEFAULT_LADDER = {
     .id = "default", .level_count = 4, .levels = {{true, 50}, {true, 70}, {true, 90}, {true, 100}}};
 
 static uint32_t
-add(struct weir_partition *p, const char *id)
+add_ladder(struct weir_partition *p, const char *id)
 {
 	if (p->registry.ladder_count >= UINT16_MAX)
 		return UINT32_MAX;
@@ -36,7 +36,7 @@ add_default(struct weir_partition *p)
 {
 	if (p->registry.ladder_count > 0)
 		return;
-	(void)add(p, DEFAULT_LADDER.id);
+	(void)add_ladder(p, DEFAULT_LADDER.id);
 	p->registry.ladders[0] = (struct weir_ladder_entry){DEFAULT_LADDER, true};
 }
 
@@ -47,7 +47,7 @@ weir_ladder_number(struct weir_partition *p, const char *id)
 	for (uint32_t i = 0; i < p->registry.ladder_count; i++)
 		if (strcmp(p->registry.ladders[i].ref.id, id) == 0)
 			return i;
-	uint32_t number = add(p, id);
+	uint32_t number = add_ladder(p, id);
 	if (number != UINT32_MAX) {
 		weir_buf_printf(&p->registry.new_names, "l:%s\n", id);
 		p->registry.new_name_count++;
@@ -59,7 +59,7 @@ bool
 weir_ladder_load_name(struct weir_partition *p, const char *id)
 {
 	add_default(p);
-	return add(p, id) != UINT32_MAX;
+	return add_ladder(p, id) != UINT32_MAX;
 }
 
 /* Gates hold the next level: cards of plans with this ladder, and pools, are looked at anew. */
@@ -77,8 +77,8 @@ weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
 		if (strcmp(named, ref->id) != 0)
 			continue;
 		p->registry.plans[i].changed = true;
-		p->walks.scan_running = p->tables.cards.used > 0;
-		p->walks.scan_slot = 0;
+		p->scans.scan_running = p->tables.cards.used > 0;
+		p->scans.scan_slot = 0;
 	}
 }
 
@@ -96,8 +96,8 @@ uint16_t
 weir_card_ladder(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	uint16_t ladder = terms != NULL ? terms->alerts : 0;
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	uint16_t ladder = overrides != NULL ? overrides->alerts : 0;
 	return ladder == 0 && card->plan != 0 ? p->registry.plans[card->plan - 1].alerts : ladder;
 }
 
@@ -134,8 +134,8 @@ void
 weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 {
 	const struct weir_ref_alerts *from = ladder_of(p, before), *to = ladder_of(p, weir_card_ladder(p, slot));
-	if (from != to && carry_on(from, to, &weir_life_at(p, slot)->ladder))
-		weir_slab_dirty(&p->tables.lives, slot);
+	if (from != to && carry_on(from, to, &weir_lifecycle_at(p, slot)->ladder))
+		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
 /* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
@@ -149,12 +149,12 @@ weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref
 	weir_ladder_define(p, ref);
 	const struct weir_ref_alerts *now = &p->registry.ladders[number].ref;
 	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++) {
-		struct weir_life_slot *life = weir_life_at(p, slot);
-		if (weir_slab_is_filler(&p->tables.cards, slot) || life->ladder == 0 ||
+		struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
+		if (weir_slab_is_filler(&p->tables.cards, slot) || lifecycle->ladder == 0 ||
 		    ladder_of(p, weir_card_ladder(p, slot)) != now)
 			continue;
-		if (carry_on(&before, now, &life->ladder))
-			weir_slab_dirty(&p->tables.lives, slot);
+		if (carry_on(&before, now, &lifecycle->ladder))
+			weir_slab_dirty(&p->tables.lifecycles, slot);
 	}
 	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pools, slot))

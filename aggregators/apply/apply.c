@@ -63,12 +63,12 @@ static enum weir_class
 pool_admits(const struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot,
     const struct weir_ref_card *ref, struct target to, struct weir_error *err)
 {
-	const struct weir_account_slot *account = card == NULL ? NULL : weir_account_of(p, slot);
-	const char *pool = ref->has_pool ? ref->pool : account != NULL ? account->pool : "";
+	const struct weir_pool_local_slot *pool_local = card == NULL ? NULL : weir_pool_local_of(p, slot);
+	const char *pool = ref->has_pool ? ref->pool : pool_local != NULL ? pool_local->pool : "";
 	bool same = card != NULL && !ref->has_pool && card->carrier == to.carrier && card->plan == to.plan;
 	if (pool[0] == '\0' || same)
 		return WEIR_OK;
-	return weir_account_admits(p, pool, to.carrier, to.plan, err);
+	return weir_pool_local_admits(p, pool, to.carrier, to.plan, err);
 }
 
 /* All that can be wrong with the message for this card (NULL = a new one). */
@@ -85,7 +85,7 @@ check_card(struct weir_partition *p, const struct weir_card_slot *card, uint32_t
 	if (ref->has_plan && ref->plan[0] != '\0' && (plan == 0 || plan > UINT16_MAX))
 		return weir_error_set(err, WEIR_POISON, "more than %d plans in one partition", UINT16_MAX);
 	*to_out = (struct target){(uint8_t)(carrier + 1), (uint16_t)plan};
-	enum weir_class class = weir_life_admits(card, ref, err);
+	enum weir_class class = weir_lifecycle_admits(card, ref, err);
 	if (class == WEIR_OK)
 		class = pool_admits(p, card, slot, ref, *to_out, err);
 	return class;
@@ -104,15 +104,15 @@ change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card 
 	card->flags &= (uint8_t)~WEIR_CARD_AUTO_REGISTERED;
 	weir_slab_dirty(&p->tables.cards, slot);
 	if (other_plan) {
-		weir_life_plan_changed(p, slot);
+		weir_lifecycle_plan_changed(p, slot);
 		weir_ladder_moved(p, slot, ladder);
 	}
-	weir_life_apply(p, slot, ref, cause);
+	weir_lifecycle_apply(p, slot, ref, cause);
 	if (ref->has_pool)
-		weir_account_move(p, slot, ref->pool);
+		weir_pool_local_move(p, slot, ref->pool);
 	if (ref->has_limit || ref->has_auto_restore) {
-		const struct weir_terms_slot *terms = weir_terms_of(p, card);
-		uint64_t limit = ref->has_limit ? ref->limit_bytes : terms != NULL ? terms->limit : WEIR_NO_LIMIT;
+		const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+		uint64_t limit = ref->has_limit ? ref->limit_bytes : overrides != NULL ? overrides->limit : WEIR_NO_LIMIT;
 		weir_partition_set_limit(p, slot, limit, ref->has_auto_restore, ref->auto_restore);
 	}
 	if (ref->has_imei)
@@ -136,7 +136,7 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 	uint16_t enforced = weir_partition_enforced(p, slot);
 	change_card(p, slot, ref, to, cause);
 	weir_partition_evaluate(p, slot, cause);
-	weir_partition_tell_moved(p, slot, enforced, cause);
+	weir_partition_alert_moved(p, slot, enforced, cause);
 	if (ref->has_tags || ref->has_remark) {
 		char iccid[WEIR_ICCID_TEXT_MAX];
 		(void)weir_iccid_format(ref->iccid, iccid);
@@ -197,7 +197,7 @@ weir_partition_apply(struct weir_partition *p, const struct weir_reference *refe
 			return weir_pool_request(p, &reference->request, cause, err);
 		return weir_partition_request(p, &reference->request, *cause, err);
 	case WEIR_REF_POOL_STATE:
-		return weir_account_word(p, &reference->pool_state, err);
+		return weir_pool_local_apply_state(p, &reference->pool_state, err);
 	case WEIR_REF_CHILD:
 		return weir_smart_child(p, &reference->child, err);
 	case WEIR_REF_GUARD:

@@ -12,32 +12,33 @@
 
 /* The card's own limit, else its plan's. */
 static uint64_t
-limit_of(const struct weir_partition *p, const struct weir_card_slot *card, const struct weir_terms_slot *terms)
+limit_of(
+    const struct weir_partition *p, const struct weir_card_slot *card, const struct weir_card_overrides_slot *overrides)
 {
 	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->registry.plans[card->plan - 1];
-	if (terms->limit != WEIR_NO_LIMIT)
-		return terms->limit;
+	if (overrides->limit != WEIR_NO_LIMIT)
+		return overrides->limit;
 	return plan != NULL && plan->known ? plan->ref.limit_bytes : WEIR_NO_LIMIT;
 }
 
 void
 weir_partition_set_limit(struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore)
 {
-	struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
-	if (terms == NULL && limit == WEIR_NO_LIMIT && (!has_auto_restore || auto_restore))
+	struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, weir_card_at(p, slot));
+	if (overrides == NULL && limit == WEIR_NO_LIMIT && (!has_auto_restore || auto_restore))
 		return;
-	terms = weir_partition_terms(p, slot);
-	if (terms->limit != limit) {
+	overrides = weir_partition_card_overrides(p, slot);
+	if (overrides->limit != limit) {
 		/* SUS: what holds over is cleared by a limit raised or removed, not by one moved down. */
-		uint64_t before = limit_of(p, weir_card_at(p, slot), terms);
+		uint64_t before = limit_of(p, weir_card_at(p, slot), overrides);
 		if (limit > before || before == WEIR_NO_LIMIT)
-			terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
-		terms->limit = limit;
-		terms->lifted_cycle = 0; /* SUS-1: lifted until the cycle ends or the limit is changed */
+			overrides->flags &= (uint8_t)~WEIR_OVERRIDES_LIMIT_HELD;
+		overrides->limit = limit;
+		overrides->lifted_cycle = 0; /* SUS-1: lifted until the cycle ends or the limit is changed */
 	}
 	if (has_auto_restore) {
-		terms->flags &= (uint8_t)~WEIR_TERMS_NO_AUTO_RESTORE;
-		terms->flags |= auto_restore ? 0 : WEIR_TERMS_NO_AUTO_RESTORE;
+		overrides->flags &= (uint8_t)~WEIR_OVERRIDES_NO_AUTO_RESTORE;
+		overrides->flags |= auto_restore ? 0 : WEIR_OVERRIDES_NO_AUTO_RESTORE;
 	}
 }
 
@@ -73,24 +74,25 @@ add_on(
 		*reply_out = "its cycle has ended";
 		return;
 	}
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	if (terms->addon_cycle != card->cycle) {
-		terms->addon_cycle = card->cycle;
-		terms->addon_bytes = 0;
-		terms->addon_id = terms->addon_id_before[0] = terms->addon_id_before[1] = 0;
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
+	if (overrides->addon_cycle != card->cycle) {
+		overrides->addon_cycle = card->cycle;
+		overrides->addon_bytes = 0;
+		overrides->addon_id = overrides->addon_id_before[0] = overrides->addon_id_before[1] = 0;
 	}
 	uint64_t id = request->id_hash;
-	if (id != 0 && (id == terms->addon_id || id == terms->addon_id_before[0] || id == terms->addon_id_before[1])) {
+	if (id != 0 &&
+	    (id == overrides->addon_id || id == overrides->addon_id_before[0] || id == overrides->addon_id_before[1])) {
 		*reply_out = "repeated id: already applied";
 		return;
 	}
-	if (__builtin_add_overflow(terms->addon_bytes, request->bytes, &terms->addon_bytes))
-		terms->addon_bytes = UINT64_MAX;
+	if (__builtin_add_overflow(overrides->addon_bytes, request->bytes, &overrides->addon_bytes))
+		overrides->addon_bytes = UINT64_MAX;
 	if (id == 0)
 		return;
-	terms->addon_id_before[1] = terms->addon_id_before[0];
-	terms->addon_id_before[0] = terms->addon_id;
-	terms->addon_id = id;
+	overrides->addon_id_before[1] = overrides->addon_id_before[0];
+	overrides->addon_id_before[0] = overrides->addon_id;
+	overrides->addon_id = id;
 }
 
 /*
@@ -99,11 +101,11 @@ add_on(
  * state. All other reasons stay: what upstream or the carrier says is theirs to take back.
  */
 static void
-resume(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
+resume_card(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
 {
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	terms->lifted_cycle = weir_card_at(p, slot)->cycle;
-	terms->flags &= (uint8_t)~WEIR_TERMS_LIMIT_HELD;
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
+	overrides->lifted_cycle = weir_card_at(p, slot)->cycle;
+	overrides->flags &= (uint8_t)~WEIR_OVERRIDES_LIMIT_HELD;
 	weir_partition_change_reasons(p, slot, 0, WEIR_REASON_BIT(WEIR_REASON_MANUAL), cause);
 }
 
@@ -142,7 +144,7 @@ carry_out(struct weir_partition *p, uint32_t slot, const struct weir_ref_request
 		weir_partition_change_reasons(p, slot, manual, 0, cause);
 		return WEIR_OK;
 	case WEIR_ACTION_RESUME:
-		resume(p, slot, cause);
+		resume_card(p, slot, cause);
 		return WEIR_OK;
 	case WEIR_ACTION_LIMIT:
 		weir_partition_set_limit(p, slot, request->bytes, request->has_auto_restore, request->auto_restore);
@@ -165,7 +167,7 @@ carry_out(struct weir_partition *p, uint32_t slot, const struct weir_ref_request
 	case WEIR_ACTION_CANCEL:
 	case WEIR_ACTION_RENEW:
 	case WEIR_ACTION_RESET:
-		return weir_life_request(p, slot, request, cause, reply_out, err);
+		return weir_lifecycle_request(p, slot, request, cause, reply_out, err);
 	default:
 		return weir_error_set(err, WEIR_POISON, "%s is for pools", weir_action_name(request->action));
 	}

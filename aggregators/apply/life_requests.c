@@ -13,7 +13,7 @@ request_activate(struct weir_partition *p, uint32_t slot, const struct weir_caus
 	if (status == WEIR_STATUS_IN_USE || status == WEIR_STATUS_SUSPENDED)
 		*reply_out = "already activated";
 	else
-		weir_life_enter(p, slot, WEIR_STATUS_IN_USE, weir_life_cause_us(p, cause));
+		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, weir_lifecycle_cause_us(p, cause));
 	return WEIR_OK;
 }
 
@@ -23,7 +23,7 @@ request_deactivate(struct weir_partition *p, uint32_t slot, const struct weir_ca
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
 		*reply_out = "already deactivated";
 	else
-		weir_life_enter(p, slot, WEIR_STATUS_DEACTIVATED, weir_life_cause_us(p, cause));
+		weir_lifecycle_enter(p, slot, WEIR_STATUS_DEACTIVATED, weir_lifecycle_cause_us(p, cause));
 	return WEIR_OK;
 }
 
@@ -38,7 +38,7 @@ request_cancel(struct weir_partition *p, uint32_t slot, const struct weir_cause 
 		return weir_error_set(err, WEIR_POISON,
 		    "the card is %s: only one that is deactivated or suspended by hand can be cancelled (LIFE-7)",
 		    weir_status_name((enum weir_card_status)status));
-	weir_life_enter(p, slot, WEIR_STATUS_CANCELLED, weir_life_cause_us(p, cause));
+	weir_lifecycle_enter(p, slot, WEIR_STATUS_CANCELLED, weir_lifecycle_cause_us(p, cause));
 	return WEIR_OK;
 }
 
@@ -48,14 +48,14 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
     const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_life_slot *life = weir_life_at(p, slot);
-	if (!weir_life_has_dates(card))
+	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
+	if (!weir_lifecycle_has_dates(card))
 		return weir_error_set(err, WEIR_POISON, "the card is %s: its term has not begun (LIFE-5)",
 		    weir_status_name((enum weir_card_status)weir_card_status_of(card)));
 	if (request->until_us != 0) {
-		life->expires_s = weir_life_seconds(request->until_us);
-		weir_life_set_renewed(p, slot, true);
-		weir_slab_dirty(&p->tables.lives, slot);
+		lifecycle->expires_s = weir_lifecycle_seconds(request->until_us);
+		weir_lifecycle_set_renewed(p, slot, true);
+		weir_slab_dirty(&p->tables.lifecycles, slot);
 		return WEIR_OK;
 	}
 	uint32_t months = request->months;
@@ -64,18 +64,18 @@ request_renew(struct weir_partition *p, uint32_t slot, const struct weir_ref_req
 	if (months == 0)
 		return weir_error_set(
 		    err, WEIR_POISON, "the card's plan has no term: 'months' or 'until' must say it (LIFE-5)");
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	if (request->id_hash != 0 && request->id_hash == terms->renew_id) {
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
+	if (request->id_hash != 0 && request->id_hash == overrides->renew_id) {
 		*reply_out = "repeated id: already applied";
 		return WEIR_OK;
 	}
-	terms->renew_id = request->id_hash;
-	weir_slab_dirty(&p->tables.lives, slot);
-	uint32_t from_s = weir_life_seconds(weir_life_cause_us(p, cause));
-	if (life->expires_s > from_s && life->expires_s != WEIR_LIFE_NEVER)
-		from_s = life->expires_s;
-	life->expires_s = weir_life_add_months(p, slot, from_s, months);
-	weir_life_set_renewed(p, slot, true);
+	overrides->renew_id = request->id_hash;
+	weir_slab_dirty(&p->tables.lifecycles, slot);
+	uint32_t from_s = weir_lifecycle_seconds(weir_lifecycle_cause_us(p, cause));
+	if (lifecycle->expires_s > from_s && lifecycle->expires_s != WEIR_LIFECYCLE_NEVER)
+		from_s = lifecycle->expires_s;
+	lifecycle->expires_s = weir_lifecycle_add_months(p, slot, from_s, months);
+	weir_lifecycle_set_renewed(p, slot, true);
 	return WEIR_OK;
 }
 
@@ -85,16 +85,16 @@ request_reset(
 {
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
 		return weir_error_set(err, WEIR_POISON, "the card is deactivated: it takes no command (LIFE-6)");
-	uint32_t end_s = weir_life_seconds(weir_life_cause_us(p, cause) + RESET_S * S_US);
-	if (end_s <= weir_life_now(p))
+	uint32_t end_s = weir_lifecycle_seconds(weir_lifecycle_cause_us(p, cause) + RESET_S * S_US);
+	if (end_s <= weir_lifecycle_now(p))
 		*reply_out = "asked more than 15 minutes ago: nothing done";
 	else
-		weir_life_set_reset(p, slot, end_s);
+		weir_lifecycle_set_reset(p, slot, end_s);
 	return WEIR_OK;
 }
 
 enum weir_class
-weir_life_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request,
+weir_lifecycle_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request,
     const struct weir_cause *cause, const char **reply_out, struct weir_error *err)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
@@ -118,7 +118,7 @@ weir_life_request(struct weir_partition *p, uint32_t slot, const struct weir_ref
 		class = request_reset(p, slot, cause, reply_out, err);
 	if (class != WEIR_OK)
 		return class;
-	weir_life_settle(p, slot, was_active);
+	weir_lifecycle_changed(p, slot, was_active);
 	weir_partition_evaluate(p, slot, cause);
 	return WEIR_OK;
 }

@@ -18,14 +18,14 @@ time_of(const struct weir_partition *p, const struct weir_cause *cause)
 }
 
 static void
-roll_to_request(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
+roll_over_to_request(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
 {
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	struct weir_carrier_entry *carrier = &p->registry.carriers[pool->carrier - 1];
-	int64_t at_us = p->pools_work.pools_settled ? p->clock.now_us : time_of(p, cause);
+	int64_t at_us = p->pools_work.pools_caught_up ? p->clock.now_us : time_of(p, cause);
 	int32_t cycle = weir_partition_cycle_of(carrier, at_us);
 	if (cycle > pool->cycle)
-		weir_pool_roll(p, slot, cycle);
+		weir_pool_roll_over(p, slot, cycle);
 }
 
 static enum weir_class
@@ -63,7 +63,7 @@ add_on(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *r
 }
 
 static void
-freeze(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out)
+freeze_pool(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, const char **reply_out)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	if ((pool->flags & WEIR_POOL_FROZEN) != 0) {
@@ -76,7 +76,7 @@ freeze(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause, 
 }
 
 static void
-paid(struct weir_pool_slot *pool, const char **reply_out)
+thaw_pool(struct weir_pool_slot *pool, const char **reply_out)
 {
 	if ((pool->flags & WEIR_POOL_FROZEN) == 0)
 		*reply_out = "was not in arrears";
@@ -123,10 +123,10 @@ act(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *requ
 	case WEIR_ACTION_ADDON:
 		return add_on(p, slot, request, reply_out, err);
 	case WEIR_ACTION_FREEZE:
-		freeze(p, slot, cause, reply_out);
+		freeze_pool(p, slot, cause, reply_out);
 		return WEIR_OK;
 	case WEIR_ACTION_PAID:
-		paid(weir_pool_at(p, slot), reply_out);
+		thaw_pool(weir_pool_at(p, slot), reply_out);
 		return WEIR_OK;
 	case WEIR_ACTION_ENABLE:
 		return enable(p, slot, cause, reply_out, err);
@@ -143,7 +143,7 @@ weir_pool_request(struct weir_partition *p, const struct weir_ref_request *reque
 	const struct weir_pool_slot *pool = weir_partition_find_pool(p, request->pool, &slot);
 	if (pool == NULL || (pool->flags & WEIR_POOL_DEFINED) == 0)
 		return weir_error_set(err, WEIR_POISON, "pool '%s' is not defined", request->pool);
-	roll_to_request(p, slot, cause);
+	roll_over_to_request(p, slot, cause);
 	struct weir_cause own = *cause;
 	own.usage_before = pool->used;
 	const char *reply = "done";

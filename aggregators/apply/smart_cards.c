@@ -74,7 +74,7 @@ weir_smart_free(struct weir_partition *p)
 /* ---- the sub-card's side ---- */
 
 static void
-tell_parent(struct weir_partition *p, struct weir_iccid parent, struct weir_iccid child, bool removed)
+publish_to_parent(struct weir_partition *p, struct weir_iccid parent, struct weir_iccid child, bool removed)
 {
 	char key[WEIR_ICCID_TEXT_MAX];
 	struct weir_buf json = {0};
@@ -83,7 +83,7 @@ tell_parent(struct weir_partition *p, struct weir_iccid parent, struct weir_icci
 		return;
 	(void)weir_iccid_format(parent, key);
 	weir_reference_print_child(&message, &json);
-	weir_partition_tell_bytes(p, WEIR_TELL_CARDS, WEIR_TELL_BY_KEY, key, json.data, (uint32_t)json.len);
+	weir_outbox_add(p, WEIR_OUTBOX_CARDS, WEIR_OUTBOX_BY_KEY, key, json.data, (uint32_t)json.len);
 	weir_buf_free(&json);
 }
 
@@ -91,19 +91,19 @@ enum weir_class
 weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid parent, struct weir_error *err)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	struct weir_iccid had = terms != NULL ? terms->parent : (struct weir_iccid){0};
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	struct weir_iccid had = overrides != NULL ? overrides->parent : (struct weir_iccid){0};
 	if (weir_iccid_equal(had, parent))
 		return WEIR_OK;
 	if (!weir_iccid_is_zero(parent) && (card->flags & WEIR_CARD_HAS_CHILDREN) != 0)
 		return weir_error_set(
 		    err, WEIR_POISON, "a card with sub-cards cannot be a sub-card itself: one level (POOL-8)");
-	weir_partition_terms(p, slot)->parent = parent;
+	weir_partition_card_overrides(p, slot)->parent = parent;
 	card->flags &= (uint8_t)~WEIR_CARD_HAS_PARENT;
 	card->flags |= weir_iccid_is_zero(parent) ? 0 : WEIR_CARD_HAS_PARENT;
 	weir_slab_dirty(&p->tables.cards, slot);
-	tell_parent(p, had, card->iccid, true);
-	tell_parent(p, parent, card->iccid, false);
+	publish_to_parent(p, had, card->iccid, true);
+	publish_to_parent(p, parent, card->iccid, false);
 	return WEIR_OK;
 }
 

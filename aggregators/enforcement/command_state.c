@@ -36,9 +36,9 @@ measure_overshoot(const struct weir_partition *p, uint32_t slot, struct weir_enf
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	uint64_t used = weir_card_metered(p, card);
 	bool by_pool = e->reason >= WEIR_REASON_POOL_EXHAUSTED && e->reason <= WEIR_REASON_POOL_FROZEN;
-	const struct weir_account_slot *account = weir_account_of(p, slot);
+	const struct weir_pool_local_slot *pool_local = weir_pool_local_of(p, slot);
 	if (by_pool)
-		used = account == NULL ? 0 : account->cut_used;
+		used = pool_local == NULL ? 0 : pool_local->cut_used;
 	if (target == WEIR_DESIRED_SUSPENDED && e->limit != 0 && used > e->limit)
 		e->overshoot = used - e->limit;
 }
@@ -57,9 +57,9 @@ confirmed(
 static void
 intent_done(struct weir_partition *p, const struct weir_command_report *report)
 {
-	struct weir_doubt intent = {weir_card_at(p, report->slot)->iccid, report->token, report->target};
+	struct weir_unconfirmed_card intent = {weir_card_at(p, report->slot)->iccid, report->token, report->target};
 	if (report->token != 0)
-		weir_doubts_push(&p->unconfirmed.intents_done, &intent);
+		weir_unconfirmed_push(&p->unconfirmed.intents_done, &intent);
 }
 
 /*
@@ -140,7 +140,7 @@ weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 }
 
 void
-weir_partition_offer_all(struct weir_partition *p, bool unknown_too)
+weir_partition_enqueue_all(struct weir_partition *p, bool unknown_too)
 {
 	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) {
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);

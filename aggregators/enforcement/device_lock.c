@@ -11,12 +11,12 @@
 #include "config/base/timetext.h"
 
 static void
-bind(struct weir_partition *p, uint32_t slot, uint64_t imei14)
+bind_imei(struct weir_partition *p, uint32_t slot, uint64_t imei14)
 {
-	struct weir_life_slot *life = weir_life_at(p, slot);
-	life->imei_low = (uint32_t)imei14;
-	life->imei_high = (uint16_t)(imei14 >> 32);
-	weir_slab_dirty(&p->tables.lives, slot);
+	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
+	lifecycle->imei_low = (uint32_t)imei14;
+	lifecycle->imei_high = (uint16_t)(imei14 >> 32);
+	weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
 static void
@@ -39,19 +39,19 @@ void
 weir_device_record_slow(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	uint64_t bound = weir_life_imei(weir_life_at(p, slot));
+	uint64_t bound = weir_lifecycle_imei(weir_lifecycle_at(p, slot));
 	enum weir_device_lock lock = p->registry.carriers[card->carrier - 1].ref.device_lock;
 	if (bound == 0) {
-		bind(p, slot, imei14);
+		bind_imei(p, slot, imei14);
 		return;
 	}
 	if (lock == WEIR_DEVICE_LOCK_NONE || cause->record_us / 1000000 < card->last_s)
 		return;
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	bool raised = (card->reasons & WEIR_REASON_BIT(WEIR_REASON_DEVICE_CHANGE)) != 0;
-	bool seen = terms != NULL && terms->seen_imei14 == imei14;
+	bool seen = overrides != NULL && overrides->seen_imei14 == imei14;
 	if (!seen)
-		weir_partition_terms(p, slot)->seen_imei14 = imei14;
+		weir_partition_card_overrides(p, slot)->seen_imei14 = imei14;
 	if (lock == WEIR_DEVICE_LOCK_SUSPEND && !raised)
 		weir_partition_change_reasons(p, slot, WEIR_REASON_BIT(WEIR_REASON_DEVICE_CHANGE), 0, cause);
 	else if (lock == WEIR_DEVICE_LOCK_ALERT && !seen)
@@ -61,11 +61,11 @@ weir_device_record_slow(struct weir_partition *p, uint32_t slot, uint64_t imei14
 void
 weir_device_bind(struct weir_partition *p, uint32_t slot, uint64_t imei14, const struct weir_cause *cause)
 {
-	if (weir_life_imei(weir_life_at(p, slot)) == imei14)
+	if (weir_lifecycle_imei(weir_lifecycle_at(p, slot)) == imei14)
 		return;
-	bind(p, slot, imei14);
-	if (weir_card_at(p, slot)->terms != 0)
-		weir_partition_terms(p, slot)->seen_imei14 = 0;
+	bind_imei(p, slot, imei14);
+	if (weir_card_at(p, slot)->overrides != 0)
+		weir_partition_card_overrides(p, slot)->seen_imei14 = 0;
 	weir_partition_change_reasons(p, slot, 0, WEIR_REASON_BIT(WEIR_REASON_DEVICE_CHANGE), cause);
 }
 
@@ -80,18 +80,18 @@ weir_device_rebind(
 		*reply_out = "the carrier locks no devices: the next record binds";
 		return WEIR_OK;
 	}
-	const struct weir_terms_slot *known = weir_terms_of(p, card);
+	const struct weir_card_overrides_slot *known = weir_card_overrides_of(p, card);
 	if (known == NULL || known->seen_imei14 == 0)
 		return weir_error_set(err, WEIR_POISON, "no other device was seen since the card was bound (SUS-5)");
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
 	uint16_t month =
 	    (uint16_t)weir_zone_month(carrier->zone, cause->arrived_us != 0 ? cause->arrived_us : p->clock.now_us);
-	uint32_t before = terms->rebind_month == month ? terms->rebinds : 0;
+	uint32_t before = overrides->rebind_month == month ? overrides->rebinds : 0;
 	if (carrier->ref.rebinds_per_month != 0 && before >= carrier->ref.rebinds_per_month)
 		return weir_error_set(err, WEIR_POISON,
 		    "rebound %u times this month already, which is all that %s allows (SUS-5)", before, carrier->ref.id);
-	terms->rebind_month = month;
-	terms->rebinds = (uint8_t)(before < UINT8_MAX ? before + 1 : UINT8_MAX);
-	weir_device_bind(p, slot, terms->seen_imei14, cause);
+	overrides->rebind_month = month;
+	overrides->rebinds = (uint8_t)(before < UINT8_MAX ? before + 1 : UINT8_MAX);
+	weir_device_bind(p, slot, overrides->seen_imei14, cause);
 	return WEIR_OK;
 }

@@ -5,8 +5,8 @@
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
  * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
  * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
- * whatever changed: reasons, the carrier's abilities, or the card's status. `gate` is the lowest threshold or alert level
- * not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
+ * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
+ * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
  */
 #include <inttypes.h>
 
@@ -29,8 +29,8 @@ sub_saturating(uint64_t a, uint64_t b)
 static uint64_t
 exempt_of(const struct weir_partition *p, const struct weir_card_slot *card)
 {
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	return terms != NULL && terms->exempt_cycle == card->cycle ? terms->exempt_bytes : 0;
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	return overrides != NULL && overrides->exempt_cycle == card->cycle ? overrides->exempt_bytes : 0;
 }
 
 uint64_t
@@ -44,7 +44,7 @@ weir_partition_enforced(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_ref_carrier *carrier = &p->registry.carriers[card->carrier - 1].ref;
-	bool pooled = weir_life_at(p, slot)->account != 0;
+	bool pooled = weir_lifecycle_at(p, slot)->pool_local != 0;
 	return card->reasons & (uint16_t) ~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
 }
 
@@ -54,48 +54,49 @@ weir_card_thresholds(const struct weir_partition *p, uint32_t slot)
 {
 	struct weir_thresholds t = {UINT64_MAX, WEIR_NO_LIMIT, false};
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->registry.plans[card->plan - 1];
 	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE) /* LIFE-3 */
 		return t;
 	if (plan != NULL && plan->known) {
 		t.limit = plan->ref.limit_bytes;
-		if (plan->ref.kind == WEIR_PLAN_SINGLE && weir_life_at(p, slot)->account == 0)
+		if (plan->ref.kind == WEIR_PLAN_SINGLE && weir_lifecycle_at(p, slot)->pool_local == 0)
 			t.plan = plan->ref.allowance_bytes;
 	}
-	if (terms == NULL)
+	if (overrides == NULL)
 		return t;
-	if (t.plan != UINT64_MAX && terms->addon_cycle == card->cycle)
-		t.plan = weir_add_saturating(t.plan, terms->addon_bytes);
-	if (terms->limit != WEIR_NO_LIMIT)
-		t.limit = terms->limit;
-	if (terms->lifted_cycle == card->cycle)
+	if (t.plan != UINT64_MAX && overrides->addon_cycle == card->cycle)
+		t.plan = weir_add_saturating(t.plan, overrides->addon_bytes);
+	if (overrides->limit != WEIR_NO_LIMIT)
+		t.limit = overrides->limit;
+	if (overrides->lifted_cycle == card->cycle)
 		t.limit = WEIR_NO_LIMIT;
-	t.limit_held = (terms->flags & WEIR_TERMS_LIMIT_HELD) != 0 && t.limit != WEIR_NO_LIMIT;
+	t.limit_held = (overrides->flags & WEIR_OVERRIDES_LIMIT_HELD) != 0 && t.limit != WEIR_NO_LIMIT;
 	return t;
 }
 
 /* All derived reasons, and the usage at which the next one by usage is due. */
 static uint16_t
-derive(const struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used, uint64_t *gate_out)
+derive_reasons(const struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used,
+    uint64_t *next_threshold_out)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_terms_slot *terms = weir_terms_of(p, card);
-	uint16_t reasons = weir_life_at(p, slot)->account == 0 ? 0 : weir_account_reasons(p, slot);
-	uint64_t gate = UINT64_MAX;
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	uint16_t reasons = weir_lifecycle_at(p, slot)->pool_local == 0 ? 0 : weir_pool_local_reasons(p, slot);
+	uint64_t next_threshold = UINT64_MAX;
 	if (t->plan != UINT64_MAX && used >= t->plan)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED);
 	else
-		gate = t->plan;
+		next_threshold = t->plan;
 	if (t->limit != WEIR_NO_LIMIT && (used >= t->limit || t->limit_held))
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT);
-	else if (t->limit < gate)
-		gate = t->limit;
+	else if (t->limit < next_threshold)
+		next_threshold = t->limit;
 	if ((card->flags & WEIR_CARD_EXPIRED) != 0)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED);
-	if (terms != NULL && terms->reset_s != 0)
+	if (overrides != NULL && overrides->reset_s != 0)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_RESET);
-	*gate_out = gate;
+	*next_threshold_out = next_threshold;
 	return reasons;
 }
 
@@ -108,19 +109,19 @@ alert_levels(
     struct weir_partition *p, uint32_t slot, const struct weir_thresholds *t, uint64_t used, const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_life_slot *life = weir_life_at(p, slot);
+	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	uint64_t next = UINT64_MAX, base = t->plan != UINT64_MAX ? t->plan : t->limit;
 	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE)
 		return next;
 	if (base == WEIR_NO_LIMIT)
 		base = 0;
 	uint16_t ladder = weir_card_ladder(p, slot);
-	if (weir_ladder_reached(p, ladder, base, used, &next) == life->ladder)
+	if (weir_ladder_reached(p, ladder, base, used, &next) == lifecycle->ladder)
 		return next;
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
-	if (weir_ladder_alert(p, "card", iccid, ladder, base, used, card->cycle, &life->ladder, cause))
-		weir_slab_dirty(&p->tables.lives, slot);
+	if (weir_ladder_alert(p, "card", iccid, ladder, base, used, card->cycle, &lifecycle->ladder, cause))
+		weir_slab_dirty(&p->tables.lifecycles, slot);
 	return next;
 }
 
@@ -128,15 +129,15 @@ void
 weir_partition_release_idle(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_terms_slot *terms = weir_terms_of(p, card);
-	if (terms == NULL || terms->enforcement == 0 || card->reasons != 0)
+	struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	if (overrides == NULL || overrides->enforcement == 0 || card->reasons != 0)
 		return;
-	struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
+	struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
 	if (e->desired != WEIR_DESIRED_ACTIVE || e->confirmed != WEIR_DESIRED_ACTIVE || weir_command_in_motion(e))
 		return;
-	weir_slab_release(&p->tables.enforcements, terms->enforcement - 1);
-	terms->enforcement = 0;
-	weir_slab_dirty(&p->tables.terms, card->terms - 1);
+	weir_slab_release(&p->tables.enforcements, overrides->enforcement - 1);
+	overrides->enforcement = 0;
+	weir_slab_dirty(&p->tables.overrides, card->overrides - 1);
 }
 
 static uint8_t
@@ -159,18 +160,18 @@ grounds_of(const struct weir_partition *p, uint32_t slot, uint8_t reason, const 
     const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_account_slot *account = weir_account_of(p, slot);
+	const struct weir_pool_local_slot *pool_local = weir_pool_local_of(p, slot);
 	struct grounds g = {reason, 0, sub_saturating(cause->usage_before, exempt_of(p, card)), weir_card_metered(p, card),
 	    cause->arrived_us};
 	if (reason == WEIR_REASON_PLAN_EXHAUSTED && t->plan != UINT64_MAX)
 		g.limit = t->plan;
 	if (reason == WEIR_REASON_USAGE_LIMIT && t->limit != WEIR_NO_LIMIT)
 		g.limit = t->limit;
-	if (account != NULL && reason != WEIR_REASON_NONE && (WEIR_REASON_BIT(reason) & POOL_REASONS) != 0) {
-		g.limit = account->cut_limit;
-		g.usage_before = g.usage_after = account->cut_used;
-		if (account->cut_us > g.arrived_us)
-			g.arrived_us = account->cut_us;
+	if (pool_local != NULL && reason != WEIR_REASON_NONE && (WEIR_REASON_BIT(reason) & POOL_REASONS) != 0) {
+		g.limit = pool_local->cut_limit;
+		g.usage_before = g.usage_after = pool_local->cut_used;
+		if (pool_local->cut_us > g.arrived_us)
+			g.arrived_us = pool_local->cut_us;
 	}
 	if (g.arrived_us == 0)
 		g.arrived_us = p->clock.now_us;
@@ -195,7 +196,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 
 /* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
 static void
-tell_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
+alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], carrier[WEIR_JSON_ID_MAX];
@@ -209,23 +210,24 @@ tell_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, cons
 		    "\"reason\":\"%s\",\"pooled\":%s,\"used\":%" PRIu64
 		    ",\"at\":\"%s\",\"input\":%d,\"partition\":%u,\"offset\":%" PRId64 "}",
 		    iccid, carrier, weir_reason_name(lowest_reason(reasons)),
-		    weir_life_at(p, slot)->account != 0 ? "true" : "false", weir_card_metered(p, card), at,
+		    weir_lifecycle_at(p, slot)->pool_local != 0 ? "true" : "false", weir_card_metered(p, card), at,
 		    cause->input == UINT32_MAX ? -1 : (int)cause->input, p->opts.number, cause->offset);
 	}
 }
 
 void
-weir_partition_tell_moved(struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause)
+weir_partition_alert_moved(
+    struct weir_partition *p, uint32_t slot, uint16_t enforced_before, const struct weir_cause *cause)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	uint16_t lost = card->reasons & enforced_before & (uint16_t)~weir_partition_enforced(p, slot);
 	if (lost != 0 && weir_card_may_command(card))
-		tell_unsupported(p, slot, lost, cause);
+		alert_unsupported(p, slot, lost, cause);
 }
 
 /* The reason that an audit names: one that was raised and is enforced before one that is not, raised before cleared. */
 static uint8_t
-telling_reason(uint16_t before, uint16_t after, uint16_t enforced, bool suspends)
+alerted_reason(uint16_t before, uint16_t after, uint16_t enforced, bool suspends)
 {
 	uint16_t added = after & (uint16_t)~before;
 	if ((added & enforced) != 0)
@@ -237,7 +239,7 @@ telling_reason(uint16_t before, uint16_t after, uint16_t enforced, bool suspends
 
 /* Brings the desired state in line with what is enforced; an audit entry when that or the set has changed. */
 static void
-settle(struct weir_partition *p, uint32_t slot, uint16_t before, const struct weir_thresholds *t,
+apply_reasons(struct weir_partition *p, uint32_t slot, uint16_t before, const struct weir_thresholds *t,
     const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
@@ -250,7 +252,7 @@ settle(struct weir_partition *p, uint32_t slot, uint16_t before, const struct we
 	if (!changed && before == card->reasons)
 		return;
 	bool suspends = changed && desired == WEIR_DESIRED_SUSPENDED;
-	uint8_t reason = telling_reason(before, card->reasons, enforced, suspends);
+	uint8_t reason = alerted_reason(before, card->reasons, enforced, suspends);
 	struct grounds g = grounds_of(p, slot, reason, t, cause);
 	if (changed) {
 		e = weir_partition_enforce(p, slot);
@@ -274,7 +276,7 @@ settle(struct weir_partition *p, uint32_t slot, uint16_t before, const struct we
 	p->stats.decisions++;
 	uint16_t unsupported = card->reasons & (uint16_t) ~(before | enforced);
 	if (unsupported != 0 && weir_card_may_command(card))
-		tell_unsupported(p, slot, unsupported, cause);
+		alert_unsupported(p, slot, unsupported, cause);
 	weir_partition_release_idle(p, slot);
 }
 
@@ -285,20 +287,21 @@ weir_partition_change_reasons(
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	int32_t current = p->registry.carriers[card->carrier - 1].current.number;
 	if (card->cycle < current)
-		weir_partition_roll(p, slot, current, cause); /* comes back here with nothing to set */
+		weir_card_roll_over(p, slot, current, cause); /* comes back here with nothing to set */
 	struct weir_thresholds t = weir_card_thresholds(p, slot);
-	uint64_t gate, used = weir_card_metered(p, card);
-	uint16_t derived = derive(p, slot, &t, used, &gate);
+	uint64_t next_threshold, used = weir_card_metered(p, card);
+	uint16_t derived = derive_reasons(p, slot, &t, used, &next_threshold);
 	uint64_t level = alert_levels(p, slot, &t, used, cause);
-	gate = weir_add_saturating(level < gate ? level : gate, exempt_of(p, card)); /* the fold compares all usage */
+	next_threshold = weir_add_saturating(
+	    level < next_threshold ? level : next_threshold, exempt_of(p, card)); /* the fold compares all usage */
 	uint16_t before = card->reasons;
 	uint16_t after = (uint16_t)((((before & ~DERIVED) | derived) | set) & ~clear);
-	if (card->gate != gate || before != after) {
-		card->gate = gate;
+	if (card->next_threshold != next_threshold || before != after) {
+		card->next_threshold = next_threshold;
 		card->reasons = after;
 		weir_slab_dirty(&p->tables.cards, slot);
 	}
-	settle(p, slot, before, &t, cause);
+	apply_reasons(p, slot, before, &t, cause);
 }
 
 void

@@ -88,7 +88,7 @@ weir_guard_release(struct weir_partition *p)
 		return;
 	p->guard.tripped = false;
 	weir_partition_remember(p, "guard", "", weir_slice_of(RELEASED));
-	weir_partition_offer_all(p, p->pools_work.cards_settled && p->pools_work.pools_settled);
+	weir_partition_enqueue_all(p, p->pools_work.cards_caught_up && p->pools_work.pools_caught_up);
 }
 
 bool

@@ -18,37 +18,38 @@ weir_partition_cycle_slow(struct weir_carrier_entry *carrier, int64_t at_us)
 }
 
 static void
-keep_past(struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot)
+keep_closed_cycle(struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot)
 {
 	if (card->records == 0 && weir_card_used(card) == 0)
 		return;
 	bool created;
-	struct weir_past_entry *entry = weir_past_get(&p->tables.past, card->cycle, slot, &created);
-	entry->value = (struct weir_past_slot){card->up, card->down, card->records, card->sessions, 0};
+	struct weir_closed_cycle_entry *entry =
+	    weir_closed_cycles_get(&p->tables.closed_cycles, card->cycle, slot, &created);
+	entry->value = (struct weir_closed_cycle_slot){card->up, card->down, card->records, card->sessions, 0};
 	entry->loaded = true;
-	weir_past_mark_dirty(&p->tables.past, entry);
+	weir_closed_cycles_mark_dirty(&p->tables.closed_cycles, entry);
 }
 
 void
-weir_partition_roll(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_cause *cause)
+weir_card_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	keep_past(p, card, slot);
-	struct weir_terms_slot *terms = weir_terms_of(p, card);
+	keep_closed_cycle(p, card, slot);
+	struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	/* CYC-4: usage_limit clears only with auto_restore; else it holds over until an operator or a greater limit clears
 	 * it, or a boundary after auto_restore was set again. */
-	if (terms != NULL) {
-		bool holds = (terms->flags & WEIR_TERMS_NO_AUTO_RESTORE) != 0 &&
+	if (overrides != NULL) {
+		bool holds = (overrides->flags & WEIR_OVERRIDES_NO_AUTO_RESTORE) != 0 &&
 			     (card->reasons & WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT)) != 0;
-		if (holds != ((terms->flags & WEIR_TERMS_LIMIT_HELD) != 0)) {
-			terms->flags ^= WEIR_TERMS_LIMIT_HELD;
-			weir_slab_dirty(&p->tables.terms, card->terms - 1);
+		if (holds != ((overrides->flags & WEIR_OVERRIDES_LIMIT_HELD) != 0)) {
+			overrides->flags ^= WEIR_OVERRIDES_LIMIT_HELD;
+			weir_slab_dirty(&p->tables.overrides, card->overrides - 1);
 		}
 	}
-	struct weir_life_slot *life = weir_life_at(p, slot);
-	if (life->ladder != 0) { /* ALR-1: each level once a cycle */
-		life->ladder = 0;
-		weir_slab_dirty(&p->tables.lives, slot);
+	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
+	if (lifecycle->ladder != 0) { /* ALR-1: each level once a cycle */
+		lifecycle->ladder = 0;
+		weir_slab_dirty(&p->tables.lifecycles, slot);
 	}
 	card->up = card->down = 0;
 	card->records = card->sessions = 0;

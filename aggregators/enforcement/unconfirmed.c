@@ -13,20 +13,20 @@
 #include "aggregators/partition_priv.h"
 
 void
-weir_doubts_push(struct weir_doubts *list, const struct weir_doubt *doubt)
+weir_unconfirmed_push(struct weir_unconfirmed_list *list, const struct weir_unconfirmed_card *unconfirmed_card)
 {
 	if (list->n == list->cap) {
 		list->cap = list->cap == 0 ? 16 : list->cap * 2;
 		list->v = weir_realloc(list->v, list->cap * sizeof(*list->v));
 	}
-	list->v[list->n++] = *doubt;
+	list->v[list->n++] = *unconfirmed_card;
 }
 
 void
-weir_doubts_free(struct weir_doubts *list)
+weir_unconfirmed_free(struct weir_unconfirmed_list *list)
 {
 	free(list->v);
-	*list = (struct weir_doubts){0};
+	*list = (struct weir_unconfirmed_list){0};
 }
 
 static int
@@ -38,21 +38,21 @@ compare(struct weir_iccid a, struct weir_iccid b)
 }
 
 static int
-doubt_order(const void *a, const void *b)
+unconfirmed_order(const void *a, const void *b)
 {
-	return compare(((const struct weir_doubt *)a)->iccid, ((const struct weir_doubt *)b)->iccid);
+	return compare(((const struct weir_unconfirmed_card *)a)->iccid, ((const struct weir_unconfirmed_card *)b)->iccid);
 }
 
 static void
-sort(struct weir_doubts *list)
+sort_by_card(struct weir_unconfirmed_list *list)
 {
 	if (list->n > 1)
-		qsort(list->v, list->n, sizeof(*list->v), doubt_order);
+		qsort(list->v, list->n, sizeof(*list->v), unconfirmed_order);
 }
 
 /* The first of a sorted list that is of this card or of one behind it. */
 static uint32_t
-first_of(const struct weir_doubts *list, struct weir_iccid iccid)
+first_of(const struct weir_unconfirmed_list *list, struct weir_iccid iccid)
 {
 	uint32_t from = 0, to = list->n;
 	while (from < to) {
@@ -67,7 +67,7 @@ first_of(const struct weir_doubts *list, struct weir_iccid iccid)
 
 /* Nobody knows what the card is in: commands for these states may be on their way. */
 static void
-doubt_card(struct weir_partition *p, uint32_t slot, uint8_t pending)
+unconfirmed_card_at(struct weir_partition *p, uint32_t slot, uint8_t pending)
 {
 	struct weir_enforcement_slot *e = weir_partition_enforce(p, slot);
 	e->confirmed = WEIR_DESIRED_UNKNOWN;
@@ -76,73 +76,74 @@ doubt_card(struct weir_partition *p, uint32_t slot, uint8_t pending)
 }
 
 static uint8_t
-pending_of(const struct weir_doubt *doubt)
+pending_of(const struct weir_unconfirmed_card *unconfirmed_card)
 {
-	return doubt->token != 0 ? doubt->state : WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED;
+	return unconfirmed_card->token != 0 ? unconfirmed_card->state : WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED;
 }
 
 /* Now, or when the card is made. */
 static void
-take(struct weir_partition *p, const struct weir_doubt *doubt)
+apply_unconfirmed(struct weir_partition *p, const struct weir_unconfirmed_card *unconfirmed_card)
 {
 	uint32_t slot;
-	if (weir_partition_find(p, doubt->iccid, &slot) == NULL) {
-		weir_doubts_push(&p->unconfirmed.early, doubt);
+	if (weir_partition_find(p, unconfirmed_card->iccid, &slot) == NULL) {
+		weir_unconfirmed_push(&p->unconfirmed.early, unconfirmed_card);
 		return;
 	}
-	doubt_card(p, slot, pending_of(doubt));
-	if (doubt->token != 0)
-		weir_doubts_push(&p->unconfirmed.intents_done, doubt); /* the first flush stores that it is unknown */
+	unconfirmed_card_at(p, slot, pending_of(unconfirmed_card));
+	if (unconfirmed_card->token != 0)
+		weir_unconfirmed_push(
+		    &p->unconfirmed.intents_done, unconfirmed_card); /* the first flush stores that it is unknown */
 }
 
 bool
-weir_partition_load_intent(struct weir_partition *p, const struct weir_doubt *intent)
+weir_partition_load_intent(struct weir_partition *p, const struct weir_unconfirmed_card *intent)
 {
 	if (weir_iccid_is_zero(intent->iccid) || intent->token == 0 || intent->state == WEIR_DESIRED_UNKNOWN ||
 	    intent->state > WEIR_DESIRED_SUSPENDED)
 		return false;
-	weir_doubts_push(&p->unconfirmed.loaded, intent);
+	weir_unconfirmed_push(&p->unconfirmed.loaded, intent);
 	return true;
 }
 
 void
-weir_doubts_loaded(struct weir_partition *p)
+weir_unconfirmed_loaded(struct weir_partition *p)
 {
 	for (uint32_t i = 0; i < p->unconfirmed.loaded.n; i++)
-		take(p, &p->unconfirmed.loaded.v[i]);
-	weir_doubts_free(&p->unconfirmed.loaded);
-	sort(&p->unconfirmed.early);
+		apply_unconfirmed(p, &p->unconfirmed.loaded.v[i]);
+	weir_unconfirmed_free(&p->unconfirmed.loaded);
+	sort_by_card(&p->unconfirmed.early);
 }
 
 void
-weir_doubts_card_made_slow(struct weir_partition *p, uint32_t slot)
+weir_unconfirmed_card_made_slow(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_iccid iccid = weir_card_at(p, slot)->iccid;
-	struct weir_doubts *early = &p->unconfirmed.early;
+	struct weir_unconfirmed_list *early = &p->unconfirmed.early;
 	for (uint32_t i = first_of(early, iccid); i < early->n && weir_iccid_equal(early->v[i].iccid, iccid); i++)
-		take(p, &early->v[i]);
+		apply_unconfirmed(p, &early->v[i]);
 }
 
 void
-weir_partition_doubt(struct weir_partition *p, struct weir_iccid iccid)
+weir_partition_unconfirmed(struct weir_partition *p, struct weir_iccid iccid)
 {
-	const struct weir_doubt doubt = {.iccid = iccid, .state = WEIR_DESIRED_UNKNOWN};
-	take(p, &doubt);
-	sort(&p->unconfirmed.early);
+	const struct weir_unconfirmed_card unconfirmed_card = {.iccid = iccid, .state = WEIR_DESIRED_UNKNOWN};
+	apply_unconfirmed(p, &unconfirmed_card);
+	sort_by_card(&p->unconfirmed.early);
 }
 
 /* ---- what an owner knows, against what it finds stored ---- */
 
 void
-weir_partition_known(const struct weir_partition *p, struct weir_doubts *known)
+weir_partition_known(const struct weir_partition *p, struct weir_unconfirmed_list *known)
 {
 	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) {
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
 		if (weir_slab_is_filler(&p->tables.enforcements, i) || e->card == 0)
 			continue;
-		struct weir_doubt doubt = {.iccid = weir_card_at(p, e->card - 1)->iccid,
+		struct weir_unconfirmed_card unconfirmed_card = {.iccid = weir_card_at(p, e->card - 1)->iccid,
 		    .state = weir_command_in_motion(e) ? WEIR_DESIRED_UNKNOWN : e->confirmed};
-		weir_doubts_push(known, &doubt);
+		weir_unconfirmed_push(known, &unconfirmed_card);
 	}
 }
 
@@ -155,9 +156,9 @@ confirmed_of(const struct weir_partition *p, uint32_t slot)
 }
 
 void
-weir_partition_load_known(struct weir_partition *p, struct weir_doubts *known)
+weir_partition_load_known(struct weir_partition *p, struct weir_unconfirmed_list *known)
 {
-	sort(known);
+	sort_by_card(known);
 	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) { /* stored as suspended, known to be active */
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
 		if (weir_slab_is_filler(&p->tables.enforcements, i) || e->card == 0 || e->confirmed == WEIR_DESIRED_ACTIVE)
@@ -165,15 +166,15 @@ weir_partition_load_known(struct weir_partition *p, struct weir_doubts *known)
 		struct weir_iccid iccid = weir_card_at(p, e->card - 1)->iccid;
 		uint32_t at = first_of(known, iccid);
 		if (at == known->n || !weir_iccid_equal(known->v[at].iccid, iccid))
-			doubt_card(p, e->card - 1, WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED);
+			unconfirmed_card_at(p, e->card - 1, WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED);
 	}
 	for (uint32_t i = 0; i < known->n; i++) {
 		uint32_t slot;
 		bool is_there = weir_partition_find(p, known->v[i].iccid, &slot) != NULL;
 		uint8_t stored = is_there ? confirmed_of(p, slot) : WEIR_DESIRED_ACTIVE;
 		if (known->v[i].state == WEIR_DESIRED_UNKNOWN || known->v[i].state != stored)
-			take(p, &known->v[i]);
+			apply_unconfirmed(p, &known->v[i]);
 	}
-	sort(&p->unconfirmed.early);
-	weir_doubts_free(known);
+	sort_by_card(&p->unconfirmed.early);
+	weir_unconfirmed_free(known);
 }

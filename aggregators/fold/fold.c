@@ -39,14 +39,14 @@ advance_stream(struct weir_partition *p, int64_t arrived_us)
 }
 
 void
-weir_partition_wish(struct weir_partition *p, struct weir_wish wish)
+weir_partition_request_fetch(struct weir_partition *p, struct weir_fetch_request fetch)
 {
 	if (p->effects.fetch_requests.n == p->effects.fetch_requests.cap) {
 		p->effects.fetch_requests.cap = p->effects.fetch_requests.cap == 0 ? 64 : p->effects.fetch_requests.cap * 2;
 		p->effects.fetch_requests.v = weir_realloc(
 		    p->effects.fetch_requests.v, p->effects.fetch_requests.cap * sizeof(*p->effects.fetch_requests.v));
 	}
-	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = wish;
+	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = fetch;
 }
 
 /* A card's bit among those of parked cards. Cards that share one wait for each other now and then. */
@@ -61,11 +61,11 @@ parked_bit(uint32_t slot, uint32_t *word_out)
 static inline bool
 is_of_other_device(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
-	return r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) != r->imei14;
+	return r->imei14 != 0 && weir_lifecycle_imei(weir_lifecycle_at(p, slot)) != r->imei14;
 }
 
 static void
-park(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+park_record(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	uint32_t word;
 	uint64_t bit = parked_bit(slot, &word);
@@ -89,25 +89,28 @@ waits_by_device(const struct weir_partition *p, uint32_t slot, const struct weir
 	       ((p->parked.cards[word] & bit) != 0 && is_of_other_device(p, slot, r));
 }
 
-struct weir_past_entry *
-weir_partition_past(struct weir_partition *p, uint16_t cycle, uint32_t slot)
+struct weir_closed_cycle_entry *
+weir_partition_closed_cycle(struct weir_partition *p, uint16_t cycle, uint32_t slot)
 {
 	bool created;
-	struct weir_past_entry *entry = weir_past_get(&p->tables.past, cycle, slot, &created);
+	struct weir_closed_cycle_entry *entry = weir_closed_cycles_get(&p->tables.closed_cycles, cycle, slot, &created);
 	if (created)
-		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_PAST, .number = cycle, .place = slot});
+		weir_partition_request_fetch(
+		    p, (struct weir_fetch_request){.kind = WEIR_FETCH_CLOSED_CYCLE, .number = cycle, .place = slot});
 	return entry->loaded ? entry : NULL;
 }
 
 /* The old hour's bucket, or NULL when it must be fetched first. */
-static struct weir_marks_bucket *
+static struct weir_dedupe_keys_bucket *
 bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 {
 	bool created;
 	uint32_t number = (uint32_t)(hash & (WEIR_SHARDS - 1));
-	struct weir_marks_bucket *bucket = weir_marks_bucket_get(&p->tables.marks, hour, number, &created);
+	struct weir_dedupe_keys_bucket *bucket =
+	    weir_dedupe_keys_bucket_get(&p->tables.dedupe_keys, hour, number, &created);
 	if (created)
-		weir_partition_wish(p, (struct weir_wish){.kind = WEIR_WISH_MARKS, .number = hour, .place = number});
+		weir_partition_request_fetch(
+		    p, (struct weir_fetch_request){.kind = WEIR_FETCH_DEDUPE_KEYS, .number = hour, .place = number});
 	return bucket->loaded ? bucket : NULL;
 }
 
@@ -115,23 +118,24 @@ bucket_ready(struct weir_partition *p, int64_t hour, uint64_t hash)
 struct counting {
 	const struct weir_record *record;
 	struct weir_counts more; /* what it adds */
-	uint32_t account;        /* of its card, + 1; 0 = none */
+	uint32_t pool_local;     /* of its card, + 1; 0 = none */
 	int32_t cycle;           /* that it belongs to */
-	bool unchanged;          /* windows change by the counters alone (weir_bases_unchanged) */
+	bool unchanged;          /* windows change by the counters alone (weir_window_unchanged) */
 };
 
 /* What a record is to its card's life, lock and pool; true when thresholds and pool count it (LIFE-3). */
 static inline bool
-count_for_life(struct weir_partition *p, uint32_t slot, const struct counting *c, const struct weir_cause *cause)
+count_for_lifecycle(struct weir_partition *p, uint32_t slot, const struct counting *c, const struct weir_cause *cause)
 {
 	const struct weir_record *r = c->record;
-	bool exempt = weir_life_record(p, slot, r, c->more.up + c->more.down, cause) == WEIR_LIFE_EXEMPT;
+	bool exempt = weir_lifecycle_record(p, slot, r, c->more.up + c->more.down, cause) == WEIR_LIFECYCLE_EXEMPT;
 	weir_device_record(p, slot, r->imei14, cause);
-	if (c->account == 0 || exempt)
+	if (c->pool_local == 0 || exempt)
 		return !exempt;
 	if (__builtin_expect(!c->unchanged, 0))
-		weir_bases_account(p, c->account - 1, slot, r, c->cycle, &c->more);
-	weir_account_count(p, c->account - 1, c->cycle, c->more.up, c->more.down, c->more.sessions != 0, r->arrived_us);
+		weir_window_count_pool_local(p, c->pool_local - 1, slot, r, c->cycle, &c->more);
+	weir_pool_local_count(
+	    p, c->pool_local - 1, c->cycle, c->more.up, c->more.down, c->more.sessions != 0, r->arrived_us);
 	return true;
 }
 
@@ -139,22 +143,22 @@ count_for_life(struct weir_partition *p, uint32_t slot, const struct counting *c
 static void
 exempt_in_card(struct weir_partition *p, uint32_t slot, uint64_t bytes)
 {
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
 	uint16_t cycle = weir_card_at(p, slot)->cycle;
-	if (terms->exempt_cycle != cycle) {
-		terms->exempt_cycle = cycle;
-		terms->exempt_bytes = 0;
+	if (overrides->exempt_cycle != cycle) {
+		overrides->exempt_cycle = cycle;
+		overrides->exempt_bytes = 0;
 	}
-	if (__builtin_add_overflow(terms->exempt_bytes, bytes, &terms->exempt_bytes))
-		terms->exempt_bytes = UINT64_MAX;
+	if (__builtin_add_overflow(overrides->exempt_bytes, bytes, &overrides->exempt_bytes))
+		overrides->exempt_bytes = UINT64_MAX;
 }
 
 /* Another window than its card's newest record was in: its base, or later windows' (ROL-1). */
 static void
-note_bases(struct weir_partition *p, uint32_t slot, const struct weir_card_slot *card, const struct counting *c)
+note_baselines(struct weir_partition *p, uint32_t slot, const struct weir_card_slot *card, const struct counting *c)
 {
 	struct weir_counts before = {card->up, card->down, card->records, card->sessions};
-	weir_bases_card(p, slot, c->record, &before, &c->more);
+	weir_window_count_card(p, slot, c->record, &before, &c->more);
 }
 
 static inline void
@@ -163,7 +167,7 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 	const struct weir_record *r = c->record;
 	uint64_t before = weir_card_used(card), up = c->more.up, down = c->more.down;
 	if (__builtin_expect(!c->unchanged, 0))
-		note_bases(p, slot, card, c);
+		note_baselines(p, slot, card, c);
 	if (__builtin_add_overflow(card->up, up, &card->up))
 		card->up = UINT64_MAX;
 	if (__builtin_add_overflow(card->down, down, &card->down))
@@ -176,7 +180,7 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 	weir_slab_dirty(&p->tables.cards, slot);
 	if (__builtin_expect(!metered, 0))
 		exempt_in_card(p, slot, up + down);
-	if (__builtin_expect(weir_card_used(card) >= card->gate || !metered, 0)) {
+	if (__builtin_expect(weir_card_used(card) >= card->next_threshold || !metered, 0)) {
 		struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, before};
 		weir_partition_evaluate(p, slot, &cause);
 	}
@@ -184,16 +188,17 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 
 /* A closed cycle: restated in the past, and in its windows (REC-6). */
 static void
-count_in_past(struct weir_partition *p, uint32_t slot, struct weir_past_entry *entry, const struct counting *c)
+count_in_closed_cycle(
+    struct weir_partition *p, uint32_t slot, struct weir_closed_cycle_entry *entry, const struct counting *c)
 {
-	struct weir_past_slot *value = &entry->value;
+	struct weir_closed_cycle_slot *value = &entry->value;
 	struct weir_counts before = {value->up, value->down, value->records, value->sessions};
-	weir_bases_card(p, slot, c->record, &before, &c->more);
+	weir_window_count_card(p, slot, c->record, &before, &c->more);
 	value->up += c->more.up;
 	value->down += c->more.down;
 	value->records++;
 	value->sessions += c->more.sessions;
-	weir_past_mark_dirty(&p->tables.past, entry);
+	weir_closed_cycles_mark_dirty(&p->tables.closed_cycles, entry);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	uint32_t end_s = (uint32_t)(c->record->end_us / 1000000);
 	if (end_s > card->last_s) {
@@ -204,13 +209,13 @@ count_in_past(struct weir_partition *p, uint32_t slot, struct weir_past_entry *e
 
 /* Is it new? Marks it as seen. Everything needed is in memory by now. */
 static inline bool
-identity_is_new(
-    struct weir_partition *p, const struct weir_record *r, struct weir_marks_hour *hour, struct weir_marks_bucket *bucket)
+identity_is_new(struct weir_partition *p, const struct weir_record *r, struct weir_dedupe_keys_hour *hour,
+    struct weir_dedupe_keys_bucket *bucket)
 {
 	if (r->id_hash == 0)
 		return true;
-	bool fresh = hour != NULL ? weir_marks_hour_add(&p->tables.marks, hour, r->id_hash)
-				  : weir_marks_bucket_add(&p->tables.marks, bucket, r->id_hash);
+	bool fresh = hour != NULL ? weir_dedupe_keys_hour_add(&p->tables.dedupe_keys, hour, r->id_hash)
+				  : weir_dedupe_keys_bucket_add(&p->tables.dedupe_keys, bucket, r->id_hash);
 	p->stats.duplicates += !fresh;
 	return fresh;
 }
@@ -245,41 +250,41 @@ static bool
 must_not_overtake(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	return (r->flags & WEIR_RECORD_TOTALS) != 0 || weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE ||
-	       (r->imei14 != 0 && weir_life_imei(weir_life_at(p, slot)) == 0) || waits_by_device(p, slot, r);
+	       (r->imei14 != 0 && weir_lifecycle_imei(weir_lifecycle_at(p, slot)) == 0) || waits_by_device(p, slot, r);
 }
 
 static void
 fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
 	if (__builtin_expect(p->parked.records.n > 0, 0) && must_not_overtake(p, slot, r)) {
-		park(p, slot, r);
+		park_record(p, slot, r);
 		return;
 	}
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_carrier_entry *carrier = &p->registry.carriers[card->carrier - 1];
 	struct weir_cause cause = {r->input, r->offset, r->end_us, r->arrived_us, weir_card_used(card)};
 	if (__builtin_expect(card->cycle < carrier->current.number, 0))
-		weir_partition_roll(p, slot, carrier->current.number, &cause);
+		weir_card_roll_over(p, slot, carrier->current.number, &cause);
 	int32_t cycle = weir_partition_cycle_of(carrier, r->end_us);
 
-	struct weir_past_entry *past = NULL;
+	struct weir_closed_cycle_entry *closed_cycles = NULL;
 	bool closed = cycle < card->cycle;
 	if (__builtin_expect(closed, 0))
-		past = weir_partition_past(p, (uint16_t)cycle, slot);
-	struct weir_marks_hour *hour = NULL;
-	struct weir_marks_bucket *bucket = NULL;
+		closed_cycles = weir_partition_closed_cycle(p, (uint16_t)cycle, slot);
+	struct weir_dedupe_keys_hour *hour = NULL;
+	struct weir_dedupe_keys_bucket *bucket = NULL;
 	if (r->id_hash != 0) {
-		hour = weir_marks_hour_find(&p->tables.marks, r->end_us / WEIR_HOUR_US);
+		hour = weir_dedupe_keys_hour_find(&p->tables.dedupe_keys, r->end_us / WEIR_HOUR_US);
 		if (__builtin_expect(hour == NULL, 0))
 			bucket = bucket_ready(p, r->end_us / WEIR_HOUR_US, r->id_hash);
 	}
 	struct counting c = {.record = r, .cycle = cycle};
-	c.account = p->tables.accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
-	c.unchanged = weir_bases_unchanged(p, carrier, card, c.account, r);
-	bool bases = c.unchanged || weir_bases_ready(p, slot, c.account, r);
+	c.pool_local = p->tables.pool_locals.used == 0 ? 0 : weir_lifecycle_at(p, slot)->pool_local;
+	c.unchanged = weir_window_unchanged(p, carrier, card, c.pool_local, r);
+	bool baselines = c.unchanged || weir_window_ready(p, slot, c.pool_local, r);
 	bool identity = r->id_hash == 0 || hour != NULL || bucket != NULL;
-	if (__builtin_expect((closed && past == NULL) || !bases || !identity, 0)) {
-		park(p, slot, r);
+	if (__builtin_expect((closed && closed_cycles == NULL) || !baselines || !identity, 0)) {
+		park_record(p, slot, r);
 		return;
 	}
 
@@ -296,13 +301,13 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	c.more = (struct weir_counts){up, down, 1, session};
 	if (closed) {
 		p->stats.late++;
-		count_in_past(p, slot, past, &c);
-		(void)count_for_life(p, slot, &c, &cause);
+		count_in_closed_cycle(p, slot, closed_cycles, &c);
+		(void)count_for_lifecycle(p, slot, &c, &cause);
 		return;
 	}
 	if (__builtin_expect(cycle > card->cycle, 0))
-		weir_partition_roll(p, slot, cycle, &cause);
-	bool metered = count_for_life(p, slot, &c, &cause);
+		weir_card_roll_over(p, slot, cycle, &cause);
+	bool metered = count_for_lifecycle(p, slot, &c, &cause);
 	count_in_card(p, slot, card, &c, metered);
 }
 
@@ -357,9 +362,10 @@ prefetch_identity(struct weir_partition *p, const struct weir_record *r)
 		return;
 	}
 	int64_t number = r->end_us / WEIR_HOUR_US;
-	for (uint32_t i = 0; i < p->tables.marks.hour_count; i++)
-		if (p->tables.marks.hours[i]->hour == number)
-			weir_shard_prefetch(weir_shards_of(&p->tables.marks.hours[i]->shards, r->id_hash), r->id_hash);
+	for (uint32_t i = 0; i < p->tables.dedupe_keys.hour_count; i++)
+		if (p->tables.dedupe_keys.hours[i]->hour == number)
+			weir_shard_prefetch(
+			    weir_shards_of(&p->tables.dedupe_keys.hours[i]->shards, r->id_hash), r->id_hash);
 }
 
 /* The session's slot itself, once its index entry is in cache. */
@@ -378,11 +384,12 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
  * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
  * function that does nothing but prefetch for one without effect and drops the call.
  */
-static inline const struct weir_account_slot *
-account_of(const struct weir_partition *p, uint32_t slot)
+static inline const struct weir_pool_local_slot *
+pool_local_of(const struct weir_partition *p, uint32_t slot)
 {
-	uint32_t account = slot == NO_SLOT || p->tables.accounts.used == 0 ? 0 : weir_life_at(p, slot)->account;
-	return account == 0 ? NULL : weir_account_at(p, account - 1);
+	uint32_t pool_local =
+	    slot == NO_SLOT || p->tables.pool_locals.used == 0 ? 0 : weir_lifecycle_at(p, slot)->pool_local;
+	return pool_local == 0 ? NULL : weir_pool_local_at(p, pool_local - 1);
 }
 
 /* Where a base will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
@@ -401,7 +408,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 {
 	uint64_t hash[BLOCK];
 	uint32_t slot[BLOCK];
-	p->tables.marks.stream_us = p->clock.stream_time_us;
+	p->tables.dedupe_keys.stream_us = p->clock.stream_time_us;
 	for (uint32_t i = 0; i < count; i++) {
 		hash[i] = weir_iccid_hash(records[i].iccid);
 		weir_shard_prefetch(weir_shards_of(&p->tables.card_index, hash[i]), hash[i]);
@@ -415,21 +422,21 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
 			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
-			if (p->tables.accounts.used != 0 || r->imei14 != 0)
-				__builtin_prefetch(weir_life_at(p, slot[i]), 0, 3);
+			if (p->tables.pool_locals.used != 0 || r->imei14 != 0)
+				__builtin_prefetch(weir_lifecycle_at(p, slot[i]), 0, 3);
 		}
 		prefetch_identity(p, r);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		const struct weir_window_page *bases = slot[i] == NO_SLOT ? NULL : base_page(p, slot[i]);
-		if (bases != NULL) {
-			__builtin_prefetch(bases->present, 1, 3);
-			__builtin_prefetch(&bases->counts[slot[i] % WEIR_WINDOW_SLOTS], 1, 3);
+		const struct weir_window_page *baselines = slot[i] == NO_SLOT ? NULL : base_page(p, slot[i]);
+		if (baselines != NULL) {
+			__builtin_prefetch(baselines->present, 1, 3);
+			__builtin_prefetch(&baselines->counts[slot[i] % WEIR_WINDOW_SLOTS], 1, 3);
 		}
 		prefetch_session(p, &records[i]);
-		const struct weir_account_slot *account = account_of(p, slot[i]);
-		if (account != NULL)
-			__builtin_prefetch(&account->up, 1, 3);
+		const struct weir_pool_local_slot *pool_local = pool_local_of(p, slot[i]);
+		if (pool_local != NULL)
+			__builtin_prefetch(&pool_local->up, 1, 3);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
@@ -451,16 +458,18 @@ weir_partition_fold(struct weir_partition *p, const struct weir_record *records,
 }
 
 bool
-weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wish, struct weir_slice value)
+weir_partition_fetched(struct weir_partition *p, const struct weir_fetch_request *fetch, struct weir_slice value)
 {
-	if (wish->kind == WEIR_WISH_MARKS) {
-		struct weir_marks_bucket *bucket = weir_marks_bucket_find(&p->tables.marks, wish->number, wish->place);
-		return bucket == NULL || bucket->loaded || weir_marks_bucket_load(bucket, value.data, value.len);
+	if (fetch->kind == WEIR_FETCH_DEDUPE_KEYS) {
+		struct weir_dedupe_keys_bucket *bucket =
+		    weir_dedupe_keys_bucket_find(&p->tables.dedupe_keys, fetch->number, fetch->place);
+		return bucket == NULL || bucket->loaded || weir_dedupe_keys_bucket_load(bucket, value.data, value.len);
 	}
-	if (wish->kind == WEIR_WISH_WINDOW)
-		return wish->window < WEIR_WINDOW_KINDS &&
-		       weir_windows_answer(&p->tables.windows[wish->window], (int32_t)wish->number, wish->place, value);
-	struct weir_past_entry *entry = weir_past_find(&p->tables.past, (uint16_t)wish->number, wish->place);
+	if (fetch->kind == WEIR_FETCH_WINDOW)
+		return fetch->window < WEIR_WINDOW_KINDS &&
+		       weir_windows_answer(&p->tables.windows[fetch->window], (int32_t)fetch->number, fetch->place, value);
+	struct weir_closed_cycle_entry *entry =
+	    weir_closed_cycles_find(&p->tables.closed_cycles, (uint16_t)fetch->number, fetch->place);
 	if (entry == NULL || entry->loaded)
 		return true;
 	if (value.len != 0 && value.len != sizeof(entry->value))
@@ -472,17 +481,18 @@ weir_partition_wish_answer(struct weir_partition *p, const struct weir_wish *wis
 }
 
 void
-weir_wish_key(const struct weir_wish *wish, char name_out[WEIR_WISH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
+weir_fetch_key(
+    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
 {
-	const uint32_t size = sizeof(struct weir_past_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
-	const char *letters = wish->kind == WEIR_WISH_MARKS  ? "m"
-			      : wish->kind == WEIR_WISH_PAST ? "y"
-							     : weir_window_letters(wish->window);
-	bool past = wish->kind == WEIR_WISH_PAST;
-	*from_out = past ? wish->place % slots * size : 0;
-	*len_out = past ? size : 0;
-	(void)snprintf(name_out, WEIR_WISH_KEY_MAX, "%s:%lld:%u", letters, (long long)wish->number,
-	    past ? wish->place / slots : wish->place);
+	const uint32_t size = sizeof(struct weir_closed_cycle_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
+	const char *tags = fetch->kind == WEIR_FETCH_DEDUPE_KEYS    ? "m"
+			   : fetch->kind == WEIR_FETCH_CLOSED_CYCLE ? "y"
+								    : weir_window_tags(fetch->window);
+	bool closed_cycles = fetch->kind == WEIR_FETCH_CLOSED_CYCLE;
+	*from_out = closed_cycles ? fetch->place % slots * size : 0;
+	*len_out = closed_cycles ? size : 0;
+	(void)snprintf(name_out, WEIR_FETCH_KEY_MAX, "%s:%lld:%u", tags, (long long)fetch->number,
+	    closed_cycles ? fetch->place / slots : fetch->place);
 }
 
 uint32_t

@@ -154,7 +154,7 @@ sequence(struct weir_partition *p, struct weir_session_slot *s, uint64_t seq, bo
 }
 
 static enum weir_session_answer
-totals(struct weir_session_slot *s, const struct weir_record *r, bool fresh, uint64_t *up_out, uint64_t *down_out)
+count_totals(struct weir_session_slot *s, const struct weir_record *r, bool fresh, uint64_t *up_out, uint64_t *down_out)
 {
 	if (!fresh && (r->flags & WEIR_RECORD_START) != 0 && r->end_us > s->last_us)
 		s->up_total = s->down_total = 0;
@@ -190,7 +190,7 @@ weir_partition_session(struct weir_partition *p, uint32_t card_slot, uint16_t cy
 	bool by_sequence = (r->flags & WEIR_RECORD_HAS_SEQ) != 0 && r->id_hash == 0;
 	enum weir_session_answer answer = by_sequence ? sequence(p, s, r->seq, fresh) : WEIR_SESSION_COUNT;
 	if (answer == WEIR_SESSION_COUNT && is_total)
-		answer = totals(s, r, fresh, up_out, down_out);
+		answer = count_totals(s, r, fresh, up_out, down_out);
 	weir_slab_dirty(&p->tables.sessions, slot);
 	if (answer != WEIR_SESSION_COUNT)
 		return answer;
@@ -226,11 +226,11 @@ weir_partition_session_sweep(struct weir_partition *p, uint32_t slots_max)
 	int64_t keep_s = (int64_t)p->opts.session_retention_h * 3600;
 	int64_t oldest_s = p->clock.stream_time_us / 1000000 - keep_s;
 	for (uint32_t i = 0; i < slots_max && p->tables.sessions.used > 0; i++) {
-		if (p->walks.session_sweep >= p->tables.sessions.used)
-			p->walks.session_sweep = 0;
-		struct weir_session_slot *s = session_at(p, p->walks.session_sweep);
+		if (p->scans.session_sweep >= p->tables.sessions.used)
+			p->scans.session_sweep = 0;
+		struct weir_session_slot *s = session_at(p, p->scans.session_sweep);
 		if (s->key != 0 && s->card != WEIR_SESSION_GAPS && s->last_s < oldest_s)
-			session_expire(p, p->walks.session_sweep);
-		p->walks.session_sweep++;
+			session_expire(p, p->scans.session_sweep);
+		p->scans.session_sweep++;
 	}
 }

@@ -79,7 +79,7 @@ void
 weir_timers_touch(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_timers *t = timers_of(p);
-	uint32_t due_s = weir_life_at(p, slot)->due_s;
+	uint32_t due_s = weir_lifecycle_at(p, slot)->due_s;
 	if (due_s != 0 && due_s < t->horizon_s)
 		heap_push(t, (uint64_t)due_s << 32 | slot);
 }
@@ -95,11 +95,11 @@ scan(struct weir_partition *p, struct weir_timers *t, uint32_t now_s, uint64_t s
 		t->horizon_s = now_s + HORIZON_S;
 	}
 	for (uint64_t i = 0; i < slots_max && t->scanning; i++) {
-		if (t->scan_slot >= p->tables.lives.used) {
+		if (t->scan_slot >= p->tables.lifecycles.used) {
 			t->scanning = false;
 			break;
 		}
-		uint32_t slot = t->scan_slot++, due_s = weir_life_at(p, slot)->due_s;
+		uint32_t slot = t->scan_slot++, due_s = weir_lifecycle_at(p, slot)->due_s;
 		if (due_s != 0 && due_s >= t->scanned_from_s && due_s < t->horizon_s)
 			heap_push(t, (uint64_t)due_s << 32 | slot);
 	}
@@ -113,8 +113,8 @@ weir_timers_run(struct weir_partition *p, uint32_t max)
 	scan(p, t, now_s, (uint64_t)max * SCAN_SLOTS_PER_EVENT);
 	for (uint32_t i = 0; i < max && t->n > 0 && t->heap[0] >> 32 <= now_s; i++) {
 		uint64_t entry = heap_pop(t);
-		if (weir_life_at(p, (uint32_t)entry)->due_s == entry >> 32)
-			weir_life_due(p, (uint32_t)entry);
+		if (weir_lifecycle_at(p, (uint32_t)entry)->due_s == entry >> 32)
+			weir_lifecycle_due(p, (uint32_t)entry);
 	}
 	return t->scanning || (t->n > 0 && t->heap[0] >> 32 <= now_s);
 }

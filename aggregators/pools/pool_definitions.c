@@ -55,10 +55,10 @@ weir_pool_touch(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	weir_slab_dirty(&p->tables.pools, slot);
-	if ((pool->flags & WEIR_POOL_TELL) != 0)
+	if ((pool->flags & WEIR_POOL_EVALUATE_DUE) != 0)
 		return;
-	pool->flags |= WEIR_POOL_TELL;
-	weir_u64_list_push(&p->pools_work.words, slot);
+	pool->flags |= WEIR_POOL_EVALUATE_DUE;
+	weir_u64_list_push(&p->pools_work.pool_states, slot);
 }
 
 /* ---- definitions ---- */
@@ -119,7 +119,7 @@ weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, stru
 	slot = weir_pool_get(p, ref->id);
 	bool was_defined = (weir_pool_at(p, slot)->flags & WEIR_POOL_DEFINED) != 0;
 	take_definition(p, slot, ref, carrier, plan);
-	if (!was_defined && weir_pool_at(p, slot)->first_share != 0)
+	if (!was_defined && weir_pool_at(p, slot)->first_source != 0)
 		weir_feeds_pool_defined(p, slot);
 	weir_pool_due(p, p->clock.now_us); /* of boundaries and retention */
 	weir_pool_sum(p, slot);
@@ -149,7 +149,7 @@ weir_pool_due(struct weir_partition *p, int64_t at_us)
 
 /* POOL-5: arrears past the retention period disable a metered pool. */
 static void
-look_at_arrears(struct weir_partition *p, uint32_t slot)
+check_arrears(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	if (pool->arrears_s == 0 || pool->disabled_s != 0 || pool->kind != WEIR_PLAN_METERED)
@@ -165,24 +165,24 @@ look_at_arrears(struct weir_partition *p, uint32_t slot)
 }
 
 static void
-look(struct weir_partition *p, uint32_t slot)
+check_clock(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	if (weir_pool_is_free(p, slot) || pool->carrier == 0)
 		return;
 	const struct weir_window *current = &p->registry.carriers[pool->carrier - 1].current;
 	if (current->number > pool->cycle) {
-		weir_pool_roll(p, slot, current->number);
+		weir_pool_roll_over(p, slot, current->number);
 		weir_pool_touch(p, slot);
 	}
 	weir_pool_due(p, current->end_us);
-	look_at_arrears(p, slot);
+	check_arrears(p, slot);
 }
 
 bool
 weir_pools_tick(struct weir_partition *p, uint32_t max)
 {
-	if (!p->pools_work.pools_settled)
+	if (!p->pools_work.pools_caught_up)
 		return false;
 	if (!p->pools_work.scan.running) {
 		if (p->clock.now_us < p->pools_work.scan.due_us)
@@ -192,18 +192,18 @@ weir_pools_tick(struct weir_partition *p, uint32_t max)
 		p->pools_work.scan.due_us = p->clock.now_us + SCAN_US;
 	}
 	for (; max > 0 && p->pools_work.scan.next < p->tables.pools.used; max--)
-		look(p, p->pools_work.scan.next++);
+		check_clock(p, p->pools_work.scan.next++);
 	p->pools_work.scan.running = p->pools_work.scan.next < p->tables.pools.used;
 	return p->pools_work.scan.running;
 }
 
 void
-weir_pools_settle(struct weir_partition *p)
+weir_pools_caught_up(struct weir_partition *p)
 {
 	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++) {
 		if (weir_pool_is_free(p, slot))
 			continue;
-		look(p, slot);
+		check_clock(p, slot);
 		weir_pool_at(p, slot)->flags |= WEIR_POOL_FORCE;
 		weir_pool_touch(p, slot);
 	}
@@ -222,7 +222,7 @@ check_pool(struct weir_partition *p, uint32_t slot)
 	    weir_partition_find_pool(p, pool->id, &other) != NULL)
 		return false;
 	/* Lists that only memory holds; every word is told when the stage has settled. */
-	pool->flags &= (uint8_t) ~(WEIR_POOL_TELL | WEIR_POOL_FORCE);
+	pool->flags &= (uint8_t) ~(WEIR_POOL_EVALUATE_DUE | WEIR_POOL_FORCE);
 	index_pool(p, slot);
 	return true;
 }
@@ -238,5 +238,5 @@ weir_pools_load(struct weir_partition *p)
 		else if (!check_pool(p, slot))
 			return false;
 	}
-	return weir_shares_load(p);
+	return weir_pool_sources_load(p);
 }

@@ -75,7 +75,7 @@ weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event e
 }
 
 static void
-decide(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
+decide_reasons(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint16_t before = pool->reasons, raised = reasons & (uint16_t)~before;
@@ -108,13 +108,13 @@ alert_threshold(struct weir_partition *p, struct weir_pool_slot *pool)
 }
 
 void
-weir_pool_judge(struct weir_partition *p, uint32_t slot)
+weir_pool_evaluate(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, pool->newest_us, pool->judged_used};
+	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, pool->newest_us, pool->evaluated_used};
 	uint16_t reasons = reasons_of(pool);
 	if (reasons != pool->reasons)
-		decide(p, slot, reasons, &cause);
+		decide_reasons(p, slot, reasons, &cause);
 	pool->status = status_of(pool);
 	if ((pool->flags & WEIR_POOL_DEFINED) != 0) {
 		uint64_t base = pool->kind == WEIR_PLAN_METERED ? pool->threshold_bytes : pool->effective_total;
@@ -122,6 +122,6 @@ weir_pool_judge(struct weir_partition *p, uint32_t slot)
 		    pool->cycle, &pool->ladder, &cause);
 		alert_threshold(p, pool);
 	}
-	pool->judged_used = pool->used;
+	pool->evaluated_used = pool->used;
 	weir_slab_dirty(&p->tables.pools, slot);
 }

@@ -10,22 +10,23 @@
 
 #include <stdlib.h>
 
-#define ACCOUNTS_A_FLUSH 32768u
+#define POOL_LOCALS_A_FLUSH 32768u
 #define AGAIN_A_FLUSH 32768u
 #define ROWS_A_FLUSH 4096u
 #define CARDS_A_FLUSH 131072u
-#define WISHES_AHEAD 512u
+#define FETCHES_AHEAD 512u
 
 /* ---- messages ---- */
 
 static void
-seal(struct weir_feeds *f, enum weir_tell_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
+seal_message(
+    struct weir_feeds *f, enum weir_outbox_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
 {
 	if (f->sealed_count == f->sealed_cap) {
 		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
 		f->sealed = weir_realloc(f->sealed, f->sealed_cap * sizeof(*f->sealed));
 	}
-	f->sealed[f->sealed_count++] = (struct weir_tell){.topic = (uint8_t)topic,
+	f->sealed[f->sealed_count++] = (struct weir_outbox_message){.topic = (uint8_t)topic,
 	    .partition = partition,
 	    .at = (uint32_t)f->sealed_bytes.len,
 	    .key_len = (uint16_t)strlen(key),
@@ -35,10 +36,10 @@ seal(struct weir_feeds *f, enum weir_tell_topic topic, uint32_t partition, const
 }
 
 static void
-seal_hour(struct weir_partition *p, uint32_t account, int32_t hour, int32_t day, const struct weir_counts *usage)
+seal_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour, int32_t day, const struct weir_counts *usage)
 {
-	const struct weir_account_slot *a = weir_account_at(p, account);
-	struct weir_partial_window window = {.magic = "WPH1",
+	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
+	struct weir_usage_report_hour window = {.magic = "WPH1",
 	    .source = p->opts.number,
 	    .epoch = p->opts.epoch,
 	    .hour = hour,
@@ -48,27 +49,27 @@ seal_hour(struct weir_partition *p, uint32_t account, int32_t hour, int32_t day,
 	    .records = usage->records,
 	    .sessions = usage->sessions};
 	memcpy(window.pool, a->pool, sizeof(window.pool));
-	seal(p->feeds, WEIR_TELL_PARTIALS, WEIR_TELL_BY_KEY, a->pool, &window, sizeof(window));
-	p->stats.windows_told++;
+	seal_message(p->feeds, WEIR_OUTBOX_USAGE_REPORTS, WEIR_OUTBOX_BY_KEY, a->pool, &window, sizeof(window));
+	p->stats.windows_published++;
 }
 
 static int32_t
-day_of_hour(const struct weir_partition *p, uint32_t account, int32_t hour)
+day_of_hour(const struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
-	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_account_at(p, account)->zone - 1];
+	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_pool_local_at(p, pool_local)->zone - 1];
 	return weir_carrier_day(carrier, weir_hour_instant(hour))->number;
 }
 
 /* One hour of an account; false when bases must be fetched first. */
 static bool
-tell_hour(struct weir_partition *p, uint32_t account, int32_t hour)
+publish_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
 	struct weir_counts usage;
-	switch (weir_bases_usage(p, WEIR_WINDOW_ACCOUNT_HOUR, account, hour, &usage)) {
-	case WEIR_BASES_WAIT:
+	switch (weir_window_usage(p, WEIR_WINDOW_POOL_LOCAL_HOUR, pool_local, hour, &usage)) {
+	case WEIR_WINDOW_USAGE_WAIT:
 		return false;
-	case WEIR_BASES_KNOWN:
-		seal_hour(p, account, hour, day_of_hour(p, account, hour), &usage);
+	case WEIR_WINDOW_USAGE_KNOWN:
+		seal_hour(p, pool_local, hour, day_of_hour(p, pool_local, hour), &usage);
 		return true;
 	default:
 		return true;
@@ -76,14 +77,14 @@ tell_hour(struct weir_partition *p, uint32_t account, int32_t hour)
 }
 
 static bool
-tell_day(struct weir_partition *p, uint32_t slot, int32_t number)
+publish_day(struct weir_partition *p, uint32_t slot, int32_t number)
 {
 	struct weir_feeds *f = p->feeds;
 	char key[WEIR_FEED_KEY_MAX];
 	struct weir_counts usage;
-	enum weir_bases_answer answer = weir_bases_usage(p, WEIR_WINDOW_CARD_DAY, slot, number, &usage);
-	if (answer != WEIR_BASES_KNOWN)
-		return answer != WEIR_BASES_WAIT;
+	enum weir_window_usage_answer answer = weir_window_usage(p, WEIR_WINDOW_CARD_DAY, slot, number, &usage);
+	if (answer != WEIR_WINDOW_USAGE_KNOWN)
+		return answer != WEIR_WINDOW_USAGE_WAIT;
 	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 	struct weir_feed_row row = {.daily = true,
 	    .window = weir_carrier_day_by_number(carrier, number),
@@ -91,24 +92,24 @@ tell_day(struct weir_partition *p, uint32_t slot, int32_t number)
 	    .complete = true,
 	    .revision = ++f->revision};
 	weir_feed_card_row(p, slot, &row, key, &f->json);
-	seal(f, WEIR_TELL_CARD_DAILY, WEIR_TELL_BY_KEY, key, f->json.data, f->json.len);
-	p->stats.rows_told++;
+	seal_message(f, WEIR_OUTBOX_CARD_DAILY, WEIR_OUTBOX_BY_KEY, key, f->json.data, f->json.len);
+	p->stats.rows_published++;
 	return true;
 }
 
 /* ---- what was restated ---- */
 
-typedef bool (*tell_fn)(struct weir_partition *p, uint32_t slot, int32_t window);
+typedef bool (*publish_fn)(struct weir_partition *p, uint32_t slot, int32_t window);
 
 static void
-tell_again(struct weir_partition *p, struct weir_feed_source *source, tell_fn tell, uint32_t max)
+publish_restated(struct weir_partition *p, struct weir_feed_source *source, publish_fn publish, uint32_t max)
 {
 	struct weir_u64_list left = {0}, *list = &source->again.list;
 	for (uint32_t i = 0; i < list->n; i++) {
 		uint32_t slot = (uint32_t)(list->v[i] >> 32);
-		if (i < max && tell(p, slot, (int32_t)(uint32_t)list->v[i])) {
+		if (i < max && publish(p, slot, (int32_t)(uint32_t)list->v[i])) {
 			weir_u64_list_push(&source->sealing, list->v[i]);
-			p->stats.rows_again += tell == tell_day;
+			p->stats.rows_again += publish == publish_day;
 		} else {
 			weir_u64_list_push(&left, list->v[i]);
 		}
@@ -127,31 +128,31 @@ struct span {
 };
 
 static struct span
-hours_between(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk)
+hours_between(struct weir_carrier_entry *carrier, const struct weir_feed_scan *scan)
 {
-	struct weir_window from = weir_zone_hour(carrier->zone, walk->from_us),
-			   to = weir_zone_hour(carrier->zone, walk->to_us - 1);
-	return (struct span){from.number, to.end_us <= walk->to_us ? to.number : to.number - 1};
+	struct weir_window from = weir_zone_hour(carrier->zone, scan->from_us),
+			   to = weir_zone_hour(carrier->zone, scan->to_us - 1);
+	return (struct span){from.number, to.end_us <= scan->to_us ? to.number : to.number - 1};
 }
 
 static struct span
-days_between(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk)
+days_between(struct weir_carrier_entry *carrier, const struct weir_feed_scan *scan)
 {
-	struct weir_window from = weir_zone_day(carrier->zone, walk->from_us),
-			   to = weir_zone_day(carrier->zone, walk->to_us - 1);
-	return (struct span){from.number, to.end_us <= walk->to_us ? to.number : to.number - 1};
+	struct weir_window from = weir_zone_day(carrier->zone, scan->from_us),
+			   to = weir_zone_day(carrier->zone, scan->to_us - 1);
+	return (struct span){from.number, to.end_us <= scan->to_us ? to.number : to.number - 1};
 }
 
 /* By carrier number; returns whether any carrier has a window in it. */
 static bool
-spans_of(const struct weir_partition *p, const struct weir_feed_walk *walk,
-    struct span (*between)(struct weir_carrier_entry *carrier, const struct weir_feed_walk *walk), struct span *spans)
+spans_of(const struct weir_partition *p, const struct weir_feed_scan *scan,
+    struct span (*between)(struct weir_carrier_entry *carrier, const struct weir_feed_scan *scan), struct span *spans)
 {
 	bool any = false;
 	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
 		spans[i] = (struct span){0, -1};
 		if (p->registry.carriers[i].known)
-			spans[i] = between(&p->registry.carriers[i], walk);
+			spans[i] = between(&p->registry.carriers[i], scan);
 		any |= spans[i].first <= spans[i].last;
 	}
 	return any;
@@ -159,45 +160,45 @@ spans_of(const struct weir_partition *p, const struct weir_feed_walk *walk,
 
 /* Is there a walk to go on with? */
 static bool
-walk_begin(struct weir_partition *p, struct weir_feed_place *place)
+scan_begin(struct weir_partition *p, struct weir_feed_place *place)
 {
 	int64_t to_us = weir_feeds_quarter(p->feeds->watermark_us);
-	if (place->walk.running)
+	if (place->scan.running)
 		return true;
-	if (place->told_us == 0 || to_us <= place->told_us)
+	if (place->published_us == 0 || to_us <= place->published_us)
 		return false;
-	place->walk = (struct weir_feed_walk){place->told_us, to_us, 0, true};
+	place->scan = (struct weir_feed_scan){place->published_us, to_us, 0, true};
 	return true;
 }
 
 static void
-walk_end(struct weir_feed_place *place)
+scan_end(struct weir_feed_place *place)
 {
-	place->told_us = place->walk.to_us;
-	place->walk.running = false;
+	place->published_us = place->scan.to_us;
+	place->scan.running = false;
 }
 
 /* All windows of a slot within the span; false when one waits. */
 static bool
-tell_span(struct weir_partition *p, uint32_t slot, struct span span, int32_t newest, tell_fn tell)
+publish_span(struct weir_partition *p, uint32_t slot, struct span span, int32_t newest, publish_fn publish)
 {
-	bool told = true;
+	bool published = true;
 	for (int32_t n = span.first; n <= span.last && n <= newest; n++)
-		told = tell(p, slot, n) && told;
-	return told;
+		published = publish(p, slot, n) && published;
+	return published;
 }
 
 static bool
-tell_account(struct weir_partition *p, uint32_t slot, const struct span *spans)
+publish_pool_local(struct weir_partition *p, uint32_t slot, const struct span *spans)
 {
-	const struct weir_account_slot *a = weir_account_at(p, slot);
-	if (weir_slab_is_filler(&p->tables.accounts, slot) || a->zone == 0)
+	const struct weir_pool_local_slot *a = weir_pool_local_at(p, slot);
+	if (weir_slab_is_filler(&p->tables.pool_locals, slot) || a->zone == 0)
 		return true;
-	return tell_span(p, slot, spans[a->zone - 1], a->hour, tell_hour);
+	return publish_span(p, slot, spans[a->zone - 1], a->hour, publish_hour);
 }
 
 static bool
-tell_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
+publish_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	if (weir_slab_is_filler(&p->tables.cards, slot) || card->last_s == 0)
@@ -208,7 +209,7 @@ tell_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
 		return true;
 	int32_t newest =
 	    weir_carrier_day(&p->registry.carriers[card->carrier - 1], (int64_t)card->last_s * 1000000)->number;
-	return tell_span(p, slot, span, newest, tell_day);
+	return publish_span(p, slot, span, newest, publish_day);
 }
 
 /*
@@ -216,79 +217,80 @@ tell_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
  * made of them is taken back, since the walk will come by again.
  */
 static void
-walk_on(struct weir_partition *p, struct weir_feed_walk *walk, const struct span *spans, uint32_t slots, uint32_t max,
-    uint32_t messages_max, bool (*tell)(struct weir_partition *p, uint32_t slot, const struct span *spans))
+scan_on(struct weir_partition *p, struct weir_feed_scan *scan, const struct span *spans, uint32_t slots, uint32_t max,
+    uint32_t messages_max, bool (*publish)(struct weir_partition *p, uint32_t slot, const struct span *spans))
 {
 	struct weir_feeds *f = p->feeds;
 	bool waits = false;
-	uint32_t from = f->sealed_count, at = walk->next, wishes = p->effects.fetch_requests.n;
+	uint32_t from = f->sealed_count, at = scan->next, fetch_requests = p->effects.fetch_requests.n;
 	for (; max > 0 && at < slots && f->sealed_count - from < messages_max; max--, at++) {
 		uint32_t count = f->sealed_count;
 		size_t bytes = f->sealed_bytes.len;
-		waits |= !tell(p, at, spans);
+		waits |= !publish(p, at, spans);
 		if (waits) {
 			f->sealed_count = count;
 			f->sealed_bytes.len = bytes;
-			if (p->effects.fetch_requests.n - wishes >= WISHES_AHEAD)
+			if (p->effects.fetch_requests.n - fetch_requests >= FETCHES_AHEAD)
 				return;
 		} else {
-			walk->next = at + 1;
+			scan->next = at + 1;
 		}
 	}
 }
 
 static void
-tell_mark(struct weir_partition *p, const char magic[4])
+publish_watermark(struct weir_partition *p, const char magic[4])
 {
-	struct weir_partial_mark mark = {
-	    .source = p->opts.number, .epoch = p->opts.epoch, .told_us = p->feeds->hours.now.told_us};
-	memcpy(mark.magic, magic, sizeof(mark.magic));
+	struct weir_source_watermark watermark = {
+	    .source = p->opts.number, .epoch = p->opts.epoch, .published_us = p->feeds->hours.now.published_us};
+	memcpy(watermark.magic, magic, sizeof(watermark.magic));
 	for (uint32_t to = 0; to < p->opts.partitions; to++)
-		seal(p->feeds, WEIR_TELL_PARTIALS, to, "", &mark, sizeof(mark));
+		seal_message(p->feeds, WEIR_OUTBOX_USAGE_REPORTS, to, "", &watermark, sizeof(watermark));
 }
 
 static void
-walk_hours(struct weir_partition *p)
+scan_hours(struct weir_partition *p)
 {
 	struct weir_feed_place *place = &p->feeds->hours.now;
 	struct span spans[WEIR_CARRIER_NUMBERS];
-	if (!walk_begin(p, place))
+	if (!scan_begin(p, place))
 		return;
-	if (spans_of(p, &place->walk, hours_between, spans))
-		walk_on(p, &place->walk, spans, p->tables.accounts.used, ACCOUNTS_A_FLUSH, UINT32_MAX, tell_account);
+	if (spans_of(p, &place->scan, hours_between, spans))
+		scan_on(p, &place->scan, spans, p->tables.pool_locals.used, POOL_LOCALS_A_FLUSH, UINT32_MAX,
+		    publish_pool_local);
 	else
-		place->walk.next = p->tables.accounts.used;
+		place->scan.next = p->tables.pool_locals.used;
 	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending.
 	 */
-	if (place->walk.next < p->tables.accounts.used || p->feeds->hours.again.list.n > 0)
+	if (place->scan.next < p->tables.pool_locals.used || p->feeds->hours.again.list.n > 0)
 		return;
-	walk_end(place);
-	tell_mark(p, "WPM1");
+	scan_end(place);
+	publish_watermark(p, "WPM1");
 }
 
 static void
-walk_days(struct weir_partition *p)
+scan_days(struct weir_partition *p)
 {
 	struct weir_feed_place *place = &p->feeds->days.now;
 	struct span spans[WEIR_CARRIER_NUMBERS];
-	if (!walk_begin(p, place))
+	if (!scan_begin(p, place))
 		return;
-	if (p->opts.feed_card_daily && spans_of(p, &place->walk, days_between, spans))
-		walk_on(p, &place->walk, spans, p->tables.cards.used, CARDS_A_FLUSH, ROWS_A_FLUSH, tell_card);
+	if (p->opts.feed_card_daily && spans_of(p, &place->scan, days_between, spans))
+		scan_on(p, &place->scan, spans, p->tables.cards.used, CARDS_A_FLUSH, ROWS_A_FLUSH, publish_card);
 	else
-		place->walk.next = p->tables.cards.used;
-	if (place->walk.next >= p->tables.cards.used)
-		walk_end(place);
+		place->scan.next = p->tables.cards.used;
+	if (place->scan.next >= p->tables.cards.used)
+		scan_end(place);
 }
 
 /* ---- hours of forgotten cycles ---- */
 
 static void
-keep(struct weir_partition *p, uint32_t account, int32_t hour, const struct weir_counts *usage)
+keep(struct weir_partition *p, uint32_t pool_local, int32_t hour, const struct weir_counts *usage)
 {
 	struct weir_feeds *f = p->feeds;
 	for (uint32_t i = f->kept_sealed; i < f->kept_count; i++) {
-		if (f->kept[i].account == account && f->kept[i].hour == hour) {
+		if (f->kept[i].pool_local == pool_local && f->kept[i].hour == hour) {
 			f->kept[i].usage = *usage;
 			return;
 		}
@@ -297,25 +299,25 @@ keep(struct weir_partition *p, uint32_t account, int32_t hour, const struct weir
 		f->kept_cap = f->kept_cap == 0 ? 16 : f->kept_cap * 2;
 		f->kept = weir_realloc(f->kept, f->kept_cap * sizeof(*f->kept));
 	}
-	f->kept[f->kept_count++] = (struct weir_feed_kept){account, hour, day_of_hour(p, account, hour), *usage};
+	f->kept[f->kept_count++] = (struct weir_feed_kept){pool_local, hour, day_of_hour(p, pool_local, hour), *usage};
 }
 
 static bool
-keep_hour(struct weir_partition *p, uint32_t account, int32_t hour)
+keep_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
 	struct weir_counts usage;
-	enum weir_bases_answer answer = weir_bases_usage(p, WEIR_WINDOW_ACCOUNT_HOUR, account, hour, &usage);
-	if (answer == WEIR_BASES_KNOWN)
-		keep(p, account, hour, &usage);
-	return answer != WEIR_BASES_WAIT;
+	enum weir_window_usage_answer answer = weir_window_usage(p, WEIR_WINDOW_POOL_LOCAL_HOUR, pool_local, hour, &usage);
+	if (answer == WEIR_WINDOW_USAGE_KNOWN)
+		keep(p, pool_local, hour, &usage);
+	return answer != WEIR_WINDOW_USAGE_WAIT;
 }
 
 bool
-weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle)
+weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cycle)
 {
-	const struct weir_account_slot *a = weir_account_at(p, account);
+	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_feed_source *hours = &p->feeds->hours;
-	if (a->cycle == 0 || a->zone == 0 || cycle <= a->cycle || hours->now.told_us == 0)
+	if (a->cycle == 0 || a->zone == 0 || cycle <= a->cycle || hours->now.published_us == 0)
 		return true;
 	struct weir_carrier_entry *carrier = &p->registry.carriers[a->zone - 1];
 	int64_t held_us =
@@ -323,12 +325,12 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle
 		.start_us;
 	int32_t held = (int32_t)(held_us / WEIR_HOUR_US);
 	bool ready = true;
-	for (int32_t n = (int32_t)(hours->now.told_us / WEIR_HOUR_US) - 1; n <= a->hour && n < held; n++)
-		ready = keep_hour(p, account, n) && ready;
+	for (int32_t n = (int32_t)(hours->now.published_us / WEIR_HOUR_US) - 1; n <= a->hour && n < held; n++)
+		ready = keep_hour(p, pool_local, n) && ready;
 	for (uint32_t i = 0; i < hours->again.list.n; i++) {
 		int32_t n = (int32_t)(uint32_t)hours->again.list.v[i];
-		if (hours->again.list.v[i] >> 32 == account && n < held)
-			ready = keep_hour(p, account, n) && ready;
+		if (hours->again.list.v[i] >> 32 == pool_local && n < held)
+			ready = keep_hour(p, pool_local, n) && ready;
 	}
 	return ready;
 }
@@ -338,24 +340,24 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle
  * before it, and hours that the pools' side has from that one will be told again, first with less.
  */
 static void
-tell_place(struct weir_partition *p)
+publish_first_watermark(struct weir_partition *p)
 {
-	if (p->feeds->placed || p->feeds->hours.now.told_us == 0)
+	if (p->feeds->placed || p->feeds->hours.now.published_us == 0)
 		return;
 	p->feeds->placed = true;
-	tell_mark(p, "WPB1");
+	publish_watermark(p, "WPB1");
 }
 
 void
 weir_feeds_seal(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds;
-	tell_place(p);
+	publish_first_watermark(p);
 	for (uint32_t i = 0; i < f->kept_count; i++)
-		seal_hour(p, f->kept[i].account, f->kept[i].hour, f->kept[i].day, &f->kept[i].usage);
+		seal_hour(p, f->kept[i].pool_local, f->kept[i].hour, f->kept[i].day, &f->kept[i].usage);
 	f->kept_sealed = f->kept_count;
-	tell_again(p, &f->hours, tell_hour, AGAIN_A_FLUSH);
-	walk_hours(p);
-	tell_again(p, &f->days, tell_day, ROWS_A_FLUSH);
-	walk_days(p);
+	publish_restated(p, &f->hours, publish_hour, AGAIN_A_FLUSH);
+	scan_hours(p);
+	publish_restated(p, &f->days, publish_day, ROWS_A_FLUSH);
+	scan_days(p);
 }

@@ -28,7 +28,7 @@ weir_feeds_whole_us(const struct weir_partition *p)
 {
 	int64_t least_us = p->opts.partitions == 0 ? 0 : INT64_MAX;
 	for (uint32_t i = 0; i < p->opts.partitions; i++)
-		least_us = p->feeds->marks[i] < least_us ? p->feeds->marks[i] : least_us;
+		least_us = p->feeds->watermarks[i] < least_us ? p->feeds->watermarks[i] : least_us;
 	return least_us;
 }
 
@@ -37,10 +37,10 @@ static int64_t
 complete_us(const struct weir_partition *p)
 {
 	const struct weir_feeds *f = p->feeds;
-	int64_t whole_us = weir_feeds_whole_us(p), walked_us = f->whole_us;
-	if (f->walk.running && f->walk_whole)
-		walked_us = f->walk.to_us;
-	return whole_us > walked_us ? whole_us : walked_us;
+	int64_t whole_us = weir_feeds_whole_us(p), scanned_us = f->whole_us;
+	if (f->scan.running && f->scan_whole)
+		scanned_us = f->scan.to_us;
+	return whole_us > scanned_us ? whole_us : scanned_us;
 }
 
 /* Windows that end up to here have been emitted, or are being. */
@@ -48,7 +48,7 @@ static int64_t
 fed_us(const struct weir_feeds *f)
 {
 	int64_t fed = f->whole_us > f->fed_us ? f->whole_us : f->fed_us;
-	return f->walk.running && f->walk.to_us > fed ? f->walk.to_us : fed;
+	return f->scan.running && f->scan.to_us > fed ? f->scan.to_us : fed;
 }
 
 /* The first complete rows begin with the oldest window that was told or emitted before them. */
@@ -96,7 +96,7 @@ is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, u
 {
 	if (weir_windows_ready(&p->tables.windows[kind], number, slot))
 		return true;
-	weir_partition_wish_window(p, kind, number, slot);
+	weir_partition_request_window(p, kind, number, slot);
 	return false;
 }
 
@@ -110,26 +110,27 @@ is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, u
 static bool
 take_window(struct weir_partition *p, const struct weir_feed_message *message)
 {
-	const struct weir_partial_window *window = &message->window;
-	uint32_t pool = weir_pool_get(p, window->pool), slot = weir_share_get(p, pool, window->source);
-	if (window->hour < weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR)) {
+	const struct weir_usage_report_hour *window = &message->window;
+	uint32_t pool = weir_pool_get(p, window->pool), slot = weir_pool_source_get(p, pool, window->source);
+	if (window->hour < weir_partition_windows_from(p, WEIR_WINDOW_POOL_SOURCE_HOUR)) {
 		p->stats.windows_old++; /* what the share told before is gone: it would count twice */
 		return true;
 	}
-	bool ready = is_ready(p, WEIR_WINDOW_SHARE_HOUR, window->hour, slot);
+	bool ready = is_ready(p, WEIR_WINDOW_POOL_SOURCE_HOUR, window->hour, slot);
 	ready = is_ready(p, WEIR_WINDOW_POOL_HOUR, window->hour, pool) && ready;
 	ready = is_ready(p, WEIR_WINDOW_POOL_DAY, window->day, pool) && ready;
 	if (!ready)
 		return false;
 	p->stats.windows_taken++;
 	struct weir_counts usage = {window->up, window->down, window->records, window->sessions}, before = {0};
-	const struct weir_counts *told = weir_windows_find(&p->tables.windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot);
-	if (told != NULL)
-		before = *told;
+	const struct weir_counts *published =
+	    weir_windows_find(&p->tables.windows[WEIR_WINDOW_POOL_SOURCE_HOUR], window->hour, slot);
+	if (published != NULL)
+		before = *published;
 	struct weir_counts more = weir_counts_less(&usage, &before);
-	if (weir_counts_is_zero(&more) || (message->overthrown && usage.records <= before.records))
+	if (weir_counts_is_zero(&more) || (message->fenced && usage.records <= before.records))
 		return true;
-	*weir_windows_change(&p->tables.windows[WEIR_WINDOW_SHARE_HOUR], window->hour, slot) = usage;
+	*weir_windows_change(&p->tables.windows[WEIR_WINDOW_POOL_SOURCE_HOUR], window->hour, slot) = usage;
 	weir_counts_add(weir_windows_change(&p->tables.windows[WEIR_WINDOW_POOL_HOUR], window->hour, pool), &more);
 	weir_counts_add(weir_windows_change(&p->tables.windows[WEIR_WINDOW_POOL_DAY], window->day, pool), &more);
 	note_early(p->feeds, window->hour * WEIR_HOUR_US);
@@ -140,12 +141,12 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 static bool
 take_message(struct weir_partition *p, const struct weir_feed_message *message)
 {
-	int64_t *mark = &p->feeds->marks[message->source];
-	if (message->told_us == 0)
+	int64_t *watermark = &p->feeds->watermarks[message->source];
+	if (message->published_us == 0)
 		return take_window(p, message);
 	/* An owner that begins before it tells again what lies between: not whole until its own mark is back there. */
-	if (message->begins ? message->told_us < *mark : message->told_us > *mark)
-		*mark = message->told_us;
+	if (message->begins ? message->published_us < *watermark : message->published_us > *watermark)
+		*watermark = message->published_us;
 	return true;
 }
 
@@ -170,10 +171,11 @@ weir_feeds_unpark(struct weir_partition *p)
 	while (done < f->waiting_count && take_message(p, &f->waiting[done]))
 		done++;
 	/* The next ones' pages are asked for together. */
-	for (uint32_t i = done; i < f->waiting_count && i < done + PAGES_AHEAD && f->waiting[i].told_us == 0; i++) {
-		const struct weir_partial_window *window = &f->waiting[i].window;
+	for (uint32_t i = done; i < f->waiting_count && i < done + PAGES_AHEAD && f->waiting[i].published_us == 0; i++) {
+		const struct weir_usage_report_hour *window = &f->waiting[i].window;
 		uint32_t pool = weir_pool_get(p, window->pool);
-		(void)is_ready(p, WEIR_WINDOW_SHARE_HOUR, window->hour, weir_share_get(p, pool, window->source));
+		(void)is_ready(
+		    p, WEIR_WINDOW_POOL_SOURCE_HOUR, window->hour, weir_pool_source_get(p, pool, window->source));
 		(void)is_ready(p, WEIR_WINDOW_POOL_HOUR, window->hour, pool);
 		(void)is_ready(p, WEIR_WINDOW_POOL_DAY, window->day, pool);
 	}
@@ -198,7 +200,7 @@ weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch
 }
 
 enum weir_class
-weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *window, struct weir_error *err)
+weir_feeds_window(struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err)
 {
 	if (!weir_is_text_of_id(window->pool))
 		return weir_error_set(err, WEIR_POISON, "an hour without a pool's id");
@@ -212,23 +214,25 @@ weir_feeds_window(struct weir_partition *p, const struct weir_partial_window *wi
 		return weir_error_set(err, WEIR_POISON, "hour %d is not in day %d", window->hour, window->day);
 	struct weir_feed_message message = {.window = *window,
 	    .source = window->source,
-	    .overthrown = !weir_feeds_is_of_owner(p, window->source, window->epoch)};
+	    .fenced = !weir_feeds_is_of_owner(p, window->source, window->epoch)};
 	take_or_wait(p, &message);
 	return WEIR_OK;
 }
 
 enum weir_class
-weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, struct weir_error *err)
+weir_feeds_watermark_of_source(
+    struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err)
 {
-	if (mark->source >= p->opts.partitions)
+	if (watermark->source >= p->opts.partitions)
 		return weir_error_set(
-		    err, WEIR_POISON, "a mark of partition %u, but there are %u", mark->source, p->opts.partitions);
-	if (mark->told_us <= 0 || mark->told_us > p->clock.now_us + FUTURE_US)
+		    err, WEIR_POISON, "a mark of partition %u, but there are %u", watermark->source, p->opts.partitions);
+	if (watermark->published_us <= 0 || watermark->published_us > p->clock.now_us + FUTURE_US)
 		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
-	if (!weir_feeds_is_of_owner(p, mark->source, mark->epoch))
+	if (!weir_feeds_is_of_owner(p, watermark->source, watermark->epoch))
 		return WEIR_OK;
-	struct weir_feed_message message = {
-	    .told_us = mark->told_us, .source = mark->source, .begins = memcmp(mark->magic, "WPB1", 4) == 0};
+	struct weir_feed_message message = {.published_us = watermark->published_us,
+	    .source = watermark->source,
+	    .begins = memcmp(watermark->magic, "WPB1", 4) == 0};
 	take_or_wait(p, &message);
 	return WEIR_OK;
 }
@@ -236,7 +240,7 @@ weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, 
 /* ---- rows ---- */
 
 static void
-emit(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
+emit_row(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
 {
 	struct weir_feeds *f = p->feeds;
 	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
@@ -252,22 +256,22 @@ emit(struct weir_partition *p, uint32_t pool_slot, bool daily, int32_t number)
 	if (!row.complete)
 		note_early(f, row.window.start_us);
 	weir_feed_pool_row(p, pool_slot, &row, key, &f->json);
-	weir_partition_tell_bytes(p, daily ? WEIR_TELL_POOL_DAILY : WEIR_TELL_POOL_HOURLY, WEIR_TELL_BY_KEY, key,
-	    f->json.data, (uint32_t)f->json.len);
-	p->stats.rows_told++;
+	weir_outbox_add(p, daily ? WEIR_OUTBOX_POOL_DAILY : WEIR_OUTBOX_POOL_HOURLY, WEIR_OUTBOX_BY_KEY, key, f->json.data,
+	    (uint32_t)f->json.len);
+	p->stats.rows_published++;
 }
 
 void
-weir_feeds_tell_rows(struct weir_partition *p)
+weir_feeds_publish_rows(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds;
 	if (f->hour_rows.list.n + f->day_rows.list.n == 0)
 		return;
 	/* Their pages were at hand when they changed, and none is dropped before the next encode. */
 	for (uint32_t i = 0; i < f->hour_rows.list.n; i++)
-		emit(p, (uint32_t)(f->hour_rows.list.v[i] >> 32), false, (int32_t)(uint32_t)f->hour_rows.list.v[i]);
+		emit_row(p, (uint32_t)(f->hour_rows.list.v[i] >> 32), false, (int32_t)(uint32_t)f->hour_rows.list.v[i]);
 	for (uint32_t i = 0; i < f->day_rows.list.n; i++)
-		emit(p, (uint32_t)(f->day_rows.list.v[i] >> 32), true, (int32_t)(uint32_t)f->day_rows.list.v[i]);
+		emit_row(p, (uint32_t)(f->day_rows.list.v[i] >> 32), true, (int32_t)(uint32_t)f->day_rows.list.v[i]);
 	p->stats.rows_again += f->hour_rows.list.n + f->day_rows.list.n;
 	weir_feed_pairs_clear(&f->hour_rows);
 	weir_feed_pairs_clear(&f->day_rows);
@@ -285,24 +289,24 @@ struct spans {
 };
 
 static struct spans
-spans_of(struct weir_carrier_entry *carrier, const struct weir_partition_opts *opts, const struct weir_feed_walk *walk)
+spans_of(struct weir_carrier_entry *carrier, const struct weir_partition_opts *opts, const struct weir_feed_scan *scan)
 {
 	struct spans spans = {{0, -1}, {0, -1}};
 	if (!carrier->known)
 		return spans;
-	struct weir_window to = weir_zone_hour(carrier->zone, walk->to_us - 1);
+	struct weir_window to = weir_zone_hour(carrier->zone, scan->to_us - 1);
 	if (opts->feed_pool_hourly)
-		spans.hours = (struct span){weir_zone_hour(carrier->zone, walk->from_us).number,
-		    to.end_us <= walk->to_us ? to.number : to.number - 1};
-	to = weir_zone_day(carrier->zone, walk->to_us - 1);
+		spans.hours = (struct span){weir_zone_hour(carrier->zone, scan->from_us).number,
+		    to.end_us <= scan->to_us ? to.number : to.number - 1};
+	to = weir_zone_day(carrier->zone, scan->to_us - 1);
 	if (opts->feed_pool_daily)
-		spans.days = (struct span){weir_zone_day(carrier->zone, walk->from_us).number,
-		    to.end_us <= walk->to_us ? to.number : to.number - 1};
+		spans.days = (struct span){weir_zone_day(carrier->zone, scan->from_us).number,
+		    to.end_us <= scan->to_us ? to.number : to.number - 1};
 	return spans;
 }
 
 static bool
-walk_begin(struct weir_partition *p)
+scan_begin(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds;
 	int64_t whole_us = weir_feeds_whole_us(p);
@@ -310,10 +314,10 @@ walk_begin(struct weir_partition *p)
 		int64_t first_us = whole_us - ((int64_t)p->opts.dedupe_horizon_h + 2) * WEIR_HOUR_US;
 		if (f->early_us != 0 && f->early_us < first_us)
 			first_us = f->early_us;
-		f->walk_first = f->whole_us == 0;
-		f->walk_whole = true;
-		f->walk =
-		    (struct weir_feed_walk){f->walk_first ? (first_us > 0 ? first_us : 0) : f->whole_us, whole_us, 0, true};
+		f->scan_first = f->whole_us == 0;
+		f->scan_whole = true;
+		f->scan =
+		    (struct weir_feed_scan){f->scan_first ? (first_us > 0 ? first_us : 0) : f->whole_us, whole_us, 0, true};
 		return true;
 	}
 	int64_t late_us = p->clock.now_us - ((int64_t)p->opts.feed_grace_s + p->opts.feed_wait_s) * 1000000;
@@ -324,19 +328,19 @@ walk_begin(struct weir_partition *p)
 			f->fed_us = late_us; /* a new partition begins with what ends from now on */
 		return false;
 	}
-	f->walk_whole = f->walk_first = false;
-	f->walk = (struct weir_feed_walk){from_us, late_us, 0, true};
+	f->scan_whole = f->scan_first = false;
+	f->scan = (struct weir_feed_scan){from_us, late_us, 0, true};
 	return true;
 }
 
 static void
-walk_end(struct weir_feeds *f)
+scan_end(struct weir_feeds *f)
 {
-	f->walk.running = false;
-	if (f->walk_whole)
-		f->whole_us = f->walk.to_us;
-	if (f->walk.to_us > f->fed_us)
-		f->fed_us = f->walk.to_us;
+	f->scan.running = false;
+	if (f->scan_whole)
+		f->whole_us = f->scan.to_us;
+	if (f->scan.to_us > f->fed_us)
+		f->fed_us = f->scan.to_us;
 }
 
 static bool
@@ -354,9 +358,9 @@ emit_span(struct weir_partition *p, uint32_t slot, bool daily, struct span span)
 	enum weir_window_kind kind = daily ? WEIR_WINDOW_POOL_DAY : WEIR_WINDOW_POOL_HOUR;
 	uint32_t rows = 0;
 	for (int32_t n = span.first; n <= span.last; n++) {
-		if (p->feeds->walk_first && weir_windows_find(&p->tables.windows[kind], n, slot) == NULL)
+		if (p->feeds->scan_first && weir_windows_find(&p->tables.windows[kind], n, slot) == NULL)
 			continue;
-		emit(p, slot, daily, n);
+		emit_row(p, slot, daily, n);
 		rows++;
 	}
 	return rows;
@@ -370,10 +374,11 @@ is_left_out(const struct weir_partition *p, uint32_t slot)
 
 /* Asks for the pages of the pools ahead. */
 static void
-look_ahead(struct weir_partition *p, const struct spans *by_carrier, uint32_t from)
+fetch_ahead(struct weir_partition *p, const struct spans *by_carrier, uint32_t from)
 {
-	uint32_t wishes = p->effects.fetch_requests.n;
-	for (uint32_t slot = from; slot < p->tables.pools.used && p->effects.fetch_requests.n - wishes < PAGES_AHEAD;
+	uint32_t fetch_requests = p->effects.fetch_requests.n;
+	for (uint32_t slot = from;
+	     slot < p->tables.pools.used && p->effects.fetch_requests.n - fetch_requests < PAGES_AHEAD;
 	     slot += WEIR_WINDOW_SLOTS) {
 		if (is_left_out(p, slot))
 			continue;
@@ -385,7 +390,7 @@ look_ahead(struct weir_partition *p, const struct spans *by_carrier, uint32_t fr
 
 /* The rows of one pool; false when pages must be fetched first. */
 static bool
-walk_pool(struct weir_partition *p, uint32_t slot, const struct spans *by_carrier, uint32_t *rows_out)
+scan_pool(struct weir_partition *p, uint32_t slot, const struct spans *by_carrier, uint32_t *rows_out)
 {
 	*rows_out = 0;
 	if (is_left_out(p, slot))
@@ -396,7 +401,7 @@ walk_pool(struct weir_partition *p, uint32_t slot, const struct spans *by_carrie
 	if (ready)
 		*rows_out = emit_span(p, slot, false, spans->hours) + emit_span(p, slot, true, spans->days);
 	else
-		look_ahead(p, by_carrier, slot + 1);
+		fetch_ahead(p, by_carrier, slot + 1);
 	return ready;
 }
 
@@ -406,19 +411,19 @@ weir_feeds_tick(struct weir_partition *p, uint32_t max)
 	struct weir_feeds *f = p->feeds;
 	struct spans spans[WEIR_CARRIER_NUMBERS];
 	bool any = false;
-	if (!p->pools_work.pools_settled || f->waiting_count > 0 || (!f->walk.running && !walk_begin(p)))
+	if (!p->pools_work.pools_caught_up || f->waiting_count > 0 || (!f->scan.running && !scan_begin(p)))
 		return false;
 	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
-		spans[i] = spans_of(&p->registry.carriers[i], &p->opts, &f->walk);
+		spans[i] = spans_of(&p->registry.carriers[i], &p->opts, &f->scan);
 		any |= spans[i].hours.first <= spans[i].hours.last || spans[i].days.first <= spans[i].days.last;
 	}
 	uint32_t rows = 0;
-	for (uint32_t done = 0; any && f->walk.next < p->tables.pools.used && done<max; done += rows> 0 ? rows : 1) {
-		if (!walk_pool(p, f->walk.next, spans, &rows))
+	for (uint32_t done = 0; any && f->scan.next < p->tables.pools.used && done<max; done += rows> 0 ? rows : 1) {
+		if (!scan_pool(p, f->scan.next, spans, &rows))
 			return false; /* the answers wake the owner */
-		f->walk.next++;
+		f->scan.next++;
 	}
-	if (!any || f->walk.next >= p->tables.pools.used)
-		walk_end(f);
-	return f->walk.running;
+	if (!any || f->scan.next >= p->tables.pools.used)
+		scan_end(f);
+	return f->scan.running;
 }

@@ -142,7 +142,7 @@ weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct w
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_carrier_entry *carrier = &p->registry.carriers[card->carrier - 1];
-	const struct weir_account_slot *account = weir_account_of(p, slot);
+	const struct weir_pool_local_slot *pool_local = weir_pool_local_of(p, slot);
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	put_key(iccid, row, key_out);
@@ -151,7 +151,7 @@ weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct w
 	put_window(json, row, carrier);
 	member_id(json, "carrier", carrier->ref.id);
 	member_id(json, "plan", card->plan == 0 ? "" : p->registry.plans[card->plan - 1].ref.id);
-	member_id(json, "pool", account == NULL ? "" : account->pool);
+	member_id(json, "pool", pool_local == NULL ? "" : pool_local->pool);
 	weir_buf_printf(json, ",\"status\":\"%s\"", status_of(p, slot));
 	member_cycle(json, weir_partition_cycle_of(carrier, row->window.start_us));
 	weir_buf_append(json, "}", 1);

@@ -18,35 +18,35 @@
 /* ---- writing ---- */
 
 static void
-number(struct weir_buf *out, uint64_t value)
+put_number(struct weir_buf *out, uint64_t value)
 {
 	weir_buf_printf(out, ",%" PRIu64, value);
 }
 
 static void
-put_walk(struct weir_buf *out, const struct weir_feed_walk *walk)
+put_scan(struct weir_buf *out, const struct weir_feed_scan *scan)
 {
-	number(out, (uint64_t)walk->from_us);
-	number(out, (uint64_t)walk->to_us);
-	number(out, walk->next);
-	number(out, walk->running);
+	put_number(out, (uint64_t)scan->from_us);
+	put_number(out, (uint64_t)scan->to_us);
+	put_number(out, scan->next);
+	put_number(out, scan->running);
 }
 
 static void
 put_pairs(struct weir_buf *out, const struct weir_u64_list *list)
 {
 	for (uint32_t i = 0; i < list->n; i++) {
-		number(out, list->v[i] >> 32);
-		number(out, (uint32_t)list->v[i]);
+		put_number(out, list->v[i] >> 32);
+		put_number(out, (uint32_t)list->v[i]);
 	}
 }
 
 static void
 put_source(struct weir_buf *out, const struct weir_feed_source *source)
 {
-	number(out, (uint64_t)source->safe.told_us);
-	put_walk(out, &source->safe.walk);
-	number(out, source->sealing.n + source->again.list.n);
+	put_number(out, (uint64_t)source->safe.published_us);
+	put_scan(out, &source->safe.scan);
+	put_number(out, source->sealing.n + source->again.list.n);
 	put_pairs(out, &source->sealing);
 	put_pairs(out, &source->again.list);
 }
@@ -54,16 +54,16 @@ put_source(struct weir_buf *out, const struct weir_feed_source *source)
 static void
 put_kept(struct weir_buf *out, const struct weir_feeds *f)
 {
-	number(out, f->kept_count);
+	put_number(out, f->kept_count);
 	for (uint32_t i = 0; i < f->kept_count; i++) {
 		const struct weir_feed_kept *kept = &f->kept[i];
-		number(out, kept->account);
-		number(out, (uint32_t)kept->hour);
-		number(out, (uint32_t)kept->day);
-		number(out, kept->usage.up);
-		number(out, kept->usage.down);
-		number(out, kept->usage.records);
-		number(out, kept->usage.sessions);
+		put_number(out, kept->pool_local);
+		put_number(out, (uint32_t)kept->hour);
+		put_number(out, (uint32_t)kept->day);
+		put_number(out, kept->usage.up);
+		put_number(out, kept->usage.down);
+		put_number(out, kept->usage.records);
+		put_number(out, kept->usage.sessions);
 	}
 }
 
@@ -77,16 +77,16 @@ weir_feeds_remember(struct weir_partition *p)
 	put_source(out, &f->hours);
 	put_source(out, &f->days);
 	put_kept(out, f);
-	number(out, (uint64_t)f->whole_us);
-	number(out, (uint64_t)f->fed_us);
-	number(out, (uint64_t)f->early_us);
-	put_walk(out, &f->walk);
-	number(out, f->walk_whole);
-	number(out, f->walk_first);
-	number(out, p->opts.partitions);
+	put_number(out, (uint64_t)f->whole_us);
+	put_number(out, (uint64_t)f->fed_us);
+	put_number(out, (uint64_t)f->early_us);
+	put_scan(out, &f->scan);
+	put_number(out, f->scan_whole);
+	put_number(out, f->scan_first);
+	put_number(out, p->opts.partitions);
 	for (uint32_t i = 0; i < p->opts.partitions; i++) {
-		number(out, (uint64_t)f->marks[i]);
-		number(out, f->epochs[i]);
+		put_number(out, (uint64_t)f->watermarks[i]);
+		put_number(out, f->epochs[i]);
 	}
 	weir_buf_append(out, END, sizeof(END) - 1);
 	if (out->len == f->remembered.len && memcmp(out->data, f->remembered.data, out->len) == 0)
@@ -105,7 +105,7 @@ struct numbers {
 };
 
 static uint64_t
-take(struct numbers *from, uint64_t max)
+take_number(struct numbers *from, uint64_t max)
 {
 	uint64_t value = 0;
 	uint32_t digits = 0;
@@ -126,52 +126,52 @@ take(struct numbers *from, uint64_t max)
 static int64_t
 take_time(struct numbers *from)
 {
-	return (int64_t)take(from, INT64_MAX);
+	return (int64_t)take_number(from, INT64_MAX);
 }
 
-static struct weir_feed_walk
-take_walk(struct numbers *from)
+static struct weir_feed_scan
+take_scan(struct numbers *from)
 {
-	struct weir_feed_walk walk;
-	walk.from_us = take_time(from);
-	walk.to_us = take_time(from);
-	walk.next = (uint32_t)take(from, UINT32_MAX);
-	walk.running = take(from, 1) != 0;
-	return walk;
+	struct weir_feed_scan scan;
+	scan.from_us = take_time(from);
+	scan.to_us = take_time(from);
+	scan.next = (uint32_t)take_number(from, UINT32_MAX);
+	scan.running = take_number(from, 1) != 0;
+	return scan;
 }
 
 static void
 take_source(struct numbers *from, struct weir_feed_source *source)
 {
-	source->safe.told_us = take_time(from);
-	source->safe.walk = take_walk(from);
+	source->safe.published_us = take_time(from);
+	source->safe.scan = take_scan(from);
 	source->now = source->safe;
 	source->sealing.n = 0;
 	weir_feed_pairs_clear(&source->again);
-	uint64_t count = take(from, from->text.len);
+	uint64_t count = take_number(from, from->text.len);
 	for (uint64_t i = 0; i < count && from->good; i++) {
-		uint32_t slot = (uint32_t)take(from, UINT32_MAX);
-		weir_feed_pairs_add(&source->again, slot, (int32_t)take(from, INT32_MAX));
+		uint32_t slot = (uint32_t)take_number(from, UINT32_MAX);
+		weir_feed_pairs_add(&source->again, slot, (int32_t)take_number(from, INT32_MAX));
 	}
 }
 
 static void
 take_kept(struct numbers *from, struct weir_feeds *f)
 {
-	uint64_t count = take(from, from->text.len);
+	uint64_t count = take_number(from, from->text.len);
 	free(f->kept);
 	f->kept_cap = (uint32_t)count;
 	f->kept_count = f->kept_sealed = 0;
 	f->kept = weir_calloc(count + 1, sizeof(*f->kept));
 	for (uint64_t i = 0; i < count && from->good; i++) {
 		struct weir_feed_kept *kept = &f->kept[f->kept_count++];
-		kept->account = (uint32_t)take(from, UINT32_MAX);
-		kept->hour = (int32_t)take(from, INT32_MAX);
-		kept->day = (int32_t)take(from, INT32_MAX);
-		kept->usage.up = take(from, UINT64_MAX);
-		kept->usage.down = take(from, UINT64_MAX);
-		kept->usage.records = (uint32_t)take(from, UINT32_MAX);
-		kept->usage.sessions = (uint32_t)take(from, UINT32_MAX);
+		kept->pool_local = (uint32_t)take_number(from, UINT32_MAX);
+		kept->hour = (int32_t)take_number(from, INT32_MAX);
+		kept->day = (int32_t)take_number(from, INT32_MAX);
+		kept->usage.up = take_number(from, UINT64_MAX);
+		kept->usage.down = take_number(from, UINT64_MAX);
+		kept->usage.records = (uint32_t)take_number(from, UINT32_MAX);
+		kept->usage.sessions = (uint32_t)take_number(from, UINT32_MAX);
 	}
 }
 
@@ -184,7 +184,7 @@ weir_feeds_load(struct weir_partition *p, struct weir_slice json)
 	    memcmp(json.data + json.len - end, END, end) != 0)
 		return false;
 	struct numbers from = {{json.data + begin, json.len - begin}, true};
-	if (take(&from, VERSION) != VERSION)
+	if (take_number(&from, VERSION) != VERSION)
 		return false;
 	take_source(&from, &f->hours);
 	take_source(&from, &f->days);
@@ -192,15 +192,15 @@ weir_feeds_load(struct weir_partition *p, struct weir_slice json)
 	f->whole_us = take_time(&from);
 	f->fed_us = take_time(&from);
 	f->early_us = take_time(&from);
-	f->walk = take_walk(&from);
-	f->walk_whole = take(&from, 1) != 0;
-	f->walk_first = take(&from, 1) != 0;
-	uint64_t sources = take(&from, UINT32_MAX);
+	f->scan = take_scan(&from);
+	f->scan_whole = take_number(&from, 1) != 0;
+	f->scan_first = take_number(&from, 1) != 0;
+	uint64_t sources = take_number(&from, UINT32_MAX);
 	if (sources != p->opts.partitions) /* topics of another size: refused at start for a state that is not empty */
 		return false;
 	for (uint64_t i = 0; i < sources && from.good; i++) {
-		f->marks[i] = take_time(&from);
-		f->epochs[i] = take(&from, UINT64_MAX);
+		f->watermarks[i] = take_time(&from);
+		f->epochs[i] = take_number(&from, UINT64_MAX);
 	}
 	f->remembered.len = 0;
 	weir_buf_append(&f->remembered, json.data, json.len);
@@ -223,9 +223,9 @@ weir_feeds_load_finish(struct weir_partition *p)
 	if (!p->opts.feed_card_daily)
 		weir_feed_pairs_clear(&f->days.again);
 	for (uint32_t i = 0; i < f->kept_count; i++)
-		if (f->kept[i].account >= p->tables.accounts.used)
+		if (f->kept[i].pool_local >= p->tables.pool_locals.used)
 			return false;
-	if (!pairs_are_slots(&f->hours.again.list, p->tables.accounts.used) ||
+	if (!pairs_are_slots(&f->hours.again.list, p->tables.pool_locals.used) ||
 	    !pairs_are_slots(&f->days.again.list, p->tables.cards.used))
 		return false;
 	weir_feeds_edge(p);
@@ -234,11 +234,11 @@ weir_feeds_load_finish(struct weir_partition *p)
 	 * fetched is not known of any that has begun.
 	 */
 	weir_feeds_place_texts(p);
-	if (p->tables.shares.used == 0)
+	if (p->tables.pool_sources.used == 0)
 		return true;
 	int64_t newest_us =
 	    (p->clock.now_us > p->clock.stream_time_us ? p->clock.now_us : p->clock.stream_time_us) + WEIR_HOUR_US;
-	p->tables.windows[WEIR_WINDOW_SHARE_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
+	p->tables.windows[WEIR_WINDOW_POOL_SOURCE_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
 	p->tables.windows[WEIR_WINDOW_POOL_HOUR].known_after = (int32_t)(newest_us / WEIR_HOUR_US);
 	p->tables.windows[WEIR_WINDOW_POOL_DAY].known_after =
 	    (int32_t)((newest_us + 15 * WEIR_HOUR_US) / (24 * WEIR_HOUR_US));

@@ -40,7 +40,7 @@ void
 weir_feeds_init(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds = weir_calloc(1, sizeof(*f));
-	f->marks = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->marks));
+	f->watermarks = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->watermarks));
 	f->epochs = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->epochs));
 	f->revision = p->opts.epoch; /* which follows the clock: rows of a later owner have later revisions */
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
@@ -68,7 +68,7 @@ weir_feeds_free(struct weir_partition *p)
 	free(f->days.sealing.v);
 	free(f->kept);
 	free(f->sealed);
-	free(f->marks);
+	free(f->watermarks);
 	free(f->epochs);
 	free(f->waiting);
 	free(f->texts);
@@ -98,26 +98,27 @@ weir_partition_watermark(struct weir_partition *p, int64_t at_us)
 
 /* Windows that end up to here are told, or are being told. */
 static int64_t
-edge(const struct weir_feed_source *source)
+source_edge(const struct weir_feed_source *source)
 {
-	return source->now.walk.running ? source->now.walk.to_us : source->now.told_us;
+	return source->now.scan.running ? source->now.scan.to_us : source->now.published_us;
 }
 
 void
 weir_feeds_edge(struct weir_partition *p)
 {
-	int64_t hours_us = edge(&p->feeds->hours), days_us = edge(&p->feeds->days);
-	p->clock.told_edge_us = hours_us > days_us ? hours_us : days_us;
+	int64_t hours_us = source_edge(&p->feeds->hours), days_us = source_edge(&p->feeds->days);
+	p->clock.published_edge_us = hours_us > days_us ? hours_us : days_us;
 }
 
 void
 weir_feeds_begin(struct weir_partition *p, int64_t at_us)
 {
 	struct weir_feeds *f = p->feeds;
-	if (f->hours.now.told_us != 0)
+	if (f->hours.now.published_us != 0)
 		return;
 	int64_t from_us = at_us - ((int64_t)p->opts.dedupe_horizon_h + 2) * WEIR_HOUR_US;
-	f->hours.now.told_us = f->days.now.told_us = weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
+	f->hours.now.published_us = f->days.now.published_us =
+	    weir_feeds_quarter(from_us > 0 ? from_us : WEIR_FEED_STEP_US);
 	f->hours.safe = f->hours.now;
 	f->days.safe = f->days.now;
 	weir_feeds_edge(p);
@@ -138,15 +139,15 @@ weir_partition_complete_us(const struct weir_partition *p)
 void
 weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct weir_window *day)
 {
-	if (p->opts.feed_card_daily && day->end_us <= edge(&p->feeds->days))
+	if (p->opts.feed_card_daily && day->end_us <= source_edge(&p->feeds->days))
 		weir_feed_pairs_add(&p->feeds->days.again, slot, day->number);
 }
 
 void
-weir_feeds_account_changed(struct weir_partition *p, uint32_t account, const struct weir_window *hour)
+weir_feeds_pool_local_changed(struct weir_partition *p, uint32_t pool_local, const struct weir_window *hour)
 {
-	if (hour->end_us <= edge(&p->feeds->hours))
-		weir_feed_pairs_add(&p->feeds->hours.again, account, hour->number);
+	if (hour->end_us <= source_edge(&p->feeds->hours))
+		weir_feed_pairs_add(&p->feeds->hours.again, pool_local, hour->number);
 }
 
 /* ---- sealed messages ---- */
@@ -185,12 +186,12 @@ weir_feeds_give(struct weir_partition *p, uint32_t max)
 	if (!f->stored)
 		return false;
 	for (; max > 0 && f->given < f->sealed_count; max--, f->given++) {
-		const struct weir_tell *tell = &f->sealed[f->given];
-		const uint8_t *at = f->sealed_bytes.data + tell->at;
+		const struct weir_outbox_message *message = &f->sealed[f->given];
+		const uint8_t *at = f->sealed_bytes.data + message->at;
 		char key[WEIR_FEED_KEY_MAX] = "";
-		memcpy(key, at, tell->key_len);
-		weir_partition_tell_bytes(
-		    p, (enum weir_tell_topic)tell->topic, tell->partition, key, at + tell->key_len, tell->value_len);
+		memcpy(key, at, message->key_len);
+		weir_outbox_add(p, (enum weir_outbox_topic)message->topic, message->partition, key, at + message->key_len,
+		    message->value_len);
 	}
 	return f->given < f->sealed_count;
 }
@@ -198,8 +199,8 @@ weir_feeds_give(struct weir_partition *p, uint32_t max)
 static bool
 is_behind(const struct weir_feeds *f, const struct weir_feed_source *source)
 {
-	return source->again.list.n > 0 || source->now.walk.running ||
-	       (source->now.told_us != 0 && weir_feeds_quarter(f->watermark_us) > source->now.told_us);
+	return source->again.list.n > 0 || source->now.scan.running ||
+	       (source->now.published_us != 0 && weir_feeds_quarter(f->watermark_us) > source->now.published_us);
 }
 
 bool
@@ -207,7 +208,7 @@ weir_partition_feeds_due(const struct weir_partition *p)
 {
 	const struct weir_feeds *f = p->feeds;
 	return f->kept_count > f->kept_sealed || is_behind(f, &f->hours) || is_behind(f, &f->days) ||
-	       (!f->placed && f->hours.now.told_us != 0) ||
+	       (!f->placed && f->hours.now.published_us != 0) ||
 	       (f->sealed_count > 0 && f->given == f->sealed_count); /* that they were is to be written down */
 }
 
@@ -229,7 +230,7 @@ hour_before(int64_t at_us, uint32_t hours)
 
 /* The day before that in which the cycle began, as many before the current one, of the carrier whose began first. */
 static int32_t
-past_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
+closed_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
 {
 	int32_t from = INT32_MAX;
 	for (uint32_t i = 0; i < p->registry.carrier_count; i++) {
@@ -251,13 +252,14 @@ past_cycles_day(const struct weir_partition *p, int64_t at_us, uint32_t cycles)
 static int64_t
 time_of(const struct weir_partition *p, enum weir_window_kind kind)
 {
-	int64_t told_us = p->feeds->hours.safe.told_us, whole_us = weir_feeds_whole_us(p);
-	if (kind == WEIR_WINDOW_SHARE_HOUR)
+	int64_t published_us = p->feeds->hours.safe.published_us, whole_us = weir_feeds_whole_us(p);
+	if (kind == WEIR_WINDOW_POOL_SOURCE_HOUR)
 		return p->feeds->whole_us; /* not by the marks, which may go back: what was deleted is gone */
-	if (kind == WEIR_WINDOW_ACCOUNT_HOUR || kind == WEIR_WINDOW_ACCOUNT_DAY)
-		return told_us < p->clock.stream_time_us ? told_us : p->clock.stream_time_us;
+	if (kind == WEIR_WINDOW_POOL_LOCAL_HOUR || kind == WEIR_WINDOW_POOL_LOCAL_DAY)
+		return published_us < p->clock.stream_time_us ? published_us : p->clock.stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */
-	return kind > WEIR_WINDOW_SHARE_HOUR && whole_us > p->clock.stream_time_us ? whole_us : p->clock.stream_time_us;
+	return kind > WEIR_WINDOW_POOL_SOURCE_HOUR && whole_us > p->clock.stream_time_us ? whole_us
+											 : p->clock.stream_time_us;
 }
 
 int32_t
@@ -268,10 +270,10 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 	int64_t at_us = time_of(p, kind);
 	if (at_us == 0)
 		return WEIR_WINDOW_NONE;
-	if (kind == WEIR_WINDOW_ACCOUNT_DAY)
-		return past_cycles_day(p, at_us, 1); /* as many as it holds totals of */
+	if (kind == WEIR_WINDOW_POOL_LOCAL_DAY)
+		return closed_cycles_day(p, at_us, 1); /* as many as it holds totals of */
 	if (kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_DAY)
-		return past_cycles_day(p, at_us, p->opts.day_cycles > 1 ? p->opts.day_cycles : 1);
+		return closed_cycles_day(p, at_us, p->opts.day_cycles > 1 ? p->opts.day_cycles : 1);
 	if (kind == WEIR_WINDOW_CARD_HOUR)
 		wanted = 24 * p->opts.card_hours_days;
 	if (kind == WEIR_WINDOW_POOL_HOUR)
@@ -282,9 +284,9 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 uint32_t
 weir_partition_window_pages(const struct weir_partition *p, enum weir_window_kind kind)
 {
-	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY      ? p->tables.cards.used
-			 : kind <= WEIR_WINDOW_ACCOUNT_DAY ? p->tables.accounts.used
-			 : kind == WEIR_WINDOW_SHARE_HOUR  ? p->tables.shares.used
-							   : p->tables.pools.used;
+	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY           ? p->tables.cards.used
+			 : kind <= WEIR_WINDOW_POOL_LOCAL_DAY   ? p->tables.pool_locals.used
+			 : kind == WEIR_WINDOW_POOL_SOURCE_HOUR ? p->tables.pool_sources.used
+								: p->tables.pools.used;
 	return (slots + WEIR_WINDOW_SLOTS - 1) / WEIR_WINDOW_SLOTS;
 }

@@ -27,7 +27,7 @@ void weir_feed_pairs_clear(struct weir_feed_pairs *pairs);
 void weir_feed_pairs_free(struct weir_feed_pairs *pairs);
 
 /* A walk over all slots, for windows that end after from_us and up to to_us. */
-struct weir_feed_walk {
+struct weir_feed_scan {
 	int64_t from_us, to_us;
 	uint32_t next;
 	bool running;
@@ -35,8 +35,8 @@ struct weir_feed_walk {
 
 /* Where a side of cards is: accounts' hours, or cards' days. */
 struct weir_feed_place {
-	int64_t told_us; /* windows that end up to here were told */
-	struct weir_feed_walk walk;
+	int64_t published_us; /* windows that end up to here were told */
+	struct weir_feed_scan scan;
 };
 struct weir_feed_source {
 	struct weir_feed_place now, safe; /* safe: as of the last flush whose messages were all given */
@@ -46,17 +46,17 @@ struct weir_feed_source {
 
 /* An account's hour of a cycle that the account has forgotten before it could be told. */
 struct weir_feed_kept {
-	uint32_t account;
+	uint32_t pool_local;
 	int32_t hour, day;
 	struct weir_counts usage;
 };
 
-struct weir_feed_message { /* of weir.partials, waits for pages */
-	int64_t told_us;   /* a mark's; 0 = a window */
-	bool begins;       /* a mark: its owner's first word */
-	struct weir_partial_window window;
+struct weir_feed_message {    /* of weir.partials, waits for pages */
+	int64_t published_us; /* a mark's; 0 = a window */
+	bool begins;          /* a mark: its owner's first word */
+	struct weir_usage_report_hour window;
 	uint32_t source;
-	bool overthrown; /* who told it */
+	bool fenced; /* who told it */
 };
 
 /* A pool's texts that were loaded before the pools were. */
@@ -72,20 +72,20 @@ struct weir_feeds {
 	struct weir_feed_source hours, days;
 	struct weir_feed_kept *kept;
 	uint32_t kept_count, kept_cap, kept_sealed; /* the first kept_sealed are in the sealed messages */
-	struct weir_tell *sealed;
+	struct weir_outbox_message *sealed;
 	uint32_t sealed_count, sealed_cap, given;
 	struct weir_buf sealed_bytes;
 	bool stored; /* the flush that sealed them is */
 	bool placed; /* the owner has said from where on it tells hours */
 
 	/* pools' side */
-	int64_t *marks;   /* by source: its hours up to here are told; 0 = not known */
-	uint64_t *epochs; /* by source: of the newest owner that was heard of */
-	int64_t whole_us; /* rows of windows that end up to here were emitted as complete */
-	int64_t fed_us;   /* or at all */
-	int64_t early_us; /* before the first complete ones: start of the oldest window that was told; 0 = none */
-	struct weir_feed_walk walk;
-	bool walk_whole, walk_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
+	int64_t *watermarks; /* by source: its hours up to here are told; 0 = not known */
+	uint64_t *epochs;    /* by source: of the newest owner that was heard of */
+	int64_t whole_us;    /* rows of windows that end up to here were emitted as complete */
+	int64_t fed_us;      /* or at all */
+	int64_t early_us;    /* before the first complete ones: start of the oldest window that was told; 0 = none */
+	struct weir_feed_scan scan;
+	bool scan_whole, scan_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
 	struct weir_feed_pairs hour_rows, day_rows; /* restated in this round */
 	struct weir_feed_message *waiting;
 	uint32_t waiting_count, waiting_cap;
@@ -104,13 +104,13 @@ void weir_feeds_init(struct weir_partition *p);
 void weir_feeds_free(struct weir_partition *p);
 /* A restated window of a card or an account; nothing when it was not told yet. */
 void weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct weir_window *day);
-void weir_feeds_account_changed(struct weir_partition *p, uint32_t account, const struct weir_window *hour);
+void weir_feeds_pool_local_changed(struct weir_partition *p, uint32_t pool_local, const struct weir_window *hour);
 /*
  * The first that is known of time, by a record or a watermark: no record is older than the horizon, so telling begins
  * there. Not by the watermark alone: it may already be the clock when a backlog of days was read at once.
  */
 void weir_feeds_begin(struct weir_partition *p, int64_t at_us);
-/* Puts in order up to where a record restates what was told (told_edge_us), after any change of it. */
+/* Puts in order up to where a record restates what was told (published_edge_us), after any change of it. */
 void weir_feeds_edge(struct weir_partition *p);
 /* Messages that wait for pages. */
 uint32_t weir_feeds_waiting(const struct weir_partition *p);
@@ -134,12 +134,13 @@ void weir_feeds_seal(struct weir_partition *p);
  * The account is about to count in `cycle`, and will hold no totals of those before the one before it: what is untold of
  * them is kept. False when bases must be fetched for that.
  */
-bool weir_feeds_keep_cycles(struct weir_partition *p, uint32_t account, int32_t cycle);
+bool weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cycle);
 
 /* feed_pools.c */
 enum weir_class weir_feeds_window(
-    struct weir_partition *p, const struct weir_partial_window *window, struct weir_error *err);
-enum weir_class weir_feeds_mark(struct weir_partition *p, const struct weir_partial_mark *mark, struct weir_error *err);
+    struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err);
+enum weir_class weir_feeds_watermark_of_source(
+    struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err);
 /* Hears of a source's owner; false when a later one was heard of. */
 bool weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch);
 /* The pool is defined at last, and had traffic before: rows of what was told of late are due. */
@@ -147,7 +148,7 @@ void weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot);
 /* Walks over pools; bounded; true when more is due. */
 bool weir_feeds_tick(struct weir_partition *p, uint32_t max);
 /* Rows of windows restated in this round become tells. */
-void weir_feeds_tell_rows(struct weir_partition *p);
+void weir_feeds_publish_rows(struct weir_partition *p);
 /* Windows up to here have been told by all sources; 0 = not all have told. */
 int64_t weir_feeds_whole_us(const struct weir_partition *p);
 

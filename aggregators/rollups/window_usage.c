@@ -20,7 +20,7 @@
 /* ---- windows of a carrier ---- */
 
 static bool
-holds(const struct weir_window *window, int64_t at_us)
+window_holds(const struct weir_window *window, int64_t at_us)
 {
 	return at_us >= window->start_us && at_us < window->end_us;
 }
@@ -46,9 +46,9 @@ other_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 const struct weir_window *
 weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (holds(&carrier->hour, at_us))
+	if (window_holds(&carrier->hour, at_us))
 		return &carrier->hour;
-	if (holds(&carrier->hour_other, at_us))
+	if (window_holds(&carrier->hour_other, at_us))
 		return &carrier->hour_other;
 	return other_hour(carrier, at_us);
 }
@@ -67,9 +67,9 @@ other_day(struct weir_carrier_entry *carrier, int64_t at_us)
 const struct weir_window *
 weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
 {
-	if (holds(&carrier->day, at_us))
+	if (window_holds(&carrier->day, at_us))
 		return &carrier->day;
-	if (holds(&carrier->day_other, at_us))
+	if (window_holds(&carrier->day_other, at_us))
 		return &carrier->day_other;
 	return other_day(carrier, at_us);
 }
@@ -110,7 +110,7 @@ row_is_ready(struct weir_partition *p, const struct row *row)
 	for (int32_t n = row->number; n < row_end(row); n++) {
 		if (weir_windows_ready(&p->tables.windows[row->kind], n, row->slot))
 			continue;
-		weir_partition_wish_window(p, row->kind, n, row->slot);
+		weir_partition_request_window(p, row->kind, n, row->slot);
 		ready = false;
 	}
 	return ready;
@@ -124,18 +124,18 @@ row_may_count(struct weir_partition *p, const struct row *row)
 }
 
 void
-weir_partition_wish_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
+weir_partition_request_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
 {
 	struct weir_window_page *page = weir_windows_get(&p->tables.windows[kind], number, slot / WEIR_WINDOW_SLOTS);
 	if (page->complete || page->asked)
 		return;
 	page->asked = true;
-	weir_partition_wish(p, (struct weir_wish){WEIR_WISH_WINDOW, (uint8_t)kind, number, page->page});
+	weir_partition_request_fetch(p, (struct weir_fetch_request){WEIR_FETCH_WINDOW, (uint8_t)kind, number, page->page});
 }
 
 /* The first base after the row's window, or NULL when there is none in its cycle. */
 static const struct weir_counts *
-next_base(const struct weir_partition *p, const struct row *row)
+next_baseline(const struct weir_partition *p, const struct row *row)
 {
 	const struct weir_counts *next = NULL;
 	for (int32_t n = row->number + 1; n < row_end(row) && next == NULL; n++)
@@ -149,9 +149,9 @@ row_count_late(
     struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
 {
 	struct weir_windows *windows = &p->tables.windows[row->kind];
-	const struct weir_counts *next = next_base(p, row);
-	struct weir_counts base = next != NULL ? *next : *before;
-	weir_windows_make(windows, row->number, row->slot, &base);
+	const struct weir_counts *next = next_baseline(p, row);
+	struct weir_counts baseline = next != NULL ? *next : *before;
+	weir_windows_make(windows, row->number, row->slot, &baseline);
 	for (int32_t n = row->number + 1; n < row_end(row); n++)
 		if (weir_windows_find(windows, n, row->slot) != NULL)
 			weir_counts_add(weir_windows_change(windows, n, row->slot), more);
@@ -176,9 +176,9 @@ row_count(struct weir_partition *p, const struct row *row, const struct weir_cou
 static struct weir_counts
 row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
 {
-	const struct weir_counts *base = weir_windows_find(&p->tables.windows[row->kind], row->number, row->slot);
-	const struct weir_counts *next = next_base(p, row);
-	return weir_counts_less(next != NULL ? next : total, base);
+	const struct weir_counts *baseline = weir_windows_find(&p->tables.windows[row->kind], row->number, row->slot);
+	const struct weir_counts *next = next_baseline(p, row);
+	return weir_counts_less(next != NULL ? next : total, baseline);
 }
 
 /* ---- a card's and an account's rows ---- */
@@ -196,11 +196,11 @@ set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, s
 static __attribute__((noinline)) void
 rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
 {
-	hours->newest =
-	    holds(&carrier->hour, newest_us) ? carrier->hour.number : weir_zone_hour(carrier->zone, newest_us).number;
+	hours->newest = window_holds(&carrier->hour, newest_us) ? carrier->hour.number
+								: weir_zone_hour(carrier->zone, newest_us).number;
 	if (newest_us >= weir_carrier_day(carrier, at_us)->end_us)
-		days->newest =
-		    holds(&carrier->day, newest_us) ? carrier->day.number : weir_zone_day(carrier->zone, newest_us).number;
+		days->newest = window_holds(&carrier->day, newest_us) ? carrier->day.number
+								      : weir_zone_day(carrier->zone, newest_us).number;
 	set_ends(carrier, at_us, hours, days);
 }
 
@@ -236,46 +236,46 @@ card_rows(const struct weir_partition *p, uint32_t slot, int64_t at_us, struct r
 }
 
 static void
-account_rows(const struct weir_partition *p, uint32_t account, struct weir_carrier_entry *carrier, int64_t at_us,
+pool_local_rows(const struct weir_partition *p, uint32_t pool_local, struct weir_carrier_entry *carrier, int64_t at_us,
     struct row *hours, struct row *days)
 {
-	int32_t hour = weir_account_at(p, account)->hour;
-	*hours = (struct row){.kind = WEIR_WINDOW_ACCOUNT_HOUR, .slot = account};
-	*days = (struct row){.kind = WEIR_WINDOW_ACCOUNT_DAY, .slot = account};
+	int32_t hour = weir_pool_local_at(p, pool_local)->hour;
+	*hours = (struct row){.kind = WEIR_WINDOW_POOL_LOCAL_HOUR, .slot = pool_local};
+	*days = (struct row){.kind = WEIR_WINDOW_POOL_LOCAL_DAY, .slot = pool_local};
 	rows_at(carrier, at_us, hour == 0 ? INT64_MIN : weir_hour_instant(hour), hours, days);
 }
 
 bool
-weir_bases_ready(struct weir_partition *p, uint32_t slot, uint32_t account, const struct weir_record *r)
+weir_window_ready(struct weir_partition *p, uint32_t slot, uint32_t pool_local, const struct weir_record *r)
 {
 	struct row hours, days;
 	card_rows(p, slot, r->end_us, &hours, &days);
 	bool ready = row_may_count(p, &hours);
 	ready = row_may_count(p, &days) && ready;
-	if (account == 0)
+	if (pool_local == 0)
 		return ready;
 	struct weir_carrier_entry *carrier = card_carrier(p, slot);
-	account_rows(p, account - 1, carrier, r->end_us, &hours, &days);
+	pool_local_rows(p, pool_local - 1, carrier, r->end_us, &hours, &days);
 	ready = row_may_count(p, &hours) && ready;
 	ready = row_may_count(p, &days) && ready;
-	return weir_feeds_keep_cycles(p, account - 1, weir_partition_cycle_of(carrier, r->end_us)) && ready;
+	return weir_feeds_keep_cycles(p, pool_local - 1, weir_partition_cycle_of(carrier, r->end_us)) && ready;
 }
 
 void
-weir_bases_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r, const struct weir_counts *before,
-    const struct weir_counts *more)
+weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r,
+    const struct weir_counts *before, const struct weir_counts *more)
 {
 	struct row hours, days;
 	card_rows(p, slot, r->end_us, &hours, &days);
 	row_count(p, &hours, before, more);
 	row_count(p, &days, before, more);
-	if (__builtin_expect(r->end_us < p->clock.told_edge_us, 0))
+	if (__builtin_expect(r->end_us < p->clock.published_edge_us, 0))
 		weir_feeds_card_changed(p, slot, weir_carrier_day(card_carrier(p, slot), r->end_us));
 }
 
 /* The account's totals of a cycle; false when it does not hold it. */
 static bool
-account_total(const struct weir_account_slot *a, int32_t cycle, struct weir_counts *total_out)
+pool_local_total(const struct weir_pool_local_slot *a, int32_t cycle, struct weir_counts *total_out)
 {
 	*total_out = (struct weir_counts){0};
 	if (cycle == a->cycle)
@@ -286,23 +286,23 @@ account_total(const struct weir_account_slot *a, int32_t cycle, struct weir_coun
 }
 
 void
-weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slot, const struct weir_record *r,
+weir_window_count_pool_local(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_record *r,
     int32_t cycle, const struct weir_counts *more)
 {
-	struct weir_account_slot *a = weir_account_at(p, account);
+	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	struct weir_carrier_entry *carrier = card_carrier(p, card_slot);
 	struct weir_counts before;
 	struct row hours, days;
-	if (!account_total(a, cycle, &before))
+	if (!pool_local_total(a, cycle, &before))
 		return; /* nor does it count it */
-	account_rows(p, account, carrier, r->end_us, &hours, &days);
+	pool_local_rows(p, pool_local, carrier, r->end_us, &hours, &days);
 	row_count(p, &hours, &before, more);
 	row_count(p, &days, &before, more);
 	if (hours.number > a->hour)
 		a->hour = hours.number; /* the count that follows marks the slot dirty */
 	a->zone = weir_card_at(p, card_slot)->carrier;
-	if (__builtin_expect(r->end_us < p->clock.told_edge_us, 0))
-		weir_feeds_account_changed(p, account, weir_carrier_hour(carrier, r->end_us));
+	if (__builtin_expect(r->end_us < p->clock.published_edge_us, 0))
+		weir_feeds_pool_local_changed(p, pool_local, weir_carrier_hour(carrier, r->end_us));
 }
 
 /* ---- what a window holds ---- */
@@ -310,7 +310,7 @@ weir_bases_account(struct weir_partition *p, uint32_t account, uint32_t card_slo
 static bool
 is_hour(enum weir_window_kind kind)
 {
-	return kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_ACCOUNT_HOUR;
+	return kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_POOL_LOCAL_HOUR;
 }
 
 /* The card's totals of a cycle; false when they must be fetched. */
@@ -325,11 +325,11 @@ card_total(struct weir_partition *p, uint32_t slot, int32_t cycle, struct weir_c
 		*total_out = (struct weir_counts){card->up, card->down, card->records, card->sessions};
 		return true;
 	}
-	const struct weir_past_entry *past = weir_partition_past(p, (uint16_t)cycle, slot);
-	if (past != NULL)
-		*total_out =
-		    (struct weir_counts){past->value.up, past->value.down, past->value.records, past->value.sessions};
-	return past != NULL;
+	const struct weir_closed_cycle_entry *closed_cycles = weir_partition_closed_cycle(p, (uint16_t)cycle, slot);
+	if (closed_cycles != NULL)
+		*total_out = (struct weir_counts){closed_cycles->value.up, closed_cycles->value.down,
+		    closed_cycles->value.records, closed_cycles->value.sessions};
+	return closed_cycles != NULL;
 }
 
 /* The card's or account's calendar; NULL when it has never counted. */
@@ -337,68 +337,68 @@ static struct weir_carrier_entry *
 calendar_of(const struct weir_partition *p, enum weir_window_kind kind, uint32_t slot)
 {
 	bool card = kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_CARD_DAY;
-	uint8_t carrier = card ? weir_card_at(p, slot)->carrier : weir_account_at(p, slot)->zone;
+	uint8_t carrier = card ? weir_card_at(p, slot)->carrier : weir_pool_local_at(p, slot)->zone;
 	return carrier == 0 ? NULL : &p->registry.carriers[carrier - 1];
 }
 
-enum weir_bases_answer
-weir_bases_usage(
+enum weir_window_usage_answer
+weir_window_usage(
     struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out)
 {
-	WEIR_CHECK(kind <= WEIR_WINDOW_ACCOUNT_DAY);
+	WEIR_CHECK(kind <= WEIR_WINDOW_POOL_LOCAL_DAY);
 	bool card = kind == WEIR_WINDOW_CARD_HOUR || kind == WEIR_WINDOW_CARD_DAY;
 	struct weir_carrier_entry *carrier = calendar_of(p, kind, slot);
 	*usage_out = (struct weir_counts){0};
 	if (carrier == NULL)
-		return WEIR_BASES_NONE;
+		return WEIR_WINDOW_USAGE_NONE;
 	int64_t at_us = is_hour(kind) ? weir_hour_instant(number) : weir_carrier_day_by_number(carrier, number).start_us;
 	struct row hours, days;
 	if (card)
 		card_rows(p, slot, at_us, &hours, &days);
 	else
-		account_rows(p, slot, carrier, at_us, &hours, &days);
+		pool_local_rows(p, slot, carrier, at_us, &hours, &days);
 	const struct row *row = is_hour(kind) ? &hours : &days;
 	if (row->newest < number)
-		return WEIR_BASES_NONE;
+		return WEIR_WINDOW_USAGE_NONE;
 	if (!row_is_ready(p, row))
-		return WEIR_BASES_WAIT;
+		return WEIR_WINDOW_USAGE_WAIT;
 	int32_t cycle = weir_partition_cycle_of(carrier, at_us);
 	struct weir_counts total = {0};
 	if (weir_windows_find(&p->tables.windows[kind], number, slot) == NULL)
-		return WEIR_BASES_NONE;
-	if (card ? !card_total(p, slot, cycle, &total) : !account_total(weir_account_at(p, slot), cycle, &total))
-		return card ? WEIR_BASES_WAIT : WEIR_BASES_GONE;
+		return WEIR_WINDOW_USAGE_NONE;
+	if (card ? !card_total(p, slot, cycle, &total) : !pool_local_total(weir_pool_local_at(p, slot), cycle, &total))
+		return card ? WEIR_WINDOW_USAGE_WAIT : WEIR_WINDOW_USAGE_GONE;
 	*usage_out = row_usage(p, row, &total);
-	return WEIR_BASES_KNOWN;
+	return WEIR_WINDOW_USAGE_KNOWN;
 }
 
 bool
 weir_partition_usage(
     struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out)
 {
-	return weir_bases_usage(p, kind, slot, number, usage_out) != WEIR_BASES_WAIT;
+	return weir_window_usage(p, kind, slot, number, usage_out) != WEIR_WINDOW_USAGE_WAIT;
 }
 
 /* ---- loading and keeping ---- */
 
 /* Windows that began after the newest record cannot be in Redis. Zones are at most 14 hours ahead of UTC. */
 void
-weir_bases_load(struct weir_partition *p)
+weir_window_baselines_load(struct weir_partition *p)
 {
 	uint32_t last_s = 0;
 	int32_t hour = 0;
 	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++)
 		if (!weir_slab_is_filler(&p->tables.cards, slot) && weir_card_at(p, slot)->last_s > last_s)
 			last_s = weir_card_at(p, slot)->last_s;
-	for (uint32_t slot = 0; slot < p->tables.accounts.used; slot++)
-		if (!weir_slab_is_filler(&p->tables.accounts, slot) && weir_account_at(p, slot)->hour > hour)
-			hour = weir_account_at(p, slot)->hour;
+	for (uint32_t slot = 0; slot < p->tables.pool_locals.used; slot++)
+		if (!weir_slab_is_filler(&p->tables.pool_locals, slot) && weir_pool_local_at(p, slot)->hour > hour)
+			hour = weir_pool_local_at(p, slot)->hour;
 	if (last_s != 0) {
 		p->tables.windows[WEIR_WINDOW_CARD_HOUR].known_after = (int32_t)(last_s / 3600);
 		p->tables.windows[WEIR_WINDOW_CARD_DAY].known_after = (int32_t)(((int64_t)last_s + 15 * 3600) / 86400);
 	}
 	if (hour != 0) {
-		p->tables.windows[WEIR_WINDOW_ACCOUNT_HOUR].known_after = hour;
-		p->tables.windows[WEIR_WINDOW_ACCOUNT_DAY].known_after = (hour + 16) / 24;
+		p->tables.windows[WEIR_WINDOW_POOL_LOCAL_HOUR].known_after = hour;
+		p->tables.windows[WEIR_WINDOW_POOL_LOCAL_DAY].known_after = (hour + 16) / 24;
 	}
 }

@@ -9,8 +9,8 @@
 #include "aggregators/rollups/feeds.h"
 
 static void
-encode_runs(const struct weir_slab *slab, char letter, uint32_t page, const struct weir_slab_dirt *dirt,
-    const struct weir_writer *w)
+encode_runs(
+    const struct weir_slab *slab, char tag, uint32_t page, const struct weir_slab_dirt *dirt, const struct weir_writer *w)
 {
 	const uint8_t *bytes = weir_slab_page(slab, page);
 	uint32_t slots = 1u << slab->page_shift;
@@ -22,13 +22,13 @@ encode_runs(const struct weir_slab *slab, char letter, uint32_t page, const stru
 		uint32_t from = at;
 		while (at < slots && (dirt->bits[at >> 6] >> (at & 63) & 1) != 0)
 			at++;
-		w->range(w->ctx, letter, page, from << slab->slot_shift, bytes + ((size_t)from << slab->slot_shift),
+		w->range(w->ctx, tag, page, from << slab->slot_shift, bytes + ((size_t)from << slab->slot_shift),
 		    (at - from) << slab->slot_shift);
 	}
 }
 
 static void
-encode_slab(struct weir_slab *slab, char letter, const struct weir_writer *w, uint32_t sparse_slots)
+encode_slab(struct weir_slab *slab, char tag, const struct weir_writer *w, uint32_t sparse_slots)
 {
 	for (uint32_t i = 0; i < slab->dirty_count; i++) {
 		uint32_t page = slab->dirty_pages[i];
@@ -37,19 +37,19 @@ encode_slab(struct weir_slab *slab, char letter, const struct weir_writer *w, ui
 		for (uint32_t k = 0; k < sizeof(dirt->bits) / sizeof(dirt->bits[0]); k++)
 			dirty += (uint32_t)__builtin_popcountll(dirt->bits[k]);
 		if (dirty * slab->slot_bytes < sparse_slots * 64)
-			encode_runs(slab, letter, page, dirt, w);
+			encode_runs(slab, tag, page, dirt, w);
 		else
-			w->page(w->ctx, letter, page, weir_slab_page(slab, page), weir_slab_stored_bytes(slab));
+			w->page(w->ctx, tag, page, weir_slab_page(slab, page), weir_slab_stored_bytes(slab));
 	}
 	weir_slab_clean(slab);
 }
 
 static void
-write_marks(uint8_t *out, const uint64_t *hashes, uint32_t n)
+write_dedupe_keys(uint8_t *out, const uint64_t *hashes, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t high = hashes[i] >> 8;
-		memcpy(out + (size_t)i * WEIR_MARK_BYTES, &high, WEIR_MARK_BYTES);
+		memcpy(out + (size_t)i * WEIR_DEDUPE_KEY_BYTES, &high, WEIR_DEDUPE_KEY_BYTES);
 	}
 }
 
@@ -80,7 +80,7 @@ sort_by_bucket(uint64_t *hashes, uint32_t n, uint32_t start_out[WEIR_SHARDS + 1]
 
 /* The hour's pending marks, one append a bucket. */
 static void
-encode_hour(struct weir_marks_hour *hour, const struct weir_writer *w)
+encode_hour(struct weir_dedupe_keys_hour *hour, const struct weir_writer *w)
 {
 	uint32_t start[WEIR_SHARDS + 1];
 	struct weir_u64_list *pending = &hour->pending;
@@ -88,62 +88,64 @@ encode_hour(struct weir_marks_hour *hour, const struct weir_writer *w)
 	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
 		uint32_t n = start[b + 1] - start[b];
 		if (n > 0)
-			write_marks(w->marks(w->ctx, hour->hour, b, n * WEIR_MARK_BYTES), pending->v + start[b], n);
+			write_dedupe_keys(
+			    w->dedupe_keys(w->ctx, hour->hour, b, n * WEIR_DEDUPE_KEY_BYTES), pending->v + start[b], n);
 	}
 	pending->n = 0;
 }
 
 static void
-encode_marks(struct weir_marks *marks, const struct weir_writer *w)
+encode_dedupe_keys(struct weir_dedupe_keys *dedupe_keys, const struct weir_writer *w)
 {
-	for (uint32_t i = 0; i < marks->hour_count; i++)
-		if (marks->hours[i]->pending.n > 0)
-			encode_hour(marks->hours[i], w);
-	for (uint32_t i = 0; i < marks->warm_cap; i++) {
-		struct weir_marks_bucket *bucket = marks->warm[i];
+	for (uint32_t i = 0; i < dedupe_keys->hour_count; i++)
+		if (dedupe_keys->hours[i]->pending.n > 0)
+			encode_hour(dedupe_keys->hours[i], w);
+	for (uint32_t i = 0; i < dedupe_keys->warm_cap; i++) {
+		struct weir_dedupe_keys_bucket *bucket = dedupe_keys->warm[i];
 		if (bucket == NULL || bucket->pending.n == 0)
 			continue;
-		uint32_t len = bucket->pending.n * WEIR_MARK_BYTES;
-		write_marks(w->marks(w->ctx, bucket->hour, bucket->bucket, len), bucket->pending.v, bucket->pending.n);
+		uint32_t len = bucket->pending.n * WEIR_DEDUPE_KEY_BYTES;
+		write_dedupe_keys(
+		    w->dedupe_keys(w->ctx, bucket->hour, bucket->bucket, len), bucket->pending.v, bucket->pending.n);
 		bucket->pending.n = 0;
 	}
-	marks->pending = 0;
+	dedupe_keys->pending = 0;
 }
 
 static int
-past_order(const void *a, const void *b)
+closed_cycle_order(const void *a, const void *b)
 {
-	const struct weir_past_entry *x = a, *y = b;
+	const struct weir_closed_cycle_entry *x = a, *y = b;
 	if (x->cycle != y->cycle)
 		return x->cycle < y->cycle ? -1 : 1;
 	return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
-#define PAST_SLOTS (WEIR_SLAB_PAGE_BYTES / (uint32_t)sizeof(struct weir_past_slot))
+#define CLOSED_CYCLE_SLOTS (WEIR_SLAB_PAGE_BYTES / (uint32_t)sizeof(struct weir_closed_cycle_slot))
 
 /* Dirty past totals in order of place; neighbours in one page go as one range. */
 static void
-encode_past(struct weir_past *past, char letter, const struct weir_writer *w)
+encode_closed_cycle(struct weir_closed_cycles *closed_cycles, char tag, const struct weir_writer *w)
 {
-	if (past->dirty == 0)
+	if (closed_cycles->dirty == 0)
 		return;
-	struct weir_past_entry *sorted = weir_calloc(past->dirty, sizeof(*sorted));
-	struct weir_past_slot *run = weir_calloc(PAST_SLOTS, sizeof(*run));
+	struct weir_closed_cycle_entry *sorted = weir_calloc(closed_cycles->dirty, sizeof(*sorted));
+	struct weir_closed_cycle_slot *run = weir_calloc(CLOSED_CYCLE_SLOTS, sizeof(*run));
 	uint32_t n = 0;
-	for (uint32_t i = 0; i < past->cap; i++)
-		if (past->entries[i].dirty)
-			sorted[n++] = past->entries[i];
-	WEIR_CHECK(n == past->dirty);
-	qsort(sorted, n, sizeof(*sorted), past_order);
+	for (uint32_t i = 0; i < closed_cycles->cap; i++)
+		if (closed_cycles->entries[i].dirty)
+			sorted[n++] = closed_cycles->entries[i];
+	WEIR_CHECK(n == closed_cycles->dirty);
+	qsort(sorted, n, sizeof(*sorted), closed_cycle_order);
 	for (uint32_t i = 0; i < n;) {
 		uint32_t first = sorted[i].slot - 1, len = 0;
 		uint16_t cycle = sorted[i].cycle;
-		uint32_t page = first / PAST_SLOTS;
+		uint32_t page = first / CLOSED_CYCLE_SLOTS;
 		while (i < n && sorted[i].cycle == cycle && sorted[i].slot - 1 == first + len &&
-		       (first + len) / PAST_SLOTS == page)
+		       (first + len) / CLOSED_CYCLE_SLOTS == page)
 			run[len++] = sorted[i++].value;
-		w->past(w->ctx, letter, cycle, page, first % PAST_SLOTS * (uint32_t)sizeof(*run), (const uint8_t *)run,
-		    len * (uint32_t)sizeof(*run));
+		w->closed_cycles(w->ctx, tag, cycle, page, first % CLOSED_CYCLE_SLOTS * (uint32_t)sizeof(*run),
+		    (const uint8_t *)run, len * (uint32_t)sizeof(*run));
 	}
 	free(run);
 	free(sorted);
@@ -203,7 +205,7 @@ encode_names(struct weir_partition *p, const struct weir_writer *w)
 }
 
 #define WARM_BUCKETS_KEPT 2048u
-#define PAST_ENTRIES_KEPT 65536u
+#define CLOSED_CYCLE_ENTRIES_KEPT 65536u
 #define WINDOW_PAGES_CARDS 2048u  /* 6 MiB: a late record fetches what was dropped */
 #define WINDOW_PAGES_SHARED 8192u /* of accounts, shares and pools: every turn of an hour needs them */
 
@@ -231,9 +233,10 @@ weir_partition_encode_bytes(const struct weir_partition *p)
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_partition_slab((struct weir_partition *)p, i)->dirty_count *
 			 (uint64_t)(WEIR_SLAB_PAGE_BYTES + COMMAND_BYTES);
-	bytes += p->tables.marks.pending * WEIR_MARK_BYTES;
-	commands += p->tables.marks.hour_count * (uint64_t)WEIR_SHARDS;
-	bytes += (p->tables.past.dirty + p->tables.pool_past.dirty) * (COMMAND_BYTES + sizeof(struct weir_past_slot));
+	bytes += p->tables.dedupe_keys.pending * WEIR_DEDUPE_KEY_BYTES;
+	commands += p->tables.dedupe_keys.hour_count * (uint64_t)WEIR_SHARDS;
+	bytes += (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) *
+		 (COMMAND_BYTES + sizeof(struct weir_closed_cycle_slot));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		bytes += p->tables.windows[kind].dirty * WINDOW_ENTRY_USUAL;
 		commands += p->tables.windows[kind].changed_count;
@@ -248,13 +251,13 @@ weir_partition_encode(struct weir_partition *p, const struct weir_writer *w, uin
 	WEIR_CHECK(p->parked.records.n == 0 && p->feeds->waiting_count == 0);
 	weir_feeds_encode(p);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
-		encode_slab(weir_partition_slab(p, i), WEIR_SLAB_LETTERS[i], w, sparse_slots);
-	encode_marks(&p->tables.marks, w);
-	weir_marks_trim(&p->tables.marks, WARM_BUCKETS_KEPT);
-	encode_past(&p->tables.past, 'y', w);
-	weir_past_trim(&p->tables.past, PAST_ENTRIES_KEPT);
-	encode_past(&p->tables.pool_past, 'z', w);
-	weir_past_trim(&p->tables.pool_past, PAST_ENTRIES_KEPT);
+		encode_slab(weir_partition_slab(p, i), WEIR_SLAB_TAGS[i], w, sparse_slots);
+	encode_dedupe_keys(&p->tables.dedupe_keys, w);
+	weir_dedupe_keys_trim(&p->tables.dedupe_keys, WARM_BUCKETS_KEPT);
+	encode_closed_cycle(&p->tables.closed_cycles, 'y', w);
+	weir_closed_cycles_trim(&p->tables.closed_cycles, CLOSED_CYCLE_ENTRIES_KEPT);
+	encode_closed_cycle(&p->tables.pool_closed_cycles, 'z', w);
+	weir_closed_cycles_trim(&p->tables.pool_closed_cycles, CLOSED_CYCLE_ENTRIES_KEPT);
 	encode_windows(p, w);
 	encode_directory(&p->tables.new_cards, w);
 	encode_names(p, w);
@@ -272,6 +275,6 @@ weir_partition_has_changed(const struct weir_partition *p)
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
 		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
-	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
+	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
+	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }

@@ -22,12 +22,12 @@ uint32_t
 weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number)
 {
 	uint32_t slot = weir_slab_new(&p->tables.cards);
-	weir_slab_reach(&p->tables.lives, slot);
+	weir_slab_reach(&p->tables.lifecycles, slot);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	card->iccid = iccid;
 	card->carrier = (uint8_t)(carrier_number + 1);
 	card->cycle = (uint16_t)p->registry.carriers[carrier_number].current.number;
-	card->gate = UINT64_MAX;
+	card->next_threshold = UINT64_MAX;
 	card->flags = WEIR_STATUS_IN_USE;
 	uint64_t hash = weir_iccid_hash(iccid);
 	weir_shard_insert(weir_shards_of(&p->tables.card_index, hash), weir_index_entry(hash, slot));
@@ -35,47 +35,48 @@ weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint3
 	p->stats.cards_made++;
 	if (p->families != NULL)
 		weir_smart_card_made(p, iccid);
-	weir_doubts_card_made(p, slot);
+	weir_unconfirmed_card_created(p, slot);
 	return slot;
 }
 
-struct weir_terms_slot *
-weir_partition_terms(struct weir_partition *p, uint32_t slot)
+struct weir_card_overrides_slot *
+weir_partition_card_overrides(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	if (card->terms == 0) {
-		uint32_t made = weir_slab_new(&p->tables.terms);
-		struct weir_terms_slot *terms = weir_slab_at(&p->tables.terms, made);
-		terms->card = slot + 1;
-		terms->limit = WEIR_NO_LIMIT;
-		card->terms = made + 1;
+	if (card->overrides == 0) {
+		uint32_t made = weir_slab_new(&p->tables.overrides);
+		struct weir_card_overrides_slot *overrides = weir_slab_at(&p->tables.overrides, made);
+		overrides->card = slot + 1;
+		overrides->limit = WEIR_NO_LIMIT;
+		card->overrides = made + 1;
 		weir_slab_dirty(&p->tables.cards, slot);
 	}
-	weir_slab_dirty(&p->tables.terms, card->terms - 1);
-	return weir_slab_at(&p->tables.terms, card->terms - 1);
+	weir_slab_dirty(&p->tables.overrides, card->overrides - 1);
+	return weir_slab_at(&p->tables.overrides, card->overrides - 1);
 }
 
 struct weir_enforcement_slot *
 weir_partition_enforcement(const struct weir_partition *p, uint32_t slot)
 {
-	const struct weir_terms_slot *terms = weir_terms_of(p, weir_card_at(p, slot));
-	return terms == NULL || terms->enforcement == 0 ? NULL
-							: weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, weir_card_at(p, slot));
+	return overrides == NULL || overrides->enforcement == 0
+		   ? NULL
+		   : weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
 }
 
 struct weir_enforcement_slot *
 weir_partition_enforce(struct weir_partition *p, uint32_t slot)
 {
-	struct weir_terms_slot *terms = weir_partition_terms(p, slot);
-	if (terms->enforcement == 0) {
+	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
+	if (overrides->enforcement == 0) {
 		uint32_t made = weir_slab_new(&p->tables.enforcements);
 		struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, made);
 		e->card = slot + 1;
 		e->desired = WEIR_DESIRED_ACTIVE;
 		e->confirmed = WEIR_DESIRED_ACTIVE;
 		e->reason = WEIR_REASON_NONE;
-		terms->enforcement = made + 1;
+		overrides->enforcement = made + 1;
 	}
-	weir_slab_dirty(&p->tables.enforcements, terms->enforcement - 1);
-	return weir_slab_at(&p->tables.enforcements, terms->enforcement - 1);
+	weir_slab_dirty(&p->tables.enforcements, overrides->enforcement - 1);
+	return weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
 }

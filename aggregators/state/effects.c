@@ -14,8 +14,8 @@
 
 #define GIVE_A_ROUND 4096u /* messages of a flush, so that no round is long */
 
-static struct weir_tell *
-tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key)
+static struct weir_outbox_message *
+outbox_begin(struct weir_partition *p, enum weir_outbox_topic topic, uint32_t partition, const char *key)
 {
 	if (p->effects.outbox.n == p->effects.outbox.cap) {
 		p->effects.outbox.cap = p->effects.outbox.cap == 0 ? 64 : p->effects.outbox.cap * 2;
@@ -25,22 +25,22 @@ tell_begin(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partit
 	/* The owner empties both at once; the bytes start anew with the first message of a round. */
 	if (p->effects.outbox.n == 0)
 		p->effects.outbox.bytes.len = 0;
-	struct weir_tell *tell = &p->effects.outbox.v[p->effects.outbox.n++];
-	*tell = (struct weir_tell){.topic = (uint8_t)topic,
+	struct weir_outbox_message *message = &p->effects.outbox.v[p->effects.outbox.n++];
+	*message = (struct weir_outbox_message){.topic = (uint8_t)topic,
 	    .partition = partition,
 	    .at = (uint32_t)p->effects.outbox.bytes.len,
 	    .key_len = (uint16_t)strlen(key)};
-	weir_buf_append(&p->effects.outbox.bytes, key, tell->key_len);
-	return tell;
+	weir_buf_append(&p->effects.outbox.bytes, key, message->key_len);
+	return message;
 }
 
 void
-weir_partition_tell_bytes(struct weir_partition *p, enum weir_tell_topic topic, uint32_t partition, const char *key,
+weir_outbox_add(struct weir_partition *p, enum weir_outbox_topic topic, uint32_t partition, const char *key,
     const void *value, uint32_t len)
 {
-	struct weir_tell *tell = tell_begin(p, topic, partition, key);
+	struct weir_outbox_message *message = outbox_begin(p, topic, partition, key);
 	weir_buf_append(&p->effects.outbox.bytes, value, len);
-	tell->value_len = len;
+	message->value_len = len;
 }
 
 void
@@ -52,12 +52,12 @@ weir_partition_alert(struct weir_partition *p, const char *key, const char *fmt,
 	int len = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 	WEIR_CHECK(len > 0);
-	struct weir_tell *tell = tell_begin(p, WEIR_TELL_ALERTS, WEIR_TELL_BY_KEY, key);
+	struct weir_outbox_message *message = outbox_begin(p, WEIR_OUTBOX_ALERTS, WEIR_OUTBOX_BY_KEY, key);
 	weir_buf_reserve(&p->effects.outbox.bytes, (size_t)len + 1);
 	(void)vsnprintf((char *)p->effects.outbox.bytes.data + p->effects.outbox.bytes.len, (size_t)len + 1, fmt, again);
 	va_end(again);
 	p->effects.outbox.bytes.len += (size_t)len;
-	tell->value_len = (uint32_t)len;
+	message->value_len = (uint32_t)len;
 	p->stats.alerts++;
 }
 
@@ -74,30 +74,30 @@ weir_json_id(const char *id, char out[WEIR_JSON_ID_MAX])
 }
 
 void
-weir_partition_tell(struct weir_partition *p)
+weir_partition_publish(struct weir_partition *p)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	weir_accounts_tell(p, false);
-	weir_pools_tell(p);
-	weir_feeds_tell_rows(p);
+	weir_pool_locals_publish(p, false);
+	weir_pools_publish(p);
+	weir_feeds_publish_rows(p);
 	(void)weir_feeds_give(p, GIVE_A_ROUND);
 }
 
 void
-weir_partition_settled(struct weir_partition *p, bool cards, bool pools)
+weir_partition_caught_up(struct weir_partition *p, bool cards, bool pools)
 {
 	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	if (cards && !p->pools_work.cards_settled) {
-		p->pools_work.cards_settled = true;
+	if (cards && !p->pools_work.cards_caught_up) {
+		p->pools_work.cards_caught_up = true;
 		/*
 		 * All, not only those that the replay touched: it may have attributed a record to another account than the
 		 * run before the crash did, whose partial may be the last word on the one that went without.
 		 */
-		weir_accounts_tell(p, true);
+		weir_pool_locals_publish(p, true);
 	}
-	if (pools && !p->pools_work.pools_settled) {
-		p->pools_work.pools_settled = true;
-		weir_pools_settle(p);
+	if (pools && !p->pools_work.pools_caught_up) {
+		p->pools_work.pools_caught_up = true;
+		weir_pools_caught_up(p);
 	}
 }
 
@@ -137,11 +137,11 @@ weir_effects_drain(struct weir_effects *effects, const struct weir_effects_handl
 		to->audit(to->ctx, &effects->audits.v[i]);
 	effects->audits.n = 0;
 	for (uint32_t i = 0; to->publish != NULL && i < effects->outbox.n; i++) {
-		const struct weir_tell *tell = &effects->outbox.v[i];
-		const uint8_t *key = effects->outbox.bytes.data + tell->at;
-		WEIR_CHECK((size_t)tell->at + tell->key_len + tell->value_len <= effects->outbox.bytes.len);
-		to->publish(to->ctx, tell, (struct weir_slice){key, tell->key_len},
-		    (struct weir_slice){key + tell->key_len, tell->value_len});
+		const struct weir_outbox_message *message = &effects->outbox.v[i];
+		const uint8_t *key = effects->outbox.bytes.data + message->at;
+		WEIR_CHECK((size_t)message->at + message->key_len + message->value_len <= effects->outbox.bytes.len);
+		to->publish(to->ctx, message, (struct weir_slice){key, message->key_len},
+		    (struct weir_slice){key + message->key_len, message->value_len});
 	}
 	effects->outbox.n = 0;
 	effects->outbox.bytes.len = 0;

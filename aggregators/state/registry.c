@@ -126,8 +126,8 @@ weir_partition_define_plan(struct weir_partition *p, const struct weir_ref_plan 
 	plan->known = true;
 	plan->changed = true;
 	plan->alerts = (uint16_t)(ladder == UINT32_MAX ? 0 : ladder + 1);
-	p->walks.scan_running = p->tables.cards.used > 0;
-	p->walks.scan_slot = 0;
+	p->scans.scan_running = p->tables.cards.used > 0;
+	p->scans.scan_slot = 0;
 }
 
 const char *

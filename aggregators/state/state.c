@@ -14,16 +14,16 @@ weir_partition_new(const struct weir_partition_opts *opts)
 	p->opts = *opts;
 	p->clock.stream_hour_us = -WEIR_HOUR_US; /* of no stream time */
 	weir_slab_init(&p->tables.cards, sizeof(struct weir_card_slot));
-	weir_slab_init(&p->tables.terms, sizeof(struct weir_terms_slot));
+	weir_slab_init(&p->tables.overrides, sizeof(struct weir_card_overrides_slot));
 	weir_slab_init(&p->tables.enforcements, sizeof(struct weir_enforcement_slot));
 	weir_slab_init(&p->tables.sessions, sizeof(struct weir_session_slot));
-	weir_slab_init(&p->tables.lives, sizeof(struct weir_life_slot));
-	weir_slab_init(&p->tables.accounts, sizeof(struct weir_account_slot));
+	weir_slab_init(&p->tables.lifecycles, sizeof(struct weir_lifecycle_slot));
+	weir_slab_init(&p->tables.pool_locals, sizeof(struct weir_pool_local_slot));
 	weir_slab_init(&p->tables.pools, sizeof(struct weir_pool_slot));
-	weir_slab_init(&p->tables.shares, sizeof(struct weir_share_slot));
-	weir_marks_init(&p->tables.marks);
-	weir_past_init(&p->tables.past);
-	weir_past_init(&p->tables.pool_past);
+	weir_slab_init(&p->tables.pool_sources, sizeof(struct weir_pool_source_slot));
+	weir_dedupe_keys_init(&p->tables.dedupe_keys);
+	weir_closed_cycles_init(&p->tables.closed_cycles);
+	weir_closed_cycles_init(&p->tables.pool_closed_cycles);
 	weir_feeds_init(p);
 	return p;
 }
@@ -41,11 +41,11 @@ weir_partition_free(struct weir_partition *p)
 		weir_slab_free(weir_partition_slab(p, i));
 	weir_shards_free(&p->tables.card_index);
 	weir_shards_free(&p->tables.session_index);
-	weir_shards_free(&p->tables.account_index);
+	weir_shards_free(&p->tables.pool_local_index);
 	weir_shards_free(&p->tables.pool_index);
-	weir_marks_free(&p->tables.marks);
-	weir_past_free(&p->tables.past);
-	weir_past_free(&p->tables.pool_past);
+	weir_dedupe_keys_free(&p->tables.dedupe_keys);
+	weir_closed_cycles_free(&p->tables.closed_cycles);
+	weir_closed_cycles_free(&p->tables.pool_closed_cycles);
 	weir_feeds_free(p);
 	weir_timers_free(p);
 	weir_smart_free(p);
@@ -58,14 +58,14 @@ weir_partition_free(struct weir_partition *p)
 	free(p->registry.plans);
 	free(p->registry.ladders);
 	free(p->effects.outbox.v);
-	free(p->pools_work.telling.v);
+	free(p->pools_work.publish_queue.v);
 	free(p->pools_work.urgent.v);
-	free(p->pools_work.words.v);
-	free(p->pools_work.walks.v);
+	free(p->pools_work.pool_states.v);
+	free(p->pools_work.scans.v);
 	free(p->tables.new_cards.v);
-	weir_doubts_free(&p->unconfirmed.intents_done);
-	weir_doubts_free(&p->unconfirmed.loaded);
-	weir_doubts_free(&p->unconfirmed.early);
+	weir_unconfirmed_free(&p->unconfirmed.intents_done);
+	weir_unconfirmed_free(&p->unconfirmed.loaded);
+	weir_unconfirmed_free(&p->unconfirmed.early);
 	free(p->effects.fetch_requests.v);
 	free(p->effects.pending_commands.v);
 	free(p->effects.audits.v);
@@ -83,8 +83,8 @@ advance_cycles(struct weir_partition *p)
 			continue;
 		carrier->current =
 		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, p->clock.now_us);
-		p->walks.boundary_running = true;
-		p->walks.boundary_slot = 0;
+		p->scans.boundary_running = true;
+		p->scans.boundary_slot = 0;
 	}
 }
 
@@ -110,12 +110,12 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 static void
 tick_boundary(struct weir_partition *p, uint32_t slots_max)
 {
-	for (uint32_t i = 0; i < slots_max && p->walks.boundary_running; i++) {
-		if (p->walks.boundary_slot >= p->tables.enforcements.used) {
-			p->walks.boundary_running = false;
+	for (uint32_t i = 0; i < slots_max && p->scans.boundary_running; i++) {
+		if (p->scans.boundary_slot >= p->tables.enforcements.used) {
+			p->scans.boundary_running = false;
 			break;
 		}
-		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, p->walks.boundary_slot++);
+		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, p->scans.boundary_slot++);
 		if (e->card == 0)
 			continue;
 		struct weir_cause cause = {
@@ -127,14 +127,14 @@ tick_boundary(struct weir_partition *p, uint32_t slots_max)
 void
 weir_partition_scan_all(struct weir_partition *p)
 {
-	p->walks.scan_running = p->walks.scan_all = p->tables.cards.used > 0;
-	p->walks.scan_slot = 0;
+	p->scans.scan_running = p->scans.scan_all = p->tables.cards.used > 0;
+	p->scans.scan_slot = 0;
 }
 
 static void
 scan_end(struct weir_partition *p)
 {
-	p->walks.scan_running = p->walks.scan_all = false;
+	p->scans.scan_running = p->scans.scan_all = false;
 	for (uint32_t k = 0; k < p->registry.plan_count; k++)
 		p->registry.plans[k].changed = false;
 }
@@ -146,10 +146,10 @@ scan_card(struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	if (weir_slab_is_filler(&p->tables.cards, slot) ||
-	    (!p->walks.scan_all && (card->plan == 0 || !p->registry.plans[card->plan - 1].changed)))
+	    (!p->scans.scan_all && (card->plan == 0 || !p->registry.plans[card->plan - 1].changed)))
 		return;
 	if (card->plan != 0)
-		weir_life_term_known(p, slot);
+		weir_lifecycle_term_known(p, slot);
 	if (card->cycle < p->registry.carriers[card->carrier - 1].current.number)
 		return;
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, 0, weir_card_used(card)};
@@ -159,11 +159,11 @@ scan_card(struct weir_partition *p, uint32_t slot)
 static void
 tick_scan(struct weir_partition *p, uint32_t slots_max)
 {
-	for (uint32_t i = 0; i < slots_max && p->walks.scan_running; i++) {
-		if (p->walks.scan_slot >= p->tables.cards.used)
+	for (uint32_t i = 0; i < slots_max && p->scans.scan_running; i++) {
+		if (p->scans.scan_slot >= p->tables.cards.used)
 			scan_end(p);
 		else
-			scan_card(p, p->walks.scan_slot++);
+			scan_card(p, p->scans.scan_slot++);
 	}
 }
 
@@ -173,22 +173,23 @@ weir_partition_tick(struct weir_partition *p, uint32_t slots_max)
 	bool more = weir_timers_run(p, slots_max);
 	tick_boundary(p, slots_max);
 	tick_scan(p, slots_max);
-	more |= weir_accounts_walk(p, slots_max);
+	more |= weir_pool_locals_scan(p, slots_max);
 	more |= weir_pools_tick(p, slots_max);
 	more |= weir_feeds_tick(p, slots_max);
 	more |= p->feeds->stored && p->feeds->given < p->feeds->sealed_count;
 	if (p->parked.records.n == 0) /* a total that waits still needs its session, however far stream time has gone on */
 		weir_partition_session_sweep(p, slots_max / 16);
-	return more || p->walks.boundary_running || p->walks.scan_running;
+	return more || p->scans.boundary_running || p->scans.scan_running;
 }
 
 uint64_t
 weir_partition_bytes(const struct weir_partition *p)
 {
-	uint64_t bytes = sizeof(*p) + weir_shards_bytes(&p->tables.card_index) +
-			 weir_shards_bytes(&p->tables.session_index) + weir_shards_bytes(&p->tables.account_index) +
-			 weir_shards_bytes(&p->tables.pool_index) + weir_marks_bytes(&p->tables.marks) +
-			 (p->tables.past.cap + p->tables.pool_past.cap) * sizeof(struct weir_past_entry);
+	uint64_t bytes =
+	    sizeof(*p) + weir_shards_bytes(&p->tables.card_index) + weir_shards_bytes(&p->tables.session_index) +
+	    weir_shards_bytes(&p->tables.pool_local_index) + weir_shards_bytes(&p->tables.pool_index) +
+	    weir_dedupe_keys_bytes(&p->tables.dedupe_keys) +
+	    (p->tables.closed_cycles.cap + p->tables.pool_closed_cycles.cap) * sizeof(struct weir_closed_cycle_entry);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		bytes += weir_slab_bytes(weir_partition_slab((struct weir_partition *)p, i));
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
@@ -202,7 +203,8 @@ weir_partition_unflushed(const struct weir_partition *p)
 	uint64_t windows = p->feeds->sealed_bytes.len;
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++)
 		windows += p->tables.windows[kind].dirty * sizeof(struct weir_counts);
-	return windows + p->tables.marks.pending * sizeof(uint64_t) +
-	       (p->tables.past.dirty + p->tables.pool_past.dirty) * sizeof(struct weir_past_entry) +
+	return windows + p->tables.dedupe_keys.pending * sizeof(uint64_t) +
+	       (p->tables.closed_cycles.dirty + p->tables.pool_closed_cycles.dirty) *
+		   sizeof(struct weir_closed_cycle_entry) +
 	       p->effects.audits.n * sizeof(struct weir_audit);
 }

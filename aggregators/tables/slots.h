@@ -22,21 +22,21 @@ struct weir_card_slot {
 	struct weir_iccid iccid;
 	uint64_t up; /* bytes of `cycle` */
 	uint64_t down;
-	uint64_t gate; /* usage at which evaluation is due; UINT64_MAX = never. Derived */
+	uint64_t next_threshold; /* usage at which evaluation is due; UINT64_MAX = never. Derived */
 	uint32_t records;
 	uint32_t sessions;
 	uint32_t last_s; /* end time of the newest record, seconds */
 	uint16_t cycle;
 	uint16_t reasons;
-	uint16_t plan;   /* plan number + 1 */
-	uint8_t carrier; /* carrier number + 1 */
-	uint8_t flags;   /* bits 0-2 enum weir_card_status, then WEIR_CARD_… */
-	uint32_t terms;  /* terms slot + 1 */
+	uint16_t plan;      /* plan number + 1 */
+	uint8_t carrier;    /* carrier number + 1 */
+	uint8_t flags;      /* bits 0-2 enum weir_card_status, then WEIR_CARD_… */
+	uint32_t overrides; /* terms slot + 1 */
 };
 _Static_assert(sizeof(struct weir_card_slot) == 64, "one cache line");
 _Static_assert(
-    offsetof(struct weir_card_slot, gate) == 32 && offsetof(struct weir_card_slot, cycle) == 52, "as documented");
-_Static_assert(offsetof(struct weir_card_slot, terms) == 60, "as documented");
+    offsetof(struct weir_card_slot, next_threshold) == 32 && offsetof(struct weir_card_slot, cycle) == 52, "as documented");
+_Static_assert(offsetof(struct weir_card_slot, overrides) == 60, "as documented");
 
 #define WEIR_CARD_STATUS_MASK 7u
 #define WEIR_CARD_AUTO_REGISTERED 8u
@@ -49,15 +49,15 @@ _Static_assert(offsetof(struct weir_card_slot, terms) == 60, "as documented");
  * A card's life and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it and the
  * fold can prefetch it beside the card.
  */
-struct weir_life_slot {
-	uint32_t account; /* pool's account + 1; 0 = in no pool */
-	uint32_t next;    /* member of the same account, card slot + 1 */
+struct weir_lifecycle_slot {
+	uint32_t pool_local; /* pool's account + 1; 0 = in no pool */
+	uint32_t next;       /* member of the same account, card slot + 1 */
 	uint32_t prev;
 	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/life.md) */
 	union {
 		struct {
 			uint32_t activated_s; /* 0 = not yet */
-			uint32_t expires_s;   /* 0 = no term is known; WEIR_LIFE_NEVER = does not expire */
+			uint32_t expires_s;   /* 0 = no term is known; WEIR_LIFECYCLE_NEVER = does not expire */
 		};
 		uint64_t test_used; /* while testable: bytes counted against the quota (LIFE-3) */
 	};
@@ -65,17 +65,17 @@ struct weir_life_slot {
 	uint16_t imei_high;
 	uint16_t ladder; /* alert levels of the card's cycle that were reached (ALR-1) */
 };
-_Static_assert(sizeof(struct weir_life_slot) == 32, "two a cache line");
+_Static_assert(sizeof(struct weir_lifecycle_slot) == 32, "two a cache line");
 
-#define WEIR_LIFE_NEVER UINT32_MAX
+#define WEIR_LIFECYCLE_NEVER UINT32_MAX
 
 static inline uint64_t
-weir_life_imei(const struct weir_life_slot *life)
+weir_lifecycle_imei(const struct weir_lifecycle_slot *lifecycle)
 {
-	return (uint64_t)life->imei_high << 32 | life->imei_low;
+	return (uint64_t)lifecycle->imei_high << 32 | lifecycle->imei_low;
 }
 
-struct weir_terms_slot {
+struct weir_card_overrides_slot {
 	uint32_t card;        /* + 1; 0 = free */
 	uint32_t enforcement; /* + 1 */
 	uint64_t limit;       /* bytes, UINT64_MAX = none of its own */
@@ -99,13 +99,13 @@ struct weir_terms_slot {
 	uint64_t renew_id;     /* hash of the newest renewal's id */
 	uint8_t spare[16];
 };
-_Static_assert(sizeof(struct weir_terms_slot) == 128, "two cache lines");
-_Static_assert(offsetof(struct weir_terms_slot, renew_id) == 104, "as documented");
+_Static_assert(sizeof(struct weir_card_overrides_slot) == 128, "two cache lines");
+_Static_assert(offsetof(struct weir_card_overrides_slot, renew_id) == 104, "as documented");
 
 enum {
-	WEIR_TERMS_NO_AUTO_RESTORE = 1, /* usage_limit is not cleared by the cycle */
-	WEIR_TERMS_LIMIT_HELD = 2,      /* usage_limit holds over from an earlier cycle */
-	WEIR_TERMS_RENEWED = 4,         /* expiry is a renewal's: a change of plan does not bring it forward */
+	WEIR_OVERRIDES_NO_AUTO_RESTORE = 1, /* usage_limit is not cleared by the cycle */
+	WEIR_OVERRIDES_LIMIT_HELD = 2,      /* usage_limit holds over from an earlier cycle */
+	WEIR_OVERRIDES_RENEWED = 4,         /* expiry is a renewal's: a change of plan does not bring it forward */
 };
 
 struct weir_enforcement_slot {
@@ -173,57 +173,57 @@ _Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
  * A pool as one partition of the card stage sees it: slab `a` (docs/pools.md). The second line is what counting a record
  * takes, so that a pooled record costs one line more than any other.
  */
-struct weir_account_slot {
-	char pool[WEIR_ID_MAX]; /* id, zero-padded; empty = free */
-	uint64_t up, down;      /* bytes attributed (POOL-3) in `cycle` */
-	uint64_t told_used;     /* as last told, of `told_cycle` */
-	uint64_t slack;         /* bytes of usage that may go untold */
-	int64_t crossed_us;     /* arrival of the newest record counted and not told; for the latency of a cut-off */
+struct weir_pool_local_slot {
+	char pool[WEIR_ID_MAX];        /* id, zero-padded; empty = free */
+	uint64_t up, down;             /* bytes attributed (POOL-3) in `cycle` */
+	uint64_t published_used;       /* as last told, of `published_cycle` */
+	uint64_t unreported_allowance; /* bytes of usage that may go untold */
+	int64_t crossed_us;            /* arrival of the newest record counted and not told; for the latency of a cut-off */
 	uint32_t records, sessions;
 	int32_t hour;   /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
 	uint16_t cycle; /* 0 = nothing counted yet */
-	uint16_t told_cycle;
-	uint8_t carrier;  /* of the definition, number + 1; 0 = not known */
-	uint8_t kind;     /* enum weir_plan_kind */
-	uint8_t flags;    /* WEIR_ACCOUNT_… */
-	uint8_t zone;     /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
-	uint16_t plan;    /* of the definition, plan number + 1; 0 = none or not known */
-	uint16_t reasons; /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
-	uint32_t first;   /* member, card slot + 1 */
-	uint32_t members; /* cards in the pool */
-	uint32_t active;  /* activated ones (POOL-2) */
-	uint32_t walk;    /* next member of a walk in progress, card slot + 1 */
+	uint16_t published_cycle;
+	uint8_t carrier;      /* of the definition, number + 1; 0 = not known */
+	uint8_t kind;         /* enum weir_plan_kind */
+	uint8_t flags;        /* WEIR_ACCOUNT_… */
+	uint8_t zone;         /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
+	uint16_t plan;        /* of the definition, plan number + 1; 0 = none or not known */
+	uint16_t reasons;     /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint32_t first;       /* member, card slot + 1 */
+	uint32_t members;     /* cards in the pool */
+	uint32_t active;      /* activated ones (POOL-2) */
+	uint32_t member_scan; /* next member of a walk in progress, card slot + 1 */
 	uint64_t before_up, before_down; /* in the cycle before it */
 	uint32_t before_records, before_sessions;
-	uint64_t told_before;
-	uint32_t told_members;
-	uint32_t told_active;
-	uint32_t word_active;   /* activated members here that the word's total counts */
+	uint64_t published_before;
+	uint32_t published_members;
+	uint32_t published_active;
+	uint32_t state_active;  /* activated members here that the word's total counts */
 	uint16_t reasons_cycle; /* cycle for which the first two hold */
 	uint16_t pad;
-	uint64_t word_epoch, word_version;
+	uint64_t state_epoch, state_version;
 	uint64_t cut_limit; /* for the audit of its members: what was met, and the pool's usage then */
 	uint64_t cut_used;
 	int64_t cut_us; /* arrival of the record that made the pool's word */
 	uint64_t spare[3];
 };
-_Static_assert(sizeof(struct weir_account_slot) == 256, "four cache lines");
-_Static_assert(
-    offsetof(struct weir_account_slot, up) == 64 && offsetof(struct weir_account_slot, first) == 128, "a line to count in");
+_Static_assert(sizeof(struct weir_pool_local_slot) == 256, "four cache lines");
+_Static_assert(offsetof(struct weir_pool_local_slot, up) == 64 && offsetof(struct weir_pool_local_slot, first) == 128,
+    "a line to count in");
 
 enum {
-	WEIR_ACCOUNT_WALK = 1,    /* members are to be looked at: from the start after a load */
-	WEIR_ACCOUNT_QUEUED = 2,  /* in the list of accounts with something to tell; memory only */
-	WEIR_ACCOUNT_URGENT = 4,  /* to be told with the round, not with the tick; memory only */
-	WEIR_ACCOUNT_TOLD = 8,    /* has told its pool at least once */
-	WEIR_ACCOUNT_ASKS = 16,   /* has no word yet, or one whose carrier is not known here */
-	WEIR_ACCOUNT_RELOOK = 32, /* activated members changed while it was exhausted: the next word is walked */
+	WEIR_POOL_LOCAL_SCAN = 1,      /* members are to be looked at: from the start after a load */
+	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of accounts with something to tell; memory only */
+	WEIR_POOL_LOCAL_URGENT = 4,    /* to be told with the round, not with the tick; memory only */
+	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has told its pool at least once */
+	WEIR_POOL_LOCAL_ASKS = 16,     /* has no word yet, or one whose carrier is not known here */
+	WEIR_POOL_LOCAL_RESCAN = 32,   /* activated members changed while it was exhausted: the next word is walked */
 };
 
 /* A pool in its own partition: slab `q`. */
 struct weir_pool_slot {
-	char id[WEIR_ID_MAX]; /* zero-padded; empty = free */
-	uint32_t first_share; /* + 1 */
+	char id[WEIR_ID_MAX];  /* zero-padded; empty = free */
+	uint32_t first_source; /* + 1 */
 	uint32_t members;
 	uint32_t active;
 	uint16_t cycle; /* current one, by the clock; 0 = not defined yet */
@@ -240,11 +240,11 @@ struct weir_pool_slot {
 	uint64_t addon_id[3];     /* hashes of its newest add-ons' ids */
 	uint16_t addon_cycle;
 	uint16_t retention_days;
-	uint16_t told_reasons; /* as last told */
-	uint16_t told_cycle;
-	uint64_t told_slack;
+	uint16_t published_reasons; /* as last told */
+	uint16_t published_cycle;
+	uint64_t published_allowance;
 	uint64_t used; /* of `cycle`, sum over shares */
-	uint64_t word_version;
+	uint64_t state_version;
 	int64_t changed_us;  /* POOL-6: last change */
 	uint32_t arrears_s;  /* arrears since; 0 = none */
 	uint32_t disabled_s; /* disabled since; 0 = not */
@@ -254,7 +254,7 @@ struct weir_pool_slot {
 	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
 	int64_t crossed_us;       /* arrival of the record that made the last word */
 	int64_t newest_us;        /* arrival of the newest record that a partial told of */
-	uint64_t judged_used;     /* `used` when reasons were last judged */
+	uint64_t evaluated_used;  /* `used` when reasons were last judged */
 	uint64_t before_up;       /* of the cycle before, as last written to the past */
 	uint64_t before_down;
 	uint64_t before_records;
@@ -266,14 +266,14 @@ enum weir_pool_status { WEIR_POOL_IN_USE, WEIR_POOL_SUSPENDED, WEIR_POOL_DISABLE
 enum {
 	WEIR_POOL_SUSPENDS = 1, /* threshold's action is suspend */
 	WEIR_POOL_FROZEN = 2,
-	WEIR_POOL_TELL = 4, /* to be judged at the round's end; memory only */
+	WEIR_POOL_EVALUATE_DUE = 4, /* to be judged at the round's end; memory only */
 	WEIR_POOL_DEFINED = 8,
 	WEIR_POOL_FORCE = 16,   /* its word goes to every source, whatever was told; memory only */
 	WEIR_POOL_ALERTED = 32, /* the threshold's alert of `cycle` was given */
 };
 
 /* The last partial of one source partition: slab `h`. */
-struct weir_share_slot {
+struct weir_pool_source_slot {
 	uint32_t pool;   /* + 1; 0 = free */
 	uint32_t next;   /* share of the same pool, + 1 */
 	uint32_t source; /* partition */
@@ -289,15 +289,15 @@ struct weir_share_slot {
 	int64_t crossed_us;
 	uint64_t spare[4];
 };
-_Static_assert(sizeof(struct weir_share_slot) == 128, "two cache lines");
+_Static_assert(sizeof(struct weir_pool_source_slot) == 128, "two cache lines");
 
 enum {
-	WEIR_SHARE_SETTLED = 1, /* told by a source that had caught up */
-	WEIR_SHARE_NEW = 2,     /* asks for the pool's word; memory only */
+	WEIR_POOL_SOURCE_CAUGHT_UP = 1, /* told by a source that had caught up */
+	WEIR_POOL_SOURCE_NEW = 2,       /* asks for the pool's word; memory only */
 };
 
 /* A partial as it travels in weir.partials: little-endian, docs/formats.md. */
-struct weir_partial {
+struct weir_usage_report {
 	char magic[4]; /* "WPA1" */
 	uint32_t source;
 	uint64_t epoch;
@@ -311,10 +311,10 @@ struct weir_partial {
 	int64_t crossed_us;
 	char pool[WEIR_ID_MAX];
 };
-_Static_assert(sizeof(struct weir_partial) == 152, "as documented");
+_Static_assert(sizeof(struct weir_usage_report) == 152, "as documented");
 
 /* An account's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
-struct weir_partial_window {
+struct weir_usage_report_hour {
 	char magic[4]; /* "WPH1" */
 	uint32_t source;
 	uint64_t epoch;
@@ -324,27 +324,27 @@ struct weir_partial_window {
 	uint32_t records, sessions;
 	char pool[WEIR_ID_MAX];
 };
-_Static_assert(sizeof(struct weir_partial_window) == 112, "as documented");
+_Static_assert(sizeof(struct weir_usage_report_hour) == 112, "as documented");
 
 /* And how far a source has told its hours; or, the first that its owner says of them, from where on it tells them. */
-struct weir_partial_mark {
+struct weir_source_watermark {
 	char magic[4]; /* "WPM1"; an owner's first word "WPB1" */
 	uint32_t source;
 	uint64_t epoch;
-	int64_t told_us; /* hours that end up to here were told before this; "WPB1": later ones are told after it */
+	int64_t published_us; /* hours that end up to here were told before this; "WPB1": later ones are told after it */
 };
-_Static_assert(sizeof(struct weir_partial_mark) == 24, "as documented");
+_Static_assert(sizeof(struct weir_source_watermark) == 24, "as documented");
 
-enum { WEIR_PARTIAL_SETTLED = 1, WEIR_PARTIAL_ASKS = 2 /* wants the pool's word in any case */ };
+enum { WEIR_REPORT_CAUGHT_UP = 1, WEIR_REPORT_ASKS = 2 /* wants the pool's word in any case */ };
 
 /* A past cycle's totals of one card (pages y:<cycle>:<page>) or pool (z:<cycle>:<page>). */
-struct weir_past_slot {
+struct weir_closed_cycle_slot {
 	uint64_t up;
 	uint64_t down;
 	uint32_t records;
 	uint32_t sessions;
 	uint64_t spare;
 };
-_Static_assert(sizeof(struct weir_past_slot) == 32, "256 a page");
+_Static_assert(sizeof(struct weir_closed_cycle_slot) == 32, "256 a page");
 
 #endif

@@ -7,11 +7,11 @@
 #include "config/base/check.h"
 
 const char *
-weir_window_letters(unsigned kind)
+weir_window_tags(unsigned kind)
 {
-	static const char *const LETTERS[WEIR_WINDOW_KINDS] = {"wh", "wd", "vh", "vd", "xh", "uh", "ud"};
+	static const char *const TAGS[WEIR_WINDOW_KINDS] = {"wh", "wd", "vh", "vd", "xh", "uh", "ud"};
 	WEIR_CHECK(kind < WEIR_WINDOW_KINDS);
-	return LETTERS[kind];
+	return TAGS[kind];
 }
 
 void

@@ -28,15 +28,15 @@
 enum weir_window_kind {
 	WEIR_WINDOW_CARD_HOUR,
 	WEIR_WINDOW_CARD_DAY,
-	WEIR_WINDOW_ACCOUNT_HOUR,
-	WEIR_WINDOW_ACCOUNT_DAY,
-	WEIR_WINDOW_SHARE_HOUR,
+	WEIR_WINDOW_POOL_LOCAL_HOUR,
+	WEIR_WINDOW_POOL_LOCAL_DAY,
+	WEIR_WINDOW_POOL_SOURCE_HOUR,
 	WEIR_WINDOW_POOL_HOUR,
 	WEIR_WINDOW_POOL_DAY,
 	WEIR_WINDOW_KINDS
 };
 /* First part of the key: "wh", "wd", "vh", "vd", "xh", "uh", "ud". Then the window's number, then the page's. */
-const char *weir_window_letters(unsigned kind);
+const char *weir_window_tags(unsigned kind);
 
 /* Up and down in bytes; records and sessions wrap at 2^32 as the slots' do. */
 struct weir_counts {

@@ -94,14 +94,14 @@ weir_ref_parse_carrier(struct weir_ref_parser *parser, struct weir_ref_carrier *
 static void
 parse_plan_identity(struct weir_ref_parser *parser, struct weir_ref_plan *plan)
 {
-	struct weir_ref_plan told = {0};
+	struct weir_ref_plan stated = {0};
 	struct weir_error err = {0};
 	const char *voucher;
 	char pool[WEIR_ID_MAX];
 	uint32_t kind = 0;
 	bool has_voucher =
 	    weir_ref_text(parser, "voucher", WEIR_MAY_BE_NULL, &voucher) == WEIR_GOT_VALUE && !parser->failed;
-	if (has_voucher && weir_voucher_parse(voucher, &told, pool, &err) != WEIR_OK)
+	if (has_voucher && weir_voucher_parse(voucher, &stated, pool, &err) != WEIR_OK)
 		weir_ref_fail(parser, "voucher", NULL, "%.250s", err.text);
 	enum weir_need need = has_voucher ? WEIR_OPTIONAL : WEIR_NEED;
 	bool has_carrier = weir_ref_id(parser, "carrier", need, plan->carrier) == WEIR_GOT_VALUE;
@@ -111,17 +111,17 @@ parse_plan_identity(struct weir_ref_parser *parser, struct weir_ref_plan *plan)
 	plan->kind = (enum weir_plan_kind)kind;
 	if (!has_voucher || parser->failed)
 		return;
-	if (has_carrier && strcmp(plan->carrier, told.carrier) != 0)
-		weir_ref_fail(parser, "carrier", NULL, "%s, but the voucher says %s", plan->carrier, told.carrier);
-	if (has_kind && plan->kind != told.kind)
+	if (has_carrier && strcmp(plan->carrier, stated.carrier) != 0)
+		weir_ref_fail(parser, "carrier", NULL, "%s, but the voucher says %s", plan->carrier, stated.carrier);
+	if (has_kind && plan->kind != stated.kind)
 		weir_ref_fail(parser, "kind", NULL, "%s, but the voucher says %s", weir_kind_words[kind],
-		    weir_plan_kind_name(told.kind));
-	if (has_direction && plan->directional != told.directional)
+		    weir_plan_kind_name(stated.kind));
+	if (has_direction && plan->directional != stated.directional)
 		weir_ref_fail(parser, "directional", NULL, "%s, but the voucher says %s",
-		    plan->directional ? "true" : "false", told.directional ? "true" : "false");
-	memcpy(plan->carrier, told.carrier, sizeof(plan->carrier));
-	plan->kind = told.kind;
-	plan->directional = told.directional;
+		    plan->directional ? "true" : "false", stated.directional ? "true" : "false");
+	memcpy(plan->carrier, stated.carrier, sizeof(plan->carrier));
+	plan->kind = stated.kind;
+	plan->directional = stated.directional;
 }
 
 void

@@ -126,7 +126,7 @@ weir_ref_parse_pool_state(struct weir_ref_parser *parser, struct weir_ref_pool_s
 	(void)weir_ref_u32(parser, "cycle", WEIR_NEED, 0, UINT16_MAX, &cycle);
 	state->cycle = (uint16_t)cycle;
 	parse_pool_reasons(parser, &state->reasons);
-	(void)weir_ref_u64(parser, "slack", WEIR_NEED, &state->slack);
+	(void)weir_ref_u64(parser, "slack", WEIR_NEED, &state->unreported_allowance);
 	(void)weir_ref_u64(parser, "limit", WEIR_OPTIONAL, &state->limit);
 	(void)weir_ref_u64(parser, "used", WEIR_NEED, &state->used);
 	(void)weir_ref_u32(parser, "active", WEIR_OPTIONAL, 0, UINT32_MAX, &state->active);

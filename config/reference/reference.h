@@ -165,10 +165,10 @@ struct weir_ref_pool_state {
 	char carrier[WEIR_ID_MAX];
 	char plan[WEIR_ID_MAX];
 	enum weir_plan_kind kind;
-	uint16_t cycle;   /* that reasons of the cycle hold for */
-	uint16_t reasons; /* pool_exhausted, pool_threshold, pool_frozen */
-	uint64_t slack;   /* bytes an account's usage may move untold */
-	uint64_t limit;   /* total or threshold that was met; 0 = none */
+	uint16_t cycle;                /* that reasons of the cycle hold for */
+	uint16_t reasons;              /* pool_exhausted, pool_threshold, pool_frozen */
+	uint64_t unreported_allowance; /* bytes an account's usage may move untold */
+	uint64_t limit;                /* total or threshold that was met; 0 = none */
 	uint64_t used;
 	uint32_t active;    /* activated members of the addressed partition that the total counts (docs/pools.md) */
 	int64_t crossed_us; /* arrival of the record that met it; 0 = none */

@@ -32,7 +32,7 @@ struct csv {
 enum csv_got { CSV_ROW, CSV_END, CSV_BAD };
 
 static enum csv_got
-refuse(struct csv *csv, const char *what)
+refuse_row(struct csv *csv, const char *what)
 {
 	weir_mistake_add(&csv->reader->mistakes, csv->line, "%s", what);
 	return CSV_BAD;
@@ -68,25 +68,25 @@ static enum csv_got
 cell_read(struct csv *csv, int c, int *end_out)
 {
 	if (csv->cell_count == CELLS_MAX)
-		return refuse(csv, "too many columns");
+		return refuse_row(csv, "too many columns");
 	struct cell *cell = &csv->cells[csv->cell_count++];
 	*cell = (struct cell){csv->text.len, c == '"'};
 	if (cell->quoted) {
 		c = quoted_read(csv);
 		if (c == -2)
-			return refuse(csv, "a quote is not closed, or the row is too long");
+			return refuse_row(csv, "a quote is not closed, or the row is too long");
 	}
 	for (; c != ',' && c != '\n' && c != EOF; c = getc_unlocked(csv->file)) {
 		if (c == '\r') {
 			c = getc_unlocked(csv->file);
 			if (c == '\n' || c == EOF)
 				break;
-			return refuse(csv, "a carriage return within a row");
+			return refuse_row(csv, "a carriage return within a row");
 		}
 		if (c == '"' || cell->quoted)
-			return refuse(csv, "a quote within a cell; \"\" in a quoted cell is right");
+			return refuse_row(csv, "a quote within a cell; \"\" in a quoted cell is right");
 		if (c == 0 || csv->text.len > ROW_MAX_BYTES)
-			return refuse(csv, "a zero byte, or the row is too long");
+			return refuse_row(csv, "a zero byte, or the row is too long");
 		text_put(csv, c);
 	}
 	text_put(csv, 0);
@@ -126,7 +126,7 @@ header_read(struct csv *csv)
 	static const char BOM[] = "\xef\xbb\xbf";
 	enum csv_got got = row_read(csv);
 	if (got == CSV_END)
-		(void)refuse(csv, "empty; a header line that names members is right");
+		(void)refuse_row(csv, "empty; a header line that names members is right");
 	bool has_iccid = false;
 	for (uint32_t i = 0; got == CSV_ROW && i < csv->cell_count; i++) {
 		const char *name = cell_text(csv, i);

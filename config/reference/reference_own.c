@@ -66,7 +66,7 @@ weir_reference_print_pool_state(const struct weir_ref_pool_state *state, struct 
 			name = ",\"";
 		}
 	print_literal(out, state->reasons == 0 ? ",\"reasons\":[]" : "]");
-	print_u64(out, ",\"slack\":", state->slack);
+	print_u64(out, ",\"slack\":", state->unreported_allowance);
 	print_u64(out, ",\"limit\":", state->limit);
 	print_u64(out, ",\"used\":", state->used);
 	print_u64(out, ",\"active\":", state->active);
@@ -199,7 +199,7 @@ weir_ref_scan_pool_state(struct weir_slice json, struct weir_ref_pool_state *sta
 	}
 	state->cycle = (uint16_t)scan_u64(&scan, ",\"cycle\":", UINT16_MAX);
 	state->reasons = scan_reasons(&scan);
-	state->slack = scan_u64(&scan, ",\"slack\":", UINT64_MAX);
+	state->unreported_allowance = scan_u64(&scan, ",\"slack\":", UINT64_MAX);
 	state->limit = scan_u64(&scan, ",\"limit\":", UINT64_MAX);
 	state->used = scan_u64(&scan, ",\"used\":", UINT64_MAX);
 	state->active = (uint32_t)scan_u64(&scan, ",\"active\":", UINT32_MAX);

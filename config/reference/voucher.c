@@ -28,7 +28,7 @@ static const struct {
 
 /* Four parts end with an underscore, the rest is the fifth: a pool's id may have underscores of its own. */
 static bool
-split(const char *text, struct weir_slice parts_out[PARTS])
+split_parts(const char *text, struct weir_slice parts_out[PARTS])
 {
 	for (int i = 0; i < PARTS; i++) {
 		size_t len = i < PARTS - 1 ? strcspn(text, "_") : strlen(text);
@@ -83,7 +83,7 @@ weir_voucher_parse(const char *text, struct weir_ref_plan *plan_out, char pool_o
 {
 	struct weir_slice parts[PARTS];
 	char carrier[WEIR_ID_MAX] = {0};
-	if (!split(text, parts) || !carrier_take(parts[0], carrier))
+	if (!split_parts(text, parts) || !carrier_take(parts[0], carrier))
 		return weir_error_set(
 		    err, WEIR_POISON, "Carrier_Type_Cycle_Version_Tier/PoolID such as CM_SF_M_1_30M is right");
 	size_t type = 0, count = sizeof(TYPES) / sizeof(TYPES[0]);

@@ -110,10 +110,10 @@ struct weir_settings {
 	    rollup_wait_s; /* rollups.wait_s, 0..86400, default 60: how long rows wait for partitions that are behind */
 	/* pools and the guard */
 	uint32_t pool_tick_ms; /* pool.tick_ms, 100..60000, default 1000: how old usage may be that a pool was not told */
-	uint64_t pool_slack_floor; /* pool.slack_floor: bytes, default 65536 (POOL-7) */
-	uint32_t guard_percent;    /* guard.percent, 0..100, default 0 = no guard (CMD-5) */
-	uint32_t guard_cards_min;  /* guard.cards_min, default 1000 */
-	uint32_t guard_window_s;   /* guard.window_s, default 600 */
+	uint64_t pool_unreported_floor; /* pool.slack_floor: bytes, default 65536 (POOL-7) */
+	uint32_t guard_percent;         /* guard.percent, 0..100, default 0 = no guard (CMD-5) */
+	uint32_t guard_cards_min;       /* guard.cards_min, default 1000 */
+	uint32_t guard_window_s;        /* guard.window_s, default 600 */
 	/* enforcement */
 	bool shadow; /* enforcement.shadow: decide and audit, send nothing; default false */
 	struct weir_carrier_settings carriers[WEIR_CARRIERS_MAX];

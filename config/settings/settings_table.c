@@ -159,7 +159,7 @@ static const struct weir_setting TABLE[] = {
 	U32("rollups.wait_s", "s", 0, 86400, "60", rollup_wait_s, "How much longer rows of pools wait for partitions that are behind; then they are emitted as not complete, and again when they are."),
 	U32("audit.history", "entries", 0, 1000, "16", history_entries, "Audit entries kept per card in Redis."),
 	U32("pool.tick_ms", "ms", 100, 60000, "1000", pool_tick_ms, "How long usage may go untold to its pool (POOL-7)."),
-	U64("pool.slack_floor", "bytes", 0, UINT64_C(1099511627776), "65536", pool_slack_floor, "Usage of a partition that may always go untold to its pool until the next tick; smaller is exacter, and more messages (POOL-7)."),
+	U64("pool.slack_floor", "bytes", 0, UINT64_C(1099511627776), "65536", pool_unreported_floor, "Usage of a partition that may always go untold to its pool until the next tick; smaller is exacter, and more messages (POOL-7)."),
 	U32("guard.percent", "%", 0, 100, "0", guard_percent, "Share of a partition's cards whose suspends within guard.window_s stop sending until an operator lets go (CMD-5); 0 = no guard."),
 	U32("guard.cards_min", "cards", 1, 4294967295, "1000", guard_cards_min, "Fewer suspends than this never trip the guard."),
 	U32("guard.window_s", "s", 1, 86400, "600", guard_window_s, "The guard's window."),

@@ -46,7 +46,7 @@ event_next(struct builder *builder)
 }
 
 static bool
-refuse(struct builder *builder, const char *what)
+refuse_document(struct builder *builder, const char *what)
 {
 	weir_mistake_add(&builder->mistakes, event_line(builder), "%s", what);
 	return false;
@@ -58,11 +58,11 @@ scalar_take(struct builder *builder)
 	size_t len = builder->event.data.scalar.length;
 	const char *value = (const char *)builder->event.data.scalar.value;
 	if (memchr(value, 0, len) != NULL) {
-		(void)refuse(builder, "a zero byte in a text");
+		(void)refuse_document(builder, "a zero byte in a text");
 		return NULL;
 	}
 	if (builder->event.data.scalar.tag != NULL || builder->event.data.scalar.anchor != NULL) {
-		(void)refuse(builder, "anchors and tags are not supported");
+		(void)refuse_document(builder, "anchors and tags are not supported");
 		return NULL;
 	}
 	return weir_strndup(value, len);
@@ -100,7 +100,7 @@ static bool
 name_is_new(struct builder *builder, const struct weir_yaml *map, const char *name)
 {
 	if (map->child_count >= MEMBERS_MAX)
-		return refuse(builder, "too many members in one map");
+		return refuse_document(builder, "too many members in one map");
 	for (uint32_t i = 0; i < map->child_count; i++)
 		if (strcmp(map->children[i].name, name) == 0) {
 			weir_mistake_add(&builder->mistakes, event_line(builder), "%s: given twice; first in line %u", name,
@@ -120,7 +120,7 @@ build_map(struct builder *builder, struct weir_yaml *node, unsigned depth)
 		if (builder->event.type == YAML_MAPPING_END_EVENT)
 			return true;
 		if (builder->event.type != YAML_SCALAR_EVENT)
-			return refuse(builder, "a key must be a plain word");
+			return refuse_document(builder, "a key must be a plain word");
 		char *name = scalar_take(builder);
 		if (name == NULL || !name_is_new(builder, node, name)) {
 			free(name);
@@ -142,7 +142,7 @@ build_node(struct builder *builder, struct weir_yaml *node, unsigned depth)
 	const yaml_event_t *event = &builder->event;
 	node->line = event_line(builder);
 	if (depth > DEPTH_MAX)
-		return refuse(builder, "nested too deeply; at most 32 levels");
+		return refuse_document(builder, "nested too deeply; at most 32 levels");
 	switch (event->type) {
 	case YAML_SCALAR_EVENT:
 		node->kind = WEIR_YAML_SCALAR;
@@ -151,16 +151,16 @@ build_node(struct builder *builder, struct weir_yaml *node, unsigned depth)
 		return node->text != NULL;
 	case YAML_SEQUENCE_START_EVENT:
 		if (event->data.sequence_start.anchor != NULL || event->data.sequence_start.tag != NULL)
-			return refuse(builder, "anchors and tags are not supported");
+			return refuse_document(builder, "anchors and tags are not supported");
 		return build_list(builder, node, depth);
 	case YAML_MAPPING_START_EVENT:
 		if (event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL)
-			return refuse(builder, "anchors and tags are not supported");
+			return refuse_document(builder, "anchors and tags are not supported");
 		return build_map(builder, node, depth);
 	case YAML_ALIAS_EVENT:
-		return refuse(builder, "aliases are not supported");
+		return refuse_document(builder, "aliases are not supported");
 	default:
-		return refuse(builder, "a value is missing");
+		return refuse_document(builder, "a value is missing");
 	}
 }
 
@@ -178,7 +178,7 @@ build_document(struct builder *builder, struct weir_yaml *root)
 	if (!event_next(builder) || !event_next(builder)) /* document end, stream end */
 		return false;
 	if (builder->event.type != YAML_STREAM_END_EVENT)
-		return refuse(builder, "a second document in one file");
+		return refuse_document(builder, "a second document in one file");
 	return true;
 }
 

@@ -106,7 +106,7 @@ path_add(struct weir_plan *plan, const char *path)
 }
 
 static struct weir_word
-word_of(const char *text)
+state_of_pool(const char *text)
 {
 	return (struct weir_word){text, (uint32_t)strlen(text)};
 }
@@ -122,11 +122,11 @@ weir_plan_new(const struct weir_mapping *mapping)
 	for (uint32_t i = 0; i < mapping->filter_count; i++) {
 		plan->filter_leaf[i] = path_add(plan, mapping->filters[i].path);
 		for (uint32_t j = 0; j < mapping->filters[i].value_count; j++)
-			plan->filter[i][j] = word_of(mapping->filters[i].values[j]);
+			plan->filter[i][j] = state_of_pool(mapping->filters[i].values[j]);
 	}
 	for (uint32_t i = 0; i < 3; i++)
 		for (uint32_t j = 0; j < mapping->event_value_count[i]; j++)
-			plan->event[i][j] = word_of(mapping->event_values[i][j]);
+			plan->event[i][j] = state_of_pool(mapping->event_values[i][j]);
 	return plan;
 }
 

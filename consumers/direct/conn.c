@@ -41,7 +41,7 @@ conn_init(struct conn *conn, const struct conn_opts *opts, const char *host, int
 /* ---- closing ---- */
 
 static void
-forget(struct conn *conn)
+forget_requests(struct conn *conn)
 {
 	transport_close(conn);
 	naming_drop(conn);
@@ -61,7 +61,7 @@ conn_close(struct conn *conn, const char *why, int64_t now_us)
 {
 	if (conn->state == CONN_CLOSED)
 		return;
-	forget(conn);
+	forget_requests(conn);
 	conn->retry_us = now_us;
 	if (why != NULL) {
 		uint64_t delay_us = weir_backoff_grow(BACKOFF_US, BACKOFF_MAX_US, conn->failures);
@@ -76,7 +76,7 @@ conn_close(struct conn *conn, const char *why, int64_t now_us)
 void
 conn_free(struct conn *conn)
 {
-	forget(conn);
+	forget_requests(conn);
 	weir_buf_free(&conn->out);
 	weir_buf_free(&conn->small);
 }
@@ -102,7 +102,7 @@ conn_request(struct conn *conn, enum protocol_api api, int16_t version, uint32_t
 }
 
 static void
-watch(struct conn *conn, bool out)
+watch_socket(struct conn *conn, bool out)
 {
 	if (conn->wants_out == out)
 		return;
@@ -126,14 +126,14 @@ conn_push(struct conn *conn, int64_t now_us)
 	}
 	if (conn->out_at == conn->out.len)
 		conn->out.len = conn->out_at = 0;
-	watch(conn, conn->out.len > 0 || conn->ssl_wants_out);
+	watch_socket(conn, conn->out.len > 0 || conn->ssl_wants_out);
 }
 
 static void
 ask_versions(struct conn *conn, int16_t version, int64_t now_us)
 {
 	conn->state = CONN_VERSIONS;
-	protocol_ask_versions(&conn->out, version, conn_request(conn, API_VERSIONS, version, 0, 0, now_us));
+	protocol_request_versions(&conn->out, version, conn_request(conn, API_VERSIONS, version, 0, 0, now_us));
 	conn_push(conn, now_us);
 }
 
@@ -152,7 +152,7 @@ static void
 begin_sasl(struct conn *conn, int64_t now_us)
 {
 	conn->state = CONN_SASL;
-	protocol_ask_sasl(&conn->out, conn_request(conn, API_SASL_HANDSHAKE, 1, 0, 0, now_us),
+	protocol_request_sasl(&conn->out, conn_request(conn, API_SASL_HANDSHAKE, 1, 0, 0, now_us),
 	    security_mechanism_name(conn->opts->security->mechanism));
 	conn_push(conn, now_us);
 }
@@ -161,7 +161,7 @@ static void
 send_token(struct conn *conn, const struct weir_buf *token, int64_t now_us)
 {
 	int16_t version = conn->versions.of[API_SASL_AUTHENTICATE];
-	protocol_ask_authenticate(&conn->out, version, conn_request(conn, API_SASL_AUTHENTICATE, version, 0, 0, now_us),
+	protocol_request_authenticate(&conn->out, version, conn_request(conn, API_SASL_AUTHENTICATE, version, 0, 0, now_us),
 	    (struct weir_slice){token->data, token->len});
 	conn_push(conn, now_us);
 }
@@ -386,7 +386,7 @@ shake_hands(struct conn *conn, int64_t now_us)
 		begin_talk(conn, now_us);
 		return;
 	case 0:
-		watch(conn, conn->ssl_wants_out);
+		watch_socket(conn, conn->ssl_wants_out);
 		return;
 	default:
 		why = text;
@@ -458,7 +458,7 @@ conn_io(struct conn *conn, uint32_t events, int64_t now_us)
 		conn_push(conn, now_us);
 	read_all(conn, now_us);
 	if (conn->state >= CONN_VERSIONS)
-		watch(conn, conn->out.len > 0 || conn->ssl_wants_out);
+		watch_socket(conn, conn->out.len > 0 || conn->ssl_wants_out);
 }
 
 int64_t

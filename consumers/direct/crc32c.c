@@ -66,7 +66,7 @@ struct block {
 };
 
 static inline uint64_t
-load(const uint8_t *at)
+load_u64(const uint8_t *at)
 {
 	uint64_t word;
 	memcpy(&word, at, sizeof(word));
@@ -88,9 +88,9 @@ take_blocks(uint64_t crc, const uint8_t **data, size_t *len, const struct block 
 		const uint8_t *at = *data;
 		uint64_t second = 0, third = 0;
 		for (size_t i = 0; i < block.len; i += 8) {
-			crc = _mm_crc32_u64(crc, load(at + i));
-			second = _mm_crc32_u64(second, load(at + i + block.len));
-			third = _mm_crc32_u64(third, load(at + i + 2 * block.len));
+			crc = _mm_crc32_u64(crc, load_u64(at + i));
+			second = _mm_crc32_u64(second, load_u64(at + i + block.len));
+			third = _mm_crc32_u64(third, load_u64(at + i + 2 * block.len));
 		}
 		crc = shifted(crc, block.twice) ^ shifted(second, block.once) ^ third;
 		*data += 3 * block.len;
@@ -107,7 +107,7 @@ by_instruction(const uint8_t *data, size_t len)
 	crc = take_blocks(crc, &data, &len, (struct block){256, 0xb9e02b86, 0xdd7e3b0c});
 	crc = take_blocks(crc, &data, &len, (struct block){96, 0x0715ce53, 0xab7aff2a}); /* a batch of one record */
 	for (; len >= 8; data += 8, len -= 8)
-		crc = _mm_crc32_u64(crc, load(data));
+		crc = _mm_crc32_u64(crc, load_u64(data));
 	for (; len > 0; data++, len--)
 		crc = _mm_crc32_u8((uint32_t)crc, *data);
 	return ~(uint32_t)crc;

@@ -30,10 +30,10 @@ direct_check_send(struct direct_source *s, struct direct_part *part)
 	}
 	int32_t correlation = conn_request(conn, api, version, tag_of(s, part), part->generation, s->now_us);
 	if (api == API_EPOCH_END)
-		protocol_ask_epoch_end(
+		protocol_request_epoch_end(
 		    &conn->out, version, correlation, topic, (int32_t)part->number, part->epoch, part->read_epoch);
 	else
-		protocol_ask_offset(&conn->out, version, correlation, false, topic, (int32_t)part->number, part->epoch,
+		protocol_request_offset(&conn->out, version, correlation, false, topic, (int32_t)part->number, part->epoch,
 		    part->need == NEED_HIGH ? -1 : -2);
 	part->checking = true;
 	conn_push(conn, s->now_us);
@@ -59,9 +59,9 @@ direct_check_error(
 	}
 	batch->verdict = part->verdict;
 	batch->log = (struct log_name){part->verdict == LOG_REPLACED ? part->evidence.id : part->id, LOG_EPOCH_UNKNOWN};
-	batch->next_offset = log_resume_offset(part->verdict, part->position, &part->evidence);
+	batch->next_offset = log_resume_offset(part->verdict, part->next_offset, &part->evidence);
 	return log_verdict_error(
-	    err, part->verdict, s->opts.topics[part->topic], part->number, &name, part->position, &part->evidence);
+	    err, part->verdict, s->opts.topics[part->topic], part->number, &name, part->next_offset, &part->evidence);
 }
 
 static void
@@ -69,19 +69,19 @@ take_offset(struct direct_source *s, struct direct_part *part, int64_t offset)
 {
 	switch (part->need) {
 	case NEED_FIRST:
-		part->position = part->fetch_offset = offset;
+		part->next_offset = part->fetch_offset = offset;
 		part->need = NEED_NOTHING;
 		break;
 	case NEED_LOW:
 		part->need = NEED_HIGH;
 		part->evidence.first_offset = offset;
-		if (part->position < offset)
+		if (part->next_offset < offset)
 			direct_check_stop(part, LOG_EXPIRED);
 		break;
 	default:
 		part->need = NEED_NOTHING;
 		part->evidence.end_offset = offset;
-		if (part->position > offset)
+		if (part->next_offset > offset)
 			direct_check_stop(part, LOG_TRUNCATED);
 		else { /* a replica that was behind, or one that lost what was not delivered yet */
 			direct_part_discard(part);
@@ -103,7 +103,7 @@ take_epoch_end(struct direct_part *part, int32_t epoch, int64_t offset)
 	part->evidence.epoch_answered = true;
 	part->evidence.epoch_found = offset < 0 ? LOG_EPOCH_UNKNOWN : epoch;
 	part->evidence.epoch_end = offset;
-	if (offset < 0 ? log_id_is_known(&part->id) : offset < part->position)
+	if (offset < 0 ? log_id_is_known(&part->id) : offset < part->next_offset)
 		direct_check_stop(part, LOG_TRUNCATED);
 }
 

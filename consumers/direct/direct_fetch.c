@@ -92,11 +92,11 @@ static void
 write_part(struct direct_source *s, struct direct_node *node, uint32_t flight, int16_t version, bool last)
 {
 	struct direct_part *part = direct_part(s, node->flights[flight].topic, node->flights[flight].number);
-	struct protocol_fetch_part ask = {.partition = (int32_t)part->number,
+	struct protocol_fetch_part request = {.partition = (int32_t)part->number,
 	    .epoch = part->epoch,
 	    .offset = part->fetch_offset,
 	    .max_bytes = (int32_t)part->max_bytes};
-	protocol_fetch_part(&node->conn.out, version, &ask, last);
+	protocol_fetch_part(&node->conn.out, version, &request, last);
 	part->flying = true;
 	part->asked = false;
 }
@@ -117,12 +117,12 @@ write_fetch(struct direct_source *s, struct direct_node *node, const uint32_t *c
 	struct conn *conn = &node->conn;
 	int16_t version = version_of(s, node);
 	int32_t correlation = conn_request(conn, API_FETCH, version, 0, 0, s->now_us);
-	struct protocol_fetch_ask ask = {.wait_ms = (int32_t)node->wait_ms,
+	struct protocol_fetch_request request = {.wait_ms = (int32_t)node->wait_ms,
 	    .min_bytes = s->min_bytes,
 	    .max_bytes = (int32_t)s->fetch_bytes,
 	    .committed = s->committed};
 	size_t from = protocol_begin(&conn->out, API_FETCH, version, correlation);
-	protocol_fetch_begin(&conn->out, version, &ask, topic_count);
+	protocol_fetch_begin(&conn->out, version, &request, topic_count);
 	uint32_t at = 0;
 	/* reference data and sums first: they are little, and records wait for them */
 	for (uint32_t t = s->opts.topic_count; t-- > 0;) {
@@ -132,7 +132,7 @@ write_fetch(struct direct_source *s, struct direct_node *node, const uint32_t *c
 		for (uint32_t i = 0; i < counts[t]; i++, at++)
 			write_part(s, node, at, version, i + 1 == counts[t]);
 	}
-	protocol_fetch_end(&conn->out, version, &ask);
+	protocol_fetch_end(&conn->out, version, &request);
 	protocol_end(&conn->out, from);
 }
 
@@ -177,7 +177,7 @@ direct_fetch_room(struct direct_node *node, uint32_t len)
 /* ---- taking ---- */
 
 static struct direct_part *
-find(struct direct_source *s, const struct protocol_fetched *fetched, int16_t version)
+find_part(struct direct_source *s, const struct protocol_fetched *fetched, int16_t version)
 {
 	for (uint32_t t = 0; t < s->opts.topic_count && fetched->partition >= 0; t++) {
 		bool same = version >= 13 ? memcmp(fetched->id.bytes, s->topics[t].id.bytes, sizeof(fetched->id.bytes)) == 0
@@ -190,7 +190,7 @@ find(struct direct_source *s, const struct protocol_fetched *fetched, int16_t ve
 
 /* Was it asked for, as it is now? Once for each request, however often an answer names it. */
 static bool
-claim(struct direct_node *node, struct direct_part *part)
+claim_part(struct direct_node *node, struct direct_part *part)
 {
 	for (uint32_t i = 0; i < node->flight_count; i++) {
 		struct direct_flight *flight = &node->flights[i];
@@ -292,15 +292,15 @@ hand_over(struct direct_source *s, struct direct_part *part)
 	weir_log(WEIR_LOG_INFO, "kafka_source", "librdkafka reads %s [%u]: messages of an older format are there",
 	    s->opts.topics[part->topic], part->number);
 	part->handed = true;
-	if (source_rdkafka_hand(s->group, part->topic, part->number, part->position, &err) != WEIR_OK)
+	if (source_rdkafka_hand(s->group, part->topic, part->number, part->next_offset, &err) != WEIR_OK)
 		weir_log(WEIR_LOG_ERROR, "kafka_source", "%s", err.text);
 }
 
 static bool
 take_part(struct direct_source *s, struct direct_node *node, const struct protocol_fetched *fetched, int16_t version)
 {
-	struct direct_part *part = find(s, fetched, version);
-	if (part == NULL || !claim(node, part))
+	struct direct_part *part = find_part(s, fetched, version);
+	if (part == NULL || !claim_part(node, part))
 		return false;
 	if (fetched->error != KAFKA_OK) {
 		take_error(s, part, fetched->error);
@@ -317,7 +317,7 @@ take_part(struct direct_source *s, struct direct_node *node, const struct protoc
 }
 
 static void
-land(struct direct_source *s, struct direct_node *node)
+flights_landed(struct direct_source *s, struct direct_node *node)
 {
 	for (uint32_t i = 0; i < node->flight_count; i++) {
 		struct direct_part *part = direct_part(s, node->flights[i].topic, node->flights[i].number);
@@ -341,7 +341,7 @@ direct_fetch_take(struct direct_source *s, struct direct_node *node, int16_t ver
 	while (protocol_fetched_next(&fetch, &fetched))
 		any |= take_part(s, node, &fetched, version);
 	bool good = !fetch.r.bad;
-	land(s, node);
+	flights_landed(s, node);
 	if (fetch.throttle_ms > 0)
 		node->retry_us = s->now_us + (int64_t)fetch.throttle_ms * 1000;
 	if (fetch.error != KAFKA_OK)
@@ -356,5 +356,5 @@ direct_fetch_take(struct direct_source *s, struct direct_node *node, int16_t ver
 void
 direct_fetch_lost(struct direct_source *s, struct direct_node *node)
 {
-	land(s, node);
+	flights_landed(s, node);
 }

@@ -59,11 +59,11 @@ direct_meta_want(struct direct_source *s, int64_t in_us)
 }
 
 static void
-ask(struct direct_source *s, struct direct_node *node)
+request(struct direct_source *s, struct direct_node *node)
 {
 	int16_t version = node->conn.versions.of[API_METADATA];
-	protocol_ask_metadata(&node->conn.out, version, conn_request(&node->conn, API_METADATA, version, 0, 0, s->now_us),
-	    s->opts.topics, s->opts.topic_count);
+	protocol_request_metadata(&node->conn.out, version,
+	    conn_request(&node->conn, API_METADATA, version, 0, 0, s->now_us), s->opts.topics, s->opts.topic_count);
 	s->meta_node = node;
 	s->meta_due_us = INT64_MAX;
 	conn_push(&node->conn, s->now_us);
@@ -83,7 +83,7 @@ direct_meta_serve(struct direct_source *s)
 			best = node;
 	}
 	if (best != NULL) {
-		ask(s, best);
+		request(s, best);
 		return;
 	}
 	for (uint32_t i = 0; i < s->node_count; i++)

@@ -15,7 +15,7 @@
 #define DAMAGES_MOST 3u
 
 static void
-unref(struct direct_segment *segment)
+segment_unref(struct direct_segment *segment)
 {
 	segment->response->refs--;
 }
@@ -27,7 +27,7 @@ direct_part_take(struct direct_source *s, struct direct_part *part, const struct
 	WEIR_CHECK(part->segment_count < SEGMENTS);
 	part->segments[part->segment_count++] = *segment;
 	segment->response->refs++;
-	part->end_told = false;
+	part->end_reported = false;
 }
 
 /* Forgets what was received and not delivered: it will be asked for again. */
@@ -35,11 +35,11 @@ void
 direct_part_discard(struct direct_part *part)
 {
 	for (uint32_t i = 0; i < part->segment_count; i++)
-		unref(&part->segments[i]);
+		segment_unref(&part->segments[i]);
 	part->segment_count = part->spent = 0;
 	part->in_batch = part->checking = part->flying = false; /* what is under way is of the old generation */
 	part->plain.len = 0;
-	part->fetch_offset = part->position;
+	part->fetch_offset = part->next_offset;
 	part->old = false;
 	part->generation++;
 }
@@ -48,7 +48,7 @@ void
 direct_part_spend(struct direct_part *part)
 {
 	for (uint32_t i = 0; i < part->spent; i++)
-		unref(&part->segments[i]);
+		segment_unref(&part->segments[i]);
 	for (uint32_t i = part->spent; i < part->segment_count; i++)
 		part->segments[i - part->spent] = part->segments[i];
 	part->segment_count -= part->spent;
@@ -112,7 +112,7 @@ take_marker(struct direct_part *part, const struct record_batch *batch)
  * move.
  */
 static enum records_fault
-unpack(struct direct_source *s, struct direct_part *part, const struct record_batch *batch, struct weir_slice *plain)
+unpack_batch(struct direct_source *s, struct direct_part *part, const struct record_batch *batch, struct weir_slice *plain)
 {
 	struct weir_buf *to = &part->plain;
 	if (to->cap == 0)
@@ -145,7 +145,7 @@ next_batch(struct direct_source *s, struct direct_part *part, struct direct_segm
 		enum records_fault fault = records_batch(&segment->at, segment->end, batch);
 		if (fault != RECORDS_OK)
 			return fault;
-		if (batch->last_offset < part->position)
+		if (batch->last_offset < part->next_offset)
 			continue;
 		fault = records_checksum(batch);
 		if (fault == RECORDS_OK && batch->control)
@@ -156,12 +156,12 @@ next_batch(struct direct_source *s, struct direct_part *part, struct direct_segm
 		}
 		part->read_epoch = batch->leader_epoch;
 		if (batch->control || batch->count == 0 || (s->committed && is_aborted(part, batch))) {
-			part->position = batch->last_offset + 1;
+			part->next_offset = batch->last_offset + 1;
 			continue;
 		}
 		struct weir_slice plain = batch->records;
 		if (batch->codec != RECORDS_PLAIN)
-			fault = unpack(s, part, batch, &plain);
+			fault = unpack_batch(s, part, batch, &plain);
 		if (fault != RECORDS_OK) {
 			segment->at = from;
 			return fault;
@@ -178,7 +178,7 @@ damaged(struct direct_source *s, struct direct_part *part, enum records_fault fa
 	part->damages++;
 	enum weir_class class = weir_error_set(err, part->damages < DAMAGES_MOST ? WEIR_RETRY : WEIR_FATAL,
 	    "%s [%u]: the record batch at offset %lld is %s", s->opts.topics[part->topic], part->number,
-	    (long long)part->position, records_fault_text(fault));
+	    (long long)part->next_offset, records_fault_text(fault));
 	part->failed = class == WEIR_FATAL;
 	return class;
 }
@@ -188,13 +188,13 @@ static enum records_fault
 walk(struct direct_part *part, struct weir_message *messages, uint32_t max, uint32_t *count)
 {
 	uint32_t got;
-	enum records_fault fault = records_walk_next(&part->walk, part->position, messages + *count, max - *count, &got);
+	enum records_fault fault = records_walk_next(&part->walk, part->next_offset, messages + *count, max - *count, &got);
 	*count += got;
 	if (got > 0)
-		part->position = messages[*count - 1].offset + 1;
+		part->next_offset = messages[*count - 1].offset + 1;
 	if (fault == RECORDS_END) {
 		part->in_batch = false;
-		part->position = part->batch.last_offset + 1;
+		part->next_offset = part->batch.last_offset + 1;
 		part->damages = 0;
 		return RECORDS_OK;
 	}

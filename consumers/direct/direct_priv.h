@@ -58,7 +58,7 @@ struct direct_part {
 	bool flying;   /* in a fetch that is under way */
 	bool checking; /* what it needs was asked */
 	bool asked;    /* the lane came for messages since the last fetch that had it */
-	bool end_known, end_told;
+	bool end_known, end_reported;
 	bool failed;
 	enum direct_need need;
 	struct log_id id; /* of the topic that is read; unknown until metadata told it, or with old brokers for ever */
@@ -69,7 +69,7 @@ struct direct_part {
 	uint64_t asked_round;
 	int32_t leader, epoch; /* as metadata has it; -1: none known */
 	int32_t read_epoch;    /* of the last batch delivered; -1: none */
-	int64_t position;      /* next offset to deliver */
+	int64_t next_offset;   /* next offset to deliver */
 	int64_t position_told; /* as the lane was told it */
 	int64_t fetch_offset;  /* next offset to ask for */
 	int64_t low, high, end;

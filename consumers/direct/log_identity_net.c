@@ -173,7 +173,7 @@ send_metadata(struct log_identity *client, struct log_node *node, uint32_t tag)
 	struct conn *conn = &node->conn;
 	int16_t version = conn->versions.of[API_METADATA];
 	int32_t correlation = conn_request(conn, API_METADATA, version, tag, client->attempt, client->now_us);
-	protocol_ask_metadata(&conn->out, version, correlation, client->opts.topics, client->opts.topic_count);
+	protocol_request_metadata(&conn->out, version, correlation, client->opts.topics, client->opts.topic_count);
 	conn_push(conn, client->now_us);
 }
 

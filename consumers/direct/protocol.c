@@ -52,7 +52,7 @@ protocol_response(struct wire_reader *r, enum protocol_api api, int16_t version,
 /* ---- versions ---- */
 
 void
-protocol_ask_versions(struct weir_buf *out, int16_t version, int32_t correlation)
+protocol_request_versions(struct weir_buf *out, int16_t version, int32_t correlation)
 {
 	size_t from = protocol_begin(out, API_VERSIONS, version, correlation);
 	if (version >= 3) {
@@ -93,7 +93,7 @@ protocol_read_versions(struct wire_reader *r, int16_t version, int16_t *error_ou
 /* ---- metadata ---- */
 
 void
-protocol_ask_metadata(
+protocol_request_metadata(
     struct weir_buf *out, int16_t version, int32_t correlation, const char *const *topics, uint32_t topic_count)
 {
 	static const struct log_id NONE = {{0}};
@@ -213,13 +213,14 @@ protocol_metadata_partition(struct protocol_metadata *m, struct protocol_leader 
 /* ---- fetch ---- */
 
 void
-protocol_fetch_begin(struct weir_buf *out, int16_t version, const struct protocol_fetch_ask *ask, uint32_t topic_count)
+protocol_fetch_begin(
+    struct weir_buf *out, int16_t version, const struct protocol_fetch_request *request, uint32_t topic_count)
 {
 	wire_put32(out, UINT32_MAX); /* no replica */
-	wire_put32(out, (uint32_t)ask->wait_ms);
-	wire_put32(out, (uint32_t)ask->min_bytes);
-	wire_put32(out, (uint32_t)ask->max_bytes);
-	wire_put8(out, ask->committed ? 1 : 0);
+	wire_put32(out, (uint32_t)request->wait_ms);
+	wire_put32(out, (uint32_t)request->min_bytes);
+	wire_put32(out, (uint32_t)request->max_bytes);
+	wire_put8(out, request->committed ? 1 : 0);
 	if (version >= 7) { /* no session */
 		wire_put32(out, 0);
 		wire_put32(out, UINT32_MAX);
@@ -258,13 +259,13 @@ protocol_fetch_part(struct weir_buf *out, int16_t version, const struct protocol
 }
 
 void
-protocol_fetch_end(struct weir_buf *out, int16_t version, const struct protocol_fetch_ask *ask)
+protocol_fetch_end(struct weir_buf *out, int16_t version, const struct protocol_fetch_request *request)
 {
 	bool flexible = is_flexible(API_FETCH, version);
 	if (version >= 7)
 		wire_put_count(out, flexible, 0); /* no session, nothing to forget */
 	if (version >= 11)
-		wire_put_string(out, flexible, ask->rack);
+		wire_put_string(out, flexible, request->rack);
 	wire_put_tags(out, flexible);
 }
 
@@ -435,7 +436,7 @@ protocol_offsets_next(struct protocol_offsets *o, struct protocol_offset *out)
 }
 
 void
-protocol_ask_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed, struct weir_slice topic,
+protocol_request_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed, struct weir_slice topic,
     int32_t partition, int32_t epoch, int64_t at)
 {
 	struct protocol_offset_part part = {.partition = partition, .leader_epoch = epoch};
@@ -463,7 +464,7 @@ protocol_read_offset(struct wire_reader *r, int16_t version, int16_t *error_out,
 }
 
 void
-protocol_ask_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
+protocol_request_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
     int32_t partition, int32_t leader_epoch, int32_t epoch)
 {
 	struct protocol_offset_part part = {.partition = partition, .leader_epoch = leader_epoch, .epoch = epoch};
@@ -484,7 +485,7 @@ protocol_read_epoch_end(struct wire_reader *r, int16_t version, int16_t *error_o
 /* ---- SASL ---- */
 
 void
-protocol_ask_sasl(struct weir_buf *out, int32_t correlation, const char *mechanism)
+protocol_request_sasl(struct weir_buf *out, int32_t correlation, const char *mechanism)
 {
 	size_t from = protocol_begin(out, API_SASL_HANDSHAKE, 1, correlation);
 	wire_put_string(out, false, weir_slice_of(mechanism));
@@ -500,7 +501,7 @@ protocol_read_sasl(struct wire_reader *r, int16_t *error_out, struct weir_slice 
 }
 
 void
-protocol_ask_authenticate(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice bytes)
+protocol_request_authenticate(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice bytes)
 {
 	size_t from = protocol_begin(out, API_SASL_AUTHENTICATE, version, correlation);
 	wire_put32(out, (uint32_t)bytes.len);

@@ -57,10 +57,10 @@ void protocol_end(struct weir_buf *out, size_t from);
 bool protocol_response(struct wire_reader *r, enum protocol_api api, int16_t version, int32_t correlation);
 
 /* ApiVersions: version 3, or 0 for brokers that do not know it. */
-void protocol_ask_versions(struct weir_buf *out, int16_t version, int32_t correlation);
+void protocol_request_versions(struct weir_buf *out, int16_t version, int32_t correlation);
 bool protocol_read_versions(struct wire_reader *r, int16_t version, int16_t *error_out, struct protocol_versions *out);
 
-void protocol_ask_metadata(
+void protocol_request_metadata(
     struct weir_buf *out, int16_t version, int32_t correlation, const char *const *topics, uint32_t topic_count);
 
 struct protocol_metadata {
@@ -87,7 +87,7 @@ bool protocol_metadata_broker(struct protocol_metadata *m, struct protocol_broke
 bool protocol_metadata_topic(struct protocol_metadata *m, struct protocol_topic *out);
 bool protocol_metadata_partition(struct protocol_metadata *m, struct protocol_leader *out);
 
-struct protocol_fetch_ask {
+struct protocol_fetch_request {
 	int32_t wait_ms, min_bytes, max_bytes;
 	bool committed; /* read_committed */
 	struct weir_slice rack;
@@ -98,11 +98,11 @@ struct protocol_fetch_part {
 };
 /* A topic's parts follow one another: topic (with its number of parts), then the parts. */
 void protocol_fetch_begin(
-    struct weir_buf *out, int16_t version, const struct protocol_fetch_ask *ask, uint32_t topic_count);
+    struct weir_buf *out, int16_t version, const struct protocol_fetch_request *request, uint32_t topic_count);
 void protocol_fetch_topic(
     struct weir_buf *out, int16_t version, struct weir_slice name, const struct log_id *id, uint32_t part_count);
 void protocol_fetch_part(struct weir_buf *out, int16_t version, const struct protocol_fetch_part *part, bool last);
-void protocol_fetch_end(struct weir_buf *out, int16_t version, const struct protocol_fetch_ask *ask);
+void protocol_fetch_end(struct weir_buf *out, int16_t version, const struct protocol_fetch_request *request);
 
 struct protocol_fetch {
 	struct wire_reader r;
@@ -164,17 +164,17 @@ bool protocol_offsets_begin(struct protocol_offsets *o, struct wire_reader r, en
 bool protocol_offsets_next(struct protocol_offsets *o, struct protocol_offset *out);
 
 /* The same for one partition. */
-void protocol_ask_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed,
+void protocol_request_offset(struct weir_buf *out, int16_t version, int32_t correlation, bool committed,
     struct weir_slice topic, int32_t partition, int32_t epoch, int64_t at);
 bool protocol_read_offset(struct wire_reader *r, int16_t version, int16_t *error_out, int64_t *offset_out);
-void protocol_ask_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
+void protocol_request_epoch_end(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice topic,
     int32_t partition, int32_t leader_epoch, int32_t epoch);
 bool protocol_read_epoch_end(
     struct wire_reader *r, int16_t version, int16_t *error_out, int32_t *epoch_out, int64_t *end_out);
 
-void protocol_ask_sasl(struct weir_buf *out, int32_t correlation, const char *mechanism);
+void protocol_request_sasl(struct weir_buf *out, int32_t correlation, const char *mechanism);
 bool protocol_read_sasl(struct wire_reader *r, int16_t *error_out, struct weir_slice *first_mechanism_out);
-void protocol_ask_authenticate(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice bytes);
+void protocol_request_authenticate(struct weir_buf *out, int16_t version, int32_t correlation, struct weir_slice bytes);
 bool protocol_read_authenticate(struct wire_reader *r, int16_t version, int16_t *error_out, struct weir_slice *text_out,
     struct weir_slice *bytes_out, int64_t *lifetime_ms_out);
 

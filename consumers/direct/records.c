@@ -122,7 +122,7 @@ long_varint(const uint8_t *at, const uint8_t *end, int64_t *out)
 }
 
 static inline const uint8_t *
-varint(const uint8_t *at, const uint8_t *end, int64_t *out)
+read_varint(const uint8_t *at, const uint8_t *end, int64_t *out)
 {
 	if (__builtin_expect(at < end && *at < 0x80, 1)) {
 		*out = (int64_t)(*at >> 1) ^ -(int64_t)(*at & 1);
@@ -136,7 +136,7 @@ static inline const uint8_t *
 sized(const uint8_t *at, const uint8_t *end, struct weir_slice *out, enum records_fault *fault)
 {
 	int64_t len;
-	at = varint(at, end, &len);
+	at = read_varint(at, end, &len);
 	if (at == NULL) {
 		*fault = RECORDS_VARINT;
 		return NULL;
@@ -155,14 +155,14 @@ read_record(struct records_walk *walk, struct weir_message *message)
 {
 	int64_t len, ms, offset;
 	enum records_fault fault = RECORDS_VARINT;
-	const uint8_t *at = varint(walk->at, walk->end, &len);
+	const uint8_t *at = read_varint(walk->at, walk->end, &len);
 	if (at == NULL)
 		return RECORDS_VARINT;
 	if (len < 1 || len > walk->end - at)
 		return RECORDS_LENGTH;
 	const uint8_t *end = at + len;
-	at = varint(at + 1, end, &ms);
-	if (at == NULL || (at = varint(at, end, &offset)) == NULL)
+	at = read_varint(at + 1, end, &ms);
+	if (at == NULL || (at = read_varint(at, end, &offset)) == NULL)
 		return RECORDS_VARINT;
 	if ((at = sized(at, end, &message->key, &fault)) == NULL || (at = sized(at, end, &message->value, &fault)) == NULL)
 		return fault;

@@ -12,7 +12,7 @@
 #define TEXT_MAX 1024 /* base64 of a salt or signature */
 
 static const EVP_MD *
-digest(const struct scram *scram)
+digest_of(const struct scram *scram)
 {
 	return scram->sha512 ? EVP_sha512() : EVP_sha256();
 }
@@ -110,25 +110,25 @@ number_of(struct weir_slice text)
 }
 
 static void
-hmac(const struct scram *scram, const uint8_t *key, const void *data, size_t len, uint8_t out[64])
+scram_hmac(const struct scram *scram, const uint8_t *key, const void *data, size_t len, uint8_t out[64])
 {
 	unsigned got = 0;
-	WEIR_CHECK(HMAC(digest(scram), key, (int)digest_len(scram), data, len, out, &got) != NULL);
+	WEIR_CHECK(HMAC(digest_of(scram), key, (int)digest_len(scram), data, len, out, &got) != NULL);
 }
 
 /* The client's proof, and the signature that the server will have to show. */
 static void
-prove(struct scram *scram, const uint8_t *salted, uint8_t proof[64])
+client_proof(struct scram *scram, const uint8_t *salted, uint8_t proof[64])
 {
 	uint8_t key[64], stored[64], signature[64];
 	unsigned got = 0;
-	hmac(scram, salted, "Client Key", 10, key);
-	WEIR_CHECK(EVP_Digest(key, digest_len(scram), stored, &got, digest(scram), NULL) == 1);
-	hmac(scram, stored, scram->auth.data, scram->auth.len, signature);
+	scram_hmac(scram, salted, "Client Key", 10, key);
+	WEIR_CHECK(EVP_Digest(key, digest_len(scram), stored, &got, digest_of(scram), NULL) == 1);
+	scram_hmac(scram, stored, scram->auth.data, scram->auth.len, signature);
 	for (size_t i = 0; i < digest_len(scram); i++)
 		proof[i] = key[i] ^ signature[i];
-	hmac(scram, salted, "Server Key", 10, key);
-	hmac(scram, key, scram->auth.data, scram->auth.len, scram->server_signature);
+	scram_hmac(scram, salted, "Server Key", 10, key);
+	scram_hmac(scram, key, scram->auth.data, scram->auth.len, scram->server_signature);
 	OPENSSL_cleanse(key, sizeof(key));
 }
 
@@ -144,7 +144,7 @@ scram_final(struct scram *scram, struct weir_slice server_first, struct weir_buf
 	    rounds > ROUNDS_MOST)
 		return false;
 	WEIR_CHECK(PKCS5_PBKDF2_HMAC(scram->password, (int)strlen(scram->password), salt, salt_len, (int)rounds,
-		       digest(scram), (int)digest_len(scram), salted) == 1);
+		       digest_of(scram), (int)digest_len(scram), salted) == 1);
 	size_t from = out->len;
 	weir_buf_append(out, "c=biws,r=", 9);
 	weir_buf_append(out, nonce.data, nonce.len);
@@ -152,7 +152,7 @@ scram_final(struct scram *scram, struct weir_slice server_first, struct weir_buf
 	weir_buf_append(&scram->auth, server_first.data, server_first.len);
 	weir_buf_append(&scram->auth, ",", 1);
 	weir_buf_append(&scram->auth, out->data + from, out->len - from);
-	prove(scram, salted, proof);
+	client_proof(scram, salted, proof);
 	weir_buf_append(out, ",p=", 3);
 	append_base64(out, proof, digest_len(scram));
 	OPENSSL_cleanse(salted, sizeof(salted));

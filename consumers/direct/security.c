@@ -101,7 +101,7 @@ security_unable(const struct weir_settings *settings, char *text, size_t size)
 }
 
 static enum weir_class
-bad(struct weir_error *err, const char *name, const char *value)
+bad_value(struct weir_error *err, const char *name, const char *value)
 {
 	char why[160] = "cannot be used";
 	unsigned long code = ERR_peek_last_error();
@@ -117,10 +117,11 @@ load_ca(SSL_CTX *tls, const struct weir_settings *settings, struct weir_error *e
 	const char *path = security_property(settings, "ssl.ca.location");
 	struct stat stat_of;
 	if (path == NULL || strcmp(path, "probe") == 0)
-		return SSL_CTX_set_default_verify_paths(tls) == 1 ? WEIR_OK : bad(err, "ssl.ca.location", "(default)");
+		return SSL_CTX_set_default_verify_paths(tls) == 1 ? WEIR_OK
+								  : bad_value(err, "ssl.ca.location", "(default)");
 	bool directory = stat(path, &stat_of) == 0 && S_ISDIR(stat_of.st_mode);
 	int code = directory ? SSL_CTX_load_verify_dir(tls, path) : SSL_CTX_load_verify_file(tls, path);
-	return code == 1 ? WEIR_OK : bad(err, "ssl.ca.location", path);
+	return code == 1 ? WEIR_OK : bad_value(err, "ssl.ca.location", path);
 }
 
 static int
@@ -144,9 +145,9 @@ load_own(SSL_CTX *tls, const struct weir_settings *settings, struct weir_error *
 	SSL_CTX_set_default_passwd_cb(tls, on_password);
 	SSL_CTX_set_default_passwd_cb_userdata(tls, (void *)(uintptr_t)security_property(settings, "ssl.key.password"));
 	if (certificate != NULL && SSL_CTX_use_certificate_chain_file(tls, certificate) != 1)
-		return bad(err, "ssl.certificate.location", certificate);
+		return bad_value(err, "ssl.certificate.location", certificate);
 	if (key != NULL && SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
-		return bad(err, "ssl.key.location", key);
+		return bad_value(err, "ssl.key.location", key);
 	return WEIR_OK;
 }
 
@@ -157,11 +158,11 @@ set_lists(SSL_CTX *tls, const struct weir_settings *settings, struct weir_error 
 	const char *curves = security_property(settings, "ssl.curves.list");
 	const char *algorithms = security_property(settings, "ssl.sigalgs.list");
 	if (ciphers != NULL && SSL_CTX_set_cipher_list(tls, ciphers) != 1)
-		return bad(err, "ssl.cipher.suites", ciphers);
+		return bad_value(err, "ssl.cipher.suites", ciphers);
 	if (curves != NULL && SSL_CTX_set1_curves_list(tls, curves) != 1)
-		return bad(err, "ssl.curves.list", curves);
+		return bad_value(err, "ssl.curves.list", curves);
 	if (algorithms != NULL && SSL_CTX_set1_sigalgs_list(tls, algorithms) != 1)
-		return bad(err, "ssl.sigalgs.list", algorithms);
+		return bad_value(err, "ssl.sigalgs.list", algorithms);
 	return WEIR_OK;
 }
 

@@ -55,8 +55,8 @@ start_part(struct direct_source *s, struct direct_part *part, int64_t offset, co
 	direct_part_discard(part);
 	s->active += !part->assigned;
 	part->assigned = true;
-	part->failed = part->checking = part->end_known = part->end_told = false;
-	part->position = part->position_told = part->fetch_offset = offset;
+	part->failed = part->checking = part->end_known = part->end_reported = false;
+	part->next_offset = part->position_told = part->fetch_offset = offset;
 	part->read_epoch = named ? log->epoch : LOG_EPOCH_UNKNOWN;
 	part->need = offset < 0 ? NEED_FIRST : part->read_epoch >= 0 ? NEED_EPOCH_END : NEED_NOTHING;
 	part->retry_us = 0;
@@ -335,14 +335,14 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 	enum weir_class class = direct_part_next(s, part, max < SOURCE_BATCH_MAX ? max : SOURCE_BATCH_MAX, &count, err);
 	if (class != WEIR_OK)
 		return class;
-	*batch = (struct weir_batch){.messages = s->messages, .count = count, .next_offset = part->position};
-	if (part->spent == part->segment_count && part->end_known && !part->end_told && part->position >= part->end)
-		batch->end = part->end_told = true;
+	*batch = (struct weir_batch){.messages = s->messages, .count = count, .next_offset = part->next_offset};
+	if (part->spent == part->segment_count && part->end_known && !part->end_reported && part->next_offset >= part->end)
+		batch->end = part->end_reported = true;
 	if (count == 0)
 		direct_part_spend(part);
-	if (count == 0 && !batch->end && part->position == part->position_told)
+	if (count == 0 && !batch->end && part->next_offset == part->position_told)
 		return WEIR_RETRY;
-	part->position_told = part->position;
+	part->position_told = part->next_offset;
 	s->open = part;
 	return WEIR_OK;
 }

@@ -14,7 +14,7 @@
 #define SOURCE_MAGIC 0x57535243u
 
 static struct weir_source *
-check(struct weir_source *source)
+check_magic(struct weir_source *source)
 {
 	WEIR_CHECK_MAGIC(source, SOURCE_MAGIC);
 	return source;
@@ -73,25 +73,25 @@ void
 weir_source_close(struct weir_source *source)
 {
 	if (source != NULL)
-		check(source)->ops->close(source);
+		check_magic(source)->ops->close(source);
 }
 
 enum weir_class
 weir_source_poll(struct weir_source *source, struct weir_error *err)
 {
-	return check(source)->ops->poll(source, err);
+	return check_magic(source)->ops->poll(source, err);
 }
 
 int64_t
 weir_source_serve(struct weir_source *source)
 {
-	return check(source)->ops->serve == NULL ? INT64_MAX : source->ops->serve(source);
+	return check_magic(source)->ops->serve == NULL ? INT64_MAX : source->ops->serve(source);
 }
 
 int
 weir_source_fd(struct weir_source *source)
 {
-	return check(source)->ops->fd == NULL ? -1 : source->ops->fd(source);
+	return check_magic(source)->ops->fd == NULL ? -1 : source->ops->fd(source);
 }
 
 enum weir_class
@@ -99,13 +99,13 @@ weir_source_next(struct weir_source *source, uint32_t topic, uint32_t partition,
     struct weir_error *err)
 {
 	*batch_out = (struct weir_batch){0};
-	return check(source)->ops->next(source, topic, partition, max, batch_out, err);
+	return check_magic(source)->ops->next(source, topic, partition, max, batch_out, err);
 }
 
 void
 weir_source_release(struct weir_source *source, struct weir_batch *batch)
 {
-	check(source)->ops->release(source, batch);
+	check_magic(source)->ops->release(source, batch);
 }
 
 enum weir_proof
@@ -113,29 +113,29 @@ weir_source_prove(struct weir_source *source, uint32_t partition, struct log_nam
 {
 	for (uint32_t t = 0; t < WEIR_TOPICS_MAX; t++)
 		logs_out[t] = LOG_UNKNOWN;
-	return check(source)->ops->prove(source, partition, logs_out);
+	return check_magic(source)->ops->prove(source, partition, logs_out);
 }
 
 enum weir_class
 weir_source_rewind(struct weir_source *source, const struct weir_start *start, struct weir_error *err)
 {
-	return check(source)->ops->rewind(source, start, err);
+	return check_magic(source)->ops->rewind(source, start, err);
 }
 
 void
 weir_source_drop(struct weir_source *source, uint32_t partition)
 {
-	check(source)->ops->drop(source, partition);
+	check_magic(source)->ops->drop(source, partition);
 }
 
 void
 weir_source_commit(struct weir_source *source, const struct weir_start *start)
 {
-	check(source)->ops->commit(source, start);
+	check_magic(source)->ops->commit(source, start);
 }
 
 int64_t
 weir_source_lag(struct weir_source *source, uint32_t topic, uint32_t partition, int64_t offset)
 {
-	return check(source)->ops->lag(source, topic, partition, offset);
+	return check_magic(source)->ops->lag(source, topic, partition, offset);
 }

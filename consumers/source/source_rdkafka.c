@@ -36,7 +36,7 @@ struct owned {
 	bool dropped;
 	bool waiting; /* for the watch: not assigned yet */
 	rd_kafka_queue_t *queue[WEIR_TOPICS_MAX];
-	int64_t position[WEIR_TOPICS_MAX]; /* next offset to deliver */
+	int64_t next_offset[WEIR_TOPICS_MAX]; /* next offset to deliver */
 };
 
 struct rdkafka_source {
@@ -186,7 +186,7 @@ assign_all(struct rdkafka_source *s)
 		for (uint32_t t = 0; t < s->opts.topic_count; t++) {
 			if (s->owned[p].unread[t])
 				continue;
-			int64_t at = s->owned[p].position[t];
+			int64_t at = s->owned[p].next_offset[t];
 			rd_kafka_topic_partition_list_add(list, s->opts.topics[t], (int32_t)p)->offset =
 			    at == WEIR_OFFSET_START ? RD_KAFKA_OFFSET_BEGINNING : at;
 		}
@@ -197,7 +197,7 @@ assign_all(struct rdkafka_source *s)
 }
 
 static void
-fail(struct rdkafka_source *s, const char *what, const char *why)
+source_fail(struct rdkafka_source *s, const char *what, const char *why)
 {
 	s->failed = true;
 	(void)weir_error_set(&s->fatal, WEIR_FATAL, "%s: %s", what, why);
@@ -208,7 +208,7 @@ static void
 start_partition(struct rdkafka_source *s, const struct weir_start *start)
 {
 	struct owned *owned = &s->owned[start->partition];
-	memcpy(owned->position, start->offsets, sizeof(owned->position));
+	memcpy(owned->next_offset, start->offsets, sizeof(owned->next_offset));
 	owned->dropped = false;
 	owned->waiting = s->watch != NULL;
 	if (s->watch != NULL)
@@ -225,7 +225,7 @@ is_beyond(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t *list)
 		struct weir_error err;
 		(void)log_partitions_error(
 		    &err, list->elems[i].topic, (uint32_t)list->elems[i].partition + 1, s->opts.partitions);
-		fail(s, "assignment", err.text);
+		source_fail(s, "assignment", err.text);
 		return true;
 	}
 	return false;
@@ -248,7 +248,7 @@ take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t 
 		if (is_whole(s, &s->owned[p]))
 			starts[count++].partition = p;
 		else if (is_touched(s, &s->owned[p]))
-			fail(s, "assignment",
+			source_fail(s, "assignment",
 			    "a partition's topics are not all here: use the range assignor and equal partition counts");
 	}
 	bool ready = !is_beyond(s, list) && !s->failed && s->opts.on_assign(s->opts.ctx, starts, count);
@@ -261,7 +261,7 @@ take_assignment(struct rdkafka_source *s, const rd_kafka_topic_partition_list_t 
 	}
 	rd_kafka_resp_err_t code = assign_all(s);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		fail(s, "assign", rd_kafka_err2str(code));
+		source_fail(s, "assign", rd_kafka_err2str(code));
 }
 
 static void
@@ -415,7 +415,7 @@ source_poll(struct weir_source *source, struct weir_error *err)
 		if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 			weir_log(WEIR_LOG_WARN, "kafka_event", "%s", rd_kafka_message_errstr(message));
 		if (message->err == RD_KAFKA_RESP_ERR__FATAL)
-			fail(s, "kafka", rd_kafka_message_errstr(message));
+			source_fail(s, "kafka", rd_kafka_message_errstr(message));
 		rd_kafka_message_destroy(message);
 	}
 	if (s->failed) {
@@ -439,7 +439,7 @@ assign_ready(struct rdkafka_source *s)
 	}
 	rd_kafka_resp_err_t code = any ? assign_all(s) : RD_KAFKA_RESP_ERR_NO_ERROR;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		fail(s, "assign", rd_kafka_err2str(code));
+		source_fail(s, "assign", rd_kafka_err2str(code));
 }
 
 static int64_t
@@ -475,8 +475,8 @@ source_prove(struct weir_source *source, uint32_t partition, struct log_name *lo
 static void
 take_end(struct owned *owned, uint32_t topic, int64_t offset)
 {
-	if (offset > owned->position[topic])
-		owned->position[topic] = offset;
+	if (offset > owned->next_offset[topic])
+		owned->next_offset[topic] = offset;
 }
 
 /* Errors that come in a partition's queue. True when the partition cannot go on. */
@@ -487,11 +487,11 @@ queue_error(struct rdkafka_source *s, uint32_t topic, const rd_kafka_message_t *
 	struct owned *owned = &s->owned[partition];
 	if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
 		if (s->watch == NULL) {
-			(void)source_gone(err, rd_kafka_topic_name(message->rkt), partition, owned->position[topic]);
+			(void)source_gone(err, rd_kafka_topic_name(message->rkt), partition, owned->next_offset[topic]);
 			return true;
 		}
 		owned->waiting = true; /* the watch will tell why, or that it was a replica that is behind */
-		log_watch_doubt(s->watch, partition, topic, owned->position[topic]);
+		log_watch_doubt(s->watch, partition, topic, owned->next_offset[topic]);
 		return false;
 	}
 	weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%d]: %s", rd_kafka_topic_name(message->rkt), message->partition,
@@ -539,7 +539,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 				class = WEIR_FATAL;
 			continue;
 		}
-		if (raw->offset < owned->position[topic])
+		if (raw->offset < owned->next_offset[topic])
 			continue; /* fetched before a rewind to a later place */
 		batch->end = false;
 		rd_kafka_timestamp_type_t type;
@@ -550,11 +550,11 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 		    .offset = raw->offset,
 		    .timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms <= 0 ? 0 : ms * 1000,
 		};
-		owned->position[topic] = raw->offset + 1;
+		owned->next_offset[topic] = raw->offset + 1;
 	}
-	batch->next_offset = owned->position[topic];
+	batch->next_offset = owned->next_offset[topic];
 	if (s->watch != NULL && class == WEIR_OK && !owned->waiting)
-		log_watch_delivered(s->watch, partition, topic, owned->position[topic]);
+		log_watch_delivered(s->watch, partition, topic, owned->next_offset[topic]);
 	if (class != WEIR_OK)
 		source_release(source, batch);
 	return class;
@@ -620,7 +620,7 @@ source_rdkafka_hand(struct weir_source *source, uint32_t topic, uint32_t partiti
 	if (partition >= s->owned_cap || !is_whole(s, &s->owned[partition]))
 		return WEIR_OK; /* no longer ours */
 	s->owned[partition].unread[topic] = false;
-	s->owned[partition].position[topic] = offset;
+	s->owned[partition].next_offset[topic] = offset;
 	rd_kafka_resp_err_t code = assign_all(s);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? WEIR_OK
 						  : weir_error_set(err, WEIR_FATAL, "assign: %s", rd_kafka_err2str(code));

@@ -8,7 +8,7 @@
 #include "consumers/source/source.h"
 
 static const rd_kafka_metadata_topic_t *
-find(const rd_kafka_metadata_t *metadata, const char *topic)
+find_topic(const rd_kafka_metadata_t *metadata, const char *topic)
 {
 	for (int i = 0; i < metadata->topic_cnt; i++)
 		if (strcmp(metadata->topics[i].topic, topic) == 0 && metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -27,7 +27,7 @@ name_missing(const rd_kafka_metadata_t *metadata, const char *const *topics, uin
 	bool alike = false; /* the first one needs as many partitions as another topic has */
 	for (uint32_t i = 0; i < topic_count + other_count; i++) {
 		const char *topic = i < topic_count ? topics[i] : others[i - topic_count];
-		const rd_kafka_metadata_topic_t *found = find(metadata, topic);
+		const rd_kafka_metadata_topic_t *found = find_topic(metadata, topic);
 		size_t len = strlen(missing);
 		if (found != NULL) {
 			if (i < topic_count && partitions == 0) {
@@ -62,9 +62,9 @@ compare(const rd_kafka_metadata_t *metadata, const char *const *topics, uint32_t
 {
 	if (name_missing(metadata, topics, topic_count, others, other_count, err))
 		return WEIR_FATAL;
-	int partitions = find(metadata, topics[0])->partition_cnt;
+	int partitions = find_topic(metadata, topics[0])->partition_cnt;
 	for (uint32_t i = 1; i < topic_count; i++) {
-		int other = find(metadata, topics[i])->partition_cnt;
+		int other = find_topic(metadata, topics[i])->partition_cnt;
 		if (other != partitions)
 			return weir_error_set(err, WEIR_FATAL,
 			    "topic %s has %d partitions, %s has %d: they must be equal, a card's records, its reference "

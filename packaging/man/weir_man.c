@@ -50,7 +50,7 @@ put_text(const char *text, size_t len)
 }
 
 static void
-put(const char *text)
+put_escaped(const char *text)
 {
 	put_text(text, strlen(text));
 }
@@ -70,7 +70,7 @@ put_marked(const char *text)
 }
 
 static void
-head(const char *name, const char *section)
+put_head(const char *name, const char *section)
 {
 	/* no date: two builds of one source give the same bytes */
 	(void)printf(".TH %s %s \"\" \"weir %s\" \"weir\"\n.nh\n.ad l\n", name, section, WEIR_VERSION);
@@ -111,11 +111,11 @@ put_command(const struct weir_command *command)
 {
 	char *help = help_of(command);
 	(void)printf(".SS ");
-	put(command->name);
+	put_escaped(command->name);
 	(void)printf("\n");
-	put(command->help);
+	put_escaped(command->help);
 	(void)printf(".\n.PP\n.nf\n");
-	put(help);
+	put_escaped(help);
 	(void)printf(".fi\n");
 	free(help);
 }
@@ -128,7 +128,7 @@ page_weir(void)
 	} exits[] = {{"0", "Done."}, {"1", "Failed, not found, or not equal."}, {"2", "The command line is wrong."},
 	    {"3", "Settings or reference data are wrong."}, {"4", "Kafka or Redis cannot be reached, or refuse."},
 	    {"5", "The engine stopped by itself; its last line says why."}};
-	head("WEIR", "1");
+	put_head("WEIR", "1");
 	(void)puts(".SH NAME\nweir \\- usage of every SIM card, exactly, and cut\\-offs in milliseconds\n"
 		   ".SH SYNOPSIS\n.B weir\n.I COMMAND\n.RI [ ARGUMENTS ]\n"
 		   ".SH DESCRIPTION\nReads the traffic records of SIM cards from Kafka, keeps in Redis what every card and "
@@ -163,18 +163,18 @@ put_setting(void *ctx, const struct weir_setting_words *words)
 			     "are not named.\n");
 	*in_carriers = words->of_carrier;
 	(void)printf(".TP\n.B ");
-	put(words->name);
+	put_escaped(words->name);
 	(void)printf("\n");
 	put_marked(words->text);
 	(void)printf(".br\n");
-	put(words->type);
+	put_escaped(words->type);
 	if (words->range[0] != '\0') {
 		(void)printf(", ");
-		put(words->range);
+		put_escaped(words->range);
 	}
 	if (words->default_text[0] != '\0') {
 		(void)printf("; default ");
-		put(words->default_text);
+		put_escaped(words->default_text);
 	}
 	(void)printf("\n");
 }
@@ -183,7 +183,7 @@ static void
 page_settings(void)
 {
 	bool in_carriers = false;
-	head("WEIR.YAML", "5");
+	put_head("WEIR.YAML", "5");
 	(void)puts(".SH NAME\nweir.yaml \\- settings of weir\n"
 		   ".SH DESCRIPTION\nOne YAML file, then environment variables, then\n.BR \\-\\-set ;\nthe later wins. "
 		   "Everything has a default. Keys are\n"

@@ -27,7 +27,7 @@ static const struct weir_usage usage = {
 };
 
 static void
-line(const char *name, const char *fmt, ...)
+print_line(const char *name, const char *fmt, ...)
 {
 	va_list args;
 	(void)printf("%-14s", name);
@@ -48,32 +48,32 @@ show_usage(const struct weir_card_view *card)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX], cycle[16];
 	weir_cycle_format(card->cycle.number, cycle);
-	line("cycle", "%s  (in %s)", cycle, or_dash(card->zone));
-	line(
+	print_line("cycle", "%s  (in %s)", cycle, or_dash(card->zone));
+	print_line(
 	    "cycle runs", "%s to %s", weir_instant_text(card->cycle.start_us, a), weir_instant_text(card->cycle.end_us, b));
-	line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&card->used), a),
+	print_line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&card->used), a),
 	    weir_count_text(weir_volume_bytes(&card->used), b));
-	line("up, down", "%s, %s", weir_amount_text(card->used.up, a), weir_amount_text(card->used.down, b));
-	line("records", "%s in %s sessions, the last %s", weir_count_text(card->used.records, a),
+	print_line("up, down", "%s, %s", weir_amount_text(card->used.up, a), weir_amount_text(card->used.down, b));
+	print_line("records", "%s in %s sessions, the last %s", weir_count_text(card->used.records, a),
 	    weir_count_text(card->used.sessions, b), weir_instant_text(card->last_record_us, c));
 	if (card->stored_status == WEIR_STATUS_TESTABLE)
-		line("test used", "%s", weir_amount_text(card->test_used, a));
+		print_line("test used", "%s", weir_amount_text(card->test_used, a));
 }
 
 static void
 show_limits(const struct weir_card_view *card)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX];
-	line("allowance", "%s", weir_amount_text(card->total, a));
+	print_line("allowance", "%s", weir_amount_text(card->total, a));
 	if (card->addons > 0)
-		line("add-ons", "%s in it", weir_amount_text(card->addons, a));
-	line("usage limit", "%s%s%s%s", weir_amount_text(card->limit, a),
+		print_line("add-ons", "%s in it", weir_amount_text(card->addons, a));
+	print_line("usage limit", "%s%s%s%s", weir_amount_text(card->limit, a),
 	    card->limit_lifted             ? ", lifted until the cycle ends"
 	    : card->limit_own              ? ", its own"
 	    : card->limit != WEIR_NO_LIMIT ? ", its plan's"
 					   : "",
 	    card->limit == WEIR_NO_LIMIT || card->auto_restore ? "" : ", kept over the cycle's end", "");
-	line("remaining", "%s", weir_amount_text(card->remaining, a));
+	print_line("remaining", "%s", weir_amount_text(card->remaining, a));
 }
 
 static void
@@ -83,14 +83,14 @@ show_command(const struct weir_command_view *command)
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX];
 	if (!command->exists)
 		return;
-	line("desired", "%s, confirmed %s", states[command->desired], states[command->confirmed]);
-	line("command", "%s %s, %u attempts, ticket %s", or_dash(command->action), command->state, command->attempts,
+	print_line("desired", "%s, confirmed %s", states[command->desired], states[command->confirmed]);
+	print_line("command", "%s %s, %u attempts, ticket %s", or_dash(command->action), command->state, command->attempts,
 	    or_dash(command->ticket));
-	line("decided", "%s by %s", weir_instant_text(command->decided_us, a), weir_reason_name(command->reason));
-	line("sent", "%s, confirmed %s", weir_instant_text(command->sent_us, b),
+	print_line("decided", "%s by %s", weir_instant_text(command->decided_us, a), weir_reason_name(command->reason));
+	print_line("sent", "%s, confirmed %s", weir_instant_text(command->sent_us, b),
 	    weir_instant_text(command->confirmed_us, c));
 	if (command->limit != 0)
-		line("overshoot", "%s above %s", weir_amount_text(command->overshoot, a),
+		print_line("overshoot", "%s above %s", weir_amount_text(command->overshoot, a),
 		    weir_amount_text(command->limit, b));
 }
 
@@ -104,9 +104,9 @@ show_people(const struct weir_card_view *card)
 		(void)putchar('\n');
 	}
 	if (card->remark[0] != '\0')
-		line("remark", "%s", card->remark);
+		print_line("remark", "%s", card->remark);
 	if (card->has_parent)
-		line("parent", "%s", card->parent);
+		print_line("parent", "%s", card->parent);
 }
 
 static void
@@ -118,7 +118,7 @@ show_children(const struct weir_card_view *card)
 	char a[WEIR_AMOUNT_TEXT_MAX];
 	if (card->child_count == 0)
 		return;
-	line("sub-cards", "%s used by all", weir_amount_text(card->children_used, a));
+	print_line("sub-cards", "%s used by all", weir_amount_text(card->children_used, a));
 	weir_table_init(&table, columns);
 	for (uint32_t i = 0; i < card->child_count; i++) {
 		const struct weir_child_view *child = &card->children[i];
@@ -137,23 +137,23 @@ static void
 show_card(const struct weir_card_view *card)
 {
 	char reasons[WEIR_REASONS_TEXT_MAX], a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX];
-	line("card", "%s", card->text);
-	line("status", "%s%s%s", card->status, card->expired ? ", expired" : "",
+	print_line("card", "%s", card->text);
+	print_line("status", "%s%s%s", card->status, card->expired ? ", expired" : "",
 	    card->auto_registered ? ", registered by its first record" : "");
-	line("carrier", "%s, plan %s, pool %s", or_dash(card->carrier), or_dash(card->plan), or_dash(card->pool));
-	line("activated", "%s, expires %s", weir_instant_text(card->activated_us, a),
+	print_line("carrier", "%s, plan %s, pool %s", or_dash(card->carrier), or_dash(card->plan), or_dash(card->pool));
+	print_line("activated", "%s, expires %s", weir_instant_text(card->activated_us, a),
 	    weir_instant_text(card->expires_us, b));
 	if (card->imei14 != 0)
-		line("imei", "%014" PRIu64, card->imei14);
+		print_line("imei", "%014" PRIu64, card->imei14);
 	show_usage(card);
 	show_limits(card);
-	line("reasons", "%s", weir_reasons_text(card->reasons, reasons));
+	print_line("reasons", "%s", weir_reasons_text(card->reasons, reasons));
 	if (card->not_enforced != 0)
-		line("not enforced", "%s", weir_reasons_text(card->not_enforced, reasons));
+		print_line("not enforced", "%s", weir_reasons_text(card->not_enforced, reasons));
 	show_command(&card->command);
 	show_people(card);
 	show_children(card);
-	line("place", "partition %u, slot %u", card->partition, card->slot);
+	print_line("place", "partition %u, slot %u", card->partition, card->slot);
 }
 
 static int
@@ -181,7 +181,7 @@ one_card(struct weir_reading *reading, const char *word, bool as_json)
 /* ---- lists ---- */
 
 static void
-row(struct weir_table *table, const struct weir_card_view *card)
+add_row(struct weir_table *table, const struct weir_card_view *card)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], reasons[WEIR_REASONS_TEXT_MAX];
 	weir_table_cell(table, "%s", card->text);
@@ -214,28 +214,28 @@ weir_cli_card_list(struct weir_reading *reading, const struct weir_card_query *q
 	struct weir_error err = {0};
 	struct weir_table table;
 	struct weir_buf buf = {0};
-	uint64_t told = 0;
+	uint64_t shown = 0;
 	enum weir_read answer;
 	weir_table_init(&table, columns);
 	weir_table_spare(&table, "remaining,plan,carrier,pool");
 	do {
-		uint32_t room = max - told < PAGE ? (uint32_t)(max - told) : PAGE;
+		uint32_t room = max - shown < PAGE ? (uint32_t)(max - shown) : PAGE;
 		answer = weir_read_search(reading->reader, query, page.next, room, &page, &err);
 		if (answer != WEIR_READ_OK)
 			break;
-		told += page.count;
+		shown += page.count;
 		if (as_json)
 			json_rows(&page, &buf);
 		for (uint32_t i = 0; !as_json && i < page.count; i++)
-			row(&table, &page.cards[i]);
-	} while (page.next[0] != '\0' && told < max && ferror(stdout) == 0);
+			add_row(&table, &page.cards[i]);
+	} while (page.next[0] != '\0' && shown < max && ferror(stdout) == 0);
 	weir_table_print(&table, stdout);
 	weir_table_free(&table);
 	weir_buf_free(&buf);
 	if (answer != WEIR_READ_OK)
 		return weir_reading_fail(reading, answer, &err);
 	if (page.next[0] != '\0' && !as_json)
-		(void)fprintf(stderr, "the first %" PRIu64 "; --max N shows more\n", told);
+		(void)fprintf(stderr, "the first %" PRIu64 "; --max N shows more\n", shown);
 	return WEIR_EXIT_OK;
 }
 

@@ -91,20 +91,20 @@ out_close(struct export *export, int code)
 }
 
 static void
-show_progress(const struct export *export, const struct weir_card_page *page, uint64_t *looked_at)
+show_progress(const struct export *export, const struct weir_card_page *page, uint64_t *examined)
 {
-	*looked_at += page->looked_at;
+	*examined += page->examined;
 	if (export->progress)
-		(void)fprintf(stderr, "\r%" PRIu64 " cards of %" PRIu64 " looked at", export->cards, *looked_at);
+		(void)fprintf(stderr, "\r%" PRIu64 " cards of %" PRIu64 " looked at", export->cards, *examined);
 }
 
 static int
-run(struct weir_reading *reading, struct export *export)
+export_run(struct weir_reading *reading, struct export *export)
 {
 	struct weir_card_page page = {0};
 	struct weir_error err = {0};
 	struct weir_buf buf = {0};
-	uint64_t looked_at = 0;
+	uint64_t examined = 0;
 	enum weir_read answer;
 	weir_csv_header(&export->csv, &buf);
 	do {
@@ -116,7 +116,7 @@ run(struct weir_reading *reading, struct export *export)
 		(void)fwrite(buf.data, 1, buf.len, export->out);
 		buf.len = 0;
 		export->cards += page.count;
-		show_progress(export, &page, &looked_at);
+		show_progress(export, &page, &examined);
 	} while (page.next[0] != '\0' && ferror(export->out) == 0);
 	weir_buf_free(&buf);
 	if (export->progress)
@@ -180,7 +180,7 @@ weir_cli_export(int argc, char **argv)
 	if (code == WEIR_EXIT_OK && !out_open(&export, &err))
 		code = weir_exit_fail("export", WEIR_EXIT_FAILED, &err);
 	if (code == WEIR_EXIT_OK)
-		code = run(&reading, &export);
+		code = export_run(&reading, &export);
 	code = out_close(&export, code);
 	weir_reading_close(&reading);
 	return code;

@@ -26,7 +26,7 @@ static const struct weir_usage usage = {
 };
 
 static void
-line(const char *name, const char *fmt, ...)
+print_line(const char *name, const char *fmt, ...)
 {
 	va_list args;
 	(void)printf("%-14s", name);
@@ -56,12 +56,13 @@ show_money(const struct weir_pool_view *pool)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX];
 	if (pool->threshold != WEIR_NO_LIMIT)
-		line("threshold", "%s, then %s", weir_amount_text(pool->threshold, a),
+		print_line("threshold", "%s, then %s", weir_amount_text(pool->threshold, a),
 		    pool->threshold_suspends ? "suspend" : "alert");
 	if (pool->frozen || pool->arrears_us != 0)
-		line("arrears", "since %s, kept for %u days", weir_instant_text(pool->arrears_us, a), pool->retention_days);
+		print_line(
+		    "arrears", "since %s, kept for %u days", weir_instant_text(pool->arrears_us, a), pool->retention_days);
 	if (pool->disabled_us != 0)
-		line("disabled", "since %s", weir_instant_text(pool->disabled_us, b));
+		print_line("disabled", "since %s", weir_instant_text(pool->disabled_us, b));
 }
 
 static void
@@ -79,26 +80,27 @@ static void
 show_pool(const struct weir_pool_view *pool)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], reasons[WEIR_REASONS_TEXT_MAX], cycle[16];
-	line("pool", "%s", pool->id);
-	line("name", "%s", pool->name);
-	line("status", "%s", pool->status);
-	line("kind", "%s, carrier %s, plan %s", pool->defined ? weir_plan_kind_name(pool->kind) : "-",
+	print_line("pool", "%s", pool->id);
+	print_line("name", "%s", pool->name);
+	print_line("status", "%s", pool->status);
+	print_line("kind", "%s, carrier %s, plan %s", pool->defined ? weir_plan_kind_name(pool->kind) : "-",
 	    or_dash(pool->carrier), or_dash(pool->plan));
-	line("cards", "%s, of which %s count", weir_count_text(pool->cards, a), weir_count_text(pool->effective_cards, b));
+	print_line(
+	    "cards", "%s, of which %s count", weir_count_text(pool->cards, a), weir_count_text(pool->effective_cards, b));
 	weir_cycle_format(pool->cycle.number, cycle);
-	line("cycle", "%s  (in %s)", pool->cycle.number > 0 ? cycle : "-", or_dash(pool->zone));
-	line(
+	print_line("cycle", "%s  (in %s)", pool->cycle.number > 0 ? cycle : "-", or_dash(pool->zone));
+	print_line(
 	    "cycle runs", "%s to %s", weir_instant_text(pool->cycle.start_us, a), weir_instant_text(pool->cycle.end_us, b));
-	line("total", "%s", weir_amount_text(pool->effective_total, a));
+	print_line("total", "%s", weir_amount_text(pool->effective_total, a));
 	if (pool->addons > 0)
-		line("add-ons", "%s in it", weir_amount_text(pool->addons, a));
-	line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&pool->used), a),
+		print_line("add-ons", "%s in it", weir_amount_text(pool->addons, a));
+	print_line("used", "%s  (%s bytes)", weir_amount_text(weir_volume_bytes(&pool->used), a),
 	    weir_count_text(weir_volume_bytes(&pool->used), b));
-	line("remaining", "%s", remaining_text(pool, a));
+	print_line("remaining", "%s", remaining_text(pool, a));
 	show_money(pool);
-	line("reasons", "%s", weir_reasons_text(pool->reasons, reasons));
+	print_line("reasons", "%s", weir_reasons_text(pool->reasons, reasons));
 	show_batches(pool);
-	line("changed", "%s", weir_instant_text(pool->changed_us, a));
+	print_line("changed", "%s", weir_instant_text(pool->changed_us, a));
 }
 
 static int
@@ -124,7 +126,7 @@ one_pool(struct weir_reading *reading, const char *id, bool as_json)
 /* ---- lists ---- */
 
 static void
-row(struct weir_table *table, const struct weir_pool_view *pool)
+add_row(struct weir_table *table, const struct weir_pool_view *pool)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], reasons[WEIR_REASONS_TEXT_MAX];
 	weir_table_cell(table, "%s", pool->id);
@@ -139,7 +141,7 @@ row(struct weir_table *table, const struct weir_pool_view *pool)
 }
 
 static int
-list(struct weir_reading *reading, const struct weir_pool_query *query, uint64_t max, bool as_json)
+list_pools(struct weir_reading *reading, const struct weir_pool_query *query, uint64_t max, bool as_json)
 {
 	static const struct weir_column columns[] = {{"id", 'l'}, {"name", 'l'}, {"kind", 'l'}, {"status", 'l'},
 	    {"cards", 'r'}, {"used", 'r'}, {"total", 'r'}, {"remaining", 'r'}, {"reasons", 'l'}, {NULL, 0}};
@@ -147,33 +149,33 @@ list(struct weir_reading *reading, const struct weir_pool_query *query, uint64_t
 	struct weir_error err = {0};
 	struct weir_table table;
 	struct weir_buf buf = {0};
-	uint64_t told = 0;
+	uint64_t shown = 0;
 	enum weir_read answer;
 	weir_table_init(&table, columns);
 	weir_table_spare(&table, "name,kind,total,cards");
 	do {
-		uint32_t room = max - told < PAGE ? (uint32_t)(max - told) : PAGE;
+		uint32_t room = max - shown < PAGE ? (uint32_t)(max - shown) : PAGE;
 		answer = weir_read_pools(reading->reader, query, page.next, room, &page, &err);
 		if (answer != WEIR_READ_OK)
 			break;
-		told += page.count;
+		shown += page.count;
 		for (uint32_t i = 0; i < page.count; i++) {
 			struct weir_json json = {&buf, false};
 			if (!as_json) {
-				row(&table, &page.pools[i]);
+				add_row(&table, &page.pools[i]);
 				continue;
 			}
 			weir_print_pool(&json, NULL, &page.pools[i]);
 			(void)weir_reading_put(&buf);
 		}
-	} while (page.next[0] != '\0' && told < max && ferror(stdout) == 0);
+	} while (page.next[0] != '\0' && shown < max && ferror(stdout) == 0);
 	weir_table_print(&table, stdout);
 	weir_table_free(&table);
 	weir_buf_free(&buf);
 	if (answer != WEIR_READ_OK)
 		return weir_reading_fail(reading, answer, &err);
 	if (page.next[0] != '\0' && !as_json)
-		(void)fprintf(stderr, "the first %" PRIu64 "; --max N shows more\n", told);
+		(void)fprintf(stderr, "the first %" PRIu64 "; --max N shows more\n", shown);
 	return WEIR_EXIT_OK;
 }
 
@@ -242,7 +244,7 @@ weir_cli_pool(int argc, char **argv)
 	if (code == WEIR_EXIT_OK)
 		code = members        ? weir_cli_card_list(&reading, &of_pool, max, as_json)
 		       : words.n == 1 ? one_pool(&reading, words.v[0], as_json)
-				      : list(&reading, &query, max, as_json);
+				      : list_pools(&reading, &query, max, as_json);
 	weir_reading_close(&reading);
 	return code;
 }

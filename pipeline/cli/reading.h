@@ -9,7 +9,7 @@
 #include "config/base/slice.h"
 #include "config/settings/settings_options.h"
 #include "pipeline/query/print.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 struct weir_reading {
 	const char *command; /* for mistakes */

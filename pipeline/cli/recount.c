@@ -50,7 +50,7 @@ struct weir_recount {
 };
 
 static uint64_t
-mix(uint64_t x)
+mix_hash(uint64_t x)
 {
 	x ^= x >> 32;
 	x *= UINT64_C(0xd6e8feb86659fd93);
@@ -60,7 +60,7 @@ mix(uint64_t x)
 static bool
 set_put(struct set *set, uint64_t hash)
 {
-	uint32_t at = (uint32_t)mix(hash) & (set->cap - 1);
+	uint32_t at = (uint32_t)mix_hash(hash) & (set->cap - 1);
 	while (set->v[at] != 0) {
 		if (set->v[at] == hash)
 			return false;
@@ -110,7 +110,7 @@ hour_set(struct weir_recount *r, int64_t hour)
 static struct session *
 session_place(struct session *sessions, uint32_t cap, uint64_t key)
 {
-	uint32_t at = (uint32_t)mix(key) & (cap - 1);
+	uint32_t at = (uint32_t)mix_hash(key) & (cap - 1);
 	while (sessions[at].key != 0 && sessions[at].key != key)
 		at = (at + 1) & (cap - 1);
 	return &sessions[at];
@@ -145,7 +145,7 @@ cell_key(uint32_t slot, int32_t cycle)
 static struct cell *
 cell_place(struct cell *cells, uint32_t cap, uint64_t key)
 {
-	uint32_t at = (uint32_t)mix(key) & (cap - 1);
+	uint32_t at = (uint32_t)mix_hash(key) & (cap - 1);
 	while (cells[at].key != 0 && cells[at].key != key)
 		at = (at + 1) & (cap - 1);
 	return &cells[at];
@@ -287,7 +287,7 @@ total_adds(struct session *session, const struct weir_record *record, bool fresh
 static uint64_t
 sequence_hash(const struct weir_record *record)
 {
-	return mix(record->session_hash ^ mix(record->seq + UINT64_C(0x9e3779b97f4a7c15)));
+	return mix_hash(record->session_hash ^ mix_hash(record->seq + UINT64_C(0x9e3779b97f4a7c15)));
 }
 
 struct counted {
@@ -322,7 +322,7 @@ is_new(struct weir_recount *r, const struct weir_record *record, int32_t cycle, 
 }
 
 static void
-count(struct weir_recount *r, uint32_t slot, const struct weir_record *record)
+count_record(struct weir_recount *r, uint32_t slot, const struct weir_record *record)
 {
 	int32_t cycle;
 	struct counted counted;
@@ -373,7 +373,7 @@ weir_recount_record(struct weir_recount *r, const struct weir_record *record)
 	else if (!find_card(r, record->iccid, &slot))
 		r->stats.unknown_cards++;
 	else
-		count(r, slot, record);
+		count_record(r, slot, record);
 }
 
 /* ---- results ---- */

@@ -15,7 +15,7 @@
 
 #include "aggregators/tables/record.h"
 #include "config/settings/settings.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 struct weir_recount;
 

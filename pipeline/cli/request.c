@@ -20,7 +20,7 @@
 #include "pipeline/kafka/admin.h"
 
 #define DELIVERY_MS 10000
-#define LOOK_MS 100
+#define POLL_MS 100
 #define REPLY_ID_CHARS 32 /* of an id, in a reply */
 
 static const struct weir_usage usage = {
@@ -180,8 +180,8 @@ request_send(const struct weir_settings *settings, const char *key, const struct
 		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: %s", rd_kafka_err2str(no));
 	for (int waited = 0;
 	     code == WEIR_EXIT_OK && no == RD_KAFKA_RESP_ERR_NO_ERROR && !sent->done && waited < DELIVERY_MS;
-	     waited += LOOK_MS)
-		(void)rd_kafka_poll(kafka, LOOK_MS);
+	     waited += POLL_MS)
+		(void)rd_kafka_poll(kafka, POLL_MS);
 	if (code == WEIR_EXIT_OK && !sent->done && sent->err.class == WEIR_OK)
 		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: Kafka has not taken it within 10 s");
 	if (code == WEIR_EXIT_OK && sent->err.class != WEIR_OK)
@@ -250,7 +250,7 @@ find_reply(const struct weir_history *history, const struct asked *asked, bool *
 }
 
 static int
-tell_reply(struct weir_reading *reading, const struct asked *asked, struct weir_iccid iccid, const struct sent *sent)
+print_reply(struct weir_reading *reading, const struct asked *asked, struct weir_iccid iccid, const struct sent *sent)
 {
 	struct weir_history history = {0};
 	struct weir_error err = {0};
@@ -287,9 +287,9 @@ wait_reply(struct weir_reading *reading, const struct asked *asked, struct weir_
 			return WEIR_EXIT_FAILED;
 		}
 		if (!taken)
-			(void)usleep(LOOK_MS * 1000);
+			(void)usleep(POLL_MS * 1000);
 	}
-	return tell_reply(reading, asked, iccid, sent);
+	return print_reply(reading, asked, iccid, sent);
 }
 
 /* ---- the command ---- */

@@ -13,8 +13,8 @@
 #include "config/base/signals.h"
 #include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/http/metrics/metrics_server.h"
 #include "pipeline/http/metrics/notify.h"
-#include "pipeline/http/metrics/server.h"
 
 #define POLL_MS 100
 #define STATUS_US 10000000
@@ -92,7 +92,7 @@ watch_end(struct watch *watch)
 
 /* The status line and what `systemctl status` shows. */
 static void
-watch_tell(struct watch *watch, struct weir_steady now)
+watch_notify(struct watch *watch, struct weir_steady now)
 {
 	struct weir_run_counters c;
 	char text[128];
@@ -134,7 +134,7 @@ run_watch(struct watch *watch)
 		(void)weir_run_lanes(watch->run, lanes, WEIR_METRICS_LANES_MAX);
 		weir_health_observe(&watch->health, lanes, now);
 		(void)weir_notify_watchdog(&watch->notify, weir_health_is_live(&watch->health, now, NULL), now);
-		watch_tell(watch, now);
+		watch_notify(watch, now);
 	}
 }
 

@@ -13,7 +13,7 @@
 #include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/http/api/api.h"
-#include "pipeline/http/metrics/server.h"
+#include "pipeline/http/metrics/metrics_server.h"
 
 #define POLL_MS 1000
 

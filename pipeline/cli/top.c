@@ -88,7 +88,7 @@ heading(struct screen *screen, const char *fmt, const char *text)
 }
 
 static void
-show(struct screen *screen)
+show_screen(struct screen *screen)
 {
 	if (screen->is_terminal)
 		weir_buf_printf(&screen->buf, "\x1b[J");
@@ -203,7 +203,7 @@ draw_all(struct screen *screen, const struct weir_reading *reading, const struct
 	draw_counts(screen, data->fleet);
 	draw_pools(screen, data->fleet);
 	draw_commands(screen, data);
-	show(screen);
+	show_screen(screen);
 }
 
 /* ---- JSON ---- */
@@ -249,15 +249,15 @@ print_json(const struct weir_top_data *data)
 
 /* The first look may not have counted all cards yet: it is gone on with. The second one is a second later, for the rate. */
 static int
-once(struct weir_reading *reading, struct weir_top_source *source, bool as_json)
+show_once(struct weir_reading *reading, struct weir_top_source *source, bool as_json)
 {
 	struct weir_top_data data;
 	struct weir_error err = {0};
 	struct weir_steady started = weir_steady_now();
-	enum weir_read answer = weir_top_look(source, &data, &err);
+	enum weir_read answer = weir_top_sample(source, &data, &err);
 	while (answer == WEIR_READ_OK && (data.fleet->as_of_us == 0 || weir_steady_since_us(started) < 1100000)) {
 		(void)usleep(data.fleet->as_of_us == 0 ? 1000 : 1100000);
-		answer = weir_top_look(source, &data, &err);
+		answer = weir_top_sample(source, &data, &err);
 	}
 	if (answer != WEIR_READ_OK)
 		return weir_reading_fail(reading, answer, &err);
@@ -299,13 +299,13 @@ watch(struct weir_reading *reading, struct weir_top_source *source, uint64_t int
 	for (;;) {
 		struct weir_top_data data;
 		struct weir_steady next = weir_steady_in_ms((int64_t)interval_ms);
-		answer = weir_top_look(source, &data, err);
+		answer = weir_top_sample(source, &data, err);
 		if (answer == WEIR_READ_AWAY) { /* comes back perhaps */
 			size_of(&screen);
 			screen.used = 0;
 			weir_buf_printf(&screen.buf, "\x1b[H");
 			draw(&screen, "%s", err->text);
-			show(&screen);
+			show_screen(&screen);
 		} else if (answer != WEIR_READ_OK) {
 			break;
 		} else {
@@ -323,7 +323,7 @@ watch(struct weir_reading *reading, struct weir_top_source *source, uint64_t int
 }
 
 static int
-live(struct weir_reading *reading, struct weir_top_source *source, uint64_t interval_ms)
+show_live(struct weir_reading *reading, struct weir_top_source *source, uint64_t interval_ms)
 {
 	struct termios before, raw;
 	struct weir_error err = {0};
@@ -368,7 +368,7 @@ weir_cli_top(int argc, char **argv)
 	code = weir_reading_open(&reading, "top", &common);
 	if (code == WEIR_EXIT_OK) {
 		struct weir_top_source *source = weir_top_open(&reading);
-		code = is_once ? once(&reading, source, as_json) : live(&reading, source, interval_ms);
+		code = is_once ? show_once(&reading, source, as_json) : show_live(&reading, source, interval_ms);
 		weir_top_close(source);
 	}
 	weir_reading_close(&reading);

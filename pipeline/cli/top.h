@@ -34,6 +34,6 @@ struct weir_top_source;
 /* Kafka need not be reachable: what only it knows is then left out. */
 struct weir_top_source *weir_top_open(struct weir_reading *reading);
 void weir_top_close(struct weir_top_source *source);
-enum weir_read weir_top_look(struct weir_top_source *source, struct weir_top_data *data_out, struct weir_error *err);
+enum weir_read weir_top_sample(struct weir_top_source *source, struct weir_top_data *data_out, struct weir_error *err);
 
 #endif

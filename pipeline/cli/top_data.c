@@ -227,7 +227,7 @@ weir_top_close(struct weir_top_source *source)
 }
 
 enum weir_read
-weir_top_look(struct weir_top_source *source, struct weir_top_data *data_out, struct weir_error *err)
+weir_top_sample(struct weir_top_source *source, struct weir_top_data *data_out, struct weir_error *err)
 {
 	const struct weir_partition_view *partitions;
 	uint32_t count;

@@ -103,7 +103,7 @@ print_json(const struct asked *asked, const struct weir_usage_rows *rows)
 }
 
 static int
-show(struct weir_reading *reading, const struct asked *asked)
+show_usage(struct weir_reading *reading, const struct asked *asked)
 {
 	struct weir_zone *zone = NULL;
 	struct weir_usage_rows rows;
@@ -153,7 +153,7 @@ weir_cli_usage(int argc, char **argv)
 	struct weir_reading reading;
 	code = weir_reading_open(&reading, "usage", &common);
 	if (code == WEIR_EXIT_OK)
-		code = show(&reading, &asked);
+		code = show_usage(&reading, &asked);
 	weir_reading_close(&reading);
 	return code;
 }

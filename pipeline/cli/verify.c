@@ -46,7 +46,7 @@ struct verify {
 	struct weir_json json;
 	struct weir_buf out;
 	struct weir_table table;
-	uint64_t told;
+	uint64_t reported;
 };
 
 /* ---- counting ---- */
@@ -180,11 +180,11 @@ json_volume(struct weir_json *json, const char *name, const struct weir_volume *
 }
 
 static void
-tell_difference(struct verify *v, struct weir_iccid iccid, int32_t cycle, const struct weir_volume *stored,
+print_difference(struct verify *v, struct weir_iccid iccid, int32_t cycle, const struct weir_volume *stored,
     const struct weir_volume *counted)
 {
 	char text[WEIR_ICCID_TEXT_MAX], month[16];
-	if (v->told++ >= v->max)
+	if (v->reported++ >= v->max)
 		return;
 	(void)weir_iccid_format(iccid, text);
 	weir_cycle_format(cycle, month);
@@ -226,7 +226,7 @@ compare_cycle(struct verify *v, const struct weir_snapshot *snapshot, const stru
 	} else {
 		result->cycles++;
 		result->differences++;
-		tell_difference(v, snapshot->cards[slot].iccid, cycle, stored, &all);
+		print_difference(v, snapshot->cards[slot].iccid, cycle, stored, &all);
 	}
 }
 
@@ -239,10 +239,11 @@ compare(struct verify *v, const struct weir_snapshot *snapshot, const struct wei
 			continue;
 		result->cards++;
 		const struct weir_volume now = {card->up, card->down, card->records, card->sessions};
-		for (uint32_t i = 0; i < snapshot->past_count; i++) {
-			const struct weir_past_slot *past = &snapshot->past[i].slots[slot];
-			const struct weir_volume then = {past->up, past->down, past->records, past->sessions};
-			int32_t cycle = snapshot->past[i].cycle;
+		for (uint32_t i = 0; i < snapshot->closed_cycle_count; i++) {
+			const struct weir_closed_cycle_slot *closed_cycles = &snapshot->closed_cycles[i].slots[slot];
+			const struct weir_volume then = {
+			    closed_cycles->up, closed_cycles->down, closed_cycles->records, closed_cycles->sessions};
+			int32_t cycle = snapshot->closed_cycles[i].cycle;
 			compare_cycle(v, snapshot, recount, slot, cycle, cycle == card->cycle ? &now : &then, result);
 		}
 	}
@@ -251,7 +252,7 @@ compare(struct verify *v, const struct weir_snapshot *snapshot, const struct wei
 /* ---- a partition ---- */
 
 static void
-tell_partition(struct verify *v, uint32_t partition, const struct result *r)
+print_partition(struct verify *v, uint32_t partition, const struct result *r)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX], c[WEIR_AMOUNT_TEXT_MAX];
 	if (v->as_json)
@@ -300,7 +301,7 @@ verify_partition(struct verify *v, uint32_t partition, struct result *sum)
 	if (class == WEIR_OK) {
 		result.stats = *weir_recount_stats(recount);
 		compare(v, snapshot, recount, &result);
-		tell_partition(v, partition, &result);
+		print_partition(v, partition, &result);
 		add_result(sum, &result);
 	}
 	weir_recount_free(recount);
@@ -310,7 +311,7 @@ verify_partition(struct verify *v, uint32_t partition, struct result *sum)
 /* ---- the command ---- */
 
 static void
-tell_end(struct verify *v, const struct result *sum)
+print_end(struct verify *v, const struct result *sum)
 {
 	char a[WEIR_AMOUNT_TEXT_MAX], b[WEIR_AMOUNT_TEXT_MAX];
 	if (v->as_json) {
@@ -335,8 +336,8 @@ tell_end(struct verify *v, const struct result *sum)
 		(void)weir_reading_put(&v->out);
 		return;
 	}
-	if (v->told > v->max)
-		(void)printf("and %" PRIu64 " more differences; --max N tells more\n", v->told - v->max);
+	if (v->reported > v->max)
+		(void)printf("and %" PRIu64 " more differences; --max N tells more\n", v->reported - v->max);
 	weir_table_print(&v->table, stdout);
 	if (sum->not_verifiable > 0)
 		(void)printf("%s cycles began before what Kafka still has: they cannot be verified. Those that began after "
@@ -369,7 +370,7 @@ verify_all(struct verify *v)
 		if (code != WEIR_EXIT_OK)
 			return code;
 	}
-	tell_end(v, &sum);
+	print_end(v, &sum);
 	return sum.differences == 0 ? WEIR_EXIT_OK : WEIR_EXIT_FAILED;
 }
 

@@ -1,6 +1,6 @@
 /*
  * The simulated carrier's HTTP side: libmicrohttpd on loopback, a thread a connection, so that a slow or hanging call is
- * just a sleeping thread. What is answered is decided in simulator_world.c.
+ * just a sleeping thread. What is answered is decided in carrier_simulator_world.c.
  */
 #include "pipeline/demo/carrier_simulator.h"
 

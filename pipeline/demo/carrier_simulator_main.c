@@ -1,4 +1,4 @@
-/* The carrier simulator as a command of its own: options in, server up, wait for SIGTERM. See simulator.h. */
+/* The carrier simulator as a command of its own: options in, server up, wait for SIGTERM. See carrier_simulator.h. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -174,7 +174,7 @@ write_port(const char *path, uint16_t port)
 }
 
 static int
-serve(const struct sim_args *args)
+serve_calls(const struct sim_args *args)
 {
 	sigset_t ends;
 	(void)sigemptyset(&ends);
@@ -219,5 +219,5 @@ weir_carrier_sim_main(int argc, char **argv)
 		(void)fputs(USAGE, stderr);
 		return 2;
 	}
-	return serve(&args);
+	return serve_calls(&args);
 }

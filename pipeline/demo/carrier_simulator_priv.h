@@ -1,4 +1,4 @@
-/* The simulator's cards and moods, behind one lock; inside pipeline/carriers only. See simulator.h. */
+/* The simulator's cards and moods, behind one lock; inside pipeline/carriers only. See carrier_simulator.h. */
 #ifndef WEIR_PIPELINE_SIMULATOR_PRIV_H
 #define WEIR_PIPELINE_SIMULATOR_PRIV_H
 

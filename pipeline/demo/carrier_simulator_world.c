@@ -1,4 +1,5 @@
-/* The simulated carrier's cards, moods and counts; no I/O. See simulator.h. Any thread: one lock around everything. */
+/* The simulated carrier's cards, moods and counts; no I/O. See carrier_simulator.h. Any thread: one lock around everything.
+ */
 #include "pipeline/demo/carrier_simulator_priv.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ sim_world_free(struct sim_world *world)
 }
 
 static void
-card_settle_pending(struct sim_card *card, int64_t now_us)
+card_finish_pending(struct sim_card *card, int64_t now_us)
 {
 	if (card->pending != 0 && card->pending_us <= now_us) {
 		card->seen.state = card->pending;
@@ -60,7 +61,7 @@ world_card(struct sim_world *world, struct weir_iccid iccid, bool make)
 	struct sim_card **bucket = &world->buckets[weir_iccid_hash(iccid) % SIM_BUCKETS];
 	for (struct sim_card *card = *bucket; card != NULL; card = card->next) {
 		if (weir_iccid_equal(card->iccid, iccid)) {
-			card_settle_pending(card, weir_steady_now().us);
+			card_finish_pending(card, weir_steady_now().us);
 			return card;
 		}
 	}
@@ -211,7 +212,7 @@ sim_world_state_json(struct sim_world *world)
 		for (struct sim_card *card = world->buckets[i]; card != NULL; card = card->next) {
 			char iccid[WEIR_ICCID_TEXT_MAX];
 			(void)weir_iccid_format(card->iccid, iccid);
-			card_settle_pending(card, weir_steady_now().us);
+			card_finish_pending(card, weir_steady_now().us);
 			json_t *row = json_pack("{s:s, s:I, s:I}", "status",
 			    card->seen.state == WEIR_CARD_SUSPENDED ? "DEACTIVATED" : "ACTIVATED", "changed",
 			    (json_int_t)card->seen.changed, "repeated", (json_int_t)card->seen.repeated);

@@ -13,14 +13,14 @@
 #include "config/base/exit.h"
 #include "config/base/log.h"
 #include "config/base/signals.h"
-#include "pipeline/demo/looks.h"
+#include "pipeline/demo/demo_servers.h"
+#include "pipeline/demo/demo_verify.h"
 #include "pipeline/demo/sandbox.h"
-#include "pipeline/demo/verify.h"
 #include "pipeline/demo/view.h"
 
 #define REDRAW_MS 250
 #define READY_US 30000000
-#define SETTLE_US 60000000
+#define QUIET_US 60000000
 #define LOG_LINES 8
 #define LOG_LINE_MAX 400
 
@@ -30,7 +30,7 @@ struct demo {
 	struct weir_demo_fleet *fleet;
 	struct weir_demo_traffic *traffic;
 	struct weir_run *run;
-	struct weir_demo_looks looks;
+	struct weir_demo_views views;
 	struct weir_random rng;
 	struct weir_demo_view view;
 	struct weir_demo_totals sent;
@@ -48,7 +48,7 @@ demo_fail(enum weir_class class, const struct weir_error *err)
 
 /* The engine's last words, before its log goes away with the folder. */
 static void
-log_tell(const struct demo *d)
+log_published(const struct demo *d)
 {
 	char lines[LOG_LINES][LOG_LINE_MAX];
 	uint32_t count = 0;
@@ -62,7 +62,7 @@ log_tell(const struct demo *d)
 }
 
 static void
-say(const struct demo *d, const char *text)
+print_step(const struct demo *d, const char *text)
 {
 	(void)fprintf(d->opts->json ? stderr : stdout, "%s\n", text);
 	(void)fflush(stdout);
@@ -112,16 +112,16 @@ engine_start(struct demo *d)
 
 /* API, console and metrics; says where they are. */
 static int
-looks_open(struct demo *d)
+views_open(struct demo *d)
 {
 	struct weir_error err = {0};
 	char config[128];
 	weir_demo_sandbox_config(&d->sandbox, config);
-	enum weir_class class = weir_demo_looks_open(d->sandbox.settings, config, d->run, &d->looks, &err);
+	enum weir_class class = weir_demo_views_open(d->sandbox.settings, config, d->run, &d->views, &err);
 	if (class != WEIR_OK)
 		return demo_fail(class, &err);
 	for (uint32_t i = 0; i < WEIR_DEMO_LINES; i++)
-		say(d, d->looks.lines[i]);
+		print_step(d, d->views.lines[i]);
 	return WEIR_EXIT_OK;
 }
 
@@ -140,13 +140,13 @@ traffic_watch(struct demo *d)
 	struct weir_steady begin = weir_steady_now(), now = begin;
 	int64_t for_us = (int64_t)d->opts->for_ms * 1000;
 	int code = WEIR_EXIT_OK;
-	weir_demo_view_begin(&d->view, d->opts->screen, &d->looks, begin);
+	weir_demo_view_begin(&d->view, d->opts->screen, &d->views, begin);
 	while (for_us == 0 || now.us - begin.us < for_us) {
 		int64_t left_ms = for_us == 0 ? REDRAW_MS : (for_us - (now.us - begin.us)) / 1000 + 1;
 		if (weir_signal_wait((uint64_t)(left_ms < REDRAW_MS ? left_ms : REDRAW_MS)) != 0 || engine_failed(d, &code))
 			break;
 		now = weir_steady_now();
-		weir_demo_looks_observe(&d->looks, d->run, now);
+		weir_demo_views_observe(&d->views, d->run, now);
 		if (!d->opts->json)
 			weir_demo_view_draw(&d->view, d->run, d->traffic, now);
 	}
@@ -166,11 +166,11 @@ records_done(const struct weir_run_counters *c)
 
 /* Waits until all records are counted and the carrier has every card where it belongs. What is missing then differs. */
 static int
-settle(struct demo *d)
+wait_quiet(struct demo *d)
 {
-	struct weir_steady until = weir_steady_in_us(SETTLE_US);
+	struct weir_steady until = weir_steady_in_us(QUIET_US);
 	int code;
-	say(d, "traffic ended; waiting until all is counted and confirmed");
+	print_step(d, "traffic ended; waiting until all is counted and confirmed");
 	for (;;) {
 		if (engine_failed(d, &code))
 			return code;
@@ -230,8 +230,8 @@ report(const struct demo *d)
 			     ",\"latency_us_p99\":%" PRIu64 ",\"seed\":%" PRIu64 "}\n",
 		    c->records, c->counted, c->duplicates, d->sent.late, d->sent.before_cycle, d->sent.bad, d->fleet->count,
 		    d->sent.requests, c->suspends, c->resumes, c->commands_confirmed, d->fleet->pool_count,
-		    c->partials_told, c->words_told, c->walked, c->alerts, weir_run_feed_rows(c), c->rows_again,
-		    d->mismatches, p50, p99, d->opts->seed);
+		    c->reports_published, c->pool_states_published, c->members_scanned, c->alerts, weir_run_feed_rows(c),
+		    c->rows_again, d->mismatches, p50, p99, d->opts->seed);
 		return;
 	}
 	(void)printf("\n%" PRIu64 " records: %" PRIu64 " counted, %" PRIu64 " duplicates, %" PRIu64
@@ -242,7 +242,7 @@ report(const struct demo *d)
 	    d->fleet->count, c->suspends, c->resumes, c->commands_confirmed, (double)p50 / 1000.0, (double)p99 / 1000.0);
 	(void)printf("%" PRIu32 " pools: %" PRIu64 " partials, %" PRIu64 " words, %" PRIu64
 		     " members looked at because of them, %" PRIu64 " alerts\n",
-	    d->fleet->pool_count, c->partials_told, c->words_told, c->walked, c->alerts);
+	    d->fleet->pool_count, c->reports_published, c->pool_states_published, c->members_scanned, c->alerts);
 	(void)printf("feeds: %" PRIu64 " rows of hours and days, %" PRIu64 " of them for late records\n",
 	    weir_run_feed_rows(c), c->rows_again);
 	(void)printf("%s: %" PRIu32 " differences between what was sent and what Redis and the carrier hold\n",
@@ -250,7 +250,7 @@ report(const struct demo *d)
 }
 
 static int
-judge(struct demo *d)
+compare_results(struct demo *d)
 {
 	struct weir_error err = {0};
 	if (d->interrupted) {
@@ -276,17 +276,17 @@ demo_course(struct demo *d)
 	d->fleet = weir_demo_fleet_new(d->opts->cards, d->opts->rate, &d->rng, weir_wall_now().us);
 	int code = engine_start(d);
 	if (code == WEIR_EXIT_OK)
-		code = looks_open(d);
+		code = views_open(d);
 	if (code == WEIR_EXIT_OK)
 		code = traffic_watch(d);
 	if (code == WEIR_EXIT_OK)
-		code = settle(d);
-	weir_demo_looks_close(&d->looks);
+		code = wait_quiet(d);
+	weir_demo_views_close(&d->views);
 	if (d->run != NULL) {
 		weir_run_stop(d->run);
 		weir_run_free(d->run);
 	}
-	return code == WEIR_EXIT_OK ? judge(d) : code;
+	return code == WEIR_EXIT_OK ? compare_results(d) : code;
 }
 
 int
@@ -294,11 +294,11 @@ weir_demo_run(const struct weir_demo_opts *opts)
 {
 	struct demo d = {.opts = opts, .rng = {opts->seed}};
 	weir_signal_block();
-	say(&d, "starting broker, redis-server, carrier and weir");
+	print_step(&d, "starting broker, redis-server, carrier and weir");
 	int code = demo_course(&d);
 	weir_log_close();
 	if (code != WEIR_EXIT_OK)
-		log_tell(&d);
+		log_published(&d);
 	weir_demo_traffic_free(d.traffic);
 	weir_demo_fleet_free(d.fleet);
 	weir_demo_sandbox_close(&d.sandbox);

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "pipeline/demo/fleet.h"
+#include "pipeline/demo/demo_fleet.h"
 
 size_t
 weir_demo_carrier_json(const struct weir_demo_fleet *fleet, uint32_t carrier, char *out, size_t size)

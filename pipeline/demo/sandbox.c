@@ -15,7 +15,7 @@
 
 #include "config/base/log.h"
 #include "config/base/signals.h"
-#include "pipeline/demo/feeds.h"
+#include "pipeline/demo/demo_feeds.h"
 #include "pipeline/kafka/admin.h"
 #include "pipeline/store/store.h"
 

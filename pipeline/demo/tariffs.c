@@ -1,7 +1,7 @@
-/* The demo's carriers, plans and billing cycles; see fleet.h. */
+/* The demo's carriers, plans and billing cycles; see demo_fleet.h. */
 #include <time.h>
 
-#include "pipeline/demo/fleet.h"
+#include "pipeline/demo/demo_fleet.h"
 
 #define MIB UINT64_C(1048576)
 #define SHANGHAI "Asia/Shanghai", 28800

@@ -94,7 +94,7 @@ records_sent(const struct weir_demo_traffic *t)
 
 /* Sends until `target` records have gone out since the start. Draws that hit silent cards are bounded. */
 static void
-step(struct weir_demo_traffic *t, uint64_t target, int64_t now_us)
+traffic_step(struct weir_demo_traffic *t, uint64_t target, int64_t now_us)
 {
 	uint32_t silent = 0;
 	while (records_sent(t) < target && silent < 1000) {
@@ -141,7 +141,7 @@ traffic_main(void *ctx)
 		last_us = at_us;
 		if (!is_unread_full(t)) {
 			due_us += gone_us < BEHIND_MAX_US ? gone_us : BEHIND_MAX_US;
-			step(t, (uint64_t)due_us * t->opts.rate / 1000000, weir_wall_now().us);
+			traffic_step(t, (uint64_t)due_us * t->opts.rate / 1000000, weir_wall_now().us);
 		}
 		for (; at_us - operator_us >= OPERATOR_US; operator_us += OPERATOR_US)
 			weir_demo_operator_act(t, weir_wall_now().us);

@@ -11,7 +11,7 @@
 
 #include <librdkafka/rdkafka.h>
 
-#include "pipeline/demo/fleet.h"
+#include "pipeline/demo/demo_fleet.h"
 #include "pipeline/engine/run.h"
 
 struct weir_demo_traffic;

@@ -1,11 +1,11 @@
-/* The generator's own: its state, shared by traffic.c (thread), records.c (what is sent) and send.c. */
+/* The generator's own: its state, shared by traffic.c (thread), demo_records.c (what is sent) and send.c. */
 #ifndef WEIR_PIPELINE_DEMO_TRAFFIC_PRIV_H
 #define WEIR_PIPELINE_DEMO_TRAFFIC_PRIV_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "pipeline/demo/feeds.h"
+#include "pipeline/demo/demo_feeds.h"
 #include "pipeline/demo/traffic.h"
 
 #define WEIR_DEMO_RING 512 /* messages remembered for repeating */

@@ -15,9 +15,9 @@
 #define LINE_US 1000000
 
 void
-weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_looks *looks, struct weir_steady now)
+weir_demo_view_begin(struct weir_demo_view *view, bool screen, const struct weir_demo_views *views, struct weir_steady now)
 {
-	*view = (struct weir_demo_view){.screen = screen, .looks = looks, .begin = now, .last = now};
+	*view = (struct weir_demo_view){.screen = screen, .views = views, .begin = now, .last = now};
 	if (screen)
 		(void)fputs("\033[2J", stdout);
 }
@@ -43,7 +43,7 @@ rate_update(struct weir_demo_view *view, const struct weir_run_counters *c, stru
 }
 
 static void
-size_look(struct weir_demo_view *view)
+size_view(struct weir_demo_view *view)
 {
 	struct winsize size;
 	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 && size.ws_row >= 5;
@@ -90,12 +90,12 @@ static void
 screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir_run_counters *c,
     const struct weir_demo_totals *sent, struct weir_steady now)
 {
-	size_look(view);
+	size_view(view);
 	(void)fputs("\033[H", stdout);
 	line(view, "  weir demo   %" PRId64 " s   (Ctrl-C ends it and compares all counters)",
 	    (now.us - view->begin.us) / 1000000);
 	for (uint32_t i = 0; i < WEIR_DEMO_LINES; i++)
-		line(view, "  %s", view->looks->lines[i]);
+		line(view, "  %s", view->views->lines[i]);
 	line(view, " ");
 	line(view, "  records   %10" PRIu64 "  %7" PRIu64 " a second  lag %" PRId64 " messages", c->records,
 	    view->records_per_s, c->lag_messages);
@@ -104,7 +104,7 @@ screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir
 	line(view, "  cards     %10" PRIu64 "  suspends %" PRIu64 "  resumes %" PRIu64 "  confirmed %" PRIu64, c->cards,
 	    c->suspends, c->resumes, c->commands_confirmed);
 	line(view, "  pools     %10" PRIu64 "  words %" PRIu64 "  members walked %" PRIu64 "  alerts %" PRIu64, c->pools,
-	    c->words_told, c->walked, c->alerts);
+	    c->pool_states_published, c->members_scanned, c->alerts);
 	line(view, "  feeds     %10" PRIu64 "  rows of hours and days, %" PRIu64 " for late records", weir_run_feed_rows(c),
 	    c->rows_again);
 	line(view, "  record in Kafka to command at the carrier: p50 %.1f ms, p99 %.1f ms",

@@ -3,11 +3,11 @@
 #define WEIR_PIPELINE_CORE_PRIV_H
 
 #include "config/base/random.h"
-#include "pipeline/dispatch/cards_priv.h"
-#include "pipeline/dispatch/gate_priv.h"
+#include "pipeline/dispatch/carrier_limiter_priv.h"
+#include "pipeline/dispatch/command_entries_priv.h"
 
 struct weir_core_carrier {
-	struct weir_gate gate;
+	struct weir_carrier_limiter limiter;
 	struct weir_card_list suspends, resumes; /* ready */
 	struct weir_card_list retries;           /* waiting after failures; released when the breaker closes */
 	uint64_t sent, confirmed, failed, retried, rate_limited, timeouts, withdrawn;
@@ -24,10 +24,10 @@ struct weir_dispatch_core {
 	void *result_ctx;
 };
 
-enum weir_settle {
-	WEIR_SETTLE_BACK,  /* of the queue, when it is due */
-	WEIR_SETTLE_FRONT, /* of the queue: it had its turn and could not use it through no fault of its own */
-	WEIR_SETTLE_RETRY, /* waits after a failure */
+enum weir_reschedule {
+	WEIR_RESCHEDULE_BACK,  /* of the queue, when it is due */
+	WEIR_RESCHEDULE_FRONT, /* of the queue: it had its turn and could not use it through no fault of its own */
+	WEIR_RESCHEDULE_RETRY, /* waits after a failure */
 };
 
 bool weir_card_needs_call(const struct weir_card_entry *card);
@@ -36,8 +36,8 @@ void weir_card_report(struct weir_dispatch_core *core, const struct weir_card_en
     uint8_t target, int64_t now_us, int64_t next_us, const char *text);
 void weir_card_set_ticket(struct weir_card_entry *card, const char *ticket); /* empty = none */
 /* Puts an entry in place MOVING where its facts say: queue, heap (not before due_us), rest, or away. */
-void weir_card_settle(
-    struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us, enum weir_settle how);
+void weir_card_reschedule(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us,
+    enum weir_reschedule how);
 /* carrier := carrier_next. Not while in a list. */
 void weir_card_switch_carrier(struct weir_card_entry *card);
 /* The carrier works again: what waits for it need not wait out its delay. */

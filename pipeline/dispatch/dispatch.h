@@ -8,7 +8,7 @@
  * nothing on disk: the owner stores what it reports in the card's enforcement slot and offers unfinished cards again after
  * a restart.
  *
- * Thread: weir_dispatch_offer and weir_dispatch_next are for lane `lane`'s thread alone (SPSC rings inside).
+ * Thread: weir_dispatch_enqueue and weir_dispatch_next are for lane `lane`'s thread alone (SPSC rings inside).
  */
 #ifndef WEIR_PIPELINE_DISPATCH_H
 #define WEIR_PIPELINE_DISPATCH_H
@@ -30,7 +30,7 @@ enum weir_command_state {
 };
 
 /* What a lane tells: the desired and last confirmed state of one card. */
-struct weir_command_offer {
+struct weir_pending_command {
 	struct weir_iccid iccid;
 	uint32_t partition;
 	uint32_t slot;           /* card's slot; (partition, slot) identifies the card */
@@ -69,7 +69,7 @@ struct weir_settings;
  * intents. Of the offers only iccid, partition, slot, desired, confirmed, token and carrier are filled. It may block for a
  * bounded time.
  */
-typedef void (*weir_intent_fn)(void *ctx, const struct weir_command_offer *offers, uint32_t count);
+typedef void (*weir_intent_fn)(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count);
 /* Rings lane `lane`'s bell after results were queued for it; any-thread-safe. */
 typedef void (*weir_bell_fn)(void *ctx, uint32_t lane);
 
@@ -102,7 +102,8 @@ void weir_dispatch_stop(struct weir_dispatch *dispatch, uint32_t grace_ms);
 void weir_dispatch_free(struct weir_dispatch *dispatch);
 
 /* False when the ring is full: keep the card dirty and offer again later. */
-bool weir_dispatch_offer(struct weir_dispatch *dispatch, uint32_t lane, const struct weir_command_offer *offer);
+bool weir_dispatch_enqueue(
+    struct weir_dispatch *dispatch, uint32_t lane, const struct weir_pending_command *pending_command);
 /* Forget all cards of a partition that the lane gave up (commands not sent are dropped, answers discarded). */
 bool weir_dispatch_forget(struct weir_dispatch *dispatch, uint32_t lane, uint32_t partition);
 /* Next result for this lane; false when there is none. */

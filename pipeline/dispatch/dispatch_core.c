@@ -28,7 +28,7 @@ card_cooled_at(const struct weir_dispatch_core *core, const struct weir_card_ent
 {
 	if (!card->commanded)
 		return INT64_MIN;
-	return card->command_us + (int64_t)core->carriers[card->carrier].gate.limits.cooldown_ms * 1000;
+	return card->command_us + (int64_t)core->carriers[card->carrier].limiter.limits.cooldown_ms * 1000;
 }
 
 void
@@ -119,8 +119,8 @@ card_rest(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t
 }
 
 void
-weir_card_settle(
-    struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us, enum weir_settle how)
+weir_card_reschedule(
+    struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, int64_t due_us, enum weir_reschedule how)
 {
 	WEIR_CHECK(card->place == WEIR_PLACE_MOVING);
 	if (!weir_card_needs_call(card)) {
@@ -130,11 +130,11 @@ weir_card_settle(
 	if (!card->accepted && !card->ask_first && card_cooled_at(core, card) > due_us)
 		due_us = card_cooled_at(core, card);
 	if (due_us > now_us) {
-		card_wait(core, card, how == WEIR_SETTLE_RETRY ? WEIR_PLACE_RETRY : WEIR_PLACE_HEAP, due_us);
+		card_wait(core, card, how == WEIR_RESCHEDULE_RETRY ? WEIR_PLACE_RETRY : WEIR_PLACE_HEAP, due_us);
 		return;
 	}
 	card->place = card->desired == WEIR_CARD_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
-	weir_list_push(&core->cards, place_list(core, card), card, how == WEIR_SETTLE_FRONT);
+	weir_list_push(&core->cards, place_list(core, card), card, how == WEIR_RESCHEDULE_FRONT);
 }
 
 void
@@ -144,7 +144,7 @@ weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int
 	while (retries->first != WEIR_NONE) {
 		struct weir_card_entry *card = weir_cards_at(&core->cards, retries->first);
 		card_take(core, card);
-		weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+		weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 	}
 }
 
@@ -152,40 +152,42 @@ weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int
 
 /* A command of an earlier run that may have reached the carrier: its ticket, or else the card's state, comes first. */
 static void
-card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_command_offer *offer,
-    int64_t now_us)
+card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
+    const struct weir_pending_command *pending_command, int64_t now_us)
 {
-	bool in_motion = offer->resumed_state == WEIR_COMMAND_ACCEPTED || offer->resumed_state == WEIR_COMMAND_SENT ||
-			 (offer->resumed_state == WEIR_COMMAND_QUEUED && offer->resumed_attempts > 0);
-	if (!in_motion || (offer->resumed_desired != WEIR_CARD_ACTIVE && offer->resumed_desired != WEIR_CARD_SUSPENDED))
+	bool in_motion = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED ||
+			 pending_command->resumed_state == WEIR_COMMAND_SENT ||
+			 (pending_command->resumed_state == WEIR_COMMAND_QUEUED && pending_command->resumed_attempts > 0);
+	if (!in_motion || (pending_command->resumed_desired != WEIR_CARD_ACTIVE &&
+			      pending_command->resumed_desired != WEIR_CARD_SUSPENDED))
 		return;
-	card->target = offer->resumed_desired;
-	card->attempts = offer->resumed_attempts;
+	card->target = pending_command->resumed_desired;
+	card->attempts = pending_command->resumed_attempts;
 	card->confirmed = WEIR_CARD_UNKNOWN;
 	card->pending |= card->target;
 	card->touched = true;
-	if (!core->carriers[card->carrier].gate.limits.can_ask)
+	if (!core->carriers[card->carrier].limiter.limits.can_ask)
 		return;
 	/* What was accepted is waited for, unless its opposite was sent after it. */
-	card->accepted = offer->resumed_state == WEIR_COMMAND_ACCEPTED && card->pending == card->target;
+	card->accepted = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED && card->pending == card->target;
 	card->accepted_us = now_us;
 	card->ask_first = !card->accepted;
-	weir_card_set_ticket(card, offer->ticket);
+	weir_card_set_ticket(card, pending_command->ticket);
 }
 
 static void
-offer_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier, const struct weir_command_offer *offer,
-    int64_t now_us)
+enqueue_new(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
+    const struct weir_pending_command *pending_command, int64_t now_us)
 {
-	struct weir_card_entry *card = weir_cards_add(&core->cards, offer->partition, offer->slot);
-	card->iccid = offer->iccid;
+	struct weir_card_entry *card = weir_cards_add(&core->cards, pending_command->partition, pending_command->slot);
+	card->iccid = pending_command->iccid;
 	card->lane = lane;
 	card->carrier = card->carrier_next = (uint16_t)carrier;
-	card->desired = offer->desired;
-	card->confirmed = offer->confirmed;
-	card->pending = offer->pending;
-	card_resume(core, card, offer, now_us);
-	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK); /* drops it when there is nothing to do */
+	card->desired = pending_command->desired;
+	card->confirmed = pending_command->confirmed;
+	card->pending = pending_command->pending;
+	card_resume(core, card, pending_command, now_us);
+	weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK); /* drops it when there is nothing to do */
 }
 
 void
@@ -201,71 +203,73 @@ weir_card_switch_carrier(struct weir_card_entry *card)
 
 /* The newest word replaces the older one. */
 static void
-offer_replace(struct weir_card_entry *card, uint32_t lane, const struct weir_command_offer *offer)
+replace_command(struct weir_card_entry *card, uint32_t lane, const struct weir_pending_command *pending_command)
 {
-	card->iccid = offer->iccid;
+	card->iccid = pending_command->iccid;
 	card->lane = lane;
 	card->forgotten = false;
-	if (card->desired != offer->desired) {
-		card->desired = offer->desired;
+	if (card->desired != pending_command->desired) {
+		card->desired = pending_command->desired;
 		card->fails = 0;
 		card->refused = 0;
 	}
 	if (!card->touched) {
-		card->confirmed = offer->confirmed;
-		card->pending = offer->pending;
+		card->confirmed = pending_command->confirmed;
+		card->pending = pending_command->pending;
 	}
 }
 
 static void
-offer_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uint32_t lane, uint32_t carrier,
-    const struct weir_command_offer *offer, int64_t now_us)
+enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uint32_t lane, uint32_t carrier,
+    const struct weir_pending_command *pending_command, int64_t now_us)
 {
 	bool needed = weir_card_needs_call(card), same_lane = card->lane == lane;
 	uint8_t desired_before = card->desired;
 	card->carrier_next = (uint16_t)carrier;
 	if (card->place == WEIR_PLACE_FLIGHT) {
-		offer_replace(card, lane, offer);
+		replace_command(card, lane, pending_command);
 		return;
 	}
 	bool switched = card->carrier != card->carrier_next, polling = card->accepted && card->place == WEIR_PLACE_HEAP;
 	int64_t due_us = polling && !switched ? card->due_us : now_us;
-	if (!switched && same_lane && card->desired == offer->desired && card->touched)
+	if (!switched && same_lane && card->desired == pending_command->desired && card->touched)
 		return; /* said before: its place in the queue, its delay and its linger stay */
-	if (!switched && needed && card->desired == offer->desired && offer->desired != offer->confirmed) {
-		offer_replace(card, lane, offer);
+	if (!switched && needed && card->desired == pending_command->desired &&
+	    pending_command->desired != pending_command->confirmed) {
+		replace_command(card, lane, pending_command);
 		return;
 	}
 	card_take(core, card);
 	if (switched)
 		weir_card_switch_carrier(card);
-	offer_replace(card, lane, offer);
+	replace_command(card, lane, pending_command);
 	bool needs = weir_card_needs_call(card);
 	if (needed && !needs) {
 		core->carriers[card->carrier].withdrawn++;
 		if (!weir_card_is_left_unknown(card))
 			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
-	} else if (!needs && offer->desired != WEIR_CARD_UNKNOWN && offer->desired != offer->confirmed) {
+	} else if (!needs && pending_command->desired != WEIR_CARD_UNKNOWN &&
+		   pending_command->desired != pending_command->confirmed) {
 		/* Settled before this owner came: it has not been told. */
-		enum weir_command_state told =
+		enum weir_command_state reported =
 		    card->desired == card->refused ? WEIR_COMMAND_FAILED : WEIR_COMMAND_CONFIRMED;
-		weir_card_report(core, card, told, card->desired, now_us, 0, NULL);
+		weir_card_report(core, card, reported, card->desired, now_us, 0, NULL);
 	}
-	weir_card_settle(core, card, now_us, due_us, WEIR_SETTLE_BACK);
+	weir_card_reschedule(core, card, now_us, due_us, WEIR_RESCHEDULE_BACK);
 }
 
 void
-weir_dispatch_core_offer(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
-    const struct weir_command_offer *offer, int64_t now_us)
+weir_dispatch_core_enqueue(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
+    const struct weir_pending_command *pending_command, int64_t now_us)
 {
 	WEIR_CHECK(carrier < core->carrier_count);
-	if (offer->desired > WEIR_CARD_SUSPENDED)
+	if (pending_command->desired > WEIR_CARD_SUSPENDED)
 		return;
-	struct weir_card_entry *card = weir_cards_find(&core->cards, offer->partition, offer->slot);
-	if (card == NULL && offer->desired != WEIR_CARD_UNKNOWN)
-		offer_new(core, lane, carrier, offer, now_us);
+	struct weir_card_entry *card = weir_cards_find(&core->cards, pending_command->partition, pending_command->slot);
+	if (card == NULL && pending_command->desired != WEIR_CARD_UNKNOWN)
+		enqueue_new(core, lane, carrier, pending_command, now_us);
 	else if (card != NULL)
-		offer_known(core, card, lane, carrier, offer, now_us);
+		enqueue_known(core, card, lane, carrier, pending_command, now_us);
 }
 
 void
@@ -295,7 +299,7 @@ core_fire_timers(struct weir_dispatch_core *core, int64_t now_us)
 	while ((card = weir_heap_first(&core->cards)) != NULL && card->due_us <= now_us) {
 		card_take(core, card);
 		if (weir_card_needs_call(card))
-			weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+			weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 		else
 			weir_cards_drop(&core->cards, card);
 	}
@@ -325,7 +329,7 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 	}
 	card->touched = true;
 	card->place = WEIR_PLACE_FLIGHT;
-	weir_gate_begin(&carrier->gate, now_us);
+	weir_carrier_limiter_begin(&carrier->limiter, now_us);
 	*call = (struct weir_dispatch_call){.card = card->self,
 	    .iccid = card->iccid,
 	    .partition = card->partition,
@@ -350,7 +354,7 @@ carrier_start(struct weir_dispatch_core *core, struct weir_core_carrier *carrier
 	uint32_t count = 0;
 	while (count < max) {
 		uint32_t first = carrier->suspends.first != WEIR_NONE ? carrier->suspends.first : carrier->resumes.first;
-		if (first == WEIR_NONE || weir_gate_ready_at(&carrier->gate, now_us) > now_us)
+		if (first == WEIR_NONE || weir_carrier_limiter_ready_at(&carrier->limiter, now_us) > now_us)
 			break;
 		card_launch(core, weir_cards_at(&core->cards, first), now_us, &calls[count++]);
 	}
@@ -380,7 +384,7 @@ weir_dispatch_core_next_due(const struct weir_dispatch_core *core, int64_t now_u
 		const struct weir_core_carrier *carrier = &core->carriers[i];
 		if (carrier->suspends.count + carrier->resumes.count == 0)
 			continue;
-		int64_t ready_us = weir_gate_ready_at(&carrier->gate, now_us);
+		int64_t ready_us = weir_carrier_limiter_ready_at(&carrier->limiter, now_us);
 		due_us = ready_us < due_us ? ready_us : due_us;
 	}
 	return due_us;

@@ -71,8 +71,8 @@ void weir_dispatch_core_free(struct weir_dispatch_core *core);
 /* The owner's word on one card, to be commanded through carrier index `carrier`. An offer of desired state unknown
  * withdraws what was not sent, whatever state that leaves the card in; a command that may have reached the carrier is still
  * asked after, but not repeated. */
-void weir_dispatch_core_offer(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
-    const struct weir_command_offer *offer, int64_t now_us);
+void weir_dispatch_core_enqueue(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
+    const struct weir_pending_command *pending_command, int64_t now_us);
 /* Drops the cards of a partition that `lane` offered; calls in flight end unreported. O(its cards). */
 void weir_dispatch_core_forget(struct weir_dispatch_core *core, uint32_t lane, uint32_t partition);
 /* Calls that may start now, at most max; they count as started. SENT is reported for each SET. */

@@ -20,24 +20,24 @@ outcome_confirmed(struct weir_dispatch_core *core, struct weir_card_entry *card,
 	core->carriers[card->carrier].confirmed++;
 	weir_card_report(core, card, WEIR_COMMAND_CONFIRMED, state, now_us, 0, outcome->text);
 	weir_card_set_ticket(card, "");
-	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+	weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 }
 
 /* Ask again later: confirm_ms apart at first, then growing, as a carrier's minutes may become days. */
 static int64_t
 poll_delay_us(struct weir_dispatch_core *core, const struct weir_card_entry *card)
 {
-	const struct weir_dispatch_limits *limits = &core->carriers[card->carrier].gate.limits;
+	const struct weir_dispatch_limits *limits = &core->carriers[card->carrier].limiter.limits;
 	uint32_t step = card->polls < 10 ? 0 : card->polls - 9;
 	uint32_t max_ms = limits->retry_max_ms > limits->confirm_ms ? limits->retry_max_ms : limits->confirm_ms;
-	return weir_gate_backoff_us(limits->confirm_ms, max_ms, step, weir_random_next(&core->random));
+	return weir_carrier_limiter_backoff_us(limits->confirm_ms, max_ms, step, weir_random_next(&core->random));
 }
 
 static void
 outcome_accepted(
     struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
 {
-	if (!core->carriers[card->carrier].gate.limits.can_ask) {
+	if (!core->carriers[card->carrier].limiter.limits.can_ask) {
 		outcome_confirmed(core, card, card->target, outcome, now_us); /* nobody will ever say more */
 		return;
 	}
@@ -54,7 +54,7 @@ outcome_accepted(
 	int64_t next_us = now_us + poll_delay_us(core, card);
 	if (is_new)
 		weir_card_report(core, card, WEIR_COMMAND_ACCEPTED, card->target, now_us, next_us, outcome->text);
-	weir_card_settle(core, card, now_us, next_us, WEIR_SETTLE_BACK);
+	weir_card_reschedule(core, card, now_us, next_us, WEIR_RESCHEDULE_BACK);
 }
 
 /* The answer to an ASK. */
@@ -70,11 +70,11 @@ outcome_state(
 		return;
 	}
 	card->fails = 0;
-	int64_t patience_us = (int64_t)core->carriers[card->carrier].gate.limits.confirm_max_s * 1000000;
+	int64_t patience_us = (int64_t)core->carriers[card->carrier].limiter.limits.confirm_max_s * 1000000;
 	if (card->accepted && state != card->target && now_us - card->accepted_us < patience_us) {
 		card->polls += card->polls < UINT16_MAX;
 		/* Not yet. Also when the card is wanted in this very state again: what was accepted will still happen. */
-		weir_card_settle(core, card, now_us, now_us + poll_delay_us(core, card), WEIR_SETTLE_BACK);
+		weir_card_reschedule(core, card, now_us, now_us + poll_delay_us(core, card), WEIR_RESCHEDULE_BACK);
 		return;
 	}
 	/*
@@ -85,13 +85,13 @@ outcome_state(
 	card->polls = 0;
 	card->confirmed = WEIR_CARD_UNKNOWN;
 	weir_card_set_ticket(card, "");
-	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+	weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 }
 
 /* Nothing came of the call. Says so, and when it is tried again; or that there is nothing left to try. */
 static void
 card_postpone(struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome,
-    int64_t now_us, int64_t due_us, enum weir_settle how)
+    int64_t now_us, int64_t due_us, enum weir_reschedule how)
 {
 	enum weir_command_state state = card->accepted ? WEIR_COMMAND_ACCEPTED : WEIR_COMMAND_QUEUED;
 	if (!weir_card_needs_call(card)) {
@@ -101,7 +101,7 @@ card_postpone(struct weir_dispatch_core *core, struct weir_card_entry *card, con
 	if (state != WEIR_COMMAND_IDLE || !weir_card_is_left_unknown(card))
 		weir_card_report(
 		    core, card, state, card->target, now_us, state == WEIR_COMMAND_IDLE ? 0 : due_us, outcome->text);
-	weir_card_settle(core, card, now_us, how == WEIR_SETTLE_FRONT ? now_us : due_us, how);
+	weir_card_reschedule(core, card, now_us, how == WEIR_RESCHEDULE_FRONT ? now_us : due_us, how);
 }
 
 static void
@@ -109,18 +109,18 @@ outcome_retry(
     struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
 {
 	struct weir_core_carrier *carrier = &core->carriers[card->carrier];
-	const struct weir_dispatch_limits *limits = &carrier->gate.limits;
+	const struct weir_dispatch_limits *limits = &carrier->limiter.limits;
 	carrier->retried++;
 	if (!card->asking && outcome->maybe_done)
 		card->confirmed = WEIR_CARD_UNKNOWN;
 	if (!card->asking && outcome->timed_out)
 		card->ask_first = limits->can_ask;
-	int64_t delay_us =
-	    weir_gate_backoff_us(limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_random_next(&core->random));
+	int64_t delay_us = weir_carrier_limiter_backoff_us(
+	    limits->retry_min_ms, limits->retry_max_ms, card->fails, weir_random_next(&core->random));
 	card->fails += card->fails < UINT16_MAX;
 	if (delay_us < (int64_t)outcome->after_ms * 1000)
 		delay_us = (int64_t)outcome->after_ms * 1000;
-	card_postpone(core, card, outcome, now_us, now_us + delay_us, WEIR_SETTLE_RETRY);
+	card_postpone(core, card, outcome, now_us, now_us + delay_us, WEIR_RESCHEDULE_RETRY);
 }
 
 static void
@@ -133,7 +133,7 @@ outcome_refused(
 	core->carriers[card->carrier].failed++;
 	weir_card_report(core, card, WEIR_COMMAND_FAILED, card->target, now_us, 0, outcome->text);
 	weir_card_set_ticket(card, "");
-	weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+	weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 }
 
 /* Which commands the carrier may still have to do, after the answer to a SET: it does a card's commands in order. */
@@ -157,7 +157,7 @@ static void
 card_apply(
     struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
 {
-	const struct weir_gate *gate = &core->carriers[card->carrier].gate;
+	const struct weir_carrier_limiter *limiter = &core->carriers[card->carrier].limiter;
 	if (!card->asking)
 		card->pending = pending_after(card, outcome);
 	switch (outcome->kind) {
@@ -176,10 +176,10 @@ card_apply(
 		break;
 	case WEIR_OUTCOME_RATE_LIMITED:
 		core->carriers[card->carrier].rate_limited++;
-		card_postpone(core, card, outcome, now_us, gate->pause_until_us, WEIR_SETTLE_FRONT);
+		card_postpone(core, card, outcome, now_us, limiter->pause_until_us, WEIR_RESCHEDULE_FRONT);
 		break;
 	case WEIR_OUTCOME_CARRIER_DOWN:
-		card_postpone(core, card, outcome, now_us, gate->breaker_until_us, WEIR_SETTLE_FRONT);
+		card_postpone(core, card, outcome, now_us, limiter->breaker_until_us, WEIR_RESCHEDULE_FRONT);
 		break;
 	case WEIR_OUTCOME_REFUSED:
 		outcome_refused(core, card, outcome, now_us);
@@ -194,14 +194,14 @@ weir_dispatch_core_finish(
 	struct weir_card_entry *card = weir_cards_at(&core->cards, self);
 	WEIR_CHECK(card->place == WEIR_PLACE_FLIGHT);
 	uint32_t carrier = card->carrier;
-	bool recovered = weir_gate_end(&core->carriers[carrier].gate, outcome, now_us);
+	bool recovered = weir_carrier_limiter_end(&core->carriers[carrier].limiter, outcome, now_us);
 	core->carriers[carrier].timeouts += outcome->timed_out;
 	card->place = WEIR_PLACE_MOVING;
 	if (card->forgotten) {
 		weir_cards_drop(&core->cards, card);
 	} else if (card->carrier != card->carrier_next) {
 		weir_card_switch_carrier(card);
-		weir_card_settle(core, card, now_us, now_us, WEIR_SETTLE_BACK);
+		weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 	} else {
 		card_apply(core, card, outcome, now_us);
 	}
@@ -225,7 +225,7 @@ weir_dispatch_core_new(const struct weir_dispatch_limits *limits, uint32_t count
 	core->result_ctx = result_ctx;
 	weir_cards_init(&core->cards);
 	for (uint32_t i = 0; i < count; i++) {
-		weir_gate_init(&core->carriers[i].gate, &limits[i]);
+		weir_carrier_limiter_init(&core->carriers[i].limiter, &limits[i]);
 		weir_list_init(&core->carriers[i].suspends);
 		weir_list_init(&core->carriers[i].resumes);
 		weir_list_init(&core->carriers[i].retries);
@@ -257,8 +257,8 @@ weir_dispatch_core_counters(const struct weir_dispatch_core *core, uint32_t inde
 	row_out->withdrawn = carrier->withdrawn;
 	row_out->queued_suspends = carrier->suspends.count;
 	row_out->queued_resumes = carrier->resumes.count;
-	row_out->in_flight = carrier->gate.in_flight;
-	row_out->breaker_open = carrier->gate.breaker != WEIR_BREAKER_CLOSED;
+	row_out->in_flight = carrier->limiter.in_flight;
+	row_out->breaker_open = carrier->limiter.breaker != WEIR_BREAKER_CLOSED;
 }
 
 uint32_t

@@ -14,7 +14,7 @@ dispatch_send(struct weir_dispatch *dispatch, uint32_t lane, const struct dispat
 {
 	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
 	WEIR_CHECK(lane < dispatch->opts.lanes);
-	if (!weir_ring_push(&dispatch->lanes[lane].offers, message))
+	if (!weir_ring_push(&dispatch->lanes[lane].pending_commands, message))
 		return false;
 	/* acq_rel: the other end of dispatch_sleep's chain; only who finds true pays for a system call. */
 	if (atomic_exchange_explicit(&dispatch->asleep, false, memory_order_acq_rel))
@@ -23,16 +23,16 @@ dispatch_send(struct weir_dispatch *dispatch, uint32_t lane, const struct dispat
 }
 
 bool
-weir_dispatch_offer(struct weir_dispatch *dispatch, uint32_t lane, const struct weir_command_offer *offer)
+weir_dispatch_enqueue(struct weir_dispatch *dispatch, uint32_t lane, const struct weir_pending_command *pending_command)
 {
-	struct dispatch_message message = {.forget = false, .offer = *offer};
+	struct dispatch_message message = {.forget = false, .pending_command = *pending_command};
 	return dispatch_send(dispatch, lane, &message);
 }
 
 bool
 weir_dispatch_forget(struct weir_dispatch *dispatch, uint32_t lane, uint32_t partition)
 {
-	struct dispatch_message message = {.forget = true, .offer = {.partition = partition}};
+	struct dispatch_message message = {.forget = true, .pending_command = {.partition = partition}};
 	return dispatch_send(dispatch, lane, &message);
 }
 
@@ -131,7 +131,7 @@ dispatch_prepare(struct weir_dispatch *dispatch)
 	dispatch->http = weir_http_new();
 	dispatch->lanes = weir_calloc(dispatch->opts.lanes, sizeof(*dispatch->lanes));
 	for (uint32_t i = 0; i < dispatch->opts.lanes; i++) {
-		weir_ring_init(&dispatch->lanes[i].offers, OFFERS_RING, sizeof(struct dispatch_message));
+		weir_ring_init(&dispatch->lanes[i].pending_commands, COMMANDS_RING, sizeof(struct dispatch_message));
 		weir_ring_init(&dispatch->lanes[i].results, RESULTS_RING, sizeof(struct weir_command_result));
 	}
 }
@@ -181,7 +181,7 @@ weir_dispatch_free(struct weir_dispatch *dispatch)
 	WEIR_CHECK_MAGIC(dispatch, DISPATCH_MAGIC);
 	weir_dispatch_stop(dispatch, 0);
 	for (uint32_t i = 0; dispatch->lanes != NULL && i < dispatch->opts.lanes; i++) {
-		weir_ring_free(&dispatch->lanes[i].offers);
+		weir_ring_free(&dispatch->lanes[i].pending_commands);
 		weir_ring_free(&dispatch->lanes[i].results);
 		weir_buf_free(&dispatch->lanes[i].backlog);
 	}

@@ -11,7 +11,7 @@
 #include "config/base/log.h"
 #include "pipeline/dispatch/thread_priv.h"
 
-#define OFFERS_A_TURN 4096u
+#define COMMANDS_A_TURN 4096u
 #define SLEEP_MAX_MS 1000u
 
 static int64_t
@@ -90,19 +90,19 @@ dispatch_carrier_index(const struct weir_dispatch *dispatch, const char *id)
 
 /* Returns the number of messages taken. */
 static uint32_t
-dispatch_take_offers(struct weir_dispatch *dispatch, uint32_t lane_index, int64_t now_us)
+dispatch_take_commands(struct weir_dispatch *dispatch, uint32_t lane_index, int64_t now_us)
 {
 	struct dispatch_lane *lane = &dispatch->lanes[lane_index];
 	struct dispatch_message message;
 	uint32_t count = 0;
-	while (count < OFFERS_A_TURN && lane->backlog.len == 0 && weir_ring_pop(&lane->offers, &message)) {
+	while (count < COMMANDS_A_TURN && lane->backlog.len == 0 && weir_ring_pop(&lane->pending_commands, &message)) {
 		count++;
-		const struct weir_command_offer *offer = &message.offer;
+		const struct weir_pending_command *pending_command = &message.pending_command;
 		if (message.forget)
-			weir_dispatch_core_forget(dispatch->core, lane_index, offer->partition);
+			weir_dispatch_core_forget(dispatch->core, lane_index, pending_command->partition);
 		else
-			weir_dispatch_core_offer(
-			    dispatch->core, lane_index, dispatch_carrier_index(dispatch, offer->carrier), offer, now_us);
+			weir_dispatch_core_enqueue(dispatch->core, lane_index,
+			    dispatch_carrier_index(dispatch, pending_command->carrier), pending_command, now_us);
 	}
 	return count;
 }
@@ -112,7 +112,7 @@ dispatch_take_offers(struct weir_dispatch *dispatch, uint32_t lane_index, int64_
 static void
 dispatch_intents(struct weir_dispatch *dispatch, const struct weir_dispatch_call *calls, uint32_t count)
 {
-	struct weir_command_offer offers[CALLS_A_TURN];
+	struct weir_pending_command pending_commands[CALLS_A_TURN];
 	uint32_t wanted = 0;
 	if (dispatch->opts.intent == NULL)
 		return;
@@ -120,17 +120,17 @@ dispatch_intents(struct weir_dispatch *dispatch, const struct weir_dispatch_call
 		const struct weir_dispatch_call *call = &calls[i];
 		if (!call->wants_intent)
 			continue;
-		struct weir_command_offer *offer = &offers[wanted++];
-		*offer = (struct weir_command_offer){.iccid = call->iccid,
+		struct weir_pending_command *pending_command = &pending_commands[wanted++];
+		*pending_command = (struct weir_pending_command){.iccid = call->iccid,
 		    .partition = call->partition,
 		    .slot = call->slot,
 		    .desired = call->target,
 		    .confirmed = call->confirmed,
 		    .token = call->token};
-		memcpy(offer->carrier, dispatch->carriers[call->carrier].name, sizeof(offer->carrier));
+		memcpy(pending_command->carrier, dispatch->carriers[call->carrier].name, sizeof(pending_command->carrier));
 	}
 	if (wanted > 0)
-		dispatch->opts.intent(dispatch->opts.intent_ctx, offers, wanted);
+		dispatch->opts.intent(dispatch->opts.intent_ctx, pending_commands, wanted);
 }
 
 static void
@@ -209,10 +209,10 @@ dispatch_publish(struct weir_dispatch *dispatch)
 }
 
 static bool
-dispatch_has_offers(const struct weir_dispatch *dispatch)
+dispatch_has_commands(const struct weir_dispatch *dispatch)
 {
 	for (uint32_t i = 0; i < dispatch->opts.lanes; i++) {
-		if (dispatch->lanes[i].backlog.len == 0 && weir_ring_count(&dispatch->lanes[i].offers) > 0)
+		if (dispatch->lanes[i].backlog.len == 0 && weir_ring_count(&dispatch->lanes[i].pending_commands) > 0)
 			return true;
 	}
 	return false;
@@ -230,7 +230,7 @@ dispatch_sleep(struct weir_dispatch *dispatch, int64_t due_us)
 	uint32_t wait_ms =
 	    wait_us <= 0 ? 0 : (uint32_t)(wait_us < SLEEP_MAX_MS * 1000 ? (wait_us + 999) / 1000 : SLEEP_MAX_MS);
 	bool stopping = atomic_load_explicit(&dispatch->stop_at_us, memory_order_acquire) != 0; /* as in dispatch_turn */
-	if (wait_ms > 0 && (stopping || !dispatch_has_offers(dispatch)))
+	if (wait_ms > 0 && (stopping || !dispatch_has_commands(dispatch)))
 		weir_http_wait(dispatch->http, wait_ms);
 	/* acq_rel: part of the chain. */
 	(void)atomic_exchange_explicit(&dispatch->asleep, false, memory_order_acq_rel);
@@ -247,7 +247,7 @@ dispatch_turn(struct weir_dispatch *dispatch)
 	for (uint32_t i = 0; i < dispatch->opts.lanes; i++) {
 		clear &= lane_drain_backlog(&dispatch->lanes[i]);
 		if (stop_at_us == 0)
-			busy |= dispatch_take_offers(dispatch, i, now_us) > 0;
+			busy |= dispatch_take_commands(dispatch, i, now_us) > 0;
 	}
 	if (stop_at_us == 0 && clear)
 		busy |= dispatch_start_calls(dispatch, now_us);

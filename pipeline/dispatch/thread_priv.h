@@ -16,17 +16,17 @@
 #include "pipeline/dispatch/http_priv.h"
 
 #define DISPATCH_MAGIC 0x64697370u
-#define OFFERS_RING 65536u
+#define COMMANDS_RING 65536u
 #define RESULTS_RING 16384u
 #define CALLS_A_TURN 256u
 
 struct dispatch_message {
 	bool forget; /* the offer's partition only */
-	struct weir_command_offer offer;
+	struct weir_pending_command pending_command;
 };
 
 struct dispatch_lane {
-	struct weir_ring offers;
+	struct weir_ring pending_commands;
 	struct weir_ring results;
 	struct weir_buf backlog; /* results that found the ring full */
 	size_t backlog_read;     /* bytes of it handed on */

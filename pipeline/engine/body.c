@@ -36,17 +36,17 @@ write_range(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t 
 }
 
 static void
-write_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+write_closed_cycle(void *ctx, char tag, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
 {
 	struct weir_body *w = ctx;
 	weir_resp_command(w->bytes, 4);
 	weir_resp_text(w->bytes, "SETRANGE");
-	weir_resp_key(w->bytes, w->prefix, w->partition, "%c:%u:%u", letter, cycle, page);
+	weir_resp_key(w->bytes, w->prefix, w->partition, "%c:%u:%u", tag, cycle, page);
 	write_setrange(w, offset, data, len);
 }
 
 static uint8_t *
-write_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
+write_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
 {
 	struct weir_body *w = ctx;
 	weir_resp_command(w->bytes, 3);
@@ -102,7 +102,7 @@ write_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 }
 
 static void
-write_intent_done(void *ctx, const struct weir_doubt *intent)
+write_intent_done(void *ctx, const struct weir_unconfirmed_card *intent)
 {
 	struct weir_body *w = ctx;
 	char field[WEIR_INTENT_FIELD_MAX];
@@ -120,7 +120,7 @@ write_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t l
 	struct weir_body *w = ctx;
 	weir_resp_command(w->bytes, 3);
 	weir_resp_text(w->bytes, "APPEND");
-	weir_resp_key(w->bytes, w->prefix, w->partition, "%s:%d:%u", weir_window_letters(kind), window, page);
+	weir_resp_key(w->bytes, w->prefix, w->partition, "%s:%d:%u", weir_window_tags(kind), window, page);
 	w->commands++;
 	return weir_resp_reserve(w->bytes, len);
 }
@@ -128,6 +128,6 @@ write_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t l
 struct weir_writer
 weir_body_writer(struct weir_body *body)
 {
-	return (struct weir_writer){body, write_page, write_range, write_past, write_marks, write_directory, write_name,
-	    write_reference, write_intent_done, write_window};
+	return (struct weir_writer){body, write_page, write_range, write_closed_cycle, write_dedupe_keys, write_directory,
+	    write_name, write_reference, write_intent_done, write_window};
 }

@@ -69,7 +69,7 @@ weir_intent_field(struct weir_iccid iccid, uint64_t token, char out[WEIR_INTENT_
 }
 
 static bool
-write_all(struct weir_intents *intents, const struct weir_command_offer *offers, uint32_t count)
+write_all(struct weir_intents *intents, const struct weir_pending_command *pending_commands, uint32_t count)
 {
 	struct weir_buf *buf = &intents->commands;
 	char field[WEIR_INTENT_FIELD_MAX];
@@ -77,10 +77,10 @@ write_all(struct weir_intents *intents, const struct weir_command_offer *offers,
 	for (uint32_t i = 0; i < count; i++) {
 		weir_resp_command(buf, 4);
 		weir_resp_text(buf, "HSET");
-		weir_resp_key(buf, intents->settings.redis_prefix, offers[i].partition, "i");
-		weir_intent_field(offers[i].iccid, offers[i].token, field);
+		weir_resp_key(buf, intents->settings.redis_prefix, pending_commands[i].partition, "i");
+		weir_intent_field(pending_commands[i].iccid, pending_commands[i].token, field);
 		weir_resp_text(buf, field);
-		weir_resp_i64(buf, offers[i].desired);
+		weir_resp_i64(buf, pending_commands[i].desired);
 	}
 	if (redisAppendFormattedCommand(intents->redis, (const char *)buf->data, buf->len) != REDIS_OK)
 		return false;
@@ -96,10 +96,10 @@ write_all(struct weir_intents *intents, const struct weir_command_offer *offers,
 }
 
 void
-weir_intents_write(void *ctx, const struct weir_command_offer *offers, uint32_t count)
+weir_intents_write(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count)
 {
 	struct weir_intents *intents = ctx;
-	if (connected(intents) && write_all(intents, offers, count))
+	if (connected(intents) && write_all(intents, pending_commands, count))
 		return;
 	atomic_fetch_add_explicit(&intents->skipped, count, memory_order_relaxed);
 	if (intents->redis != NULL && intents->redis->err != 0) {

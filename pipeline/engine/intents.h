@@ -16,7 +16,7 @@ struct weir_intents;
 struct weir_intents *weir_intents_new(const struct weir_settings *settings);
 void weir_intents_free(struct weir_intents *intents);
 /* A weir_intent_fn; ctx is the weir_intents. */
-void weir_intents_write(void *ctx, const struct weir_command_offer *offers, uint32_t count);
+void weir_intents_write(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count);
 /* Offers whose intent could not be written; any thread. */
 uint64_t weir_intents_skipped(const struct weir_intents *intents);
 

@@ -12,7 +12,7 @@
 #include "pipeline/engine/lane_priv.h"
 
 #define CARDS_BATCH 1024u
-#define PARTIALS_BATCH 4096u
+#define REPORTS_BATCH 4096u
 #define TICK_SLOTS 2048u
 #define IDLE_WAIT_US 100000ll
 #define HELD_WAIT_US 1000ll /* a flush that is due waits for look-ups or letters; both ring the bell */
@@ -38,7 +38,7 @@ reject_message(struct lane_partition *lp, uint32_t topic, const struct weir_mess
     const char *text)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
-	struct weir_letter letter = {.key = message->key,
+	struct weir_dead_letter dead_letter = {.key = message->key,
 	    .value = message->value,
 	    .reject = reject,
 	    .text = text,
@@ -46,7 +46,7 @@ reject_message(struct lane_partition *lp, uint32_t topic, const struct weir_mess
 	    .partition = lp->number,
 	    .offset = message->offset};
 	lp->core->stats.rejected[reject]++;
-	weir_letters_dead(shared->letters, lp->box, &letter);
+	weir_outbox_produce_dead_letter(shared->outbox_producer, lp->ack_window, &dead_letter);
 }
 
 static void
@@ -80,7 +80,7 @@ next_batch(struct lane_partition *lp, uint32_t topic, uint32_t max, struct weir_
 		lp->at_end[topic] = true;
 	if (batch->count > 0) {
 		const struct weir_message *last = &batch->messages[batch->count - 1];
-		lp->position[topic] = last->offset + 1;
+		lp->next_offset[topic] = last->offset + 1;
 		lp->newest_us[topic] =
 		    last->timestamp_us > lp->newest_us[topic] ? last->timestamp_us : lp->newest_us[topic];
 		lp->changed = true;
@@ -108,16 +108,16 @@ read_cards(struct lane_partition *lp)
 /* ---- pools' partials ---- */
 
 static bool
-read_partials(struct lane_partition *lp)
+read_reports(struct lane_partition *lp)
 {
-	uint32_t topic = lp->lane->shared->partials;
+	uint32_t topic = lp->lane->shared->reports;
 	struct weir_batch batch;
-	if (!next_batch(lp, topic, PARTIALS_BATCH, &batch))
+	if (!next_batch(lp, topic, REPORTS_BATCH, &batch))
 		return false;
 	for (uint32_t i = 0; i < batch.count; i++) {
 		const struct weir_message *message = &batch.messages[i];
 		struct weir_error err;
-		if (weir_partition_partial(lp->core, message->value, message->timestamp_us, &err) != WEIR_OK)
+		if (weir_partition_apply_report(lp->core, message->value, message->timestamp_us, &err) != WEIR_OK)
 			reject_message(lp, topic, message, WEIR_REJECT_MALFORMED, err.text);
 	}
 	lane_effects(lp, topic, NULL);
@@ -166,24 +166,24 @@ read_records(struct lane_partition *lp, uint32_t input)
  * well decide the same again.
  */
 static void
-settle(struct lane_partition *lp)
+mark_caught_up(struct lane_partition *lp)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
-	bool cards = lp->at_end[shared->cards], pools = cards && lp->at_end[shared->partials];
+	bool cards = lp->at_end[shared->cards], pools = cards && lp->at_end[shared->reports];
 	for (uint32_t t = 0; t < shared->cards; t++)
 		cards = cards && lp->at_end[t];
 	/* What is parked is not counted yet: told as settled, a pool's usage would fall back for as long as it waits. */
 	cards = cards && lp->core->parked.records.n == 0;
-	if (cards != lp->cards_settled || pools != lp->pools_settled) {
-		lp->cards_settled = cards;
-		lp->pools_settled = pools;
-		weir_partition_settled(lp->core, cards, pools);
+	if (cards != lp->cards_caught_up || pools != lp->pools_caught_up) {
+		lp->cards_caught_up = cards;
+		lp->pools_caught_up = pools;
+		weir_partition_caught_up(lp->core, cards, pools);
 	}
 	if (!cards || !pools)
 		return;
-	lp->settled = true;
-	lp->restart_offers = true;
-	weir_partition_offer_all(lp->core, true);
+	lp->caught_up = true;
+	lp->restart_commands = true;
+	weir_partition_enqueue_all(lp->core, true);
 	lane_effects(lp, 0, NULL);
 }
 
@@ -194,7 +194,7 @@ read_all(struct lane_partition *lp)
 	uint32_t cards = lp->lane->shared->cards;
 	bool worked = read_cards(lp);
 	if (lp->state == LANE_RUNNING && lp->at_end[cards])
-		worked |= read_partials(lp);
+		worked |= read_reports(lp);
 	for (uint32_t i = 0; i < cards && lp->at_end[cards] && lp->state == LANE_RUNNING; i++)
 		worked |= read_records(lp, i);
 	return worked;
@@ -210,8 +210,8 @@ has_changed(const struct lane_partition *lp)
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
 		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
-	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
+	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
+	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }
 
 static bool
@@ -233,12 +233,12 @@ partition_round(struct lane_partition *lp, int64_t now_us)
 		worked = read_all(lp);
 	if (lp->state != LANE_RUNNING)
 		return true;
-	if (!lp->settled)
-		settle(lp);
+	if (!lp->caught_up)
+		mark_caught_up(lp);
 	lane_watermark(lp, now_us);
 	if (weir_partition_tick(lp->core, TICK_SLOTS))
 		worked = true;
-	lane_tell(lp);
+	lane_publish(lp);
 	lp->changed |= has_changed(lp);
 	lane_flush_round(lp, now_us);
 	return worked;
@@ -247,7 +247,7 @@ partition_round(struct lane_partition *lp, int64_t now_us)
 /* ---- counters ---- */
 
 static void
-put(_Atomic uint64_t *to, uint64_t value)
+store_relaxed(_Atomic uint64_t *to, uint64_t value)
 {
 	atomic_store_explicit(to, value, memory_order_relaxed);
 }
@@ -274,46 +274,46 @@ publish(struct weir_lane *lane)
 		cards += weir_slab_count(&lp->core->tables.cards);
 		pools += weir_slab_count(&lp->core->tables.pools);
 		for (uint32_t t = 0; t < lane->shared->cards; t++)
-			lag += weir_source_lag(lane->source, t, lp->number, lp->position[t]);
+			lag += weir_source_lag(lane->source, t, lp->number, lp->next_offset[t]);
 	}
 	for (uint32_t i = 0; i < lane->shared->cards; i++)
 		filtered += weir_decoder_stats(lane->decoders[i])->filtered;
-	put(&c->messages, lane->messages);
-	put(&c->records, sum.records);
-	put(&c->counted, sum.counted);
-	put(&c->duplicates, sum.duplicates + sum.stale);
-	put(&c->late, sum.late);
-	put(&c->parked, sum.parked);
-	put(&c->filtered, filtered);
-	put(&c->bytes_up, sum.up);
-	put(&c->bytes_down, sum.down);
-	put(&c->cards, cards);
-	put(&c->suspends, sum.suspends);
-	put(&c->resumes, sum.resumes);
-	put(&c->activations, sum.activations);
-	put(&c->expiries, sum.expiries);
-	put(&c->alerts, sum.alerts);
-	put(&c->unsupported, sum.unsupported);
-	put(&c->guarded, sum.guarded);
-	put(&c->pools, pools);
-	put(&c->partials_told, sum.partials_told);
-	put(&c->partials_taken, sum.partials_taken);
-	put(&c->words_told, sum.words_told);
-	put(&c->words_taken, sum.words_taken);
-	put(&c->walked, sum.walked);
-	put(&c->gaps_lost, sum.gaps_lost);
-	put(&c->unattributed, sum.unattributed);
-	put(&c->windows_told, sum.windows_told);
-	put(&c->windows_taken, sum.windows_taken);
-	put(&c->windows_old, sum.windows_old);
-	put(&c->rows_again, sum.rows_again);
+	store_relaxed(&c->messages, lane->messages);
+	store_relaxed(&c->records, sum.records);
+	store_relaxed(&c->counted, sum.counted);
+	store_relaxed(&c->duplicates, sum.duplicates + sum.stale);
+	store_relaxed(&c->late, sum.late);
+	store_relaxed(&c->parked, sum.parked);
+	store_relaxed(&c->filtered, filtered);
+	store_relaxed(&c->bytes_up, sum.up);
+	store_relaxed(&c->bytes_down, sum.down);
+	store_relaxed(&c->cards, cards);
+	store_relaxed(&c->suspends, sum.suspends);
+	store_relaxed(&c->resumes, sum.resumes);
+	store_relaxed(&c->activations, sum.activations);
+	store_relaxed(&c->expiries, sum.expiries);
+	store_relaxed(&c->alerts, sum.alerts);
+	store_relaxed(&c->unsupported, sum.unsupported);
+	store_relaxed(&c->guarded, sum.guarded);
+	store_relaxed(&c->pools, pools);
+	store_relaxed(&c->reports_published, sum.reports_published);
+	store_relaxed(&c->reports_applied, sum.reports_applied);
+	store_relaxed(&c->pool_states_published, sum.pool_states_published);
+	store_relaxed(&c->pool_states_applied, sum.pool_states_applied);
+	store_relaxed(&c->members_scanned, sum.members_scanned);
+	store_relaxed(&c->gaps_lost, sum.gaps_lost);
+	store_relaxed(&c->unattributed, sum.unattributed);
+	store_relaxed(&c->windows_published, sum.windows_published);
+	store_relaxed(&c->windows_taken, sum.windows_taken);
+	store_relaxed(&c->windows_old, sum.windows_old);
+	store_relaxed(&c->rows_again, sum.rows_again);
 	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
-		put(&c->feed_rows[i], lane->feed_rows[i]);
+		store_relaxed(&c->feed_rows[i], lane->feed_rows[i]);
 	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
-		put(&c->rejected[i], sum.rejected[i]);
-	put(&c->commands_sent, lane->commands_sent);
-	put(&c->commands_confirmed, lane->commands_confirmed);
-	put(&c->commands_failed, lane->commands_failed);
+		store_relaxed(&c->rejected[i], sum.rejected[i]);
+	store_relaxed(&c->commands_sent, lane->commands_sent);
+	store_relaxed(&c->commands_confirmed, lane->commands_confirmed);
+	store_relaxed(&c->commands_failed, lane->commands_failed);
 	atomic_store_explicit(&c->lag, lag, memory_order_relaxed);
 	atomic_store_explicit(&c->partitions, owned, memory_order_relaxed);
 	atomic_store_explicit(&c->partitions_ready, ready, memory_order_relaxed);
@@ -339,14 +339,14 @@ next_due(const struct weir_lane *lane, int64_t now_us)
 }
 
 static void *
-run(void *arg)
+lane_run(void *arg)
 {
 	struct weir_lane *lane = arg;
 	struct weir_error err;
 	int64_t published_us = 0, polled_us = 0;
 	while (!atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
 		int64_t now_us = lane_now_us();
-		lane_beat(lane);
+		lane_heartbeat(lane);
 		if (now_us - polled_us > 5000 || now_us < polled_us) {
 			if (weir_source_poll(lane->source, &err) != WEIR_OK) {
 				lane_fail(lane, &err);
@@ -394,7 +394,7 @@ run_and_close(void *arg)
 	char name[16]; /* for top -H and stacks */
 	(void)snprintf(name, sizeof(name), "weir-lane-%u", lane->number % 100);
 	(void)pthread_setname_np(pthread_self(), name);
-	(void)run(lane);
+	(void)lane_run(lane);
 	publish(lane);
 	weir_source_close(lane->source); /* gives all partitions back: the last flushes */
 	lane->source = NULL;
@@ -409,14 +409,14 @@ ring_bell(void *ctx)
 }
 
 static enum weir_class
-open_parts(struct weir_lane *lane, const char *const *positions, struct weir_error *err)
+open_parts(struct weir_lane *lane, const char *const *checkpoint_offsets, struct weir_error *err)
 {
 	const struct weir_lane_shared *shared = lane->shared;
 	for (uint32_t i = 0; i < shared->cards; i++)
 		lane->decoders[i] =
 		    weir_decoder_new(shared->settings->inputs[i].mapping, shared->settings->message_max_bytes);
 	struct weir_store_opts store = {.settings = shared->settings,
-	    .topics = positions,
+	    .topics = checkpoint_offsets,
 	    .topic_count = shared->topic_count + 1,
 	    .bell = ring_bell,
 	    .bell_ctx = lane,
@@ -448,7 +448,7 @@ weir_lane_start(const struct weir_lane_shared *shared, uint32_t number, struct w
 	lane->source_fd = -1;
 	lane->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	WEIR_CHECK(lane->bell_fd >= 0);
-	enum weir_class class = open_parts(lane, shared->positions, err);
+	enum weir_class class = open_parts(lane, shared->checkpoint_offsets, err);
 	if (class != WEIR_OK) {
 		close_all(lane);
 		lane->store = NULL;
@@ -490,13 +490,13 @@ weir_lane_free(struct weir_lane *lane)
 	for (uint32_t i = 0; i < WEIR_INPUTS_MAX; i++)
 		if (lane->decoders[i] != NULL)
 			weir_decoder_free(lane->decoders[i]);
-	for (uint32_t i = 0; i < lane->box_cap; i++)
-		free(lane->boxes[i]);
+	for (uint32_t i = 0; i < lane->ack_window_cap; i++)
+		free(lane->ack_windows[i]);
 	weir_records_free(&lane->records);
 	weir_buf_free(&lane->json);
 	for (uint32_t i = 0; i < LANE_BODIES; i++)
 		weir_buf_free(&lane->bodies[i]);
-	free(lane->boxes);
+	free(lane->ack_windows);
 	free(lane->partitions);
 	(void)close(lane->bell_fd);
 	free(lane);

@@ -21,8 +21,8 @@ struct weir_lane;
 struct weir_lane_row {
 	_Atomic uint32_t lane; /* number + 1 of the lane that owns it; 0 = none of this process */
 	_Atomic uint32_t state;
-	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, letters, walks,
-	    slack_bytes, guard_tripped;
+	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, outbox_producer, scans,
+	    unreported_bytes, guard_tripped;
 	_Atomic int64_t stream_us, flushed_us, watermark_us, complete_us;
 	_Atomic int64_t lag_messages[WEIR_TOPICS_MAX];
 };
@@ -35,13 +35,13 @@ struct weir_lane_histogram {
 /* What lanes share; owned by the run, outlives them. */
 struct weir_lane_shared {
 	const struct weir_settings *settings;
-	const char *topics[WEIR_TOPICS_MAX];        /* inputs, then cards, then partials */
-	const char *positions[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
+	const char *topics[WEIR_TOPICS_MAX];                 /* inputs, then cards, then partials */
+	const char *checkpoint_offsets[WEIR_TOPICS_MAX + 1]; /* the same and the flush number: what a header holds */
 	uint32_t topic_count;
-	uint32_t cards, partials; /* their places in topics; what lies before are inputs */
-	uint32_t partitions;      /* of each of the topics */
+	uint32_t cards, reports; /* their places in topics; what lies before are inputs */
+	uint32_t partitions;     /* of each of the topics */
 	struct weir_dispatch *dispatch;
-	struct weir_letters *letters;
+	struct weir_outbox_producer *outbox_producer;
 	const char *owner_name;
 	struct weir_lane_row *rows;                                   /* by partition number */
 	void (*event)(void *ctx, const struct weir_run_event *event); /* for the live view; rare */
@@ -54,10 +54,11 @@ struct weir_lane_counters {
 	_Atomic uint64_t rejected[WEIR_REJECT_COUNT];
 	_Atomic uint64_t bytes_up, bytes_down, cards, suspends, resumes;
 	_Atomic uint64_t activations, expiries, alerts, unsupported, guarded;
-	_Atomic uint64_t pools, partials_told, partials_taken, words_told, words_taken, walked;
+	_Atomic uint64_t pools, reports_published, reports_applied, pool_states_published, pool_states_applied,
+	    members_scanned;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
 	_Atomic uint64_t gaps_lost, unattributed;
-	_Atomic uint64_t windows_told, windows_taken, windows_old, rows_again, feed_rows[WEIR_RUN_FEED_COUNT];
+	_Atomic uint64_t windows_published, windows_taken, windows_old, rows_again, feed_rows[WEIR_RUN_FEED_COUNT];
 	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
 	_Atomic uint64_t command_latency_us;
 	struct weir_lane_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;

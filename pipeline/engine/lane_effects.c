@@ -21,50 +21,51 @@ action_name(uint8_t desired)
  * waits in the dispatcher's queue. The guard's release, or the card's next change, offers it again.
  */
 static void
-fill_offer(const struct lane_partition *lp, uint32_t slot, struct weir_command_offer *offer)
+fill_command(const struct lane_partition *lp, uint32_t slot, struct weir_pending_command *pending_command)
 {
 	const struct weir_partition *p = lp->core;
 	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	*offer = (struct weir_command_offer){.iccid = card->iccid,
+	*pending_command = (struct weir_pending_command){.iccid = card->iccid,
 	    .partition = lp->number,
 	    .slot = slot,
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
-	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	(void)snprintf(pending_command->carrier, sizeof(pending_command->carrier), "%s",
+	    weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(lp->core, slot)) {
 		/* Not the confirmed state: the dispatcher may know of a newer one, and would command ours. */
-		offer->desired = WEIR_CARD_UNKNOWN;
+		pending_command->desired = WEIR_CARD_UNKNOWN;
 		return;
 	}
-	offer->pending = e != NULL ? e->pending : 0;
-	if (e == NULL || !lp->restart_offers)
+	pending_command->pending = e != NULL ? e->pending : 0;
+	if (e == NULL || !lp->restart_commands)
 		return;
-	offer->resumed_state = e->command;
-	offer->resumed_desired = e->target;
-	offer->resumed_attempts = e->attempts;
-	memcpy(offer->ticket, e->ticket, sizeof(offer->ticket));
+	pending_command->resumed_state = e->command;
+	pending_command->resumed_desired = e->target;
+	pending_command->resumed_attempts = e->attempts;
+	memcpy(pending_command->ticket, e->ticket, sizeof(pending_command->ticket));
 }
 
 /* What the ring does not take stays in the list and is offered in the next round. */
 static void
-give_offers(struct lane_partition *lp)
+enqueue_commands(struct lane_partition *lp)
 {
-	struct weir_u64_list *offers = &lp->core->effects.pending_commands;
+	struct weir_u64_list *pending_commands = &lp->core->effects.pending_commands;
 	uint32_t kept = 0;
-	for (uint32_t i = 0; i < offers->n; i++) {
-		struct weir_command_offer offer;
+	for (uint32_t i = 0; i < pending_commands->n; i++) {
+		struct weir_pending_command pending_command;
 		bool waits = kept > 0;
 		if (!waits) {
-			fill_offer(lp, (uint32_t)offers->v[i], &offer);
-			waits = !weir_dispatch_offer(lp->lane->shared->dispatch, lp->lane->number, &offer);
+			fill_command(lp, (uint32_t)pending_commands->v[i], &pending_command);
+			waits = !weir_dispatch_enqueue(lp->lane->shared->dispatch, lp->lane->number, &pending_command);
 		}
 		if (waits)
-			offers->v[kept++] = offers->v[i];
+			pending_commands->v[kept++] = pending_commands->v[i];
 	}
-	offers->n = kept;
+	pending_commands->n = kept;
 	if (kept == 0)
-		lp->restart_offers = false;
+		lp->restart_commands = false;
 }
 
 /* JSON text of words that may come from a carrier: quotes, backslashes and controls escaped. */
@@ -212,7 +213,7 @@ give_audits(struct lane_partition *lp)
 		else
 			(void)snprintf(name, sizeof(name), "jp:%s", subject);
 		keep_audit(lp, name, json);
-		weir_letters_audit(lane->shared->letters, lp->box, subject, json);
+		weir_outbox_produce_audit(lane->shared->outbox_producer, lp->ack_window, subject, json);
 		show_event(lp, a);
 		lane_count_audit(lane, a);
 	}
@@ -226,7 +227,7 @@ give_rejects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 	struct weir_records *rejects = &lp->core->effects.dead_letters;
 	for (uint32_t i = 0; i < rejects->n; i++) {
 		const struct weir_record *r = &rejects->v[i];
-		struct weir_letter letter = {.reject = (enum weir_reject)r->reject,
+		struct weir_dead_letter dead_letter = {.reject = (enum weir_reject)r->reject,
 		    .text = weir_reject_text((enum weir_reject)r->reject),
 		    .topic = lp->lane->shared->topics[r->input],
 		    .partition = lp->number,
@@ -235,31 +236,31 @@ give_rejects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 		if (batch != NULL && r->input == input && r->message < batch->count &&
 		    batch->messages[r->message].offset == r->offset) {
 			const struct weir_message *message = &batch->messages[r->message];
-			letter.key = message->key;
-			letter.value = message->value;
+			dead_letter.key = message->key;
+			dead_letter.value = message->value;
 			if (r->raw_len > 0 && (size_t)r->raw_off + r->raw_len <= message->value.len)
-				letter.value = (struct weir_slice){message->value.data + r->raw_off, r->raw_len};
+				dead_letter.value = (struct weir_slice){message->value.data + r->raw_off, r->raw_len};
 		}
-		weir_letters_dead(lp->lane->shared->letters, lp->box, &letter);
+		weir_outbox_produce_dead_letter(lp->lane->shared->outbox_producer, lp->ack_window, &dead_letter);
 	}
 	rejects->n = 0;
 }
 
 static const char *
-tell_topic(const struct weir_lane_shared *shared, uint8_t topic)
+outbox_topic_name(const struct weir_lane_shared *shared, uint8_t topic)
 {
-	switch ((enum weir_tell_topic)topic) {
-	case WEIR_TELL_PARTIALS:
-		return shared->topics[shared->partials];
-	case WEIR_TELL_CARDS:
+	switch ((enum weir_outbox_topic)topic) {
+	case WEIR_OUTBOX_USAGE_REPORTS:
+		return shared->topics[shared->reports];
+	case WEIR_OUTBOX_CARDS:
 		return shared->topics[shared->cards];
-	case WEIR_TELL_ALERTS:
+	case WEIR_OUTBOX_ALERTS:
 		break;
-	case WEIR_TELL_POOL_HOURLY:
+	case WEIR_OUTBOX_POOL_HOURLY:
 		return shared->settings->topic_pool_hourly;
-	case WEIR_TELL_POOL_DAILY:
+	case WEIR_OUTBOX_POOL_DAILY:
 		return shared->settings->topic_pool_daily;
-	case WEIR_TELL_CARD_DAILY:
+	case WEIR_OUTBOX_CARD_DAILY:
 		return shared->settings->topic_card_daily;
 	}
 	return shared->settings->topic_alerts;
@@ -267,20 +268,21 @@ tell_topic(const struct weir_lane_shared *shared, uint8_t topic)
 
 /* Partials, words, alerts and rows; the flush that stands for them waits for their acknowledgement. */
 static void
-give_tells(struct lane_partition *lp)
+publish_outbox(struct lane_partition *lp)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	struct weir_partition *p = lp->core;
 	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
-		const struct weir_tell *tell = &p->effects.outbox.v[i];
-		const uint8_t *key = p->effects.outbox.bytes.data + tell->at;
-		struct weir_slice id = {key, tell->key_len}, value = {key + tell->key_len, tell->value_len};
-		if (tell->topic >= WEIR_TELL_POOL_HOURLY) {
-			weir_letters_row(shared->letters, lp->box, tell_topic(shared, tell->topic), id, value);
-			lp->lane->feed_rows[tell->topic - WEIR_TELL_POOL_HOURLY]++;
+		const struct weir_outbox_message *outgoing = &p->effects.outbox.v[i];
+		const uint8_t *key = p->effects.outbox.bytes.data + outgoing->at;
+		struct weir_slice id = {key, outgoing->key_len}, value = {key + outgoing->key_len, outgoing->value_len};
+		if (outgoing->topic >= WEIR_OUTBOX_POOL_HOURLY) {
+			weir_outbox_produce_row(
+			    shared->outbox_producer, lp->ack_window, outbox_topic_name(shared, outgoing->topic), id, value);
+			lp->lane->feed_rows[outgoing->topic - WEIR_OUTBOX_POOL_HOURLY]++;
 		} else {
-			weir_letters_tell(
-			    shared->letters, lp->box, tell_topic(shared, tell->topic), tell->partition, id, value);
+			weir_outbox_produce(shared->outbox_producer, lp->ack_window,
+			    outbox_topic_name(shared, outgoing->topic), outgoing->partition, id, value);
 		}
 	}
 	lp->changed |= p->effects.outbox.n > 0 && !lp->leaving;
@@ -289,13 +291,13 @@ give_tells(struct lane_partition *lp)
 }
 
 void
-lane_tell(struct lane_partition *lp)
+lane_publish(struct lane_partition *lp)
 {
 	struct weir_partition *p = lp->core;
 	if (p->guard.tripped && !lp->guard_tripped)
-		weir_partition_offer_all(p, false); /* what waits in the dispatcher's queue is withdrawn */
+		weir_partition_enqueue_all(p, false); /* what waits in the dispatcher's queue is withdrawn */
 	lp->guard_tripped = p->guard.tripped;
-	weir_partition_tell(p);
+	weir_partition_publish(p);
 	lane_effects(lp, 0, NULL);
 }
 
@@ -305,13 +307,13 @@ lane_effects(struct lane_partition *lp, uint32_t input, const struct weir_batch 
 	if (lp->core->effects.dead_letters.n > 0)
 		give_rejects(lp, input, batch);
 	if (lp->core->effects.pending_commands.n > 0)
-		give_offers(lp);
+		enqueue_commands(lp);
 	if (lp->core->effects.audits.n > 0)
 		give_audits(lp);
 	if (lp->core->effects.outbox.n > 0)
-		give_tells(lp);
+		publish_outbox(lp);
 	if (lp->core->effects.fetch_requests.n > 0)
-		lane_fetch_wishes(lp);
+		lane_submit_fetches(lp);
 }
 
 static bool
@@ -328,13 +330,13 @@ one_result(struct weir_lane *lane, const struct weir_command_result *result)
 {
 	struct lane_partition *lp = lane_find(lane, result->partition);
 	if (lp != NULL && lp->state == LANE_TAKING) {
-		struct weir_doubt doubt = {.iccid = result->iccid, .state = WEIR_DESIRED_UNKNOWN};
-		weir_doubts_push(&lp->known, &doubt);
+		struct weir_unconfirmed_card unconfirmed_card = {.iccid = result->iccid, .state = WEIR_DESIRED_UNKNOWN};
+		weir_unconfirmed_push(&lp->known, &unconfirmed_card);
 	}
 	if (lp == NULL || lp->state != LANE_RUNNING)
 		return;
 	if (!is_of(lp, result)) { /* from before the partition was loaded anew, and its card is not replayed yet */
-		weir_partition_doubt(lp->core, result->iccid);
+		weir_partition_unconfirmed(lp->core, result->iccid);
 		return;
 	}
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(lp->core, result->slot);

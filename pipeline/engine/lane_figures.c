@@ -4,8 +4,8 @@
  */
 #include "pipeline/engine/lane_priv.h"
 
-#define SLACK_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
-#define POOLS_A_LOOK 1024u                  /* pools whose slack is added up in one publication */
+#define UNREPORTED_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
+#define POOLS_A_SCAN 1024u                       /* pools whose slack is added up in one publication */
 
 /* Relaxed: figures by themselves. */
 static void
@@ -62,7 +62,7 @@ state_of(const struct lane_partition *lp)
 	case LANE_TAKING:
 		return WEIR_RUN_TAKING;
 	case LANE_RUNNING:
-		return lp->settled ? WEIR_RUN_RUNNING : WEIR_RUN_CATCHING_UP;
+		return lp->caught_up ? WEIR_RUN_RUNNING : WEIR_RUN_CATCHING_UP;
 	case LANE_FENCED:
 		return WEIR_RUN_FENCED;
 	case LANE_STOPPED:
@@ -75,21 +75,22 @@ state_of(const struct lane_partition *lp)
 
 /* Some pools more; a hundred thousand take as many seconds as lanes allow, and no round feels it. */
 static uint64_t
-slack_look(struct lane_partition *lp)
+scan_unreported(struct lane_partition *lp)
 {
 	const struct weir_slab *pools = &lp->core->tables.pools;
-	uint32_t from = lp->slack.next, until = from + POOLS_A_LOOK < pools->used ? from + POOLS_A_LOOK : pools->used;
+	uint32_t from = lp->unreported_allowance.next,
+		 until = from + POOLS_A_SCAN < pools->used ? from + POOLS_A_SCAN : pools->used;
 	for (uint32_t slot = from; slot < until; slot++) {
 		const struct weir_pool_slot *pool = weir_slab_at(pools, slot);
-		bool bounded = pool->id[0] != '\0' && pool->told_slack < SLACK_UNBOUNDED;
-		lp->slack.sum += bounded ? pool->told_slack * lp->lane->shared->partitions : 0;
+		bool bounded = pool->id[0] != '\0' && pool->published_allowance < UNREPORTED_UNBOUNDED;
+		lp->unreported_allowance.sum += bounded ? pool->published_allowance * lp->lane->shared->partitions : 0;
 	}
-	lp->slack.next = until;
+	lp->unreported_allowance.next = until;
 	if (until == pools->used) {
-		lp->slack.whole = lp->slack.sum;
-		lp->slack.sum = lp->slack.next = 0;
+		lp->unreported_allowance.whole = lp->unreported_allowance.sum;
+		lp->unreported_allowance.sum = lp->unreported_allowance.next = 0;
 	}
-	return lp->slack.whole;
+	return lp->unreported_allowance.whole;
 }
 
 #define SET(field, value) atomic_store_explicit(&row->field, value, memory_order_relaxed)
@@ -101,11 +102,11 @@ unflushed_of(const struct lane_partition *lp)
 }
 
 static uint64_t
-letters_of(const struct weir_letterbox *box)
+unacknowledged_of(const struct weir_ack_window *ack_window)
 {
 	int32_t sum = 0;
 	for (unsigned i = 0; i < 2; i++)
-		sum += atomic_load_explicit(&box->outstanding[i], memory_order_relaxed);
+		sum += atomic_load_explicit(&ack_window->outstanding[i], memory_order_relaxed);
 	return sum > 0 ? (uint64_t)sum : 0;
 }
 
@@ -119,16 +120,16 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 	SET(memory_bytes, weir_partition_bytes(p));
 	SET(unflushed_bytes, unflushed_of(lp));
 	SET(parked, p->parked.records.n);
-	SET(letters, letters_of(lp->box));
-	SET(walks, p->pools_work.walks.n - p->pools_work.walks_head);
-	SET(slack_bytes, slack_look(lp));
+	SET(outbox_producer, unacknowledged_of(lp->ack_window));
+	SET(scans, p->pools_work.scans.n - p->pools_work.scans_head);
+	SET(unreported_bytes, scan_unreported(lp));
 	SET(guard_tripped, p->guard.tripped);
 	SET(stream_us, p->clock.stream_time_us);
 	SET(flushed_us, lp->flushed_us);
 	SET(watermark_us, weir_partition_watermark_us(p));
 	SET(complete_us, weir_partition_complete_us(p));
 	for (uint32_t t = 0; t < lp->lane->shared->topic_count; t++)
-		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, lp->number, lp->position[t]));
+		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, lp->number, lp->next_offset[t]));
 }
 
 /* A partition that moved to another lane of this process has the other's number by now: only rows of ours are emptied. */

@@ -48,14 +48,15 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 	const struct weir_partition *p = lp->core;
 	uint32_t topics = 0;
 	for (uint32_t t = 0; t < shared->topic_count; t++)
-		topics += lp->position[t] >= 0;
+		topics += lp->next_offset[t] >= 0;
 	const struct {
 		const char *name;
 		int64_t value;
 	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->clock.stream_time_us},
-	    {"cards", p->tables.cards.used}, {"terms", p->tables.terms.used}, {"enforcements", p->tables.enforcements.used},
-	    {"sessions", p->tables.sessions.used}, {"lives", p->tables.lives.used}, {"accounts", p->tables.accounts.used},
-	    {"pools", p->tables.pools.used}, {"shares", p->tables.shares.used}, {WEIR_FLUSH_FIELD, lp->flush_number}};
+	    {"cards", p->tables.cards.used}, {"terms", p->tables.overrides.used},
+	    {"enforcements", p->tables.enforcements.used}, {"sessions", p->tables.sessions.used},
+	    {"lives", p->tables.lifecycles.used}, {"accounts", p->tables.pool_locals.used}, {"pools", p->tables.pools.used},
+	    {"shares", p->tables.pool_sources.used}, {WEIR_FLUSH_FIELD, lp->flush_number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
 	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
 	weir_resp_text(w->bytes, "HSET");
@@ -66,11 +67,11 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 	}
 	char name[300];
 	for (uint32_t t = 0; t < shared->topic_count; t++) {
-		if (lp->position[t] < 0)
+		if (lp->next_offset[t] < 0)
 			continue;
 		(void)snprintf(name, sizeof(name), "o:%s", shared->topics[t]);
 		weir_resp_text(w->bytes, name);
-		weir_resp_i64(w->bytes, lp->position[t]);
+		weir_resp_i64(w->bytes, lp->next_offset[t]);
 	}
 	write_carriers(p, w->bytes);
 	w->commands++;
@@ -78,7 +79,7 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 
 /* Marks beyond the horizon go in whole hours, 256 keys in one command; a day at most per flush. */
 static void
-purge_marks(struct lane_partition *lp, struct weir_body *w)
+purge_dedupe_keys(struct lane_partition *lp, struct weir_body *w)
 {
 	int64_t stream_hour = lp->core->clock.stream_time_us / WEIR_HOUR_US;
 	int64_t until = stream_hour - lp->lane->shared->settings->dedupe_horizon_h - 2;
@@ -156,7 +157,7 @@ lane_keep_body(struct weir_lane *lane, struct weir_buf *body)
 }
 
 static void
-encode(struct lane_partition *lp)
+encode_flush(struct lane_partition *lp)
 {
 	const struct weir_settings *settings = lp->lane->shared->settings;
 	struct weir_store_request *request = weir_calloc(1, sizeof(*request));
@@ -166,14 +167,14 @@ encode(struct lane_partition *lp)
 	request->epoch = lp->epoch;
 	request->body = take_body(lp->lane, weir_partition_encode_bytes(lp->core) + lp->audits.len);
 	memcpy(request->offsets_before, lp->stored, sizeof(lp->stored));
-	memcpy(request->offsets_after, lp->position, sizeof(lp->position));
+	memcpy(request->offsets_after, lp->next_offset, sizeof(lp->next_offset));
 	request->offsets_before[lp->lane->shared->topic_count] = lp->flush_number;
 	request->offsets_after[lp->lane->shared->topic_count] = ++lp->flush_number;
 	struct weir_body w = {.bytes = &request->body, .prefix = settings->redis_prefix, .partition = lp->number};
 	const struct weir_writer writer = weir_body_writer(&w);
 	write_header(lp, &w);
 	weir_partition_encode(lp->core, &writer, settings->flush_sparse_slots);
-	purge_marks(lp, &w);
+	purge_dedupe_keys(lp, &w);
 	purge_cycles(lp, &w);
 	w.commands += lane_purge_windows(lp, &request->body);
 	weir_buf_append(&request->body, lp->audits.data, lp->audits.len);
@@ -182,15 +183,15 @@ encode(struct lane_partition *lp)
 	lp->audit_commands = 0;
 	lp->changed = false;
 	lp->flush = request;
-	lp->box->generation ^= 1; /* letters from here on belong to the next flush */
+	lp->ack_window->open_side ^= 1; /* letters from here on belong to the next flush */
 }
 
 static void
 send_flush(struct lane_partition *lp)
 {
-	if (!weir_letterbox_closed_empty(lp->box))
+	if (!weir_ack_window_closed_empty(lp->ack_window))
 		return;
-	if (atomic_load_explicit(&lp->box->failed, memory_order_relaxed)) {
+	if (atomic_load_explicit(&lp->ack_window->failed, memory_order_relaxed)) {
 		lane_stop_partition(
 		    lp, "a message (dead letter, audit entry, partial, word or alert) was refused by Kafka for good");
 		return;
@@ -224,7 +225,8 @@ is_due(const struct lane_partition *lp, int64_t now_us)
 	return now_us >= lp->flush_due_us && now_us >= lane_flush_due_us(lp);
 }
 
-#define LOOK_US 5000000ll /* at rest a flush that changes nothing: that is how a Redis that lost writes is noticed */
+#define CHECK_EVERY_US 5000000ll /* at rest a flush that changes nothing: that is how a Redis that lost writes is noticed  \
+				  */
 
 void
 lane_flush_round(struct lane_partition *lp, int64_t now_us)
@@ -236,12 +238,12 @@ lane_flush_round(struct lane_partition *lp, int64_t now_us)
 			send_flush(lp);
 		return;
 	}
-	bool look = now_us - lp->flushed_us >= LOOK_US || now_us < lp->flushed_us;
+	bool look = now_us - lp->flushed_us >= CHECK_EVERY_US || now_us < lp->flushed_us;
 	if ((!lp->changed && !look) || !is_due(lp, now_us) || weir_partition_parked(lp->core) > 0 ||
-	    !weir_letterbox_closed_empty(lp->box))
+	    !weir_ack_window_closed_empty(lp->ack_window))
 		return;
 	int64_t interval_us = (int64_t)lp->lane->shared->settings->flush_interval_ms * 1000;
-	encode(lp);
+	encode_flush(lp);
 	lp->flush_due_us = lp->flush_due_us + interval_us > now_us ? lp->flush_due_us + interval_us : now_us + interval_us;
 	send_flush(lp);
 }
@@ -268,25 +270,25 @@ lane_is_held(const struct lane_partition *lp, int64_t now_us)
 #define FETCHING_MAX 2u /* requests of one partition with the store: what more is wished for waits here */
 
 static void
-name_fetch(struct weir_store_fetch *fetch, const struct weir_wish *wish)
+name_fetch(struct weir_store_fetch *fetch, const struct weir_fetch_request *fetch_request)
 {
-	_Static_assert(sizeof(fetch->key) == WEIR_WISH_KEY_MAX, "one size of names");
-	weir_wish_key(wish, fetch->key, &fetch->from, &fetch->len);
+	_Static_assert(sizeof(fetch->key) == WEIR_FETCH_KEY_MAX, "one size of names");
+	weir_fetch_key(fetch_request, fetch->key, &fetch->from, &fetch->len);
 }
 
 /* The wishes lie behind the fetches in one allocation, so that answers find them. False when the store's ring is full. */
 static bool
-fetch_some(struct lane_partition *lp, const struct weir_wish *wishes, uint32_t count)
+fetch_some(struct lane_partition *lp, const struct weir_fetch_request *fetch_requests, uint32_t count)
 {
 	struct weir_store_request *request = weir_calloc(1, sizeof(*request));
 	request->kind = WEIR_STORE_FETCH;
 	request->partition = lp->number;
 	request->owner = lp;
 	request->fetch_count = count;
-	request->fetches = weir_calloc(count, sizeof(*request->fetches) + sizeof(*wishes));
-	memcpy(request->fetches + count, wishes, count * sizeof(*wishes));
+	request->fetches = weir_calloc(count, sizeof(*request->fetches) + sizeof(*fetch_requests));
+	memcpy(request->fetches + count, fetch_requests, count * sizeof(*fetch_requests));
 	for (uint32_t i = 0; i < count; i++)
-		name_fetch(&request->fetches[i], &wishes[i]);
+		name_fetch(&request->fetches[i], &fetch_requests[i]);
 	if (!weir_store_submit(lp->lane->store, request)) {
 		free(request->fetches);
 		free(request);
@@ -298,7 +300,7 @@ fetch_some(struct lane_partition *lp, const struct weir_wish *wishes, uint32_t c
 }
 
 void
-lane_fetch_wishes(struct lane_partition *lp)
+lane_submit_fetches(struct lane_partition *lp)
 {
 	struct weir_partition *p = lp->core;
 	/* What is encoded is in memory no more: a look-up must not overtake the flush that brings it to the store. */

@@ -27,7 +27,7 @@ static void
 wait_on(struct weir_lane *lane, int source_fd, int64_t timeout_us)
 {
 	struct pollfd fds[2] = {{.fd = lane->bell_fd, .events = POLLIN}, {.fd = source_fd, .events = POLLIN}};
-	lane_beat(lane);
+	lane_heartbeat(lane);
 	int timeout_ms = timeout_us <= 0 ? 0 : (int)((timeout_us + 999) / 1000);
 	if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
 		uint64_t rings;
@@ -48,23 +48,24 @@ lane_rest(struct weir_lane *lane, int64_t timeout_us)
 	wait_on(lane, lane->source_fd, timeout_us);
 }
 
-static struct weir_letterbox *
+static struct weir_ack_window *
 box_of(struct weir_lane *lane, uint32_t number)
 {
-	if (number >= lane->box_cap) {
-		uint32_t cap = lane->box_cap == 0 ? 64 : lane->box_cap;
+	if (number >= lane->ack_window_cap) {
+		uint32_t cap = lane->ack_window_cap == 0 ? 64 : lane->ack_window_cap;
 		while (cap <= number)
 			cap *= 2;
-		lane->boxes = weir_realloc(lane->boxes, cap * sizeof(*lane->boxes));
-		memset(lane->boxes + lane->box_cap, 0, (cap - lane->box_cap) * sizeof(*lane->boxes));
-		lane->box_cap = cap;
+		lane->ack_windows = weir_realloc(lane->ack_windows, cap * sizeof(*lane->ack_windows));
+		memset(
+		    lane->ack_windows + lane->ack_window_cap, 0, (cap - lane->ack_window_cap) * sizeof(*lane->ack_windows));
+		lane->ack_window_cap = cap;
 	}
-	if (lane->boxes[number] == NULL) {
-		lane->boxes[number] = weir_calloc(1, sizeof(struct weir_letterbox));
-		lane->boxes[number]->bell_fd = lane->bell_fd;
-		lane->boxes[number]->rounds = &lane->counters.rounds;
+	if (lane->ack_windows[number] == NULL) {
+		lane->ack_windows[number] = weir_calloc(1, sizeof(struct weir_ack_window));
+		lane->ack_windows[number]->bell_fd = lane->bell_fd;
+		lane->ack_windows[number]->rounds = &lane->counters.rounds;
 	}
-	return lane->boxes[number];
+	return lane->ack_windows[number];
 }
 
 static void
@@ -91,7 +92,7 @@ sink_begin(void *ctx, const struct weir_store_header *header)
 	    .auto_register_carrier = settings->auto_register_carrier,
 	    .partitions = lp->lane->shared->partitions,
 	    .epoch = header->epoch,
-	    .slack_floor_bytes = settings->pool_slack_floor,
+	    .unreported_floor_bytes = settings->pool_unreported_floor,
 	    .pool_tick_ms = settings->pool_tick_ms,
 	    .guard_percent = settings->guard_percent,
 	    .guard_cards_min = settings->guard_cards_min,
@@ -132,15 +133,16 @@ sink_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice 
 }
 
 static bool
-sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
+sink_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
-	return weir_marks_load(&((struct lane_partition *)ctx)->core->tables.marks, hour, bucket, bytes.data, bytes.len);
+	return weir_dedupe_keys_load(
+	    &((struct lane_partition *)ctx)->core->tables.dedupe_keys, hour, bucket, bytes.data, bytes.len);
 }
 
 static bool
 sink_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 {
-	const struct weir_doubt intent = {iccid, token, desired};
+	const struct weir_unconfirmed_card intent = {iccid, token, desired};
 	return weir_partition_load_intent(((struct lane_partition *)ctx)->core, &intent);
 }
 
@@ -148,12 +150,12 @@ sink_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 static void
 take_known(struct lane_partition *lp)
 {
-	if (lp->forgot)
+	if (lp->lost_writes)
 		weir_partition_load_known(lp->core, &lp->known);
 	for (uint32_t i = 0; i < lp->known.n; i++) /* results that came while it was loaded */
-		weir_partition_doubt(lp->core, lp->known.v[i].iccid);
-	weir_doubts_free(&lp->known);
-	lp->forgot = false;
+		weir_partition_unconfirmed(lp->core, lp->known.v[i].iccid);
+	weir_unconfirmed_free(&lp->known);
+	lp->lost_writes = false;
 }
 
 /*
@@ -184,7 +186,7 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 	lp->state = LANE_RUNNING;
 	lp->epoch = request->header.epoch;
 	for (uint32_t t = 0; t < lane->shared->topic_count; t++)
-		lp->stored[t] = lp->position[t] = request->header.offsets[t];
+		lp->stored[t] = lp->next_offset[t] = request->header.offsets[t];
 	lp->flush_number = request->header.offsets[lane->shared->topic_count];
 	int64_t stream_hour = lp->core->clock.stream_time_us / WEIR_HOUR_US;
 	lp->purge_hour = stream_hour == 0 ? -1 : stream_hour - lane->shared->settings->dedupe_horizon_h - 2;
@@ -192,8 +194,8 @@ finish_take(struct lane_partition *lp, const struct weir_store_request *request)
 	memset(lp->newest_us, 0, sizeof(lp->newest_us));
 	lane_purge_begin(lp);
 	lp->flush_due_us = first_flush_us(lp);
-	weir_partition_offer_all(lp->core, false);
-	lp->restart_offers = true;
+	weir_partition_enqueue_all(lp->core, false);
+	lp->restart_commands = true;
 	weir_log(WEIR_LOG_INFO, "taken", "partition=%u epoch=%llu cards=%u took_us=%lld", lp->number,
 	    (unsigned long long)lp->epoch, lp->core->tables.cards.used, (long long)request->took_us);
 	return true;
@@ -209,7 +211,7 @@ submit_take(struct lane_partition *lp)
 	request->epoch_floor = lp->epoch;
 	request->fresh_hours = lp->lane->shared->settings->dedupe_fresh_h;
 	request->sink =
-	    (struct weir_load_sink){lp, sink_begin, sink_name, sink_reference, sink_page, sink_marks, sink_intent};
+	    (struct weir_load_sink){lp, sink_begin, sink_name, sink_reference, sink_page, sink_dedupe_keys, sink_intent};
 	lp->state = LANE_TAKING;
 	lp->requests++;
 	while (!weir_store_submit(lp->lane->store, request))
@@ -222,7 +224,7 @@ add_partition(struct weir_lane *lane, uint32_t number)
 	struct lane_partition *lp = weir_calloc(1, sizeof(*lp));
 	lp->lane = lane;
 	lp->number = number;
-	lp->box = box_of(lane, number);
+	lp->ack_window = box_of(lane, number);
 	if (lane->partition_count == lane->partition_cap) {
 		lane->partition_cap = lane->partition_cap == 0 ? 16 : lane->partition_cap * 2;
 		lane->partitions = weir_realloc(lane->partitions, lane->partition_cap * sizeof(*lane->partitions));
@@ -262,7 +264,7 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct lane_partition *lp = lane_find(lane, starts[i].partition);
 		if (lp != NULL)
-			memcpy(starts[i].offsets, lp->position, sizeof(lp->position));
+			memcpy(starts[i].offsets, lp->next_offset, sizeof(lp->next_offset));
 	}
 	return true;
 }
@@ -274,7 +276,7 @@ lane_take_again(struct lane_partition *lp)
 	add_stats(&lp->lane->gone, &lp->core->stats);
 	lp->audits.len = 0;
 	lp->audit_commands = 0;
-	lp->settled = lp->cards_settled = lp->pools_settled = false;
+	lp->caught_up = lp->cards_caught_up = lp->pools_caught_up = false;
 	memset(lp->at_end, 0, sizeof(lp->at_end));
 	(void)weir_dispatch_forget(lp->lane->shared->dispatch, lp->lane->number, lp->number);
 	submit_take(lp);
@@ -319,7 +321,7 @@ flush_last(struct weir_lane *lane, const uint32_t *partitions, uint32_t count)
 			lp->leaving = true;
 			lp->flush_due_us = 0;
 			lane_flush_round(lp, lane_now_us());
-			lane_tell(lp); /* rows hold up the next flush; look-ups waited for this one to be sent */
+			lane_publish(lp); /* rows hold up the next flush; look-ups waited for this one to be sent */
 		}
 		lane_wait(lane, 5000);
 	}
@@ -334,7 +336,7 @@ partition_free(struct lane_partition *lp)
 	}
 	weir_partition_free(lp->core);
 	weir_buf_free(&lp->audits);
-	weir_doubts_free(&lp->known);
+	weir_unconfirmed_free(&lp->known);
 	free(lp);
 }
 
@@ -376,7 +378,7 @@ lane_on_revoke(void *ctx, const uint32_t *partitions, uint32_t count, bool lost)
 /* ---- answers of the store ---- */
 
 static void
-forgot(struct lane_partition *lp, const struct weir_store_request *request)
+lost_writes(struct lane_partition *lp, const struct weir_store_request *request)
 {
 	weir_log(WEIR_LOG_WARN, "redis_forgot", "partition=%u epoch=%llu stored_epoch=%llu: reloading and rewinding",
 	    lp->number, (unsigned long long)lp->epoch, (unsigned long long)request->header.epoch);
@@ -386,12 +388,12 @@ forgot(struct lane_partition *lp, const struct weir_store_request *request)
 	/* Commands of the time that Redis lost: the replay may decide otherwise than the run before it did. */
 	(void)lane_dispatch_results(lp->lane);
 	weir_partition_known(lp->core, &lp->known);
-	lp->forgot = true;
+	lp->lost_writes = true;
 	lane_take_again(lp);
 }
 
 static void
-fenced(struct lane_partition *lp, const struct weir_store_request *request)
+on_fenced(struct lane_partition *lp, const struct weir_store_request *request)
 {
 	weir_log(WEIR_LOG_WARN, "fenced", "partition=%u epoch=%llu stored_epoch=%llu: another owner; letting go",
 	    lp->number, (unsigned long long)lp->epoch, (unsigned long long)request->header.epoch);
@@ -421,10 +423,10 @@ answer_flush(struct lane_partition *lp, struct weir_store_request *request)
 		weir_source_commit(lp->lane->source, &start);
 		break;
 	case WEIR_STORE_FENCED:
-		fenced(lp, request);
+		on_fenced(lp, request);
 		break;
-	case WEIR_STORE_FORGOT:
-		forgot(lp, request);
+	case WEIR_STORE_LOST_WRITES:
+		lost_writes(lp, request);
 		break;
 	case WEIR_STORE_FAILED:
 		lane_stop_partition(lp, request->error.text);
@@ -451,7 +453,7 @@ answer_take(struct lane_partition *lp, struct weir_store_request *request)
 		return; /* on_assign's caller starts all partitions together */
 	struct weir_start start = {.partition = lp->number};
 	struct weir_error err;
-	memcpy(start.offsets, lp->position, sizeof(start.offsets));
+	memcpy(start.offsets, lp->next_offset, sizeof(start.offsets));
 	if (weir_source_rewind(lp->lane->source, &start, &err) != WEIR_OK)
 		lane_stop_partition(lp, err.text);
 }
@@ -463,9 +465,10 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request)
 	bool usable = request->result == WEIR_STORE_DONE && lp->state == LANE_RUNNING;
 	for (uint32_t i = 0; i < request->fetch_count; i++) {
 		struct weir_store_fetch *fetch = &request->fetches[i];
-		const struct weir_wish *wishes = (const struct weir_wish *)(request->fetches + request->fetch_count);
+		const struct weir_fetch_request *fetch_requests =
+		    (const struct weir_fetch_request *)(request->fetches + request->fetch_count);
 		struct weir_slice value = {fetch->value_out.data, fetch->value_out.len};
-		if (usable && !weir_partition_wish_answer(lp->core, &wishes[i], value))
+		if (usable && !weir_partition_fetched(lp->core, &fetch_requests[i], value))
 			lane_stop_partition(lp, "a stored string of marks, past totals or windows is none");
 		weir_buf_free(&fetch->value_out);
 	}
@@ -476,7 +479,7 @@ answer_fetch(struct lane_partition *lp, struct weir_store_request *request)
 		lane_stop_partition(lp, request->error.text);
 		return;
 	}
-	lane_fetch_wishes(lp);
+	lane_submit_fetches(lp);
 	if (lp->fetching == 0 && lp->core->effects.fetch_requests.n == 0) {
 		weir_partition_set_time(lp->core, lane_now_us(), 0);
 		weir_partition_unpark(lp->core);

@@ -7,9 +7,9 @@
 #include "pipeline/engine/lane_priv.h"
 #include "pipeline/redis/resp.h"
 
-#define LOOK_US 100000ll       /* between two looks at the inputs' ends */
-#define PURGE_KEYS_MAX 4096u   /* of a flush */
-#define PURGE_COMMANDS_MAX 32u /* likewise */
+#define CHECK_EVERY_US 100000ll /* between two looks at the inputs' ends */
+#define PURGE_KEYS_MAX 4096u    /* of a flush */
+#define PURGE_COMMANDS_MAX 32u  /* likewise */
 
 /*
  * The newest timestamp of the input that is furthest behind; an input that was read to its end is not behind the clock. An
@@ -20,11 +20,11 @@ lane_watermark(struct lane_partition *lp, int64_t now_us)
 {
 	const struct weir_lane_shared *shared = lp->lane->shared;
 	int64_t least_us = now_us;
-	if (now_us - lp->looked_us < LOOK_US && now_us >= lp->looked_us)
+	if (now_us - lp->checked_us < CHECK_EVERY_US && now_us >= lp->checked_us)
 		return;
-	lp->looked_us = now_us;
+	lp->checked_us = now_us;
 	for (uint32_t t = 0; t < shared->cards; t++) {
-		bool end = lp->at_end[t] && weir_source_lag(lp->lane->source, t, lp->number, lp->position[t]) == 0;
+		bool end = lp->at_end[t] && weir_source_lag(lp->lane->source, t, lp->number, lp->next_offset[t]) == 0;
 		if (!end && lp->newest_us[t] < least_us)
 			least_us = lp->newest_us[t];
 	}
@@ -42,7 +42,8 @@ lane_purge_begin(struct lane_partition *lp)
 {
 	for (unsigned kind = 0; kind < WEIR_WINDOW_KINDS; kind++) {
 		int32_t from = weir_partition_windows_from(lp->core, (enum weir_window_kind)kind);
-		bool days = kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_ACCOUNT_DAY || kind == WEIR_WINDOW_POOL_DAY;
+		bool days =
+		    kind == WEIR_WINDOW_CARD_DAY || kind == WEIR_WINDOW_POOL_LOCAL_DAY || kind == WEIR_WINDOW_POOL_DAY;
 		lp->purge_window[kind] = from == WEIR_WINDOW_NONE ? from : from - (days ? CUT_SHORT_DAYS : CUT_SHORT_HOURS);
 		lp->purge_page[kind] = 0;
 	}
@@ -55,7 +56,7 @@ unlink_pages(const struct lane_partition *lp, unsigned kind, uint32_t count, str
 	weir_resp_text(body, "UNLINK");
 	for (uint32_t i = 0; i < count; i++)
 		weir_resp_key(body, lp->lane->shared->settings->redis_prefix, lp->number, "%s:%d:%u",
-		    weir_window_letters(kind), lp->purge_window[kind], lp->purge_page[kind] + i);
+		    weir_window_tags(kind), lp->purge_window[kind], lp->purge_page[kind] + i);
 }
 
 /* One window's pages, or as many as max allows; returns how many. */

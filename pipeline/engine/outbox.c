@@ -1,4 +1,4 @@
-/* The producers of dead letters, audit entries, partials, words and alerts; see letters.h. */
+/* The producers of dead letters, audit entries, partials, words and alerts; see outbox.h. */
 #include "pipeline/engine/outbox.h"
 
 #include <librdkafka/rdkafka.h>
@@ -19,7 +19,7 @@ struct producer {
 	_Atomic bool stop; /* relaxed: only ends the loop */
 };
 
-struct weir_letters {
+struct weir_outbox_producer {
 	const struct weir_settings *settings;
 	struct producer slow; /* dead letters, audit, rows of feeds: batches */
 	struct producer fast; /* partials, words, alerts: at once */
@@ -27,19 +27,19 @@ struct weir_letters {
 
 /* A box and its generation in one pointer: boxes are aligned, the lowest bit is free. */
 static void *
-opaque_of(struct weir_letterbox *box)
+opaque_of(struct weir_ack_window *ack_window)
 {
-	return (void *)((uintptr_t)box | box->generation);
+	return (void *)((uintptr_t)ack_window | ack_window->open_side);
 }
 
 static void
 acknowledge(void *opaque)
 {
 	static const uint64_t ONE = 1;
-	struct weir_letterbox *box = (struct weir_letterbox *)((uintptr_t)opaque & ~(uintptr_t)1);
-	uint32_t generation = (uintptr_t)opaque & 1;
-	int fd = box->bell_fd;
-	if (atomic_fetch_sub_explicit(&box->outstanding[generation], 1, memory_order_release) == 1)
+	struct weir_ack_window *ack_window = (struct weir_ack_window *)((uintptr_t)opaque & ~(uintptr_t)1);
+	uint32_t open_side = (uintptr_t)opaque & 1;
+	int fd = ack_window->bell_fd;
+	if (atomic_fetch_sub_explicit(&ack_window->outstanding[open_side], 1, memory_order_release) == 1)
 		(void)!write(fd, &ONE, sizeof(ONE));
 }
 
@@ -92,19 +92,20 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && send_cut(rk, message))
 			return;
-		struct weir_letterbox *box = (struct weir_letterbox *)((uintptr_t)message->_private & ~(uintptr_t)1);
+		struct weir_ack_window *ack_window =
+		    (struct weir_ack_window *)((uintptr_t)message->_private & ~(uintptr_t)1);
 		char source[400];
 		source_of(message, source, sizeof(source));
 		WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s%s", rd_kafka_topic_name(message->rkt),
 		    source, rd_kafka_err2str(message->err));
 		if (message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE && message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
-			atomic_store_explicit(&box->failed, true, memory_order_relaxed);
+			atomic_store_explicit(&ack_window->failed, true, memory_order_relaxed);
 	}
 	acknowledge(message->_private);
 }
 
 static void *
-run(void *arg)
+run_producer(void *arg)
 {
 	struct producer *producer = arg;
 	while (!atomic_load_explicit(&producer->stop, memory_order_relaxed))
@@ -151,7 +152,7 @@ producer_start(
 		rd_kafka_conf_destroy(conf);
 		return weir_error_set(err, WEIR_FATAL, "kafka producer: %s", text);
 	}
-	WEIR_CHECK(pthread_create(&producer->thread, NULL, run, producer) == 0);
+	WEIR_CHECK(pthread_create(&producer->thread, NULL, run_producer, producer) == 0);
 	return WEIR_OK;
 }
 
@@ -169,29 +170,30 @@ producer_stop(struct producer *producer, uint32_t grace_ms)
 }
 
 enum weir_class
-weir_letters_start(const struct weir_settings *settings, struct weir_letters **letters_out, struct weir_error *err)
+weir_outbox_producer_start(
+    const struct weir_settings *settings, struct weir_outbox_producer **outbox_out, struct weir_error *err)
 {
-	struct weir_letters *letters = weir_calloc(1, sizeof(*letters));
-	letters->settings = settings;
-	enum weir_class class = producer_start(settings, "5", &letters->slow, err);
+	struct weir_outbox_producer *outbox_producer = weir_calloc(1, sizeof(*outbox_producer));
+	outbox_producer->settings = settings;
+	enum weir_class class = producer_start(settings, "5", &outbox_producer->slow, err);
 	if (class == WEIR_OK)
-		class = producer_start(settings, "1", &letters->fast, err);
+		class = producer_start(settings, "1", &outbox_producer->fast, err);
 	if (class != WEIR_OK) {
-		weir_letters_stop(letters, 0);
+		weir_outbox_producer_stop(outbox_producer, 0);
 		return class;
 	}
-	*letters_out = letters;
+	*outbox_out = outbox_producer;
 	return WEIR_OK;
 }
 
 void
-weir_letters_stop(struct weir_letters *letters, uint32_t grace_ms)
+weir_outbox_producer_stop(struct weir_outbox_producer *outbox_producer, uint32_t grace_ms)
 {
-	if (letters == NULL)
+	if (outbox_producer == NULL)
 		return;
-	producer_stop(&letters->slow, grace_ms);
-	producer_stop(&letters->fast, grace_ms);
-	free(letters);
+	producer_stop(&outbox_producer->slow, grace_ms);
+	producer_stop(&outbox_producer->fast, grace_ms);
+	free(outbox_producer);
 }
 
 struct post {
@@ -203,14 +205,14 @@ struct post {
 
 /* Posts; waits while the producer's queue is full (bounded memory; the lane slows down to what Kafka takes). */
 static void
-post(struct producer *producer, struct weir_letterbox *box, struct post p)
+post_message(struct producer *producer, struct weir_ack_window *ack_window, struct post p)
 {
-	atomic_fetch_add_explicit(&box->outstanding[box->generation], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ack_window->outstanding[ack_window->open_side], 1, memory_order_relaxed);
 	for (;;) {
 		rd_kafka_resp_err_t code = rd_kafka_producev(producer->rk, RD_KAFKA_V_TOPIC(p.topic),
 		    RD_KAFKA_V_PARTITION(p.partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 		    RD_KAFKA_V_KEY(p.key.data, p.key.len), RD_KAFKA_V_VALUE((void *)(uintptr_t)p.value.data, p.value.len),
-		    RD_KAFKA_V_HEADERS(p.headers), RD_KAFKA_V_OPAQUE(opaque_of(box)), RD_KAFKA_V_END);
+		    RD_KAFKA_V_HEADERS(p.headers), RD_KAFKA_V_OPAQUE(opaque_of(ack_window)), RD_KAFKA_V_END);
 		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 			return;
 		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && p.value.len > VALUE_MAX_AFTER_REFUSAL) {
@@ -219,60 +221,63 @@ post(struct producer *producer, struct weir_letterbox *box, struct post p)
 		}
 		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
 			WEIR_LOG_LIMITED(WEIR_LOG_ERROR, "letter_refused", "topic=%s %s", p.topic, rd_kafka_err2str(code));
-			atomic_store_explicit(&box->failed, true, memory_order_relaxed);
+			atomic_store_explicit(&ack_window->failed, true, memory_order_relaxed);
 			if (p.headers != NULL)
 				rd_kafka_headers_destroy(p.headers);
-			acknowledge(opaque_of(box));
+			acknowledge(opaque_of(ack_window));
 			return;
 		}
-		if (box->rounds != NULL)
-			atomic_fetch_add_explicit(box->rounds, 1, memory_order_relaxed);
+		if (ack_window->rounds != NULL)
+			atomic_fetch_add_explicit(ack_window->rounds, 1, memory_order_relaxed);
 		(void)usleep(1000);
 	}
 }
 
 void
-weir_letters_dead(struct weir_letters *letters, struct weir_letterbox *box, const struct weir_letter *letter)
+weir_outbox_produce_dead_letter(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window,
+    const struct weir_dead_letter *dead_letter)
 {
 	char number[24];
 	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "dead_letter", "topic=%s partition=%u offset=%lld element=%u reason=%s %s",
-	    letter->topic, letter->partition, (long long)letter->offset, letter->element, weir_reject_name(letter->reject),
-	    letter->text != NULL ? letter->text : "");
+	    dead_letter->topic, dead_letter->partition, (long long)dead_letter->offset, dead_letter->element,
+	    weir_reject_name(dead_letter->reject), dead_letter->text != NULL ? dead_letter->text : "");
 	rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
-	(void)rd_kafka_header_add(headers, "reason", -1, weir_reject_name(letter->reject), -1);
-	if (letter->text != NULL)
-		(void)rd_kafka_header_add(headers, "text", -1, letter->text, -1);
-	(void)rd_kafka_header_add(headers, "topic", -1, letter->topic, -1);
-	(void)snprintf(number, sizeof(number), "%u", letter->partition);
+	(void)rd_kafka_header_add(headers, "reason", -1, weir_reject_name(dead_letter->reject), -1);
+	if (dead_letter->text != NULL)
+		(void)rd_kafka_header_add(headers, "text", -1, dead_letter->text, -1);
+	(void)rd_kafka_header_add(headers, "topic", -1, dead_letter->topic, -1);
+	(void)snprintf(number, sizeof(number), "%u", dead_letter->partition);
 	(void)rd_kafka_header_add(headers, "partition", -1, number, -1);
-	(void)snprintf(number, sizeof(number), "%lld", (long long)letter->offset);
+	(void)snprintf(number, sizeof(number), "%lld", (long long)dead_letter->offset);
 	(void)rd_kafka_header_add(headers, "offset", -1, number, -1);
-	(void)snprintf(number, sizeof(number), "%u", letter->element);
+	(void)snprintf(number, sizeof(number), "%u", dead_letter->element);
 	(void)rd_kafka_header_add(headers, "element", -1, number, -1);
-	struct post dead = {letters->settings->topic_dead, RD_KAFKA_PARTITION_UA, letter->key, letter->value, headers};
-	post(&letters->slow, box, dead);
+	struct post dead = {
+	    outbox_producer->settings->topic_dead, RD_KAFKA_PARTITION_UA, dead_letter->key, dead_letter->value, headers};
+	post_message(&outbox_producer->slow, ack_window, dead);
 }
 
 void
-weir_letters_audit(struct weir_letters *letters, struct weir_letterbox *box, const char *key, struct weir_slice json)
+weir_outbox_produce_audit(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *key,
+    struct weir_slice json)
 {
-	struct post audit = {letters->settings->topic_audit, RD_KAFKA_PARTITION_UA, weir_slice_of(key), json, NULL};
-	post(&letters->slow, box, audit);
+	struct post audit = {outbox_producer->settings->topic_audit, RD_KAFKA_PARTITION_UA, weir_slice_of(key), json, NULL};
+	post_message(&outbox_producer->slow, ack_window, audit);
 }
 
 void
-weir_letters_tell(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, uint32_t partition,
+weir_outbox_produce(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic,
+    uint32_t partition, struct weir_slice key, struct weir_slice value)
+{
+	int32_t to = partition == WEIR_OUTBOX_BY_KEY ? RD_KAFKA_PARTITION_UA : (int32_t)partition;
+	struct post produce = {topic, to, key, value, NULL};
+	post_message(&outbox_producer->fast, ack_window, produce);
+}
+
+void
+weir_outbox_produce_row(struct weir_outbox_producer *outbox_producer, struct weir_ack_window *ack_window, const char *topic,
     struct weir_slice key, struct weir_slice value)
 {
-	int32_t to = partition == WEIR_TELL_BY_KEY ? RD_KAFKA_PARTITION_UA : (int32_t)partition;
-	struct post tell = {topic, to, key, value, NULL};
-	post(&letters->fast, box, tell);
-}
-
-void
-weir_letters_row(struct weir_letters *letters, struct weir_letterbox *box, const char *topic, struct weir_slice key,
-    struct weir_slice value)
-{
 	struct post row = {topic, RD_KAFKA_PARTITION_UA, key, value, NULL};
-	post(&letters->slow, box, row);
+	post_message(&outbox_producer->slow, ack_window, row);
 }

@@ -44,11 +44,11 @@ name_topics(struct weir_run *run)
 		shared->topics[shared->topic_count++] = run->settings->inputs[i].topic;
 	shared->cards = shared->topic_count;
 	shared->topics[shared->topic_count++] = run->settings->topic_cards;
-	shared->partials = shared->topic_count;
+	shared->reports = shared->topic_count;
 	shared->topics[shared->topic_count++] = run->settings->topic_partials;
 	for (uint32_t i = 0; i < shared->topic_count; i++)
-		shared->positions[i] = shared->topics[i];
-	shared->positions[shared->topic_count] = WEIR_FLUSH_TOPIC;
+		shared->checkpoint_offsets[i] = shared->topics[i];
+	shared->checkpoint_offsets[shared->topic_count] = WEIR_FLUSH_TOPIC;
 }
 
 /* Redis is prepared when it is there; a Redis that is away at start is the stores' matter, which wait for it. */
@@ -100,7 +100,7 @@ start_parts(struct weir_run *run, struct weir_error *err)
 	run->shared.partitions = run->partitions;
 	run->shared.rows = weir_calloc(run->partitions, sizeof(*run->shared.rows));
 	prepare_redis(run);
-	class = weir_letters_start(settings, &run->shared.letters, err);
+	class = weir_outbox_producer_start(settings, &run->shared.outbox_producer, err);
 	if (class != WEIR_OK)
 		return class;
 	run->intents = weir_intents_new(settings);
@@ -153,8 +153,8 @@ weir_run_stop(struct weir_run *run)
 			weir_lane_join(run->lanes[i]);
 	if (run->shared.dispatch != NULL)
 		weir_dispatch_stop(run->shared.dispatch, STOP_GRACE_MS);
-	weir_letters_stop(run->shared.letters, STOP_GRACE_MS);
-	run->shared.letters = NULL;
+	weir_outbox_producer_stop(run->shared.outbox_producer, STOP_GRACE_MS);
+	run->shared.outbox_producer = NULL;
 }
 
 void

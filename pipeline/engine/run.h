@@ -32,18 +32,18 @@ struct weir_run_counters {
 	uint64_t unsupported; /* reasons raised that a carrier does not enforce (SUS-4) */
 	uint64_t guarded;     /* suspends held back by a tripped guard (CMD-5) */
 	uint64_t pools;       /* owned here */
-	uint64_t partials_told, partials_taken, words_told, words_taken;
-	uint64_t walked; /* members looked at because of their pool's word */
+	uint64_t reports_published, reports_applied, pool_states_published, pool_states_applied;
+	uint64_t members_scanned; /* members looked at because of their pool's word */
 	uint64_t commands_sent, commands_confirmed, commands_failed;
 	uint64_t flushes, flush_us_total, flush_bytes;
-	uint64_t fenced, forgot, intents_skipped, parked;
+	uint64_t fenced, lost_writes, intents_skipped, parked;
 	int64_t lag_messages;                           /* input messages not yet folded, as last known */
 	uint32_t partitions;                            /* owned now */
 	uint64_t command_latency[WEIR_LATENCY_BUCKETS]; /* record's Kafka timestamp to the command at its adapter */
 	uint64_t command_latency_us;                    /* their sum */
 	uint64_t memory_bytes;                          /* resident set of the process */
 	uint64_t gaps_lost, unattributed;
-	uint64_t windows_told, windows_taken, windows_old;   /* hours of accounts to pools; taken too old to be kept */
+	uint64_t windows_published, windows_taken, windows_old; /* hours of accounts to pools; taken too old to be kept */
 	uint64_t feed_rows[WEIR_RUN_FEED_COUNT], rows_again; /* given to Kafka; made because a window told before changed */
 	/* microseconds; bytes, of cards when the cut was confirmed, of pools when it was decided */
 	struct weir_run_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;
@@ -73,16 +73,16 @@ struct weir_run_partition {
 	enum weir_run_state state;
 	uint64_t epoch, cards, pools;
 	uint64_t memory_bytes, unflushed_bytes;
-	uint64_t parked;         /* late records that wait for their look-up */
-	uint64_t redis_requests; /* with its lane's store now */
-	uint64_t letters;        /* messages that Kafka has not acknowledged yet */
-	uint64_t walks;          /* accounts whose members are still to be looked at because of their pool's word */
-	uint64_t slack_bytes;    /* POOL-7: sum over its pools of the usage that may go untold to each */
-	uint64_t guard_tripped;  /* CMD-5: 1 = suspends wait for an operator */
-	int64_t stream_us;       /* stream time */
-	int64_t flushed_us;      /* when its last flush was answered; 0 = none yet */
-	int64_t watermark_us;    /* windows that end up to here have ended; 0 = not known yet */
-	int64_t complete_us;     /* rows of pools' windows that end up to here are complete; 0 = not known yet */
+	uint64_t parked;           /* late records that wait for their look-up */
+	uint64_t redis_requests;   /* with its lane's store now */
+	uint64_t outbox_producer;  /* messages that Kafka has not acknowledged yet */
+	uint64_t scans;            /* accounts whose members are still to be looked at because of their pool's word */
+	uint64_t unreported_bytes; /* POOL-7: sum over its pools of the usage that may go untold to each */
+	uint64_t guard_tripped;    /* CMD-5: 1 = suspends wait for an operator */
+	int64_t stream_us;         /* stream time */
+	int64_t flushed_us;        /* when its last flush was answered; 0 = none yet */
+	int64_t watermark_us;      /* windows that end up to here have ended; 0 = not known yet */
+	int64_t complete_us;       /* rows of pools' windows that end up to here are complete; 0 = not known yet */
 	int64_t lag_messages[WEIR_INPUTS_MAX + 2]; /* by topic: inputs, cards, partials */
 };
 

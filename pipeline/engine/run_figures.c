@@ -50,11 +50,11 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	ADD(unsupported);
 	ADD(guarded);
 	ADD(pools);
-	ADD(partials_told);
-	ADD(partials_taken);
-	ADD(words_told);
-	ADD(words_taken);
-	ADD(walked);
+	ADD(reports_published);
+	ADD(reports_applied);
+	ADD(pool_states_published);
+	ADD(pool_states_applied);
+	ADD(members_scanned);
 	ADD(commands_sent);
 	ADD(commands_confirmed);
 	ADD(commands_failed);
@@ -67,7 +67,7 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	ADD(command_latency_us);
 	ADD(gaps_lost);
 	ADD(unattributed);
-	ADD(windows_told);
+	ADD(windows_published);
 	ADD(windows_taken);
 	ADD(windows_old);
 	ADD(rows_again);
@@ -86,7 +86,7 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	out->flush_us_total += s.flush_us;
 	out->flush_bytes += s.flush_bytes;
 	out->fenced += s.fenced;
-	out->forgot += s.forgot;
+	out->lost_writes += s.lost_writes;
 }
 
 void
@@ -144,9 +144,9 @@ partition_of(const struct weir_lane_row *row, uint32_t number)
 	    LOAD(unflushed_bytes),
 	    LOAD(parked),
 	    LOAD(redis_requests),
-	    LOAD(letters),
-	    LOAD(walks),
-	    LOAD(slack_bytes),
+	    LOAD(outbox_producer),
+	    LOAD(scans),
+	    LOAD(unreported_bytes),
 	    LOAD(guard_tripped),
 	    LOAD(stream_us),
 	    LOAD(flushed_us),

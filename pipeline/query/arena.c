@@ -1,8 +1,8 @@
-/* Memory of one answer: given out in pieces, taken back as a whole by the next question; see read_priv.h. */
+/* Memory of one answer: given out in pieces, taken back as a whole by the next question; see query_priv.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #define ARENA_BLOCK 65536u
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "config/base/clock.h"
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 enum weir_read
 read_fail(struct weir_error *err, enum weir_read how, const char *fmt, ...)

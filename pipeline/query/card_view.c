@@ -1,5 +1,5 @@
 /*
- * From a card's slots to what is told of it (read.h, struct weir_card_view). The rules are the core's
+ * From a card's slots to what is told of it (query.h, struct weir_card_view). The rules are the core's
  * (aggregators/enforcement/evaluate.c), read from the other side: a card whose cycle has ended by the clock has used
  * nothing of the new one, whether or not weir has rolled it over yet.
  */
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 static const char *const COMMAND_STATES[] = {"idle", "queued", "sent", "accepted", "confirmed", "failed"};
 
@@ -41,7 +41,7 @@ card_status_shown(unsigned stored, uint16_t reasons, uint16_t not_enforced)
 }
 
 struct weir_window
-card_cycle_now(const struct weir_reader *reader, const struct part_carrier *carrier, uint16_t slot_cycle)
+card_cycle_now(const struct weir_reader *reader, const struct partition_carrier *carrier, uint16_t slot_cycle)
 {
 	struct weir_window window = {0, 0, slot_cycle};
 	if (carrier == NULL || carrier->zone == NULL)
@@ -145,28 +145,28 @@ view_usage(const struct card_raw *raw, struct weir_card_view *view)
 	if (card->cycle != view->cycle.number)
 		return;
 	view->used = (struct weir_volume){card->up, card->down, card->records, card->sessions};
-	uint64_t exempt = raw->terms.exempt_cycle == card->cycle ? raw->terms.exempt_bytes : 0;
+	uint64_t exempt = raw->overrides.exempt_cycle == card->cycle ? raw->overrides.exempt_bytes : 0;
 	view->metered = sub_saturating(weir_volume_bytes(&view->used), exempt);
 }
 
 static void
-view_limits(const struct card_raw *raw, const struct part_plan *plan, struct weir_card_view *view)
+view_limits(const struct card_raw *raw, const struct partition_plan *plan, struct weir_card_view *view)
 {
-	const struct weir_terms_slot *terms = &raw->terms;
-	bool has_terms = raw->card.terms != 0, now = terms->addon_cycle == view->cycle.number;
+	const struct weir_card_overrides_slot *overrides = &raw->overrides;
+	bool has_overrides = raw->card.overrides != 0, now = overrides->addon_cycle == view->cycle.number;
 	view->limit = view->total = view->remaining = WEIR_NO_LIMIT;
-	view->auto_restore = (terms->flags & WEIR_TERMS_NO_AUTO_RESTORE) == 0;
-	view->addons = has_terms && now ? terms->addon_bytes : 0;
+	view->auto_restore = (overrides->flags & WEIR_OVERRIDES_NO_AUTO_RESTORE) == 0;
+	view->addons = has_overrides && now ? overrides->addon_bytes : 0;
 	if (view->plan_known) {
 		view->limit = plan->ref.limit_bytes;
-		if (plan->ref.kind == WEIR_PLAN_SINGLE && raw->life.account == 0)
+		if (plan->ref.kind == WEIR_PLAN_SINGLE && raw->lifecycle.pool_local == 0)
 			view->total = add_saturating(plan->ref.allowance_bytes, view->addons);
 	}
-	if (has_terms && terms->limit != WEIR_NO_LIMIT) {
-		view->limit = terms->limit;
+	if (has_overrides && overrides->limit != WEIR_NO_LIMIT) {
+		view->limit = overrides->limit;
 		view->limit_own = true;
 	}
-	if (has_terms && terms->lifted_cycle != 0 && terms->lifted_cycle == view->cycle.number) {
+	if (has_overrides && overrides->lifted_cycle != 0 && overrides->lifted_cycle == view->cycle.number) {
 		view->limit = WEIR_NO_LIMIT;
 		view->limit_lifted = true;
 	}
@@ -178,23 +178,23 @@ view_limits(const struct card_raw *raw, const struct part_plan *plan, struct wei
 }
 
 static void
-view_life(const struct weir_life_slot *life, struct weir_card_view *view)
+view_lifecycle(const struct weir_lifecycle_slot *lifecycle, struct weir_card_view *view)
 {
-	view->imei14 = weir_life_imei(life);
+	view->imei14 = weir_lifecycle_imei(lifecycle);
 	if (view->stored_status == WEIR_STATUS_TESTABLE) {
-		view->test_used = life->test_used;
+		view->test_used = lifecycle->test_used;
 		return;
 	}
-	view->activated_us = seconds_us(life->activated_s);
-	view->expires_us = life->expires_s == WEIR_LIFE_NEVER ? INT64_MAX : seconds_us(life->expires_s);
+	view->activated_us = seconds_us(lifecycle->activated_s);
+	view->expires_us = lifecycle->expires_s == WEIR_LIFECYCLE_NEVER ? INT64_MAX : seconds_us(lifecycle->expires_s);
 }
 
 void
 card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct weir_card_view *view)
 {
 	const struct weir_card_slot *card = &raw->card;
-	const struct part_carrier *carrier = part_carrier(reader, raw->partition, card->carrier);
-	const struct part_plan *plan = part_plan(reader, raw->partition, card->plan);
+	const struct partition_carrier *carrier = partition_carrier(reader, raw->partition, card->carrier);
+	const struct partition_plan *plan = partition_plan(reader, raw->partition, card->plan);
 	*view = (struct weir_card_view){.iccid = raw->iccid, .partition = raw->partition, .slot = raw->slot};
 	(void)weir_iccid_format(raw->iccid, view->text);
 	view->carrier = carrier != NULL ? arena_text(&reader->arena, carrier->id, strlen(carrier->id)) : "";
@@ -213,18 +213,18 @@ card_view_make(struct weir_reader *reader, const struct card_raw *raw, struct we
 	view->auto_registered = (card->flags & WEIR_CARD_AUTO_REGISTERED) != 0;
 	view->expired = (card->flags & WEIR_CARD_EXPIRED) != 0;
 	view->reasons = card->reasons;
-	view->not_enforced =
-	    card->reasons & part_unsupported(&reader->parts[raw->partition], view->carrier, raw->life.account != 0);
+	view->not_enforced = card->reasons & unsupported_reasons(&reader->partition_metas[raw->partition], view->carrier,
+						 raw->lifecycle.pool_local != 0);
 	view->status = card_status_shown(view->stored_status, view->reasons, view->not_enforced);
 	view->cycle = card_cycle_now(reader, carrier, card->cycle);
-	view_life(&raw->life, view);
+	view_lifecycle(&raw->lifecycle, view);
 	view_usage(raw, view);
 	view_limits(raw, plan, view);
 	view_command(reader, &raw->e, &view->command);
 	view_tags(reader, raw->tags, view);
 	view->remark = view_remark(reader, raw->remark);
 	view->parent[0] = '\0';
-	if ((card->flags & WEIR_CARD_HAS_PARENT) != 0 && weir_iccid_format(raw->terms.parent, view->parent) > 0)
+	if ((card->flags & WEIR_CARD_HAS_PARENT) != 0 && weir_iccid_format(raw->overrides.parent, view->parent) > 0)
 		view->has_parent = true;
 }
 

@@ -64,7 +64,7 @@ weir_csv_field_name(uint32_t number)
 }
 
 static uint32_t
-find(const char *word, size_t len, const char *const *names, uint32_t count)
+find_name(const char *word, size_t len, const char *const *names, uint32_t count)
 {
 	uint32_t i = 0;
 	while (i < count && (strlen(names[i]) != len || memcmp(names[i], word, len) != 0))
@@ -73,7 +73,7 @@ find(const char *word, size_t len, const char *const *names, uint32_t count)
 }
 
 static enum weir_read
-refuse(struct weir_error *err, const char *fmt, const char *a, const char *b)
+refuse_column(struct weir_error *err, const char *fmt, const char *a, const char *b)
 {
 	(void)weir_error_set(err, WEIR_POISON, fmt, a, b);
 	return WEIR_READ_REFUSED;
@@ -90,7 +90,7 @@ unknown(
 		(void)snprintf(said, sizeof(said), "no field '%s'; did you mean '%s'?", text, nearest);
 	else
 		(void)snprintf(said, sizeof(said), "no field '%s'", text);
-	return refuse(err, "%s: %s", parameter, said);
+	return refuse_column(err, "%s: %s", parameter, said);
 }
 
 /* Words with commas between, each at most once. */
@@ -101,12 +101,12 @@ take_words(const char *parameter, const char *words, const char *const *names, u
 	*count_out = 0;
 	for (const char *at = words;; at++) {
 		size_t len = strcspn(at, ",");
-		uint32_t number = find(at, len, names, count);
+		uint32_t number = find_name(at, len, names, count);
 		if (number == count)
 			return unknown(parameter, at, len, names, count, err);
 		for (uint32_t i = 0; i < *count_out; i++)
 			if (numbers_out[i] == number)
-				return refuse(err, "%s: '%s' is named twice", parameter, names[number]);
+				return refuse_column(err, "%s: '%s' is named twice", parameter, names[number]);
 		numbers_out[(*count_out)++] = (uint8_t)number;
 		at += len;
 		if (*at == '\0')
@@ -181,20 +181,20 @@ weir_csv_usage(struct weir_csv *csv, const char *span, const char *from, const c
 {
 	int32_t first, last;
 	if (!weir_span_parse(span, &csv->span) || csv->span == WEIR_SPAN_HOUR)
-		return refuse(err, "usage: '%s' is neither day nor cycle%s", span, "");
+		return refuse_column(err, "usage: '%s' is neither day nor cycle%s", span, "");
 	bool by_day = csv->span == WEIR_SPAN_DAY;
 	const char *right = by_day ? "a day as 2026-11-01 is right" : "a month as 2026-11 is right";
 	default_range(csv, now_us, &first, &last);
 	if (is_given(to) && !(by_day ? day_parse(to, &last) : month_parse(to, &last)))
-		return refuse(err, "to: '%.40s': %s", to, right);
+		return refuse_column(err, "to: '%.40s': %s", to, right);
 	if (is_given(from) && !(by_day ? day_parse(from, &first) : month_parse(from, &first)))
-		return refuse(err, "from: '%.40s': %s", from, right);
+		return refuse_column(err, "from: '%.40s': %s", from, right);
 	if (!is_given(from) && first > last)
 		first = last;
 	if (first > last)
-		return refuse(err, "from: '%.40s' is after `to`%s", from, "");
+		return refuse_column(err, "from: '%.40s' is after `to`%s", from, "");
 	if (last - first >= (int32_t)WINDOWS_MAX)
-		return refuse(err, "from: more than 366 windows until `to`%s%s", "", "");
+		return refuse_column(err, "from: more than 366 windows until `to`%s%s", "", "");
 	csv->has_usage = true;
 	csv->first = first;
 	csv->windows = (uint32_t)(last - first) + 1;

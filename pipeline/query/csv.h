@@ -10,7 +10,7 @@
 #define WEIR_PIPELINE_READ_CSV_H
 
 #include "config/base/slice.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 #define WEIR_CSV_FIELDS_MAX 32u
 

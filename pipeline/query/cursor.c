@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #include <xxhash.h>
 

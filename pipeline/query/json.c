@@ -26,7 +26,7 @@ utf8_len(const uint8_t *at, const uint8_t *end)
 }
 
 static void
-string(struct weir_buf *out, const char *text)
+put_string(struct weir_buf *out, const char *text)
 {
 	const uint8_t *at = (const uint8_t *)text, *end = at + strlen(text);
 	weir_buf_append(out, "\"", 1);
@@ -46,21 +46,21 @@ string(struct weir_buf *out, const char *text)
 }
 
 static void
-begin(struct weir_json *json, const char *name)
+begin_member(struct weir_json *json, const char *name)
 {
 	if (json->comma)
 		weir_buf_append(json->out, ",", 1);
 	json->comma = true;
 	if (name == NULL)
 		return;
-	string(json->out, name);
+	put_string(json->out, name);
 	weir_buf_append(json->out, ":", 1);
 }
 
 void
 weir_json_open(struct weir_json *json, const char *name, char bracket)
 {
-	begin(json, name);
+	begin_member(json, name);
 	weir_buf_append(json->out, &bracket, 1);
 	json->comma = false;
 }
@@ -75,14 +75,14 @@ weir_json_close(struct weir_json *json, char bracket)
 void
 weir_json_text(struct weir_json *json, const char *name, const char *text)
 {
-	begin(json, name);
-	string(json->out, text);
+	begin_member(json, name);
+	put_string(json->out, text);
 }
 
 void
 weir_json_null(struct weir_json *json, const char *name)
 {
-	begin(json, name);
+	begin_member(json, name);
 	weir_buf_append(json->out, "null", 4);
 }
 
@@ -98,14 +98,14 @@ weir_json_text_or_null(struct weir_json *json, const char *name, const char *tex
 void
 weir_json_u64(struct weir_json *json, const char *name, uint64_t number)
 {
-	begin(json, name);
+	begin_member(json, name);
 	weir_buf_printf(json->out, "%" PRIu64, number);
 }
 
 void
 weir_json_i64(struct weir_json *json, const char *name, int64_t number)
 {
-	begin(json, name);
+	begin_member(json, name);
 	weir_buf_printf(json->out, "%" PRId64, number);
 }
 
@@ -121,7 +121,7 @@ weir_json_limit(struct weir_json *json, const char *name, uint64_t bytes)
 void
 weir_json_bool(struct weir_json *json, const char *name, bool value)
 {
-	begin(json, name);
+	begin_member(json, name);
 	weir_buf_printf(json->out, "%s", value ? "true" : "false");
 }
 

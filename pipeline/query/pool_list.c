@@ -1,10 +1,10 @@
-/* Pools page by page: the slots of all partitions in order, a bounded number a call; see read.h. */
+/* Pools page by page: the slots of all partitions in order, a bounded number a call; see query.h. */
 #include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #define PAGES_A_CALL 256u /* of pools: 7,900 */
 #define POOL_BYTES ((uint32_t)sizeof(struct weir_pool_slot))
@@ -17,7 +17,7 @@ struct pool_search {
 	uint32_t max;
 	struct pool_raw *pools;
 	uint32_t count;
-	uint64_t looked_at;
+	uint64_t examined;
 };
 
 static bool
@@ -25,8 +25,8 @@ pool_matches(const struct pool_search *search, const struct weir_pool_slot *pool
 {
 	const struct weir_pool_query *q = search->query;
 	uint32_t partition = search->at.partition;
-	const struct part_carrier *carrier = part_carrier(search->reader, partition, pool->carrier);
-	const struct part_plan *plan = part_plan(search->reader, partition, pool->plan);
+	const struct partition_carrier *carrier = partition_carrier(search->reader, partition, pool->carrier);
+	const struct partition_plan *plan = partition_plan(search->reader, partition, pool->plan);
 	bool defined = (pool->flags & WEIR_POOL_DEFINED) != 0;
 	if (q->reasons != 0 && (pool->reasons & q->reasons) == 0)
 		return false;
@@ -40,11 +40,11 @@ pool_matches(const struct pool_search *search, const struct weir_pool_slot *pool
 }
 
 static bool
-contains(const char *text, const char *part)
+contains(const char *text, const char *partition_meta)
 {
-	size_t len = strlen(part);
+	size_t len = strlen(partition_meta);
 	for (; *text != '\0'; text++)
-		if (strncasecmp(text, part, len) == 0)
+		if (strncasecmp(text, partition_meta, len) == 0)
 			return true;
 	return false;
 }
@@ -55,12 +55,12 @@ keep_named(struct pool_search *search, struct pool_raw *candidates, uint32_t *co
 {
 	struct weir_reader *reader = search->reader;
 	uint32_t kept = 0;
-	ask_clear(reader);
+	query_clear(reader);
 	for (uint32_t i = 0; i < *count; i++)
-		(void)ask_field(reader, candidates[i].partition, "r", "pool:%s", candidates[i].id);
-	enum weir_read answer = *count > 0 ? ask_send(reader, err) : WEIR_READ_OK;
+		(void)query_field(reader, candidates[i].partition, "r", "pool:%s", candidates[i].id);
+	enum weir_read answer = *count > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	for (uint32_t i = 0; i < *count && answer == WEIR_READ_OK; i++) {
-		struct weir_slice bytes = ask_bytes(reader, i);
+		struct weir_slice bytes = query_bytes(reader, i);
 		json_t *json = bytes.len > 0 ? json_loadb((const char *)bytes.data, bytes.len, 0, NULL) : NULL;
 		const char *name = json_string_value(json_object_get(json, "name"));
 		if (contains(candidates[i].id, search->query->name) ||
@@ -81,7 +81,7 @@ take_page(struct pool_search *search, struct weir_slice page, uint32_t from, uin
 		if (!slot_of_page(page, slot, POOL_BYTES, &raw.pool) || raw.pool.id[0] == '\0' ||
 		    strnlen(raw.pool.id, WEIR_ID_MAX) == WEIR_ID_MAX)
 			continue;
-		search->looked_at++;
+		search->examined++;
 		memcpy(raw.id, raw.pool.id, sizeof(raw.id));
 		if (pool_matches(search, &raw.pool))
 			candidates[count++] = raw;
@@ -97,12 +97,12 @@ scan_page(struct pool_search *search, uint32_t slots, struct weir_error *err)
 	struct pool_raw candidates[POOLS_A_PAGE];
 	uint32_t from = (uint32_t)search->at.a, page = from / POOLS_A_PAGE;
 	uint32_t to = (page + 1) * POOLS_A_PAGE < slots ? (page + 1) * POOLS_A_PAGE : slots;
-	ask_clear(reader);
-	uint32_t ask = ask_get(reader, search->at.partition, "q:%u", page);
-	enum weir_read answer = ask_send(reader, err);
+	query_clear(reader);
+	uint32_t command = query_get(reader, search->at.partition, "q:%u", page);
+	enum weir_read answer = query_send(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
-	uint32_t count = take_page(search, ask_bytes(reader, ask), from, to, candidates);
+	uint32_t count = take_page(search, query_bytes(reader, command), from, to, candidates);
 	if (!search_any(search->query->name))
 		answer = keep_named(search, candidates, &count, err);
 	search->at.a = to;
@@ -117,13 +117,13 @@ scan_page(struct pool_search *search, uint32_t slots, struct weir_error *err)
 }
 
 static enum weir_read
-scan(struct pool_search *search, struct weir_error *err)
+scan_pools_page(struct pool_search *search, struct weir_error *err)
 {
 	enum weir_read answer = WEIR_READ_OK;
 	for (uint32_t pages = 0; pages < PAGES_A_CALL && search->count < search->max && answer == WEIR_READ_OK;) {
 		if (search->at.partition >= search->reader->partitions)
 			break;
-		uint32_t slots = search->reader->parts[search->at.partition].slots[WEIR_SLAB_POOLS];
+		uint32_t slots = search->reader->partition_metas[search->at.partition].slots[WEIR_SLAB_POOLS];
 		if (search->at.a >= slots) {
 			search->at = (struct cursor){.partition = search->at.partition + 1};
 			continue;
@@ -161,11 +161,11 @@ weir_read_pools(struct weir_reader *reader, const struct weir_pool_query *query,
 	if (answer == WEIR_READ_OK && (max == 0 || max > WEIR_PAGE_MAX))
 		answer = read_fail(err, WEIR_READ_REFUSED, "limit: must be from 1 to %u", WEIR_PAGE_MAX);
 	if (answer == WEIR_READ_OK)
-		answer = parts_refresh(reader, NULL, err);
+		answer = partitions_refresh(reader, NULL, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
 	search.pools = arena_take(&reader->arena, max + 1, sizeof(*search.pools));
-	answer = scan(&search, err);
+	answer = scan_pools_page(&search, err);
 	if (answer == WEIR_READ_OK && search.count > 0)
 		answer = pools_load(reader, search.pools, search.count, err);
 	if (answer != WEIR_READ_OK)
@@ -175,7 +175,7 @@ weir_read_pools(struct weir_reader *reader, const struct weir_pool_query *query,
 		pool_view_make(reader, &search.pools[i], &views[i]);
 	page_out->pools = views;
 	page_out->count = search.count;
-	page_out->looked_at = search.looked_at;
+	page_out->examined = search.examined;
 	if (search.at.partition < reader->partitions)
 		cursor_write(&search.at, hash, page_out->next);
 	return WEIR_READ_OK;

@@ -223,7 +223,7 @@ weir_print_pool(struct weir_json *json, const char *name, const struct weir_pool
 	print_cycle(json, &pool->cycle, pool->zone);
 	print_mb(json, pool->mb_bytes);
 	weir_json_time(json, "changed", pool->changed_us);
-	weir_json_u64(json, "judged_bytes", pool->used_judged);
+	weir_json_u64(json, "judged_bytes", pool->used_evaluated);
 	weir_json_u64(json, "partition", pool->partition);
 	weir_json_close(json, '}');
 }

@@ -8,7 +8,7 @@
 #define WEIR_PIPELINE_READ_PRINT_H
 
 #include "config/base/slice.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 /*
  * A small JSON writer: commas by itself. name NULL inside an array. Texts are UTF-8; bytes that are none become U+FFFD.

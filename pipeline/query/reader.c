@@ -1,7 +1,7 @@
-/* The reader's making and ending; see read.h. It stands above the rest of the room: nothing in it is called by them. */
+/* The reader's making and ending; see query.h. It stands above the rest of the room: nothing in it is called by them. */
 #include <stdlib.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 struct weir_reader *
 weir_reader_new(const struct weir_reader_opts *opts)
@@ -21,13 +21,13 @@ weir_reader_free(struct weir_reader *reader)
 	if (reader == NULL)
 		return;
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
-	ask_clear(reader);
-	ask_close(reader);
-	parts_free(reader);
+	query_clear(reader);
+	query_close(reader);
+	partition_metas_free(reader);
 	fleet_free(reader->fleet);
 	free(reader->wants);
-	free(reader->asks.v);
-	weir_buf_free(&reader->asks.bytes);
+	free(reader->pipeline.v);
+	weir_buf_free(&reader->pipeline.bytes);
 	zones_free(reader);
 	arena_free(&reader->arena);
 	reader->magic = 0;

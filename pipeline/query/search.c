@@ -1,24 +1,24 @@
 /*
  * Searches over cards: the pages of all partitions in order, a bounded number of them a call. A partition's cards are found
- * by nothing but their slots, so this is a scan; a pool's members (members.c) and tagged cards (tagged.c) have shorter
+ * by nothing but their slots, so this is a scan; a pool's members (member_scan.c) and tagged cards (tagged.c) have shorter
  * ways.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #define PAGES_A_CALL 512u /* of cards: 65,000 */
 #define PAGES_A_ROUND 16u
 #define CARD_BYTES ((uint32_t)sizeof(struct weir_card_slot))
-#define LIFE_BYTES ((uint32_t)sizeof(struct weir_life_slot))
+#define LIFECYCLE_BYTES ((uint32_t)sizeof(struct weir_lifecycle_slot))
 #define CARDS_A_PAGE (WEIR_PAGE_BYTES / CARD_BYTES)
 
 /* ---- the scan ---- */
 
 struct scanned {
 	struct weir_card_slot card;
-	struct weir_life_slot life;
+	struct weir_lifecycle_slot lifecycle;
 };
 
 /* Slots from..to - 1, zeros for what is not stored. The caller's array holds them. */
@@ -26,20 +26,20 @@ static enum weir_read
 read_slots(struct weir_reader *reader, uint32_t partition, uint32_t from, uint32_t to, struct scanned *slots,
     struct weir_error *err)
 {
-	const uint32_t lives_a_page = slots_a_page(LIFE_BYTES);
+	const uint32_t lifecycles_a_page = slots_a_page(LIFECYCLE_BYTES);
 	uint32_t first = from / CARDS_A_PAGE, last = (to - 1) / CARDS_A_PAGE;
-	uint32_t first_life = from / lives_a_page, last_life = (to - 1) / lives_a_page;
-	ask_clear(reader);
+	uint32_t first_lifecycle = from / lifecycles_a_page, last_lifecycle = (to - 1) / lifecycles_a_page;
+	query_clear(reader);
 	for (uint32_t page = first; page <= last; page++)
-		(void)ask_get(reader, partition, "c:%u", page);
-	for (uint32_t page = first_life; page <= last_life; page++)
-		(void)ask_get(reader, partition, "l:%u", page);
-	enum weir_read answer = ask_send(reader, err);
+		(void)query_get(reader, partition, "c:%u", page);
+	for (uint32_t page = first_lifecycle; page <= last_lifecycle; page++)
+		(void)query_get(reader, partition, "l:%u", page);
+	enum weir_read answer = query_send(reader, err);
 	for (uint32_t slot = from; slot < to && answer == WEIR_READ_OK; slot++) {
 		struct scanned *s = &slots[slot - from];
-		(void)slot_of_page(ask_bytes(reader, slot / CARDS_A_PAGE - first), slot, CARD_BYTES, &s->card);
-		(void)slot_of_page(
-		    ask_bytes(reader, last - first + 1 + slot / lives_a_page - first_life), slot, LIFE_BYTES, &s->life);
+		(void)slot_of_page(query_bytes(reader, slot / CARDS_A_PAGE - first), slot, CARD_BYTES, &s->card);
+		(void)slot_of_page(query_bytes(reader, last - first + 1 + slot / lifecycles_a_page - first_lifecycle), slot,
+		    LIFECYCLE_BYTES, &s->lifecycle);
 	}
 	return answer;
 }
@@ -48,7 +48,7 @@ read_slots(struct weir_reader *reader, uint32_t partition, uint32_t from, uint32
 static uint32_t
 round_slots(const struct search *search)
 {
-	uint32_t cards = search->reader->parts[search->at.partition].slots[WEIR_SLAB_CARDS];
+	uint32_t cards = search->reader->partition_metas[search->at.partition].slots[WEIR_SLAB_CARDS];
 	if (search->at.a >= cards)
 		return 0;
 	uint32_t from = (uint32_t)search->at.a, end = (from / CARDS_A_PAGE + PAGES_A_ROUND) * CARDS_A_PAGE;
@@ -69,8 +69,8 @@ scan_round(struct search *search, struct scanned *slots, uint32_t count, struct 
 		answer = search_names(search->reader, partition, carrier, plan, err);
 	for (uint32_t i = 0; i < count && answer == WEIR_READ_OK && search->count < search->max; i++) {
 		search->at.a = from + i + 1;
-		search->looked_at += !weir_iccid_is_zero(slots[i].card.iccid);
-		if (search_matches(search, partition, &slots[i].card, &slots[i].life))
+		search->examined += !weir_iccid_is_zero(slots[i].card.iccid);
+		if (search_matches(search, partition, &slots[i].card, &slots[i].lifecycle))
 			search_push(search, partition, from + i, slots[i].card.iccid);
 	}
 	return answer;
@@ -140,7 +140,7 @@ make_page(struct search *search, struct weir_card_page *page, struct weir_error 
 	struct weir_card_view *views = arena_take(&reader->arena, search->count + 1, sizeof(*views));
 	for (uint32_t i = 0; i < search->count && answer == WEIR_READ_OK; i++) {
 		const struct card_raw *card = &search->cards[i];
-		if (!card->found || !search_matches(search, card->partition, &card->card, &card->life))
+		if (!card->found || !search_matches(search, card->partition, &card->card, &card->lifecycle))
 			continue;
 		if (!search_any(search->query->pool) && strcmp(card->pool, search->query->pool) != 0)
 			continue;
@@ -148,7 +148,7 @@ make_page(struct search *search, struct weir_card_page *page, struct weir_error 
 		page->count += search_any(search->query->tag) || has_tag(&views[page->count], search->query->tag);
 	}
 	page->cards = views;
-	page->looked_at = search->looked_at;
+	page->examined = search->examined;
 	return answer;
 }
 
@@ -179,7 +179,7 @@ weir_read_search(struct weir_reader *reader, const struct weir_card_query *query
 	if (answer == WEIR_READ_OK && (max == 0 || max > WEIR_PAGE_MAX))
 		answer = read_fail(err, WEIR_READ_REFUSED, "limit: must be from 1 to %u", WEIR_PAGE_MAX);
 	if (answer == WEIR_READ_OK)
-		answer = parts_refresh(reader, NULL, err);
+		answer = partitions_refresh(reader, NULL, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
 	search.cards = arena_take(&reader->arena, max + 1, sizeof(*search.cards));

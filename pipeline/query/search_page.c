@@ -1,11 +1,11 @@
-/* A page of cards in the making: which cards match, and where they lie. For search.c, members.c and tagged.c. */
+/* A page of cards in the making: which cards match, and where they lie. For search.c, member_scan.c and tagged.c. */
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 bool
-search_matches(
-    const struct search *search, uint32_t partition, const struct weir_card_slot *card, const struct weir_life_slot *life)
+search_matches(const struct search *search, uint32_t partition, const struct weir_card_slot *card,
+    const struct weir_lifecycle_slot *lifecycle)
 {
 	const struct weir_card_query *q = search->query;
 	const struct weir_reader *reader = search->reader;
@@ -15,16 +15,16 @@ search_matches(
 		return false;
 	if (!weir_iccid_is_zero(q->to) && weir_iccid_order(card->iccid, q->to) > 0)
 		return false;
-	const struct part_carrier *carrier = part_carrier(reader, partition, card->carrier);
-	const struct part_plan *plan = part_plan(reader, partition, card->plan);
+	const struct partition_carrier *carrier = partition_carrier(reader, partition, card->carrier);
+	const struct partition_plan *plan = partition_plan(reader, partition, card->plan);
 	if (!search_any(q->carrier) && (carrier == NULL || strcmp(carrier->id, q->carrier) != 0))
 		return false;
 	if (!search_any(q->plan) && (plan == NULL || strcmp(plan->id, q->plan) != 0))
 		return false;
 	if (q->statuses == 0)
 		return true;
-	uint16_t not_enforced = card->reasons & part_unsupported(&reader->parts[partition],
-						    carrier != NULL ? carrier->id : "", life->account != 0);
+	uint16_t not_enforced = card->reasons & unsupported_reasons(&reader->partition_metas[partition],
+						    carrier != NULL ? carrier->id : "", lifecycle->pool_local != 0);
 	return (q->statuses & card_status_bit(card->flags & WEIR_CARD_STATUS_MASK, card->reasons, not_enforced)) != 0;
 }
 
@@ -39,9 +39,9 @@ search_push(struct search *search, uint32_t partition, uint32_t slot, struct wei
 enum weir_read
 search_names(struct weir_reader *reader, uint32_t partition, uint32_t carrier, uint32_t plan, struct weir_error *err)
 {
-	struct part *part = &reader->parts[partition];
-	if (carrier <= part->carrier_count && plan <= part->plan_count)
+	struct partition_meta *partition_meta = &reader->partition_metas[partition];
+	if (carrier <= partition_meta->carrier_count && plan <= partition_meta->plan_count)
 		return WEIR_READ_OK;
-	part->header_at = part->names_at = (struct weir_steady){0};
-	return part_refresh(reader, partition, err);
+	partition_meta->header_at = partition_meta->names_at = (struct weir_steady){0};
+	return partition_refresh(reader, partition, err);
 }

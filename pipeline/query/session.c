@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #define KEPT_US 1000000
 
@@ -28,26 +28,26 @@ set_partitions(struct weir_reader *reader, uint32_t count)
 {
 	if (count == reader->partitions)
 		return;
-	parts_free(reader);
+	partition_metas_free(reader);
 	reader->partitions = count;
-	reader->parts = weir_calloc(count, sizeof(*reader->parts));
+	reader->partition_metas = weir_calloc(count, sizeof(*reader->partition_metas));
 	reader->node_of = weir_calloc(count, 1);
 }
 
 static enum weir_read
-ask_partitions(struct weir_reader *reader, struct weir_error *err)
+query_partitions(struct weir_reader *reader, struct weir_error *err)
 {
 	struct weir_buf *out;
 	char key[300];
-	ask_clear(reader);
+	query_clear(reader);
 	(void)snprintf(key, sizeof(key), "%s:partitions", reader->prefix);
-	uint32_t number = ask_begin(reader, ASK_ANY, 2, &out);
+	uint32_t number = query_begin(reader, QUERY_ANY_NODE, 2, &out);
 	weir_resp_text(out, "GET");
 	weir_resp_text(out, key);
-	enum weir_read answer = ask_send(reader, err);
+	enum weir_read answer = query_send(reader, err);
 	if (answer != WEIR_READ_OK)
 		return answer;
-	struct weir_slice text = ask_bytes(reader, number);
+	struct weir_slice text = query_bytes(reader, number);
 	uint32_t count;
 	if (text.len == 0)
 		return read_fail(
@@ -64,17 +64,17 @@ read_begin(struct weir_reader *reader, struct weir_error *err)
 {
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
 	arena_reset(&reader->arena);
-	part_definitions_drop(reader);
+	definitions_drop(reader);
 	if (reader->partitions != 0 && !weir_steady_is_past(reader->partitions_at, KEPT_US))
 		return WEIR_READ_OK;
-	return ask_partitions(reader, err);
+	return query_partitions(reader, err);
 }
 
 enum weir_read
 weir_reader_check(struct weir_reader *reader, uint32_t *partitions_out, struct weir_error *err)
 {
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
-	enum weir_read answer = ask_partitions(reader, err);
+	enum weir_read answer = query_partitions(reader, err);
 	if (answer == WEIR_READ_OK)
 		*partitions_out = reader->partitions;
 	return answer;

@@ -4,12 +4,12 @@
  */
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #define TRIES 40
 #define PAGES_A_ROUND 256u
 #define CARD_BYTES ((uint32_t)sizeof(struct weir_card_slot))
-#define PAST_BYTES ((uint32_t)sizeof(struct weir_past_slot))
+#define CLOSED_CYCLE_BYTES ((uint32_t)sizeof(struct weir_closed_cycle_slot))
 
 /* Pages of a key's name each into `slots`: count slots of `size` bytes. */
 static enum weir_read
@@ -19,15 +19,15 @@ read_pages(struct weir_reader *reader, uint32_t partition, const char *name, uin
 	uint32_t a_page = slots_a_page(size), pages = (count + a_page - 1) / a_page;
 	for (uint32_t from = 0; from < pages; from += PAGES_A_ROUND) {
 		uint32_t to = pages - from < PAGES_A_ROUND ? pages : from + PAGES_A_ROUND;
-		ask_clear(reader);
+		query_clear(reader);
 		for (uint32_t page = from; page < to; page++)
-			(void)ask_get(reader, partition, "%s:%u", name, page);
-		enum weir_read answer = ask_send(reader, err);
+			(void)query_get(reader, partition, "%s:%u", name, page);
+		enum weir_read answer = query_send(reader, err);
 		if (answer != WEIR_READ_OK)
 			return answer;
 		for (uint32_t slot = from * a_page; slot < count && slot < to * a_page; slot++)
 			(void)slot_of_page(
-			    ask_bytes(reader, slot / a_page - from), slot, size, slots + (size_t)slot * size);
+			    query_bytes(reader, slot / a_page - from), slot, size, slots + (size_t)slot * size);
 	}
 	return WEIR_READ_OK;
 }
@@ -35,7 +35,7 @@ read_pages(struct weir_reader *reader, uint32_t partition, const char *name, uin
 static enum weir_read
 read_cards(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, struct weir_error *err)
 {
-	snapshot->card_slots = reader->parts[partition].slots[WEIR_SLAB_CARDS];
+	snapshot->card_slots = reader->partition_metas[partition].slots[WEIR_SLAB_CARDS];
 	struct weir_card_slot *cards = arena_take(&reader->arena, snapshot->card_slots + 1, sizeof(*cards));
 	snapshot->cards = cards;
 	return read_pages(reader, partition, "c", (uint8_t *)cards, snapshot->card_slots, CARD_BYTES, err);
@@ -43,7 +43,7 @@ read_cards(struct weir_reader *reader, uint32_t partition, struct weir_snapshot 
 
 /* Cycles from the newest card's back, as many as are kept. */
 static enum weir_read
-read_past(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, struct weir_error *err)
+read_closed_cycle(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, struct weir_error *err)
 {
 	int32_t newest = 0, kept = (int32_t)reader->opts.settings->cycles_kept + 1;
 	for (uint32_t i = 0; i < snapshot->card_slots; i++)
@@ -51,17 +51,17 @@ read_past(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *
 			newest = snapshot->cards[i].cycle;
 	if (newest == 0)
 		return WEIR_READ_OK;
-	struct weir_past_page *past = arena_take(&reader->arena, (size_t)kept + 1, sizeof(*past));
-	snapshot->past = past;
+	struct weir_closed_cycle_page *closed_cycles = arena_take(&reader->arena, (size_t)kept + 1, sizeof(*closed_cycles));
+	snapshot->closed_cycles = closed_cycles;
 	for (int32_t cycle = newest > kept ? newest - kept : 1; cycle <= newest; cycle++) {
 		char name[24];
-		struct weir_past_slot *slots = arena_take(&reader->arena, snapshot->card_slots + 1, sizeof(*slots));
+		struct weir_closed_cycle_slot *slots = arena_take(&reader->arena, snapshot->card_slots + 1, sizeof(*slots));
 		(void)snprintf(name, sizeof(name), "y:%d", cycle);
 		enum weir_read answer =
-		    read_pages(reader, partition, name, (uint8_t *)slots, snapshot->card_slots, PAST_BYTES, err);
+		    read_pages(reader, partition, name, (uint8_t *)slots, snapshot->card_slots, CLOSED_CYCLE_BYTES, err);
 		if (answer != WEIR_READ_OK)
 			return answer;
-		past[snapshot->past_count++] = (struct weir_past_page){cycle, slots};
+		closed_cycles[snapshot->closed_cycle_count++] = (struct weir_closed_cycle_page){cycle, slots};
 	}
 	return WEIR_READ_OK;
 }
@@ -69,37 +69,38 @@ read_past(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *
 static enum weir_read
 read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, struct weir_error *err)
 {
-	const struct part *part = &reader->parts[partition];
-	struct weir_snapshot_carrier *carriers = arena_take(&reader->arena, part->carrier_count + 1, sizeof(*carriers));
-	ask_clear(reader);
-	for (uint32_t i = 0; i < part->carrier_count; i++)
-		part_want_carrier(reader, partition, i + 1);
-	part_definitions_ask(reader);
-	enum weir_read answer = reader->asks.n > 0 ? ask_send(reader, err) : WEIR_READ_OK;
+	const struct partition_meta *partition_meta = &reader->partition_metas[partition];
+	struct weir_snapshot_carrier *carriers =
+	    arena_take(&reader->arena, partition_meta->carrier_count + 1, sizeof(*carriers));
+	query_clear(reader);
+	for (uint32_t i = 0; i < partition_meta->carrier_count; i++)
+		want_carrier(reader, partition, i + 1);
+	definitions_query(reader);
+	enum weir_read answer = reader->pipeline.n > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
-	part_definitions_take(reader);
-	for (uint32_t i = 0; i < part->carrier_count; i++)
+	definitions_take(reader);
+	for (uint32_t i = 0; i < partition_meta->carrier_count; i++)
 		carriers[i] = (struct weir_snapshot_carrier){
-		    arena_text(&reader->arena, part->carriers[i].id, strlen(part->carriers[i].id)),
-		    part->carriers[i].defined, part->carriers[i].ref};
+		    arena_text(&reader->arena, partition_meta->carriers[i].id, strlen(partition_meta->carriers[i].id)),
+		    partition_meta->carriers[i].defined, partition_meta->carriers[i].ref};
 	snapshot->carriers = carriers;
-	snapshot->carrier_count = part->carrier_count;
+	snapshot->carrier_count = partition_meta->carrier_count;
 	return WEIR_READ_OK;
 }
 
 static enum weir_read
 read_header(struct weir_reader *reader, uint32_t partition, struct weir_error *err)
 {
-	part_forget(&reader->parts[partition]);
-	return part_refresh(reader, partition, err);
+	part_forget(&reader->partition_metas[partition]);
+	return partition_refresh(reader, partition, err);
 }
 
 static enum weir_read
 read_once(
     struct weir_reader *reader, uint32_t partition, struct weir_snapshot *snapshot, bool *whole_out, struct weir_error *err)
 {
-	const struct part *part = &reader->parts[partition];
+	const struct partition_meta *partition_meta = &reader->partition_metas[partition];
 	*snapshot = (struct weir_snapshot){0};
 	enum weir_read answer = read_header(reader, partition, err);
 	if (answer != WEIR_READ_OK)
@@ -109,10 +110,11 @@ read_once(
 	if (answer == WEIR_READ_OK)
 		answer = read_cards(reader, partition, snapshot, err);
 	if (answer == WEIR_READ_OK)
-		answer = read_past(reader, partition, snapshot, err);
+		answer = read_closed_cycle(reader, partition, snapshot, err);
 	if (answer == WEIR_READ_OK)
 		answer = read_header(reader, partition, err);
-	*whole_out = part->flush == snapshot->partition.flush && part->epoch == snapshot->partition.epoch;
+	*whole_out =
+	    partition_meta->flush == snapshot->partition.flush && partition_meta->epoch == snapshot->partition.epoch;
 	return answer;
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 
 #define SCANS_A_CALL 64u
 #define SCAN_COUNT "512"
@@ -63,7 +63,7 @@ take_scan(struct search *search, const redisReply *reply, struct batch *batch)
 		if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING ||
 		    strncmp(field->str, FIELD, sizeof(FIELD) - 1) != 0)
 			continue;
-		search->looked_at++;
+		search->examined++;
 		const char *text = field->str + sizeof(FIELD) - 1;
 		if (weir_iccid_parse((const uint8_t *)text, strlen(text), &batch->iccids[batch->count]) &&
 		    json_has_tag(value, search->query->tag))
@@ -74,15 +74,15 @@ take_scan(struct search *search, const redisReply *reply, struct batch *batch)
 }
 
 static enum weir_read
-scan(struct search *search, struct batch *batch, struct weir_error *err)
+scan_tags(struct search *search, struct batch *batch, struct weir_error *err)
 {
 	struct weir_reader *reader = search->reader;
 	struct weir_buf *out;
 	char cursor[24];
 	*batch = (struct batch){0};
 	(void)snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)search->at.a);
-	ask_clear(reader);
-	uint32_t ask = ask_begin(reader, search->at.partition, 7, &out);
+	query_clear(reader);
+	uint32_t command = query_begin(reader, search->at.partition, 7, &out);
 	weir_resp_text(out, "HSCAN");
 	weir_resp_key(out, reader->prefix, search->at.partition, "x");
 	weir_resp_text(out, cursor);
@@ -90,8 +90,8 @@ scan(struct search *search, struct batch *batch, struct weir_error *err)
 	weir_resp_text(out, FIELD "*");
 	weir_resp_text(out, "COUNT");
 	weir_resp_text(out, SCAN_COUNT);
-	enum weir_read answer = ask_send(reader, err);
-	if (answer == WEIR_READ_OK && !take_scan(search, ask_reply(reader, ask), batch))
+	enum weir_read answer = query_send(reader, err);
+	if (answer == WEIR_READ_OK && !take_scan(search, query_reply(reader, command), batch))
 		answer =
 		    read_fail(err, WEIR_READ_BROKEN, "%s:{%u}:x in Redis is no hash", reader->prefix, search->at.partition);
 	return answer;
@@ -101,9 +101,9 @@ scan(struct search *search, struct batch *batch, struct weir_error *err)
 static void
 take_batch(struct search *search, const struct batch *batch)
 {
-	struct weir_iccid told = {search->at.b, search->at.c};
+	struct weir_iccid listed = {search->at.b, search->at.c};
 	for (uint32_t i = 0; i < batch->count; i++) {
-		if (!weir_iccid_is_zero(told) && iccid_order(&batch->iccids[i], &told) <= 0)
+		if (!weir_iccid_is_zero(listed) && iccid_order(&batch->iccids[i], &listed) <= 0)
 			continue;
 		if (search->count == search->max)
 			return;
@@ -124,7 +124,7 @@ search_tagged(struct search *search, struct weir_error *err)
 		struct batch batch;
 		if (search->at.partition >= search->reader->partitions)
 			break;
-		answer = scan(search, &batch, err);
+		answer = scan_tags(search, &batch, err);
 		if (answer == WEIR_READ_OK)
 			take_batch(search, &batch);
 	}

@@ -1,7 +1,7 @@
-/* Pure functions of the reader's face: a key's partition, a volume's bytes, names of spans; see read.h. */
+/* Pure functions of the reader's face: a key's partition, a volume's bytes, names of spans; see query.h. */
 #include <string.h>
 
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 /* MurmurHash2 as Java's clients have it: 32 bits, seed 0x9747b28c. */
 static uint32_t

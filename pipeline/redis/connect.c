@@ -10,7 +10,7 @@
 #include "pipeline/store/store.h"
 
 static const char *
-place(const struct weir_redis_url *url)
+place_of_url(const struct weir_redis_url *url)
 {
 	return url->unix_path != NULL ? url->unix_path : url->host;
 }
@@ -23,18 +23,18 @@ greet(struct redisContext *redis, const struct weir_redis_url *url, struct weir_
 	uint32_t commands = weir_redis_url_greet(url, &out);
 	enum weir_class class = WEIR_OK;
 	if (commands > 0 && redisAppendFormattedCommand(redis, (const char *)out.data, out.len) != REDIS_OK)
-		class = weir_error_set(err, WEIR_RETRY, "Redis at %s: %s", place(url), redis->errstr);
+		class = weir_error_set(err, WEIR_RETRY, "Redis at %s: %s", place_of_url(url), redis->errstr);
 	for (uint32_t i = 0; i < commands && class == WEIR_OK; i++) {
 		void *answer = NULL;
 		if (redisGetReply(redis, &answer) != REDIS_OK) {
-			class = weir_error_set(err, WEIR_RETRY, "Redis at %s: %s", place(url), redis->errstr);
+			class = weir_error_set(err, WEIR_RETRY, "Redis at %s: %s", place_of_url(url), redis->errstr);
 			break;
 		}
 		redisReply *reply = answer;
 		if (reply->type == REDIS_REPLY_ERROR) {
 			bool loading = strncmp(reply->str, "LOADING", 7) == 0;
 			class = weir_error_set(
-			    err, loading ? WEIR_RETRY : WEIR_FATAL, "Redis at %s: %.300s", place(url), reply->str);
+			    err, loading ? WEIR_RETRY : WEIR_FATAL, "Redis at %s: %.300s", place_of_url(url), reply->str);
 		}
 		freeReplyObject(reply);
 	}
@@ -48,10 +48,10 @@ connect_url(const struct weir_redis_url *url, struct timeval timeout, struct wei
 	struct redisContext *redis = url->unix_path != NULL ? redisConnectUnixWithTimeout(url->unix_path, timeout)
 							    : redisConnectWithTimeout(url->host, url->port, timeout);
 	if (redis == NULL || redis->err != 0) {
-		(void)weir_error_set(err, WEIR_RETRY, "cannot reach Redis at %s: %s", place(url),
+		(void)weir_error_set(err, WEIR_RETRY, "cannot reach Redis at %s: %s", place_of_url(url),
 		    redis != NULL ? redis->errstr : "out of memory");
 	} else if (redisSetTimeout(redis, timeout) != REDIS_OK) {
-		(void)weir_error_set(err, WEIR_RETRY, "Redis at %s: %s", place(url), redis->errstr);
+		(void)weir_error_set(err, WEIR_RETRY, "Redis at %s: %s", place_of_url(url), redis->errstr);
 	} else if ((!url->tls || weir_redis_tls_start(redis, url, err) == WEIR_OK) && greet(redis, url, err) == WEIR_OK) {
 		return redis;
 	}

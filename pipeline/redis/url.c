@@ -1,4 +1,4 @@
-/* Taking `redis.url` apart; see redis_url.h. Rejected: a general URL library, for three schemes and five parts. */
+/* Taking `redis.url` apart; see url.h. Rejected: a general URL library, for three schemes and five parts. */
 #include "pipeline/redis/url.h"
 
 #include <stdlib.h>

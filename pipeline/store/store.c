@@ -10,7 +10,7 @@
 #include "pipeline/store/store_priv.h"
 
 static void
-wake(struct weir_store *store)
+wake_thread(struct weir_store *store)
 {
 	uint64_t one = 1;
 	ssize_t put = write(store->wake_fd, &one, sizeof(one));
@@ -35,7 +35,7 @@ free_parts(struct weir_store *store)
 struct weir_store *
 weir_store_start(const struct weir_store_opts *opts, struct weir_error *err)
 {
-	WEIR_CHECK(opts->topic_count <= WEIR_POSITIONS_MAX);
+	WEIR_CHECK(opts->topic_count <= WEIR_CHECKPOINT_OFFSETS_MAX);
 	struct weir_redis_url *url = NULL;
 	if (weir_redis_url_parse(opts->settings, &url, err) != WEIR_OK)
 		return NULL;
@@ -70,7 +70,7 @@ weir_store_submit(struct weir_store *store, struct weir_store_request *request)
 	atomic_store_explicit(&slot->cancelled, false, memory_order_relaxed); /* published by the next line */
 	/* Release: the thread that sees the counter sees the request. */
 	atomic_store_explicit(&store->submitted, submitted + 1, memory_order_release);
-	wake(store);
+	wake_thread(store);
 	return true;
 }
 
@@ -97,7 +97,7 @@ weir_store_cancel(struct weir_store *store, uint32_t partition)
 		if (slot->request->partition == partition) /* never written by the store thread */
 			atomic_store_explicit(&slot->cancelled, true, memory_order_relaxed); /* carries no data */
 	}
-	wake(store);
+	wake_thread(store);
 }
 
 void
@@ -108,7 +108,7 @@ weir_store_stop(struct weir_store *store)
 		return;
 	/* Release: requests submitted before are seen, and answered, by the thread that sees the flag. */
 	atomic_store_explicit(&store->stopping, true, memory_order_release);
-	wake(store);
+	wake_thread(store);
 	(void)pthread_join(store->thread, NULL);
 	store->joined = true;
 }
@@ -142,7 +142,7 @@ weir_store_counters_get(struct weir_store *store, struct weir_store_counters *co
 	    .reconnects = relaxed(&store->reconnects),
 	    .refusals = relaxed(&store->refusals),
 	    .fenced = relaxed(&store->fenced),
-	    .forgot = relaxed(&store->forgot),
+	    .lost_writes = relaxed(&store->lost_writes),
 	    .connected = atomic_load_explicit(&store->connected, memory_order_relaxed),
 	};
 }

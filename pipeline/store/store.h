@@ -30,22 +30,22 @@ enum weir_store_kind {
 enum weir_store_result {
 	WEIR_STORE_PENDING = 0,
 	WEIR_STORE_DONE,
-	WEIR_STORE_FENCED,    /* a higher epoch is stored: another owner */
-	WEIR_STORE_FORGOT,    /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
-	WEIR_STORE_FAILED,    /* fatal, see error */
-	WEIR_STORE_CANCELLED, /* weir_store_cancel, or the store is stopping */
+	WEIR_STORE_FENCED,      /* a higher epoch is stored: another owner */
+	WEIR_STORE_LOST_WRITES, /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
+	WEIR_STORE_FAILED,      /* fatal, see error */
+	WEIR_STORE_CANCELLED,   /* weir_store_cancel, or the store is stopping */
 };
 
-/* The core's slabs by number (weir_partition_slab); letters of their keys are WEIR_SLAB_LETTERS. */
+/* The core's slabs by number (weir_partition_slab); letters of their keys are WEIR_SLAB_TAGS. */
 enum weir_slab_kind {
 	WEIR_SLAB_CARDS = 0,
-	WEIR_SLAB_TERMS,
+	WEIR_SLAB_CARD_OVERRIDES,
 	WEIR_SLAB_ENFORCEMENTS,
 	WEIR_SLAB_SESSIONS,
-	WEIR_SLAB_LIVES,
-	WEIR_SLAB_ACCOUNTS,
+	WEIR_SLAB_LIFECYCLES,
+	WEIR_SLAB_POOL_LOCALS,
 	WEIR_SLAB_POOLS,
-	WEIR_SLAB_SHARES,
+	WEIR_SLAB_POOL_SOURCES,
 	WEIR_SLAB_COUNT
 };
 _Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of them");
@@ -55,7 +55,7 @@ _Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of the
  * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
  * topic does).
  */
-#define WEIR_POSITIONS_MAX (WEIR_INPUTS_MAX + 3)
+#define WEIR_CHECKPOINT_OFFSETS_MAX (WEIR_INPUTS_MAX + 3)
 
 /* Header as stored. offsets[i] = -1 when nothing is stored for that topic. */
 struct weir_store_header {
@@ -63,7 +63,7 @@ struct weir_store_header {
 	uint64_t epoch; /* after raising */
 	int64_t stream_time_us;
 	uint32_t slots[WEIR_SLAB_COUNT]; /* slots given out */
-	int64_t offsets[WEIR_POSITIONS_MAX];
+	int64_t offsets[WEIR_CHECKPOINT_OFFSETS_MAX];
 };
 
 /*
@@ -79,7 +79,7 @@ struct weir_load_sink {
 	bool (*reference)(void *ctx, struct weir_slice field, struct weir_slice json);
 	bool (*page)(void *ctx, enum weir_slab_kind slab, uint32_t page,
 	    struct weir_slice bytes); /* missing pages are not called; short ones are as stored */
-	bool (*marks)(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes);
+	bool (*dedupe_keys)(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes);
 	bool (*intent)(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired);
 };
 
@@ -103,10 +103,10 @@ struct weir_store_request {
 	uint64_t epoch_floor;
 	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
 	/* FLUSH */
-	uint64_t epoch;                             /* ours */
-	int64_t offsets_before[WEIR_POSITIONS_MAX]; /* that the header must hold, -1 = absent; order of
+	uint64_t epoch;                                      /* ours */
+	int64_t offsets_before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* that the header must hold, -1 = absent; order of
 						       weir_store_opts.topics */
-	int64_t offsets_after[WEIR_POSITIONS_MAX];  /* that it holds once the body (which sets them) was applied */
+	int64_t offsets_after[WEIR_CHECKPOINT_OFFSETS_MAX];  /* that it holds once the body (which sets them) was applied */
 	struct weir_buf body; /* RESP commands, without MULTI/EXEC; freed by the caller after it came back */
 	uint32_t commands;    /* their number */
 	/* FETCH */
@@ -131,7 +131,7 @@ struct weir_store_opts {
 };
 
 struct weir_store_counters { /* relaxed snapshot; any thread */
-	uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;
+	uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, lost_writes;
 	bool connected;
 };
 

@@ -17,17 +17,18 @@ offsets_equal(const struct weir_store *store, const int64_t *a, const int64_t *b
 
 /* PENDING = send it. */
 static enum weir_store_result
-decide(const struct weir_store *store, const struct weir_store_request *request, const struct weir_store_header *stored)
+decide_result(
+    const struct weir_store *store, const struct weir_store_request *request, const struct weir_store_header *stored)
 {
 	if (stored->epoch > request->epoch)
 		return WEIR_STORE_FENCED;
 	if (stored->epoch < request->epoch)
-		return WEIR_STORE_FORGOT;
+		return WEIR_STORE_LOST_WRITES;
 	if (offsets_equal(store, stored->offsets, request->offsets_before))
 		return WEIR_STORE_PENDING;
 	if (offsets_equal(store, stored->offsets, request->offsets_after))
 		return WEIR_STORE_DONE;
-	return WEIR_STORE_FORGOT;
+	return WEIR_STORE_LOST_WRITES;
 }
 
 static void
@@ -52,8 +53,8 @@ count(struct weir_store *store, const struct weir_store_request *request, struct
 {
 	if (request->result == WEIR_STORE_FENCED)
 		weir_store_count(&store->fenced, 1);
-	if (request->result == WEIR_STORE_FORGOT)
-		weir_store_count(&store->forgot, 1);
+	if (request->result == WEIR_STORE_LOST_WRITES)
+		weir_store_count(&store->lost_writes, 1);
 	if (request->result != WEIR_STORE_DONE)
 		return;
 	weir_store_count(&store->flushes, 1);
@@ -68,7 +69,7 @@ weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = weir_header_watch(store, request, &request->header);
 	if (step != WEIR_STEP_OK)
 		return step;
-	request->result = decide(store, request, &request->header);
+	request->result = decide_result(store, request, &request->header);
 	if (request->result == WEIR_STORE_PENDING) {
 		step = weir_header_exec(store, request, &request->body, request->commands);
 		if (step != WEIR_STEP_OK)

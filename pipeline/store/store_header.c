@@ -184,7 +184,7 @@ weir_header_leave(struct weir_store *store)
 	store->out.len = 0;
 	weir_resp_command(&store->out, 1);
 	weir_resp_text(&store->out, "DISCARD");
-	enum weir_step step = weir_link_ask(store->link, &reply);
+	enum weir_step step = weir_link_query(store->link, &reply);
 	bool left = step == WEIR_STEP_OK && reply->type == REDIS_REPLY_STATUS;
 	if (reply != NULL)
 		freeReplyObject(reply);
@@ -217,7 +217,7 @@ read_queued(struct weir_store *store, struct weir_store_request *request, uint32
 
 /* EXEC ran: nothing in it may have failed. */
 static enum weir_step
-judge_results(struct weir_store_request *request, const redisReply *reply, uint32_t commands)
+check_results(struct weir_store_request *request, const redisReply *reply, uint32_t commands)
 {
 	for (size_t i = 0; i < reply->elements; i++) {
 		if (reply->element[i]->type != REDIS_REPLY_ERROR)
@@ -259,7 +259,7 @@ weir_header_exec(
 		    "the transaction of partition %u ran WITHOUT a command that was refused: %.300s", request->partition,
 		    store->why.text);
 	else if (reply->type == REDIS_REPLY_ARRAY)
-		step = judge_results(request, reply, commands);
+		step = check_results(request, reply, commands);
 	else
 		step = weir_store_nonsense(store, "EXEC", reply);
 	freeReplyObject(reply);

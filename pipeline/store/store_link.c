@@ -19,7 +19,7 @@
 #define TLS_NAP_MS 5           /* a TLS handshake may want to read while it cannot write: ask again this soon */
 
 static enum weir_step
-lost(struct weir_link *link, const char *what, const char *detail)
+link_lost(struct weir_link *link, const char *what, const char *detail)
 {
 	(void)weir_error_set(&link->store->why, WEIR_RETRY, "%s: %.300s", what, detail);
 	return WEIR_STEP_LOST;
@@ -34,12 +34,12 @@ wait_ready(struct weir_link *link, short events, struct weir_steady deadline, sh
 			return WEIR_STEP_CANCELLED;
 		int64_t left_us = weir_steady_left_us(deadline);
 		if (left_us <= 0)
-			return lost(link, "Redis", "no answer within redis.timeout_ms");
+			return link_lost(link, "Redis", "no answer within redis.timeout_ms");
 		struct pollfd fds[2] = {
 		    {.fd = link->redis->fd, .events = events}, {.fd = link->store->wake_fd, .events = POLLIN}};
 		int count = poll(fds, 2, (int)(left_us / 1000) + 1);
 		if (count < 0 && errno != EINTR)
-			return lost(link, "poll", strerror(errno));
+			return link_lost(link, "poll", strerror(errno));
 		if (count <= 0)
 			continue;
 		if (fds[1].revents != 0)
@@ -62,7 +62,7 @@ static enum weir_step
 read_some(struct weir_link *link)
 {
 	if (redisBufferRead(link->redis) != REDIS_OK)
-		return lost(link, "Redis connection", link->redis->errstr);
+		return link_lost(link, "Redis connection", link->redis->errstr);
 	return WEIR_STEP_OK;
 }
 
@@ -90,7 +90,7 @@ send_plain(struct weir_link *link, const uint8_t *data, size_t len)
 			continue;
 		}
 		if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			return lost(link, "send to Redis", strerror(errno));
+			return link_lost(link, "send to Redis", strerror(errno));
 		enum weir_step step = wait_writable(link, deadline);
 		if (step != WEIR_STEP_OK)
 			return step;
@@ -102,12 +102,12 @@ static enum weir_step
 send_piece_tls(struct weir_link *link, const uint8_t *data, size_t len)
 {
 	if (redisAppendFormattedCommand(link->redis, (const char *)data, len) != REDIS_OK)
-		return lost(link, "send to Redis", link->redis->errstr);
+		return link_lost(link, "send to Redis", link->redis->errstr);
 	struct weir_steady deadline = new_deadline(link);
 	for (;;) {
 		int done = 0;
 		if (redisBufferWrite(link->redis, &done) != REDIS_OK)
-			return lost(link, "send to Redis", link->redis->errstr);
+			return link_lost(link, "send to Redis", link->redis->errstr);
 		if (done)
 			return WEIR_STEP_OK;
 		enum weir_step step = wait_writable(link, deadline);
@@ -139,7 +139,7 @@ weir_link_reply(struct weir_link *link, redisReply **reply_out)
 	for (;;) {
 		void *reply = NULL;
 		if (redisGetReplyFromReader(link->redis, &reply) != REDIS_OK)
-			return lost(link, "bytes that are no Redis reply", link->redis->errstr);
+			return link_lost(link, "bytes that are no Redis reply", link->redis->errstr);
 		if (reply != NULL) {
 			*reply_out = reply;
 			return WEIR_STEP_OK;
@@ -154,7 +154,7 @@ weir_link_reply(struct weir_link *link, redisReply **reply_out)
 }
 
 enum weir_step
-weir_link_ask(struct weir_link *link, redisReply **reply_out)
+weir_link_query(struct weir_link *link, redisReply **reply_out)
 {
 	struct weir_buf *out = &link->store->out;
 	enum weir_step step = weir_link_send(link, out->data, out->len);
@@ -163,10 +163,10 @@ weir_link_ask(struct weir_link *link, redisReply **reply_out)
 }
 
 enum weir_step
-weir_link_ask_for(struct weir_link *link, struct weir_store_request *request, int type, redisReply **reply_out)
+weir_link_query_for(struct weir_link *link, struct weir_store_request *request, int type, redisReply **reply_out)
 {
 	redisReply *reply = NULL;
-	enum weir_step step = weir_link_ask(link, &reply);
+	enum weir_step step = weir_link_query(link, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	if (reply->type == type) {
@@ -209,11 +209,11 @@ finish_connect(struct weir_link *link)
 	socklen_t error_len = sizeof(error);
 	if (getsockopt(link->redis->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) != 0)
 		error = errno;
-	return error == 0 ? WEIR_STEP_OK : lost(link, "connect to Redis", strerror(error));
+	return error == 0 ? WEIR_STEP_OK : link_lost(link, "connect to Redis", strerror(error));
 }
 
 static enum weir_step
-greet(struct weir_link *link, struct weir_store_request *request)
+greet_server(struct weir_link *link, struct weir_store_request *request)
 {
 	struct weir_store *store = link->store;
 	store->out.len = 0;
@@ -241,7 +241,7 @@ start_tls(struct weir_link *link, struct weir_store_request *request)
 		return WEIR_STEP_OK;
 	if (class == WEIR_FATAL)
 		return weir_store_fail(request, WEIR_FATAL, "%s", err.text);
-	return lost(link, "TLS", err.text);
+	return link_lost(link, "TLS", err.text);
 }
 
 enum weir_step
@@ -251,16 +251,16 @@ weir_link_open(struct weir_link *link, struct weir_store_request *request)
 	link->redis =
 	    url->unix_path != NULL ? redisConnectUnixNonBlock(url->unix_path) : redisConnectNonBlock(url->host, url->port);
 	if (link->redis == NULL)
-		return lost(link, "connect to Redis", "out of memory");
+		return link_lost(link, "connect to Redis", "out of memory");
 	enum weir_step step =
-	    link->redis->err != 0 ? lost(link, "connect to Redis", link->redis->errstr) : finish_connect(link);
+	    link->redis->err != 0 ? link_lost(link, "connect to Redis", link->redis->errstr) : finish_connect(link);
 	bound_replies(link);
 	if (step == WEIR_STEP_OK && url->unix_path == NULL)
 		(void)redisEnableKeepAlive(link->redis); /* best effort: the time limit guards each exchange anyway */
 	if (step == WEIR_STEP_OK && url->tls)
 		step = start_tls(link, request);
 	if (step == WEIR_STEP_OK)
-		step = greet(link, request);
+		step = greet_server(link, request);
 	if (step != WEIR_STEP_OK) {
 		weir_link_close(link);
 		return step;

@@ -15,13 +15,13 @@
 
 static const uint32_t SLOT_BYTES[WEIR_SLAB_COUNT] = {
     [WEIR_SLAB_CARDS] = sizeof(struct weir_card_slot),
-    [WEIR_SLAB_TERMS] = sizeof(struct weir_terms_slot),
+    [WEIR_SLAB_CARD_OVERRIDES] = sizeof(struct weir_card_overrides_slot),
     [WEIR_SLAB_ENFORCEMENTS] = sizeof(struct weir_enforcement_slot),
     [WEIR_SLAB_SESSIONS] = sizeof(struct weir_session_slot),
-    [WEIR_SLAB_LIVES] = sizeof(struct weir_life_slot),
-    [WEIR_SLAB_ACCOUNTS] = sizeof(struct weir_account_slot),
+    [WEIR_SLAB_LIFECYCLES] = sizeof(struct weir_lifecycle_slot),
+    [WEIR_SLAB_POOL_LOCALS] = sizeof(struct weir_pool_local_slot),
     [WEIR_SLAB_POOLS] = sizeof(struct weir_pool_slot),
-    [WEIR_SLAB_SHARES] = sizeof(struct weir_share_slot),
+    [WEIR_SLAB_POOL_SOURCES] = sizeof(struct weir_pool_source_slot),
 };
 
 static enum weir_step
@@ -45,7 +45,7 @@ ask_array(struct weir_store *store, struct weir_store_request *request, const ch
 		weir_resp_text(out, from);
 		weir_resp_text(out, to);
 	}
-	return weir_link_ask_for(store->link, request, REDIS_REPLY_ARRAY, reply_out);
+	return weir_link_query_for(store->link, request, REDIS_REPLY_ARRAY, reply_out);
 }
 
 static struct weir_slice
@@ -127,7 +127,7 @@ static enum weir_step
 ask_strings(struct weir_store *store, struct weir_store_request *request, uint32_t expected, redisReply **reply_out)
 {
 	redisReply *reply = NULL;
-	enum weir_step step = weir_link_ask_for(store->link, request, REDIS_REPLY_ARRAY, &reply);
+	enum weir_step step = weir_link_query_for(store->link, request, REDIS_REPLY_ARRAY, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = reply->elements == expected;
@@ -146,12 +146,12 @@ static enum weir_step
 load_pages_piece(
     struct weir_store *store, struct weir_store_request *request, enum weir_slab_kind slab, uint32_t first, uint32_t count)
 {
-	char letter = WEIR_SLAB_LETTERS[slab];
+	char tag = WEIR_SLAB_TAGS[slab];
 	store->out.len = 0;
 	weir_resp_command(&store->out, 1 + count);
 	weir_resp_text(&store->out, "MGET");
 	for (uint32_t i = 0; i < count; i++)
-		weir_resp_key(&store->out, store->prefix, request->partition, "%c:%u", letter, first + i);
+		weir_resp_key(&store->out, store->prefix, request->partition, "%c:%u", tag, first + i);
 	redisReply *reply = NULL;
 	enum weir_step step = ask_strings(store, request, count, &reply);
 	if (step != WEIR_STEP_OK)
@@ -161,7 +161,7 @@ load_pages_piece(
 			continue;
 		if (!request->sink.page(request->sink.ctx, slab, first + i, slice_of(reply->element[i]))) {
 			char name[24];
-			(void)snprintf(name, sizeof(name), "%c:%u", letter, first + i);
+			(void)snprintf(name, sizeof(name), "%c:%u", tag, first + i);
 			step = poisoned(store, request, name);
 		}
 	}
@@ -184,7 +184,7 @@ load_slab(struct weir_store *store, struct weir_store_request *request, enum wei
 }
 
 static enum weir_step
-load_marks_piece(struct weir_store *store, struct weir_store_request *request, int64_t hour, uint32_t first)
+load_dedupe_keys_piece(struct weir_store *store, struct weir_store_request *request, int64_t hour, uint32_t first)
 {
 	store->out.len = 0;
 	weir_resp_command(&store->out, 1 + BUCKETS_A_PIECE);
@@ -198,7 +198,7 @@ load_marks_piece(struct weir_store *store, struct weir_store_request *request, i
 	for (uint32_t i = 0; i < BUCKETS_A_PIECE && step == WEIR_STEP_OK; i++) {
 		if (reply->element[i]->type == REDIS_REPLY_NIL)
 			continue;
-		if (!request->sink.marks(request->sink.ctx, hour, first + i, slice_of(reply->element[i]))) {
+		if (!request->sink.dedupe_keys(request->sink.ctx, hour, first + i, slice_of(reply->element[i]))) {
 			char name[40];
 			(void)snprintf(name, sizeof(name), "m:%lld:%u", (long long)hour, first + i);
 			step = poisoned(store, request, name);
@@ -210,14 +210,14 @@ load_marks_piece(struct weir_store *store, struct weir_store_request *request, i
 
 /* Hours (stream hour - fresh_hours) .. stream hour + 1: records may be a little ahead of stream time. */
 static enum weir_step
-load_marks(struct weir_store *store, struct weir_store_request *request)
+load_dedupe_keys(struct weir_store *store, struct weir_store_request *request)
 {
 	if (!request->header.exists)
 		return WEIR_STEP_OK;
 	int64_t stream_hour = request->header.stream_time_us / HOUR_US;
 	for (int64_t hour = stream_hour - request->fresh_hours; hour <= stream_hour + 1; hour++) {
 		for (uint32_t first = 0; first < BUCKETS; first += BUCKETS_A_PIECE) {
-			enum weir_step step = load_marks_piece(store, request, hour, first);
+			enum weir_step step = load_dedupe_keys_piece(store, request, hour, first);
 			if (step != WEIR_STEP_OK)
 				return step;
 		}
@@ -236,7 +236,7 @@ weir_store_load(struct weir_store *store, struct weir_store_request *request)
 	for (uint32_t slab = 0; slab < WEIR_SLAB_COUNT && step == WEIR_STEP_OK; slab++)
 		step = load_slab(store, request, (enum weir_slab_kind)slab);
 	if (step == WEIR_STEP_OK)
-		step = load_marks(store, request);
+		step = load_dedupe_keys(store, request);
 	if (step == WEIR_STEP_OK)
 		step = load_intents(store, request);
 	return step;

@@ -90,7 +90,7 @@ struct weir_store {
 	struct weir_steady said;
 
 	/* relaxed: single writer, readers want a snapshot only */
-	_Atomic uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, forgot;
+	_Atomic uint64_t flushes, flush_bytes, flush_us, fetches, takes, reconnects, refusals, fenced, lost_writes;
 	atomic_bool connected;
 };
 
@@ -112,9 +112,9 @@ enum weir_step weir_link_send(struct weir_link *link, const uint8_t *data, size_
 /* Next reply; freed by the caller. */
 enum weir_step weir_link_reply(struct weir_link *link, redisReply **reply_out);
 /* Sends store->out (and empties it), reads one reply. */
-enum weir_step weir_link_ask(struct weir_link *link, redisReply **reply_out);
-/* As weir_link_ask; an error reply becomes the step of its class, any type but `type` (and nil, if allowed) LOST. */
-enum weir_step weir_link_ask_for(
+enum weir_step weir_link_query(struct weir_link *link, redisReply **reply_out);
+/* As weir_link_query; an error reply becomes the step of its class, any type but `type` (and nil, if allowed) LOST. */
+enum weir_step weir_link_query_for(
     struct weir_link *link, struct weir_store_request *request, int type, redisReply **reply_out);
 
 /* store_refusal.c: the step for an error reply; fatal ones fail the request, the others leave store->why. */

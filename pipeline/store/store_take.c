@@ -53,7 +53,7 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 
 /* After loading: is the partition still ours? A load that failed because of another's flush is that, and not poison. */
 static enum weir_step
-look_again(struct weir_store *store, struct weir_store_request *request)
+check_epoch_again(struct weir_store *store, struct weir_store_request *request)
 {
 	struct weir_store_header now;
 	uint64_t ours = request->header.epoch;
@@ -86,7 +86,7 @@ weir_store_take(struct weir_store *store, struct weir_store_request *request)
 	if (loaded != WEIR_STEP_OK && loaded != WEIR_STEP_ANSWERED)
 		return loaded;
 	struct weir_error load_error = request->error;
-	step = look_again(store, request);
+	step = check_epoch_again(store, request);
 	if (step != WEIR_STEP_OK)
 		return step;
 	if (loaded == WEIR_STEP_ANSWERED) { /* still ours, and it cannot be read */

@@ -178,7 +178,7 @@ between(struct weir_store *store, const struct weir_store_request *request, enum
 }
 
 static void
-work(struct weir_store *store, struct weir_store_request *request)
+work_on(struct weir_store *store, struct weir_store_request *request)
 {
 	struct weir_steady started = weir_steady_now();
 	uint32_t hops = 0;
@@ -236,7 +236,7 @@ weir_store_thread(void *arg)
 			idle(store);
 			continue;
 		}
-		work(store, store->slots[answered % WEIR_STORE_RING].request);
+		work_on(store, store->slots[answered % WEIR_STORE_RING].request);
 		/* Release: the lane that sees the counter sees the answer. */
 		atomic_store_explicit(&store->answered, answered + 1, memory_order_release);
 		if (store->opts.bell != NULL)

@@ -17,7 +17,7 @@
 static uint64_t seen;
 
 static void
-touch(struct weir_slice slice)
+touch_bytes(struct weir_slice slice)
 {
 	for (size_t i = 0; i < slice.len; i++)
 		seen += slice.data[i];
@@ -34,8 +34,8 @@ walk_plain(const struct record_batch *batch, struct weir_slice plain)
 	do {
 		fault = records_walk_next(&walk, batch->base_offset + 1, messages, 16, &count);
 		for (uint32_t i = 0; i < count; i++) {
-			touch(messages[i].key);
-			touch(messages[i].value);
+			touch_bytes(messages[i].key);
+			touch_bytes(messages[i].value);
 			WEIR_CHECK(messages[i].offset > batch->base_offset);
 		}
 	} while (fault == RECORDS_OK);
@@ -73,7 +73,7 @@ read_fetch(struct wire_reader r, int16_t version)
 	struct protocol_fetched fetched;
 	protocol_fetched_begin(&fetch, r, version);
 	while (protocol_fetched_next(&fetch, &fetched)) {
-		touch(fetched.name);
+		touch_bytes(fetched.name);
 		for (uint32_t i = 0; i < fetched.aborted_count; i++)
 			seen += (uint64_t)protocol_aborted_next(&fetched.aborted, version).producer_id;
 		walk_records(fetched.records);
@@ -89,9 +89,9 @@ read_metadata(struct wire_reader r, int16_t version)
 	struct protocol_leader leader;
 	protocol_metadata_begin(&m, r, version);
 	while (protocol_metadata_broker(&m, &broker))
-		touch(broker.host);
+		touch_bytes(broker.host);
 	while (protocol_metadata_topic(&m, &topic)) {
-		touch(topic.name);
+		touch_bytes(topic.name);
 		while (protocol_metadata_partition(&m, &leader))
 			seen += (uint64_t)leader.leader;
 	}
@@ -104,7 +104,7 @@ read_offsets(struct wire_reader r, enum protocol_api api, int16_t version)
 	struct protocol_offset one;
 	if (!protocol_offsets_begin(&o, r, api, version))
 		return;
-	touch(o.topic);
+	touch_bytes(o.topic);
 	while (protocol_offsets_next(&o, &one))
 		seen += (uint64_t)one.offset + (uint64_t)one.epoch;
 }
@@ -140,11 +140,11 @@ read_small(struct wire_reader r, int16_t version)
 	seen += protocol_read_epoch_end(&again, (int16_t)(2 + version % 3), &error, &epoch, &offset);
 	again = r;
 	if (protocol_read_sasl(&again, &error, &text))
-		touch(text);
+		touch_bytes(text);
 	again = r;
 	if (protocol_read_authenticate(&again, version & 1, &error, &text, &bytes, &offset)) {
-		touch(text);
-		touch(bytes);
+		touch_bytes(text);
+		touch_bytes(bytes);
 	}
 }
 

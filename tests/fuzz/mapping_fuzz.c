@@ -12,7 +12,7 @@
 #include "tests/unit/decode_samples.h"
 
 static char *
-print(const struct weir_mapping *mapping, size_t *len_out)
+print_mapping(const struct weir_mapping *mapping, size_t *len_out)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, len_out);
@@ -46,10 +46,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (weir_mapping_parse("feed", (struct weir_slice){data, size}, &mapping, &err) != WEIR_OK)
 		return 0;
 	size_t len = 0, len_again = 0;
-	char *text = print(mapping, &len);
+	char *text = print_mapping(mapping, &len);
 	if (weir_mapping_parse("feed", (struct weir_slice){(const uint8_t *)text, len}, &again, &err) != WEIR_OK)
 		abort();
-	char *text_again = print(again, &len_again);
+	char *text_again = print_mapping(again, &len_again);
 	if (len != len_again || memcmp(text, text_again, len) != 0)
 		abort();
 	decoder_check(mapping);

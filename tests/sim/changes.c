@@ -112,14 +112,14 @@ pool_addon(struct sim *sim)
 }
 
 static void
-resume(struct sim *sim, int card)
+resume_card(struct sim *sim, int card)
 {
 	sim_send_request(sim, card, "resume", "%s", "");
 	model_resume(&sim->model, card);
 }
 
 static void
-addon(struct sim *sim, int card)
+buy_addon(struct sim *sim, int card)
 {
 	uint64_t bytes = draw_limit(sim);
 	int id = sim_chance(&sim->rng, 700) ? (int)++sim->next_id : 0;
@@ -235,10 +235,10 @@ commuting_change(struct sim *sim, int card)
 		break;
 	case 5:
 	case 6:
-		resume(sim, card);
+		resume_card(sim, card);
 		break;
 	default:
-		addon(sim, card);
+		buy_addon(sim, card);
 		break;
 	}
 }
@@ -253,7 +253,7 @@ sim_phase_change(struct sim *sim, bool commuting)
 		return;
 	}
 	if (!commuting && !sim->options.cards_only && sim_chance(&sim->rng, sim->devices ? 800 : 350)) {
-		sim_phase_life(sim, card);
+		sim_phase_lifecycle(sim, card);
 		return;
 	}
 	if (commuting || sim_chance(&sim->rng, 500)) {

@@ -1,5 +1,5 @@
 /* Alerts as they are told: each level once a cycle, none forgotten, and what a carrier cannot enforce. */
-#include "tests/sim/check.h"
+#include "tests/sim/sim_check.h"
 
 #include <inttypes.h>
 
@@ -22,12 +22,12 @@ text_after(struct weir_slice json, const char *name, char *out, size_t size)
 }
 
 static bool
-is_told(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
+is_published(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
 {
-	for (uint32_t i = 0; i < sim->told_count; i++) {
-		const struct sim_alert *told = &sim->told[i];
-		if ((!by_the_same || told->epoch == alert->epoch) && told->level == alert->level &&
-		    strcmp(told->subject, alert->subject) == 0 && strcmp(told->cycle, alert->cycle) == 0)
+	for (uint32_t i = 0; i < sim->published_count; i++) {
+		const struct sim_alert *published = &sim->published[i];
+		if ((!by_the_same || published->epoch == alert->epoch) && published->level == alert->level &&
+		    strcmp(published->subject, alert->subject) == 0 && strcmp(published->cycle, alert->cycle) == 0)
 			return true;
 	}
 	return false;
@@ -36,11 +36,11 @@ is_told(const struct sim *sim, const struct sim_alert *alert, bool by_the_same)
 static void
 remember_alert(struct sim *sim, const struct sim_alert *alert)
 {
-	if (sim->told_count == sim->told_cap) {
-		sim->told_cap = sim->told_cap == 0 ? 64 : sim->told_cap * 2;
-		sim->told = weir_realloc(sim->told, sim->told_cap * sizeof(*sim->told));
+	if (sim->published_count == sim->published_cap) {
+		sim->published_cap = sim->published_cap == 0 ? 64 : sim->published_cap * 2;
+		sim->published = weir_realloc(sim->published, sim->published_cap * sizeof(*sim->published));
 	}
-	sim->told[sim->told_count++] = *alert;
+	sim->published[sim->published_count++] = *alert;
 }
 
 /* rule ALR-1: each level once a cycle; a replay may tell again what the run before it told. */
@@ -69,7 +69,7 @@ sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slic
 		if (memmem(json.data, json.len, level, (size_t)len) == NULL)
 			continue;
 		alert.level = LEVELS[i];
-		if (is_told(sim, &alert, true))
+		if (is_published(sim, &alert, true))
 			sim_fail(sim, "%s: level %u %% of %s is told twice", alert.subject, alert.level, alert.cycle);
 		remember_alert(sim, &alert);
 	}
@@ -84,7 +84,7 @@ sim_check_levels(struct sim *sim, const char *subject, int cycle, uint64_t used,
 	(void)snprintf(alert.cycle, sizeof(alert.cycle), "%04d-%02d", 1970 + cycle / 12, cycle % 12 + 1);
 	for (unsigned i = 0; i < 4 && base > 0; i++) {
 		alert.level = LEVELS[i];
-		if (used * 100 >= base * LEVELS[i] && !is_told(sim, &alert, false))
+		if (used * 100 >= base * LEVELS[i] && !is_published(sim, &alert, false))
 			sim_fail(sim, "%s: %" PRIu64 " of %" PRIu64 " bytes, but level %u %% was not told", subject, used,
 			    base, LEVELS[i]);
 	}
@@ -103,7 +103,7 @@ sim_check_card_alerts(struct sim *sim, int card)
 	uint16_t unsupported = sim_weir_reasons(model_reasons(&sim->model, card) & ~model_enforced(&sim->model, card));
 	for (unsigned i = 0; i < WEIR_REASON_COUNT; i++) {
 		alert.level = 1000 + i;
-		if ((unsupported & WEIR_REASON_BIT(i)) != 0 && !is_told(sim, &alert, false))
+		if ((unsupported & WEIR_REASON_BIT(i)) != 0 && !is_published(sim, &alert, false))
 			sim_fail(sim, "card %d: nobody was told that %s is not enforced", card, weir_reason_name(i));
 	}
 }

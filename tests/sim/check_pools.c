@@ -1,5 +1,5 @@
 /* Pools: what their words may say at any time, and their sums at quiet points. */
-#include "tests/sim/check.h"
+#include "tests/sim/sim_check.h"
 
 #include <inttypes.h>
 
@@ -72,7 +72,7 @@ sim_check_input(struct sim *sim)
 }
 
 void
-sim_words_forget(struct sim *sim)
+sim_states_forget(struct sim *sim)
 {
 	for (int i = 0; i < sim->pools; i++) {
 		sim->pool_last[i] = sim->pool_least[i] = seen_now(sim, i);
@@ -80,7 +80,7 @@ sim_words_forget(struct sim *sim)
 	}
 	memset(sim->two_owners, 0, sizeof(sim->two_owners));
 	for (int i = 0; i < SIM_OWNERS; i++)
-		if (sim->owners[i].used && sim->owners[i].zombie)
+		if (sim->owners[i].used && sim->owners[i].fenced_owner)
 			sim->two_owners[sim->owners[i].partition] = true;
 }
 
@@ -90,10 +90,10 @@ static struct sim_pool_watch
 watch_of(const struct weir_partition *p, uint32_t slot)
 {
 	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
-	const struct weir_life_slot *life = weir_slab_at(&p->tables.lives, slot);
-	const struct weir_account_slot *account =
-	    life->account == 0 ? NULL : weir_slab_at(&p->tables.accounts, life->account - 1);
-	struct sim_pool_watch watch = {.pool = account == NULL ? -1 : pool_of(account->pool),
+	const struct weir_lifecycle_slot *lifecycle = weir_slab_at(&p->tables.lifecycles, slot);
+	const struct weir_pool_local_slot *pool_local =
+	    lifecycle->pool_local == 0 ? NULL : weir_slab_at(&p->tables.pool_locals, lifecycle->pool_local - 1);
+	struct sim_pool_watch watch = {.pool = pool_local == NULL ? -1 : pool_of(pool_local->pool),
 	    .reasons = card->reasons & CUT_OFF,
 	    .cycle = card->cycle,
 	    .active = (card->flags & WEIR_CARD_MEMBER_ACTIVE) != 0};
@@ -145,15 +145,15 @@ sim_watch_begin(struct sim *sim, const struct sim_owner *owner)
 /* ---- at quiet points ---- */
 
 /* rule CYC-3: a cycle's total stays readable. */
-static struct weir_past_slot
-pool_past_of(const struct sim *sim, uint32_t partition, int cycle, uint32_t slot)
+static struct weir_closed_cycle_slot
+pool_closed_cycle_of(const struct sim *sim, uint32_t partition, int cycle, uint32_t slot)
 {
-	struct weir_past_slot past = {0};
+	struct weir_closed_cycle_slot closed_cycles = {0};
 	const struct sim_blob *blob = sim_blob_find(&sim->store[partition], 'z', cycle, slot / 256);
-	uint32_t from = slot % 256 * (uint32_t)sizeof(past);
-	if (blob != NULL && from + sizeof(past) <= blob->len)
-		memcpy(&past, blob->data + from, sizeof(past));
-	return past;
+	uint32_t from = slot % 256 * (uint32_t)sizeof(closed_cycles);
+	if (blob != NULL && from + sizeof(closed_cycles) <= blob->len)
+		memcpy(&closed_cycles, blob->data + from, sizeof(closed_cycles));
+	return closed_cycles;
 }
 
 /* rule POOL-1, rule POOL-2, rule POOL-3: sums are those of the members. */
@@ -191,16 +191,16 @@ sim_check_pool(struct sim *sim, int at)
 		sim_fail(sim, "pool %s: reasons are %s, right is %s", id, sim_reasons_text(pool->reasons, is),
 		    sim_reasons_text(right, should));
 	/* A source that was held up over two boundaries tells of one cycle before its own; in an ordered world none is. */
-	for (int past = cycle - (sim->ordered ? 5 : 1); past < cycle; past++) {
-		if (past < model->known_cycle - 1)
+	for (int closed_cycles = cycle - (sim->ordered ? 5 : 1); closed_cycles < cycle; closed_cycles++) {
+		if (closed_cycles < model->known_cycle - 1)
 			continue; /* before its definition it had no clock */
-		struct model_usage was = model_pool_usage(&sim->model, at, past);
-		struct weir_past_slot held = pool_past_of(sim, partition, past, slot);
+		struct model_usage was = model_pool_usage(&sim->model, at, closed_cycles);
+		struct weir_closed_cycle_slot held = pool_closed_cycle_of(sim, partition, closed_cycles, slot);
 		if (held.up != was.up || held.down != was.down || held.records != was.records)
 			sim_fail(sim,
 			    "pool %s cycle %d: %" PRIu64 "+%" PRIu64 " in %u; right are %" PRIu64 "+%" PRIu64
 			    " in %" PRIu64,
-			    id, past, held.up, held.down, held.records, was.up, was.down, was.records);
+			    id, closed_cycles, held.up, held.down, held.records, was.up, was.down, was.records);
 	}
 	sim_check_levels(sim, id, cycle, used.up + used.down, model_pool_base(&sim->model, at));
 }

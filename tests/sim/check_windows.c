@@ -1,6 +1,6 @@
 /* Hours and days (rule ROL-1, rule ROL-2, rule ROL-3): what Redis has of them, and what the feeds told, against the sums
  * over all records. */
-#include "tests/sim/check.h"
+#include "tests/sim/sim_check.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,17 +8,17 @@
 /* ---- the sink ---- */
 
 static uint64_t
-member_of(const struct sim_tell *tell, const char *name)
+member_of(const struct sim_outgoing *message, const char *name)
 {
 	char text[4096];
-	(void)snprintf(text, sizeof(text), "%.*s", (int)tell->value.len, (const char *)tell->value.data);
+	(void)snprintf(text, sizeof(text), "%.*s", (int)message->value.len, (const char *)message->value.data);
 	const char *at = strstr(text, name);
 	return at == NULL ? UINT64_MAX : strtoull(at + strlen(name), NULL, 10);
 }
 
 /* Where the row is, or would be (topic 0: no row is of that topic). */
 static struct sim_row *
-place_of(const struct sim *sim, enum weir_tell_topic topic, const char *key)
+place_of(const struct sim *sim, enum weir_outbox_topic topic, const char *key)
 {
 	uint64_t hash = (uint64_t)topic;
 	for (const char *c = key; *c != '\0'; c++)
@@ -43,16 +43,16 @@ grow(struct sim *sim)
 }
 
 void
-sim_row_take(struct sim *sim, const struct sim_tell *tell)
+sim_row_take(struct sim *sim, const struct sim_outgoing *message)
 {
-	struct sim_row row = {.topic = tell->topic,
-	    .revision = member_of(tell, "\"revision\":"),
-	    .up = member_of(tell, "\"up\":"),
-	    .down = member_of(tell, "\"down\":"),
-	    .records = member_of(tell, "\"records\":"),
-	    .complete = member_of(tell, "\"complete\":true") != UINT64_MAX};
-	(void)snprintf(row.key, sizeof(row.key), "%.*s", (int)tell->key.len, (const char *)tell->key.data);
-	SIM_TRACE(sim, "row %d %s: %.*s", row.topic, row.key, (int)tell->value.len, (const char *)tell->value.data);
+	struct sim_row row = {.topic = message->topic,
+	    .revision = member_of(message, "\"revision\":"),
+	    .up = member_of(message, "\"up\":"),
+	    .down = member_of(message, "\"down\":"),
+	    .records = member_of(message, "\"records\":"),
+	    .complete = member_of(message, "\"complete\":true") != UINT64_MAX};
+	(void)snprintf(row.key, sizeof(row.key), "%.*s", (int)message->key.len, (const char *)message->key.data);
+	SIM_TRACE(sim, "row %d %s: %.*s", row.topic, row.key, (int)message->value.len, (const char *)message->value.data);
 	if (sim->row_count + 1 > sim->row_cap / 2)
 		grow(sim);
 	struct sim_row *held = place_of(sim, row.topic, row.key);
@@ -62,7 +62,7 @@ sim_row_take(struct sim *sim, const struct sim_tell *tell)
 }
 
 static const struct sim_row *
-row_of(const struct sim *sim, enum weir_tell_topic topic, const char *id, int64_t start_us)
+row_of(const struct sim *sim, enum weir_outbox_topic topic, const char *id, int64_t start_us)
 {
 	char key[160];
 	int year, month, day, second;
@@ -89,7 +89,7 @@ varint(const uint8_t **at)
 
 /* The last entry of the slot in its string; false when there is none. */
 static bool
-stored(const struct sim *sim, uint32_t partition, enum weir_window_kind kind, int window, uint32_t slot,
+stored_base(const struct sim *sim, uint32_t partition, enum weir_window_kind kind, int window, uint32_t slot,
     struct model_usage *out)
 {
 	const struct sim_blob *blob = sim_blob_find(&sim->store[partition], (char)SIM_WINDOW(kind), window, slot / 128);
@@ -134,18 +134,19 @@ sum_windows(const struct sim *sim, int card, bool hours, int first, struct model
 
 /* Windows of one cycle from the last to the first: each reaches to the base after it. */
 static void
-check_bases(
+check_baselines(
     struct sim *sim, int card, uint32_t slot, enum weir_window_kind kind, int first, int last, struct model_usage total)
 {
 	bool hours = kind == WEIR_WINDOW_CARD_HOUR;
 	struct model_usage all[HOURS_MAX];
 	sum_windows(sim, card, hours, first, all);
 	for (int n = last; n >= first; n--) {
-		struct model_usage base, right = all[n - first];
+		struct model_usage baseline, right = all[n - first];
 		struct model_usage is = {0};
-		if (stored(sim, sim->card[card].partition, kind, n, slot, &base)) {
-			is = (struct model_usage){total.up - base.up, total.down - base.down, total.records - base.records};
-			total = base;
+		if (stored_base(sim, sim->card[card].partition, kind, n, slot, &baseline)) {
+			is = (struct model_usage){
+			    total.up - baseline.up, total.down - baseline.down, total.records - baseline.records};
+			total = baseline;
 		}
 		if (is.up != right.up || is.down != right.down || is.records != right.records)
 			sim_fail(sim,
@@ -175,9 +176,9 @@ check_card(struct sim *sim, int card, uint32_t slot)
 		int64_t start_us = model_cycle_start(carrier, cycles[k]),
 			end_us = model_cycle_start(carrier, cycles[k] + 1);
 		struct model_usage total = model_usage(&sim->model, card, cycles[k]);
-		check_bases(sim, card, slot, WEIR_WINDOW_CARD_HOUR, (int)(start_us / SIM_HOUR),
+		check_baselines(sim, card, slot, WEIR_WINDOW_CARD_HOUR, (int)(start_us / SIM_HOUR),
 		    (int)(end_us / SIM_HOUR) - 1, total);
-		check_bases(sim, card, slot, WEIR_WINDOW_CARD_DAY, model_day(carrier->zone, start_us),
+		check_baselines(sim, card, slot, WEIR_WINDOW_CARD_DAY, model_day(carrier->zone, start_us),
 		    model_day(carrier->zone, end_us) - 1, total);
 	}
 }
@@ -186,7 +187,7 @@ check_card(struct sim *sim, int card, uint32_t slot)
 
 /* Windows that end up to here have been told by all. */
 static int64_t
-told_us(const struct sim *sim)
+published_us(const struct sim *sim)
 {
 	int64_t at_us = sim->now_us - (int64_t)sim->opts.feed_grace_s * SIM_SECOND - 3 * SIM_SECOND;
 	return at_us - at_us % (SIM_HOUR / 4);
@@ -198,7 +199,7 @@ told_us(const struct sim *sim)
  */
 static void
 check_row(
-    struct sim *sim, enum weir_tell_topic topic, const char *id, int64_t start_us, struct model_usage right, bool must)
+    struct sim *sim, enum weir_outbox_topic topic, const char *id, int64_t start_us, struct model_usage right, bool must)
 {
 	const struct sim_row *row = row_of(sim, topic, id, start_us);
 	if (!must && row != NULL && row->revision < sim_owner_of(sim, sim_partition_of(sim, id))->core->opts.epoch)
@@ -223,14 +224,14 @@ check_pool_window(struct sim *sim, const struct model_fact *fact, uint32_t parti
 	struct model_usage is, right = model_window_usage(&sim->model, -1, pool, hours ? number : -1, hours ? -1 : number);
 	char id[16];
 	(void)snprintf(id, sizeof(id), "q%d", pool);
-	if (end_us > told_us(sim))
+	if (end_us > published_us(sim))
 		return;
-	(void)stored(sim, partition, hours ? WEIR_WINDOW_POOL_HOUR : WEIR_WINDOW_POOL_DAY, number, slot, &is);
+	(void)stored_base(sim, partition, hours ? WEIR_WINDOW_POOL_HOUR : WEIR_WINDOW_POOL_DAY, number, slot, &is);
 	if (is.up != right.up || is.down != right.down || is.records != right.records)
 		sim_fail(sim,
 		    "pool %s %s %d: %" PRIu64 "+%" PRIu64 " in %" PRIu64 "; right are %" PRIu64 "+%" PRIu64 " in %" PRIu64,
 		    id, hours ? "hour" : "day", number, is.up, is.down, is.records, right.up, right.down, right.records);
-	check_row(sim, hours ? WEIR_TELL_POOL_HOURLY : WEIR_TELL_POOL_DAILY, id, start_us, right, fact->pool_known);
+	check_row(sim, hours ? WEIR_OUTBOX_POOL_HOURLY : WEIR_OUTBOX_POOL_DAILY, id, start_us, right, fact->pool_known);
 }
 
 void
@@ -248,8 +249,8 @@ sim_check_windows(struct sim *sim)
 			continue;
 		int card = fact->record.card;
 		const struct model_carrier *carrier = &sim->model.carriers[sim->model.cards[card].carrier];
-		if (model_instant(carrier->zone, ((int64_t)fact->day + 1) * 86400) <= told_us(sim))
-			check_row(sim, WEIR_TELL_CARD_DAILY, sim->card[card].iccid,
+		if (model_instant(carrier->zone, ((int64_t)fact->day + 1) * 86400) <= published_us(sim))
+			check_row(sim, WEIR_OUTBOX_CARD_DAILY, sim->card[card].iccid,
 			    model_instant(carrier->zone, (int64_t)fact->day * 86400),
 			    model_window_usage(&sim->model, card, -1, -1, fact->day), true);
 		if (fact->pool < 0 || !sim->model.pools[fact->pool].known || sim->unattributed)

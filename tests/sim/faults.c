@@ -56,10 +56,10 @@ roll_back(struct sim *sim, uint32_t partition)
 static bool
 has_room(const struct sim *sim)
 {
-	uint32_t zombies = 0;
+	uint32_t fenced_owners = 0;
 	for (uint32_t i = 0; i < SIM_OWNERS; i++)
-		zombies += sim->owners[i].used && sim->owners[i].zombie;
-	return zombies < 4;
+		fenced_owners += sim->owners[i].used && sim->owners[i].fenced_owner;
+	return fenced_owners < 4;
 }
 
 /* The group gives the partition to another process; the old owner may not have heard of it. */
@@ -79,7 +79,7 @@ rebalance(struct sim *sim, uint32_t partition)
 		sim_owner_drop(sim, owner);
 	} else {
 		weir_dispatch_core_forget(sim->process[owner->process].dispatch, owner->process, partition);
-		owner->zombie = true;
+		owner->fenced_owner = true;
 		sim->two_owners[partition] = true;
 	}
 	sim_owner_take(sim, partition, to);

@@ -24,7 +24,7 @@ end_cycle(struct model *model, int at)
 }
 
 static void
-expire(struct model *model, int at)
+expire_card(struct model *model, int at)
 {
 	struct model_card *card = &model->cards[at];
 	if (card->expires_us != 0 && card->expires_us <= model->now_us)
@@ -42,7 +42,7 @@ date_by_term(struct model *model, int at)
 	card->expires_us = 0;
 	if (months > 0 && card->activated_us != 0)
 		card->expires_us = model_months_later(model->carriers[card->carrier].zone, card->activated_us, months);
-	expire(model, at);
+	expire_card(model, at);
 }
 
 void
@@ -65,7 +65,7 @@ model_enter(struct model *model, int at, enum model_status status, int64_t since
 		card->renewed = false;
 		date_by_term(model, at);
 	}
-	expire(model, at);
+	expire_card(model, at);
 }
 
 /* LIFE-3: the test period is over, or the quota is used up. */
@@ -136,7 +136,7 @@ model_clock(struct model *model, int64_t now_us)
 		if (!card->known)
 			continue;
 		come_due(model, i);
-		expire(model, i);
+		expire_card(model, i);
 		if (card->reset_until_us != 0 && card->reset_until_us <= now_us)
 			card->reset_until_us = 0;
 	}
@@ -224,7 +224,7 @@ delta_of_total(const struct model *model, struct model_fact *fact)
 }
 
 static enum model_verdict
-judge(struct model *model, struct model_fact *fact)
+evaluate_fact(struct model *model, struct model_fact *fact)
 {
 	const struct model_record *r = &fact->record;
 	int64_t *stream_us = &model->stream_us[r->partition];
@@ -246,7 +246,7 @@ judge(struct model *model, struct model_fact *fact)
 
 /* SUS-5: only the newest record tells in which device the card is. */
 static void
-look_at_device(struct model *model, const struct model_record *r)
+check_device(struct model *model, const struct model_record *r)
 {
 	struct model_card *card = &model->cards[r->card];
 	const struct model_carrier *carrier = &model->carriers[card->carrier];
@@ -276,7 +276,7 @@ model_record(struct model *model, const struct model_record *record)
 	struct model_fact *fact = new_fact(model);
 	fact->record = *record;
 	fact->pool = -1;
-	fact->verdict = judge(model, fact);
+	fact->verdict = evaluate_fact(model, fact);
 	if (fact->verdict != MODEL_COUNTED)
 		return fact->verdict;
 	struct model_card *card = &model->cards[record->card];
@@ -284,7 +284,7 @@ model_record(struct model *model, const struct model_record *record)
 	fact->cycle = model_cycle(carrier, record->end_us);
 	fact->hour = (int)(record->end_us / 3600000000); /* the model's zones are whole hours away from UTC */
 	fact->day = model_day(carrier->zone, record->end_us);
-	look_at_device(model, record);
+	check_device(model, record);
 	if (card->status == MODEL_TESTABLE) {
 		fact->exempt = true;
 		card->test_used += fact->up + fact->down;
@@ -337,7 +337,7 @@ model_resume(struct model *model, int card)
 }
 
 static void
-add(struct model_addon *addons, int *count, struct model_addon addon)
+add_addon(struct model_addon *addons, int *count, struct model_addon addon)
 {
 	for (int i = 0; i < *count; i++)
 		if (addon.id != 0 && addons[i].id == addon.id && addons[i].cycle == addon.cycle)
@@ -347,7 +347,7 @@ add(struct model_addon *addons, int *count, struct model_addon addon)
 }
 
 static uint64_t
-added(const struct model_addon *addons, int count, int cycle)
+added_bytes(const struct model_addon *addons, int count, int cycle)
 {
 	uint64_t bytes = 0;
 	for (int i = 0; i < count; i++)
@@ -359,14 +359,14 @@ void
 model_addon(struct model *model, int at, int id, uint64_t bytes)
 {
 	struct model_card *card = &model->cards[at];
-	add(card->addons, &card->addon_count, (struct model_addon){model_card_cycle(model, at), id, bytes});
+	add_addon(card->addons, &card->addon_count, (struct model_addon){model_card_cycle(model, at), id, bytes});
 }
 
 void
 model_pool_addon(struct model *model, int at, int id, uint64_t bytes)
 {
 	struct model_pool *pool = &model->pools[at];
-	add(pool->addons, &pool->addon_count, (struct model_addon){model_pool_cycle(model, at), id, bytes});
+	add_addon(pool->addons, &pool->addon_count, (struct model_addon){model_pool_cycle(model, at), id, bytes});
 }
 
 /* POOL-5 */
@@ -416,7 +416,7 @@ model_plan(struct model *model, int at, int plan)
 	date_by_term(model, at);
 	if (card->renewed && card->expires_us != 0 && card->expires_us < before_us)
 		card->expires_us = before_us;
-	expire(model, at);
+	expire_card(model, at);
 }
 
 /* LIFE-2 */
@@ -454,7 +454,7 @@ model_renew(struct model *model, int at, int months, int id)
 	card->renew_id = id;
 	card->renewed = true;
 	card->expires_us = model_months_later(model->carriers[card->carrier].zone, from_us, months);
-	expire(model, at);
+	expire_card(model, at);
 }
 
 void
@@ -502,7 +502,7 @@ model_reset(struct model *model, int at)
 /* ---- answers ---- */
 
 static void
-sum(struct model_usage *usage, const struct model_fact *fact)
+sum_fact(struct model_usage *usage, const struct model_fact *fact)
 {
 	usage->up += fact->up;
 	usage->down += fact->down;
@@ -516,7 +516,7 @@ model_usage(const struct model *model, int card, int cycle)
 	for (int i = 0; i < model->fact_count; i++) {
 		const struct model_fact *fact = &model->facts[i];
 		if (fact->verdict == MODEL_COUNTED && fact->record.card == card && fact->cycle == cycle)
-			sum(&usage, fact);
+			sum_fact(&usage, fact);
 	}
 	return usage;
 }
@@ -529,7 +529,7 @@ model_window_usage(const struct model *model, int card, int pool, int hour, int 
 		const struct model_fact *fact = &model->facts[i];
 		if (fact->verdict == MODEL_COUNTED && (card < 0 || fact->record.card == card) &&
 		    (pool < 0 || fact->pool == pool) && (hour < 0 || fact->hour == hour) && (day < 0 || fact->day == day))
-			sum(&usage, fact);
+			sum_fact(&usage, fact);
 	}
 	return usage;
 }
@@ -541,7 +541,7 @@ model_pool_usage(const struct model *model, int pool, int cycle)
 	for (int i = 0; i < model->fact_count; i++) {
 		const struct model_fact *fact = &model->facts[i];
 		if (fact->verdict == MODEL_COUNTED && fact->pool == pool && fact->cycle == cycle)
-			sum(&usage, fact);
+			sum_fact(&usage, fact);
 	}
 	return usage;
 }
@@ -595,7 +595,7 @@ uint64_t
 model_pool_total(const struct model *model, int at)
 {
 	const struct model_pool *pool = &model->pools[at];
-	uint64_t addons = added(pool->addons, pool->addon_count, model_pool_cycle(model, at));
+	uint64_t addons = added_bytes(pool->addons, pool->addon_count, model_pool_cycle(model, at));
 	if (pool->kind == MODEL_METERED || (pool->plan >= 0 && !model->plan_known[pool->plan]))
 		return MODEL_NONE;
 	if (pool->kind == MODEL_FIXED)
@@ -643,7 +643,7 @@ model_card_base(const struct model *model, int at)
 	if (card->status == MODEL_TESTABLE || card->status == MODEL_INACTIVE)
 		return 0;
 	if (card->plan >= 0 && model->plan_known[card->plan] && model->plans[card->plan].kind == MODEL_SINGLE)
-		return model->plans[card->plan].allowance + added(card->addons, card->addon_count, cycle);
+		return model->plans[card->plan].allowance + added_bytes(card->addons, card->addon_count, cycle);
 	uint64_t limit = card->limit != MODEL_NONE ? card->limit : plan_limit(model, at);
 	return limit == MODEL_NONE || card->lifted_cycle == cycle ? 0 : limit;
 }
@@ -668,7 +668,7 @@ model_reasons(const struct model *model, int at)
 		return reasons; /* LIFE-3: none by usage */
 	const struct model_plan *plan = card->plan >= 0 && model->plan_known[card->plan] ? &model->plans[card->plan] : NULL;
 	if (plan != NULL && plan->kind == MODEL_SINGLE &&
-	    metered(model, at, cycle) >= plan->allowance + added(card->addons, card->addon_count, cycle))
+	    metered(model, at, cycle) >= plan->allowance + added_bytes(card->addons, card->addon_count, cycle))
 		reasons |= MODEL_PLAN_EXHAUSTED;
 	if (over_limit(model, at, cycle))
 		reasons |= MODEL_USAGE_LIMIT;

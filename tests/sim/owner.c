@@ -13,42 +13,43 @@
 /* ---- effects ---- */
 
 static void
-fill_offer(const struct sim_owner *owner, uint32_t slot, struct weir_command_offer *offer)
+fill_command(const struct sim_owner *owner, uint32_t slot, struct weir_pending_command *pending_command)
 {
 	const struct weir_partition *p = owner->core;
 	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	*offer = (struct weir_command_offer){.iccid = card->iccid,
+	*pending_command = (struct weir_pending_command){.iccid = card->iccid,
 	    .partition = owner->partition,
 	    .slot = slot,
 	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
 	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
-	(void)snprintf(offer->carrier, sizeof(offer->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
+	(void)snprintf(pending_command->carrier, sizeof(pending_command->carrier), "%s",
+	    weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(owner->core, slot)) {
-		offer->desired = WEIR_CARD_UNKNOWN;
+		pending_command->desired = WEIR_CARD_UNKNOWN;
 		return;
 	}
-	offer->pending = e != NULL ? e->pending : 0;
-	if (e == NULL || !owner->restart_offers)
+	pending_command->pending = e != NULL ? e->pending : 0;
+	if (e == NULL || !owner->restart_commands)
 		return;
-	offer->resumed_state = e->command;
-	offer->resumed_desired = e->target;
-	offer->resumed_attempts = e->attempts;
-	memcpy(offer->ticket, e->ticket, sizeof(offer->ticket));
+	pending_command->resumed_state = e->command;
+	pending_command->resumed_desired = e->target;
+	pending_command->resumed_attempts = e->attempts;
+	memcpy(pending_command->ticket, e->ticket, sizeof(pending_command->ticket));
 }
 
 static void
-give_offers(struct sim *sim, struct sim_owner *owner)
+enqueue_commands(struct sim *sim, struct sim_owner *owner)
 {
-	struct weir_u64_list *offers = &owner->core->effects.pending_commands;
-	for (uint32_t i = 0; i < offers->n && !owner->zombie; i++) {
-		struct weir_command_offer offer;
-		fill_offer(owner, (uint32_t)offers->v[i], &offer);
-		sim_check_offer(sim, owner, &offer);
-		sim_dispatch_offer(sim, owner, &offer);
+	struct weir_u64_list *pending_commands = &owner->core->effects.pending_commands;
+	for (uint32_t i = 0; i < pending_commands->n && !owner->fenced_owner; i++) {
+		struct weir_pending_command pending_command;
+		fill_command(owner, (uint32_t)pending_commands->v[i], &pending_command);
+		sim_check_command(sim, owner, &pending_command);
+		sim_dispatch_enqueue(sim, owner, &pending_command);
 	}
-	offers->n = 0;
-	owner->restart_offers = false;
+	pending_commands->n = 0;
+	owner->restart_commands = false;
 }
 
 /* Dead letters: remembered with their message, to be compared with the model's verdict. */
@@ -61,7 +62,7 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
 		if (r->offset < 0 || r->offset >= log->n)
 			sim_fail(sim, "a dead letter of no record: offset %lld", (long long)r->offset);
-		if (owner->zombie) /* it may not have heard of the card; or Redis forgot who overthrew it */
+		if (owner->fenced_owner) /* it may not have heard of the card; or Redis forgot who overthrew it */
 			log->v[r->offset].rejected_aside |= 1u << r->reject;
 		else
 			log->v[r->offset].rejected |= 1u << r->reject;
@@ -70,17 +71,20 @@ give_rejects(struct sim *sim, struct sim_owner *owner)
 }
 
 static void
-give_tells(struct sim *sim, struct sim_owner *owner)
+publish_outbox(struct sim *sim, struct sim_owner *owner)
 {
 	struct weir_partition *p = owner->core;
 	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
-		const struct weir_tell *tell = &p->effects.outbox.v[i];
-		if (tell->topic == WEIR_TELL_ALERTS)
+		const struct weir_outbox_message *outgoing = &p->effects.outbox.v[i];
+		if (outgoing->topic == WEIR_OUTBOX_ALERTS)
 			sim_check_alert(sim, owner,
-			    (struct weir_slice){p->effects.outbox.bytes.data + tell->at + tell->key_len, tell->value_len});
-		struct sim_tell held = {.topic = (enum weir_tell_topic)tell->topic, .partition = tell->partition};
-		weir_buf_append(&held.key, p->effects.outbox.bytes.data + tell->at, tell->key_len);
-		weir_buf_append(&held.value, p->effects.outbox.bytes.data + tell->at + tell->key_len, tell->value_len);
+			    (struct weir_slice){
+				p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len});
+		struct sim_outgoing held = {
+		    .topic = (enum weir_outbox_topic)outgoing->topic, .partition = outgoing->partition};
+		weir_buf_append(&held.key, p->effects.outbox.bytes.data + outgoing->at, outgoing->key_len);
+		weir_buf_append(
+		    &held.value, p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len);
 		sim_outbox_push(&owner->outbox, &held);
 	}
 	p->effects.outbox.n = 0;
@@ -88,7 +92,7 @@ give_tells(struct sim *sim, struct sim_owner *owner)
 }
 
 static struct sim_request *
-submit(struct sim_owner *owner, struct sim_request *request)
+submit_request(struct sim_owner *owner, struct sim_request *request)
 {
 	if (owner->queue_count == owner->queue_cap) {
 		owner->queue_cap = owner->queue_cap == 0 ? 8 : owner->queue_cap * 2;
@@ -98,7 +102,7 @@ submit(struct sim_owner *owner, struct sim_request *request)
 }
 
 static void
-fetch_wishes(struct sim_owner *owner)
+submit_fetches(struct sim_owner *owner)
 {
 	struct weir_partition *p = owner->core;
 	if (owner->flush != NULL && !owner->flush_sent)
@@ -106,8 +110,8 @@ fetch_wishes(struct sim_owner *owner)
 	for (uint32_t i = 0; i < p->effects.fetch_requests.n; i++) {
 		struct sim_request *request = weir_calloc(1, sizeof(*request));
 		request->kind = SIM_FETCH;
-		request->wish = p->effects.fetch_requests.v[i];
-		(void)submit(owner, request);
+		request->fetch = p->effects.fetch_requests.v[i];
+		(void)submit_request(owner, request);
 	}
 	p->effects.fetch_requests.n = 0;
 }
@@ -116,11 +120,11 @@ static void
 effects(struct sim *sim, struct sim_owner *owner)
 {
 	give_rejects(sim, owner);
-	give_tells(sim, owner);
-	give_offers(sim, owner);
+	publish_outbox(sim, owner);
+	enqueue_commands(sim, owner);
 	owner->changed |= owner->core->effects.audits.n > 0;
 	owner->core->effects.audits.n = 0;
-	fetch_wishes(owner);
+	submit_fetches(owner);
 }
 
 /* ---- inputs ---- */
@@ -130,9 +134,9 @@ static uint32_t
 next_batch(struct sim *sim, struct sim_owner *owner, enum sim_topic topic, uint32_t max)
 {
 	const struct sim_log *log = &sim->logs[topic][owner->partition];
-	int64_t left = log->n - owner->position[topic];
+	int64_t left = log->n - owner->next_offset[topic];
 	uint32_t count = left < (int64_t)max ? (uint32_t)left : max;
-	if (owner->position[topic] + count == log->n)
+	if (owner->next_offset[topic] + count == log->n)
 		owner->at_end[topic] = true;
 	owner->changed |= count > 0;
 	return count;
@@ -161,7 +165,7 @@ read_cards(struct sim *sim, struct sim_owner *owner, uint32_t max)
 {
 	uint32_t count = next_batch(sim, owner, SIM_CARDS, max);
 	for (uint32_t i = 0; i < count; i++) {
-		int64_t offset = owner->position[SIM_CARDS]++;
+		int64_t offset = owner->next_offset[SIM_CARDS]++;
 		const struct sim_message *message = &sim->logs[SIM_CARDS][owner->partition].v[offset];
 		SIM_TRACE(sim, "%u/%u cards %lld: %.*s", owner->process, owner->partition, (long long)offset,
 		    (int)message->value.len, (const char *)message->value.data);
@@ -172,39 +176,40 @@ read_cards(struct sim *sim, struct sim_owner *owner, uint32_t max)
 }
 
 static void
-read_partials(struct sim *sim, struct sim_owner *owner, uint32_t max)
+read_reports(struct sim *sim, struct sim_owner *owner, uint32_t max)
 {
-	uint32_t count = next_batch(sim, owner, SIM_PARTIALS, max);
+	uint32_t count = next_batch(sim, owner, SIM_REPORTS, max);
 	for (uint32_t i = 0; i < count; i++) {
-		int64_t offset = owner->position[SIM_PARTIALS]++;
-		const struct sim_message *message = &sim->logs[SIM_PARTIALS][owner->partition].v[offset];
+		int64_t offset = owner->next_offset[SIM_REPORTS]++;
+		const struct sim_message *message = &sim->logs[SIM_REPORTS][owner->partition].v[offset];
 		struct weir_slice value = {message->value.data, message->value.len};
 		struct weir_error err = {0};
-		if (sim->options.trace && value.len == sizeof(struct weir_partial)) {
-			struct weir_partial partial;
-			memcpy(&partial, value.data, sizeof(partial));
+		if (sim->options.trace && value.len == sizeof(struct weir_usage_report)) {
+			struct weir_usage_report usage_report;
+			memcpy(&usage_report, value.data, sizeof(usage_report));
 			SIM_TRACE(sim,
 			    "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
-			    owner->process, owner->partition, (long long)offset, partial.pool, partial.source,
-			    (unsigned long long)partial.epoch, partial.cycle, partial.flags, partial.members,
-			    partial.active, (unsigned long long)(partial.up + partial.down));
+			    owner->process, owner->partition, (long long)offset, usage_report.pool, usage_report.source,
+			    (unsigned long long)usage_report.epoch, usage_report.cycle, usage_report.flags,
+			    usage_report.members, usage_report.active,
+			    (unsigned long long)(usage_report.up + usage_report.down));
 		}
-		if (sim->options.trace && value.len == sizeof(struct weir_partial_window)) {
-			struct weir_partial_window window;
+		if (sim->options.trace && value.len == sizeof(struct weir_usage_report_hour)) {
+			struct weir_usage_report_hour window;
 			memcpy(&window, value.data, sizeof(window));
 			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
 			    owner->partition, (long long)offset, window.pool, window.source,
 			    (unsigned long long)window.epoch, window.hour, (unsigned long long)window.up,
 			    (unsigned long long)window.down, window.records);
 		}
-		if (sim->options.trace && value.len == sizeof(struct weir_partial_mark)) {
-			struct weir_partial_mark mark;
-			memcpy(&mark, value.data, sizeof(mark));
+		if (sim->options.trace && value.len == sizeof(struct weir_source_watermark)) {
+			struct weir_source_watermark source_watermark;
+			memcpy(&source_watermark, value.data, sizeof(source_watermark));
 			SIM_TRACE(sim, "%u/%u partial %lld: %.4s from %u epoch %llu %lld", owner->process, owner->partition,
-			    (long long)offset, mark.magic, mark.source, (unsigned long long)mark.epoch,
-			    (long long)mark.told_us);
+			    (long long)offset, source_watermark.magic, source_watermark.source,
+			    (unsigned long long)source_watermark.epoch, (long long)source_watermark.published_us);
 		}
-		if (weir_partition_partial(owner->core, value, message->arrived_us, &err) != WEIR_OK)
+		if (weir_partition_apply_report(owner->core, value, message->arrived_us, &err) != WEIR_OK)
 			sim_fail(sim, "a partial is refused: %s", err.text);
 	}
 }
@@ -215,7 +220,7 @@ read_records(struct sim *sim, struct sim_owner *owner, uint32_t max)
 	struct weir_record batch[64];
 	uint32_t count = next_batch(sim, owner, SIM_RECORDS, max < 64 ? max : 64);
 	for (uint32_t i = 0; i < count; i++) {
-		int64_t offset = owner->position[SIM_RECORDS]++;
+		int64_t offset = owner->next_offset[SIM_RECORDS]++;
 		const struct sim_message *message = &sim->logs[SIM_RECORDS][owner->partition].v[offset];
 		batch[i] = message->record;
 		batch[i].offset = offset;
@@ -235,26 +240,26 @@ read_records(struct sim *sim, struct sim_owner *owner, uint32_t max)
 /* ---- flushes ---- */
 
 static void
-encode(struct sim *sim, struct sim_owner *owner)
+encode_flush(struct sim *sim, struct sim_owner *owner)
 {
 	struct sim_request *request = weir_calloc(1, sizeof(*request));
 	request->kind = SIM_FLUSH;
 	memcpy(request->offsets_before, owner->stored, sizeof(owner->stored));
-	memcpy(request->offsets_after, owner->position, sizeof(owner->position));
+	memcpy(request->offsets_after, owner->next_offset, sizeof(owner->next_offset));
 	request->offsets_before[SIM_TOPICS] = owner->flush_number;
 	request->offsets_after[SIM_TOPICS] = ++owner->flush_number;
 	request->stream_time_us = owner->core->clock.stream_time_us;
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		request->slots[i] = weir_partition_slab(owner->core, i)->used;
 	sim_store_encode(owner, &request->body, sim->seed % 2 == 0 ? 2 : 64);
-	owner->looks = !owner->changed;
+	owner->check_only = !owner->changed;
 	owner->changed = false;
 	owner->flush = request;
 	owner->flush_sent = false;
 	owner->outbox.closed = owner->outbox.n;
 	SIM_TRACE(sim, "%u/%u encodes flush %lld: cards %lld partials %lld records %lld", owner->process, owner->partition,
-	    (long long)owner->flush_number, (long long)owner->position[SIM_CARDS], (long long)owner->position[SIM_PARTIALS],
-	    (long long)owner->position[SIM_RECORDS]);
+	    (long long)owner->flush_number, (long long)owner->next_offset[SIM_CARDS],
+	    (long long)owner->next_offset[SIM_REPORTS], (long long)owner->next_offset[SIM_RECORDS]);
 }
 
 static bool
@@ -266,45 +271,45 @@ has_dirt(const struct weir_partition *p)
 	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
 		if (p->tables.windows[i].dirty > 0)
 			return true;
-	return p->tables.past.dirty > 0 || p->tables.pool_past.dirty > 0 || p->registry.new_name_count > 0 ||
-	       p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
+	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
+	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
 }
 
-#define LOOK_US (5 * SIM_SECOND) /* as lane_flush.c has it */
+#define CHECK_EVERY_US (5 * SIM_SECOND) /* as lane_flush.c has it */
 
 static void
 flush_round(struct sim *sim, struct sim_owner *owner)
 {
 	if (owner->flush != NULL) {
 		if (!owner->flush_sent && owner->outbox.closed == 0) {
-			(void)submit(owner, owner->flush);
+			(void)submit_request(owner, owner->flush);
 			owner->flush_sent = true;
 		}
 		return;
 	}
-	bool look = sim->now_us - owner->flushed_us >= LOOK_US;
+	bool look = sim->now_us - owner->flushed_us >= CHECK_EVERY_US;
 	if ((!owner->changed && !look) || sim->now_us < owner->flush_due_us || weir_partition_parked(owner->core) > 0)
 		return;
-	encode(sim, owner);
+	encode_flush(sim, owner);
 	owner->flush_due_us = sim->now_us + sim->flush_interval_us;
 }
 
 /* ---- the round ---- */
 
 static void
-settle(struct sim *sim, struct sim_owner *owner)
+mark_caught_up(struct sim *sim, struct sim_owner *owner)
 {
 	bool cards = owner->at_end[SIM_CARDS] && owner->at_end[SIM_RECORDS] && owner->core->parked.records.n == 0;
-	bool pools = owner->at_end[SIM_CARDS] && owner->at_end[SIM_PARTIALS];
-	if ((cards && !owner->cards_settled) || (pools && !owner->pools_settled))
-		weir_partition_settled(owner->core, cards, pools);
-	owner->cards_settled |= cards;
-	owner->pools_settled |= pools;
-	if (owner->settled || !cards || !pools)
+	bool pools = owner->at_end[SIM_CARDS] && owner->at_end[SIM_REPORTS];
+	if ((cards && !owner->cards_caught_up) || (pools && !owner->pools_caught_up))
+		weir_partition_caught_up(owner->core, cards, pools);
+	owner->cards_caught_up |= cards;
+	owner->pools_caught_up |= pools;
+	if (owner->caught_up || !cards || !pools)
 		return;
-	owner->settled = true;
-	owner->restart_offers = true;
-	weir_partition_offer_all(owner->core, true);
+	owner->caught_up = true;
+	owner->restart_commands = true;
+	weir_partition_enqueue_all(owner->core, true);
 	SIM_TRACE(sim, "%u/%u has settled", owner->process, owner->partition);
 }
 
@@ -320,7 +325,7 @@ static void
 watermark(const struct sim *sim, struct sim_owner *owner)
 {
 	const struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
-	int64_t read = owner->position[SIM_RECORDS];
+	int64_t read = owner->next_offset[SIM_RECORDS];
 	if (!owner->at_end[SIM_CARDS])
 		return;
 	if (read == log->n)
@@ -336,18 +341,18 @@ sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
 	if (!is_held(sim, owner)) {
 		read_cards(sim, owner, batch_max);
 		if (owner->at_end[SIM_CARDS]) {
-			read_partials(sim, owner, batch_max);
+			read_reports(sim, owner, batch_max);
 			read_records(sim, owner, batch_max);
 		}
 	}
-	settle(sim, owner);
+	mark_caught_up(sim, owner);
 	sim->unattributed |= owner->core->stats.unattributed > 0;
 	watermark(sim, owner);
 	(void)weir_partition_tick(owner->core, sim->tick_slots);
-	weir_partition_tell(owner->core);
+	weir_partition_publish(owner->core);
 	effects(sim, owner);
 	owner->changed |= has_dirt(owner->core);
-	if (!owner->zombie)
+	if (!owner->fenced_owner)
 		sim_check_step(sim, owner);
 	flush_round(sim, owner);
 }
@@ -358,10 +363,10 @@ sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
 	for (int t = 0; t < SIM_TOPICS; t++)
 		if (owner->stored[t] != sim->logs[t][owner->partition].n)
 			return false;
-	bool flushes = owner->flush != NULL && !owner->looks;
-	return !owner->changed && !flushes && (owner->queue_count == 0 || owner->looks) && owner->outbox.n == 0 &&
+	bool flushes = owner->flush != NULL && !owner->check_only;
+	return !owner->changed && !flushes && (owner->queue_count == 0 || owner->check_only) && owner->outbox.n == 0 &&
 	       owner->core->effects.pending_commands.n == 0 && weir_partition_parked(owner->core) == 0 &&
-	       !weir_partition_feeds_due(owner->core) && owner->core->pools_work.walks.n == 0 && owner->settled;
+	       !weir_partition_feeds_due(owner->core) && owner->core->pools_work.scans.n == 0 && owner->caught_up;
 }
 
 /* ---- answers ---- */
@@ -377,7 +382,7 @@ sim_owner_store(struct sim *sim, struct sim_owner *owner)
 	struct sim_request *request = owner->queue[at];
 	request->done = true;
 	if (request->kind == SIM_FETCH)
-		sim_store_fetch(&sim->store[owner->partition], &request->wish, &request->value);
+		sim_store_fetch(&sim->store[owner->partition], &request->fetch, &request->value);
 	else
 		sim_store_decide(sim, owner, request);
 }
@@ -395,7 +400,7 @@ answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request 
 {
 	owner->flush = NULL;
 	owner->flush_sent = false;
-	owner->looks = false;
+	owner->check_only = false;
 	owner->flushed_us = sim->now_us;
 	if (request->result == SIM_STORE_DONE)
 		weir_partition_stored(owner->core);
@@ -422,7 +427,7 @@ sim_owner_answers(struct sim *sim, struct sim_owner *owner)
 			request_free(request);
 			if (result == SIM_STORE_FENCED)
 				sim_owner_drop(sim, owner);
-			else if (result == SIM_STORE_FORGOT)
+			else if (result == SIM_STORE_LOST_WRITES)
 				sim_owner_take_again(sim, owner);
 			if (result != SIM_STORE_DONE)
 				return;
@@ -430,7 +435,7 @@ sim_owner_answers(struct sim *sim, struct sim_owner *owner)
 		}
 		fetched = true;
 		struct weir_slice value = {request->value.data, request->value.len};
-		if (!weir_partition_wish_answer(owner->core, &request->wish, value))
+		if (!weir_partition_fetched(owner->core, &request->fetch, value))
 			sim_fail(sim, "stored marks or past totals have a wrong size");
 		request_free(request);
 	}
@@ -455,7 +460,7 @@ one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_r
 	if (result->slot < cards->used && !weir_slab_is_filler(cards, result->slot))
 		card = weir_slab_at(cards, result->slot);
 	if (card == NULL || !weir_iccid_equal(card->iccid, result->iccid)) {
-		weir_partition_doubt(owner->core, result->iccid);
+		weir_partition_unconfirmed(owner->core, result->iccid);
 		return;
 	}
 	struct weir_command_report report = {.slot = result->slot,
@@ -469,7 +474,7 @@ one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_r
 	    .ticket = result->ticket,
 	    .text = result->text};
 	if (result->state == WEIR_COMMAND_CONFIRMED && !sim->rolled_back[owner->partition])
-		sim_carrier_told(sim, sim_card_of(sim, card->iccid), result->at_us, owner->flush_number + 1);
+		sim_carrier_reported(sim, sim_card_of(sim, card->iccid), result->at_us, owner->flush_number + 1);
 	weir_partition_command(owner->core, &report);
 	owner->changed = true;
 	effects(sim, owner);
@@ -483,7 +488,7 @@ sim_owner_results(struct sim *sim, uint32_t process)
 		const struct weir_command_result *result = &from->results[i];
 		for (uint32_t k = 0; k < SIM_OWNERS; k++) {
 			struct sim_owner *owner = &sim->owners[k];
-			if (owner->used && !owner->zombie && owner->process == process &&
+			if (owner->used && !owner->fenced_owner && owner->process == process &&
 			    owner->partition == result->partition)
 				one_result(sim, owner, result);
 		}

@@ -149,7 +149,7 @@ sim_phase_pool(struct sim *sim, int pool)
 }
 
 static void
-define(struct sim *sim)
+define_world(struct sim *sim)
 {
 	model_clock(&sim->model, sim->now_us);
 	for (int i = 0; i < sim->carriers; i++)
@@ -215,7 +215,7 @@ make_room(struct sim *sim)
 }
 
 static void
-jump(struct sim *sim)
+jump_clock(struct sim *sim)
 {
 	int64_t before_us = sim->now_us;
 	switch (sim->devices ? 4 : sim_below(&sim->rng, 5)) {
@@ -269,7 +269,7 @@ one_phase(struct sim *sim)
 		sim_set_cap(sim);
 		some_steps(sim);
 		if (!sim->ordered && sim_chance(&sim->rng, 20))
-			jump(sim);
+			jump_clock(sim);
 	}
 }
 
@@ -310,7 +310,7 @@ sim_run(struct sim *sim)
 	sim->ordered = sim_chance(&sim->rng, 600);
 	draw_carriers(sim);
 	make_room(sim);
-	define(sim);
+	define_world(sim);
 	for (uint32_t i = 0; i < sim->processes; i++)
 		sim_dispatch_new(sim, i);
 	for (uint32_t p = 0; p < sim->partitions; p++)
@@ -323,14 +323,14 @@ sim_run(struct sim *sim)
 		one_phase(sim);
 		if (sim->ordered) {
 			sim_quiet(sim, false);
-			jump(sim);
+			jump_clock(sim);
 			sim_set_cap(sim);
 			sim_quiet(sim, false);
 		}
 	}
 	sim->faults = false;
 	sim_quiet(sim, true);
-	jump(sim);
+	jump_clock(sim);
 	sim_set_cap(sim);
 	sim_quiet(sim, true);
 }

@@ -10,7 +10,7 @@ void sim_phase_card(struct sim *sim, int card); /* a new card, or one defined an
 void sim_phase_pool(struct sim *sim, int pool); /* likewise */
 int sim_phase_single_plan(struct sim *sim, int carrier);
 
-/* records.c: one record, new, repeated, or out of order */
+/* sim_records.c: one record, new, repeated, or out of order */
 void sim_phase_record(struct sim *sim);
 /* Sessions and repeats do not go on over a long time. */
 void sim_records_forget(struct sim *sim);
@@ -18,8 +18,8 @@ void sim_records_forget(struct sim *sim);
 /* changes.c: one change of reference data, or a request; commuting: only such as commute with records and with time */
 void sim_phase_change(struct sim *sim, bool commuting);
 
-/* lives.c */
-void sim_phase_life(struct sim *sim, int card);
+/* lifecycle_phase.c */
+void sim_phase_lifecycle(struct sim *sim, int card);
 const char *sim_phase_status(struct sim *sim, int card); /* of a new card, as a member of its message */
 
 #endif

@@ -16,10 +16,10 @@ struct text {
 	size_t len;
 };
 
-static void add(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_text(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void
-add(struct text *text, const char *fmt, ...)
+add_text(struct text *text, const char *fmt, ...)
 {
 	va_list args;
 	va_start(args, fmt);
@@ -30,7 +30,7 @@ add(struct text *text, const char *fmt, ...)
 }
 
 static void
-send(struct sim *sim, uint32_t partition, const char *key, const struct text *text)
+send_text(struct sim *sim, uint32_t partition, const char *key, const struct text *text)
 {
 	sim_append_bytes(sim, SIM_CARDS, partition, key, text->at, text->len);
 	SIM_TRACE(sim, "produced cards/%u %s", partition, text->at);
@@ -40,17 +40,17 @@ static void
 broadcast(struct sim *sim, const struct text *text)
 {
 	for (uint32_t p = 0; p < sim->partitions; p++)
-		send(sim, p, "", text);
+		send_text(sim, p, "", text);
 }
 
 static void
 add_reasons(struct text *text, const char *name, unsigned reasons)
 {
-	add(text, "\"%s\":[", name);
+	add_text(text, "\"%s\":[", name);
 	for (unsigned i = 0, n = 0; i < sizeof(REASONS) / sizeof(REASONS[0]); i++)
 		if ((reasons >> i & 1) != 0)
-			add(text, "%s\"%s\"", n++ > 0 ? "," : "", REASONS[i]);
-	add(text, "]");
+			add_text(text, "%s\"%s\"", n++ > 0 ? "," : "", REASONS[i]);
+	add_text(text, "]");
 }
 
 void
@@ -58,15 +58,15 @@ sim_send_carrier(struct sim *sim, int at)
 {
 	const struct model_carrier *c = &sim->model.carriers[at];
 	struct text text = {0};
-	add(&text, "{\"type\":\"carrier\",\"id\":\"%s\",\"zone\":\"%s\",\"cycle_day\":%d,\"cycle_named_after\":\"%s\"",
+	add_text(&text, "{\"type\":\"carrier\",\"id\":\"%s\",\"zone\":\"%s\",\"cycle_day\":%d,\"cycle_named_after\":\"%s\"",
 	    sim->carrier_ids[at], ZONES[c->zone], c->day, c->named_after_end ? "end" : "start");
-	add(&text, ",\"unsupported\":{");
+	add_text(&text, ",\"unsupported\":{");
 	add_reasons(&text, "single", c->unsupported_single);
-	add(&text, ",");
+	add_text(&text, ",");
 	add_reasons(&text, "pooled", c->unsupported_pooled);
-	add(&text, "},\"device_lock\":\"%s\",\"rebinds_per_month\":%d,\"test_quota\":%" PRIu64, LOCKS[c->lock], c->rebinds,
-	    c->test_quota);
-	add(&text, ",\"test_months\":%d,\"silent_months\":%d,\"cancel_months\":%d}", c->test_months, c->silent_months,
+	add_text(&text, "},\"device_lock\":\"%s\",\"rebinds_per_month\":%d,\"test_quota\":%" PRIu64, LOCKS[c->lock],
+	    c->rebinds, c->test_quota);
+	add_text(&text, ",\"test_months\":%d,\"silent_months\":%d,\"cancel_months\":%d}", c->test_months, c->silent_months,
 	    c->cancel_months);
 	broadcast(sim, &text);
 }
@@ -76,7 +76,7 @@ void
 sim_send_release(struct sim *sim)
 {
 	struct text text = {0};
-	add(&text, "{\"type\":\"guard\",\"action\":\"release\"}");
+	add_text(&text, "{\"type\":\"guard\",\"action\":\"release\"}");
 	broadcast(sim, &text);
 }
 
@@ -85,13 +85,13 @@ sim_send_plan(struct sim *sim, int at)
 {
 	const struct model_plan *plan = &sim->model.plans[at];
 	struct text text = {0};
-	add(&text, "{\"type\":\"plan\",\"id\":\"p%d\",\"carrier\":\"%s\",\"kind\":\"%s\",\"allowance\":%" PRIu64, at,
+	add_text(&text, "{\"type\":\"plan\",\"id\":\"p%d\",\"carrier\":\"%s\",\"kind\":\"%s\",\"allowance\":%" PRIu64, at,
 	    sim->carrier_ids[plan->carrier], KINDS[plan->kind], plan->allowance);
 	if (plan->limit != MODEL_NONE)
-		add(&text, ",\"limit\":%" PRIu64, plan->limit);
+		add_text(&text, ",\"limit\":%" PRIu64, plan->limit);
 	if (plan->term_months > 0)
-		add(&text, ",\"term_months\":%d", plan->term_months);
-	add(&text, "}");
+		add_text(&text, ",\"term_months\":%d", plan->term_months);
+	add_text(&text, "}");
 	sim->model.plan_known[at] = true;
 	broadcast(sim, &text);
 }
@@ -103,31 +103,31 @@ sim_send_pool(struct sim *sim, int at)
 	struct text text = {0};
 	char key[16];
 	(void)snprintf(key, sizeof(key), "q%d", at);
-	add(&text, "{\"type\":\"pool\",\"id\":\"%s\",\"carrier\":\"%s\",\"kind\":\"%s\"", key,
+	add_text(&text, "{\"type\":\"pool\",\"id\":\"%s\",\"carrier\":\"%s\",\"kind\":\"%s\"", key,
 	    sim->carrier_ids[pool->carrier], KINDS[pool->kind]);
 	if (pool->plan >= 0)
-		add(&text, ",\"plan\":\"p%d\"", pool->plan);
+		add_text(&text, ",\"plan\":\"p%d\"", pool->plan);
 	if (pool->kind == MODEL_FIXED)
-		add(&text, ",\"total\":%" PRIu64, pool->total);
+		add_text(&text, ",\"total\":%" PRIu64, pool->total);
 	if (pool->threshold != MODEL_NONE)
-		add(&text, ",\"threshold\":%" PRIu64 ",\"threshold_action\":\"%s\"", pool->threshold,
+		add_text(&text, ",\"threshold\":%" PRIu64 ",\"threshold_action\":\"%s\"", pool->threshold,
 		    pool->suspends ? "suspend" : "alert");
-	add(&text, ",\"retention_days\":%d}", pool->retention_days);
-	send(sim, sim_partition_of(sim, key), key, &text);
+	add_text(&text, ",\"retention_days\":%d}", pool->retention_days);
+	send_text(sim, sim_partition_of(sim, key), key, &text);
 }
 
 void
 sim_send_card(struct sim *sim, int card, const char *more, ...)
 {
 	struct text text = {0};
-	add(&text, "{\"type\":\"card\",\"iccid\":\"%s\"", sim->card[card].iccid);
+	add_text(&text, "{\"type\":\"card\",\"iccid\":\"%s\"", sim->card[card].iccid);
 	va_list args;
 	va_start(args, more);
 	int len = vsnprintf(text.at + text.len, sizeof(text.at) - text.len, more, args);
 	va_end(args);
 	text.len += (size_t)len;
-	add(&text, "}");
-	send(sim, sim->card[card].partition, sim->card[card].iccid, &text);
+	add_text(&text, "}");
+	send_text(sim, sim->card[card].partition, sim->card[card].iccid, &text);
 }
 
 static void
@@ -135,11 +135,11 @@ send_request(struct sim *sim, uint32_t partition, const char *member, const char
     va_list args)
 {
 	struct text text = {0};
-	add(&text, "{\"type\":\"request\",\"%s\":\"%s\",\"action\":\"%s\"", member, key, action);
+	add_text(&text, "{\"type\":\"request\",\"%s\":\"%s\",\"action\":\"%s\"", member, key, action);
 	int len = vsnprintf(text.at + text.len, sizeof(text.at) - text.len, more, args);
 	text.len += (size_t)len;
-	add(&text, "}");
-	send(sim, partition, key, &text);
+	add_text(&text, "}");
+	send_text(sim, partition, key, &text);
 }
 
 void
@@ -192,10 +192,10 @@ sim_send_record(struct sim *sim, const struct model_record *record)
 	    .imei14 = record->imei,
 	    .flags = (uint8_t)((record->has_seq ? WEIR_RECORD_HAS_SEQ : 0) | (record->totals ? WEIR_RECORD_TOTALS : 0) |
 			       (record->start ? WEIR_RECORD_START : 0))};
-	struct model_record told = *record;
-	told.partition = (int)partition;
-	told.arrived_us = message->arrived_us;
-	message->verdict = model_record(&sim->model, &told);
+	struct model_record published = *record;
+	published.partition = (int)partition;
+	published.arrived_us = message->arrived_us;
+	message->verdict = model_record(&sim->model, &published);
 	SIM_TRACE(sim,
 	    "produced record %u/%lld: card %d end %lld id %" PRIu64 " session %" PRIu64 "/%" PRIu64 "%s up %" PRIu64
 	    " down %" PRIu64 " imei %" PRIu64 ": verdict %d",

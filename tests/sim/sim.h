@@ -3,9 +3,9 @@
  * from a seed (docs/simulator.md).
  *
  * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the
- * dispatcher's core. Simulated: Kafka (log.c), Redis (redis.c), the lane's order of work (owner.c, take.c), carriers
- * (carrier.c), producers (produce.c, phases.c), trouble (faults.c). The model (model.c) shares nothing with weir and says
- * what must come out (check.c).
+ * dispatcher's core. Simulated: Kafka (sim_kafka.c), Redis (sim_redis.c), the lane's order of work (owner.c, take.c),
+ * carriers (sim_carrier.c), producers (produce.c, phases.c), trouble (faults.c). The model (model.c) shares nothing with
+ * weir and says what must come out (sim_check.c).
  *
  * Everything hangs off struct sim; nothing is global, so that a run depends on its seed alone.
  */
@@ -27,7 +27,7 @@
 #define SIM_HOUR (3600 * SIM_SECOND)
 #define SIM_DAY (24 * SIM_HOUR)
 
-enum sim_topic { SIM_RECORDS, SIM_PARTIALS, SIM_CARDS, SIM_TOPICS };
+enum sim_topic { SIM_RECORDS, SIM_REPORTS, SIM_CARDS, SIM_TOPICS };
 
 /* ---- Kafka: one log a topic and partition ---- */
 
@@ -64,7 +64,7 @@ struct sim_store {
 	uint32_t blob_count, blob_cap;
 	struct weir_buf names;      /* lines */
 	struct weir_buf references; /* field, 0, u32 length, JSON */
-	struct weir_buf intents;    /* struct weir_doubt */
+	struct weir_buf intents;    /* struct weir_unconfirmed_card */
 };
 
 /* ---- an owner of a partition: a lane's part of it ---- */
@@ -75,8 +75,8 @@ enum sim_request_kind { SIM_FLUSH, SIM_FETCH };
 struct sim_request {
 	enum sim_request_kind kind;
 	bool done; /* carried out; the answer is on its way */
-	enum { SIM_STORE_DONE, SIM_STORE_FENCED, SIM_STORE_FORGOT } result;
-	struct weir_wish wish;
+	enum { SIM_STORE_DONE, SIM_STORE_FENCED, SIM_STORE_LOST_WRITES } result;
+	struct weir_fetch_request fetch;
 	struct weir_buf value; /* of a fetch */
 	struct weir_buf body;  /* of a flush: its writes */
 	int64_t offsets_before[SIM_TOPICS + 1], offsets_after[SIM_TOPICS + 1];
@@ -84,34 +84,34 @@ struct sim_request {
 	uint32_t slots[WEIR_SLABS];
 };
 
-struct sim_tell {
-	enum weir_tell_topic topic;
+struct sim_outgoing {
+	enum weir_outbox_topic topic;
 	uint32_t partition;
 	struct weir_buf key, value;
 };
 
 /* Messages that a producer holds, in order; those before `closed` must be in Kafka before the flush goes. */
 struct sim_outbox {
-	struct sim_tell *v;
+	struct sim_outgoing *v;
 	uint32_t n, cap, closed;
 };
 
 struct sim_owner {
 	bool used;
-	bool zombie; /* another owner has the partition by now */
+	bool fenced_owner; /* another owner has the partition by now */
 	uint32_t partition, process;
 	uint64_t epoch;
 	struct weir_partition *core;
-	int64_t position[SIM_TOPICS], stored[SIM_TOPICS];
+	int64_t next_offset[SIM_TOPICS], stored[SIM_TOPICS];
 	bool at_end[SIM_TOPICS];
-	bool settled, cards_settled, pools_settled;
-	bool restart_offers;
+	bool caught_up, cards_caught_up, pools_caught_up;
+	bool restart_commands;
 	bool changed;
 	int64_t flush_number, flush_due_us;
-	struct sim_request *flush;  /* encoded, waits for its messages */
-	bool flush_sent, looks;     /* looks: it changes nothing */
-	int64_t flushed_us;         /* when its last flush was answered, or when it took the partition */
-	struct sim_request **queue; /* with the store */
+	struct sim_request *flush;   /* encoded, waits for its messages */
+	bool flush_sent, check_only; /* looks: it changes nothing */
+	int64_t flushed_us;          /* when its last flush was answered, or when it took the partition */
+	struct sim_request **queue;  /* with the store */
 	uint32_t queue_count, queue_cap;
 	struct sim_outbox outbox;
 };
@@ -140,11 +140,11 @@ struct sim_subscriber {
 	uint8_t pending; /* accepted and not done yet; 0 = none */
 	int64_t pending_us;
 	bool refuses;
-	bool suspend_wanted; /* its set was not empty at some time since its last confirmed state */
-	bool was_silent;     /* LIFE-6: commands were forbidden at some time */
-	bool in_doubt;       /* Redis went back, and who knew what was sent is gone; until what came later is stored */
-	int64_t doubt_us;    /* since when */
-	int64_t known_by;    /* number of the flush that stores it, 0 = none */
+	bool suspend_wanted;    /* its set was not empty at some time since its last confirmed state */
+	bool was_silent;        /* LIFE-6: commands were forbidden at some time */
+	bool is_unconfirmed;    /* Redis went back, and who knew what was sent is gone; until what came later is stored */
+	int64_t unconfirmed_us; /* since when */
+	int64_t known_by;       /* number of the flush that stores it, 0 = none */
 };
 
 /* ---- the world ---- */
@@ -178,7 +178,7 @@ struct sim_alert {
 #define SIM_HELD 8
 
 struct sim_row {
-	enum weir_tell_topic topic;
+	enum weir_outbox_topic topic;
 	char key[160];
 	uint64_t revision, up, down, records;
 	bool complete;
@@ -187,7 +187,7 @@ struct sim_row {
 struct sim_options {
 	bool trace;
 	bool cards_only;
-	bool strict; /* nothing is excused: in_doubt fails too (docs/simulator.md) */
+	bool strict; /* nothing is excused: is_unconfirmed fails too (docs/simulator.md) */
 };
 
 struct sim_pool_watch { /* what a card's pool did to it, as last seen */
@@ -223,8 +223,8 @@ struct sim {
 	bool unattributed;    /* a record waited in its lane over two ends of cycles: its pool does not count it */
 	struct sim_row *rows; /* the feeds' rows as a sink holds them: the newest revision of each key */
 	uint32_t row_count, row_cap;
-	struct sim_alert *told;
-	uint32_t told_count, told_cap;
+	struct sim_alert *published;
+	uint32_t published_count, published_cap;
 	struct sim_store store[SIM_PARTITIONS];
 	bool rolled_back[SIM_PARTITIONS]; /* and its owner has not noticed */
 	bool noticed[SIM_PARTITIONS];     /* and what its owner knew lies in no flush yet */
@@ -279,27 +279,27 @@ void sim_quiesce(struct sim *sim, bool carriers_too);
 int sim_carrier_of(const struct sim *sim, const char *id);
 int sim_card_of(const struct sim *sim, struct weir_iccid iccid);
 
-/* log.c */
+/* sim_kafka.c */
 uint32_t sim_partition_of(const struct sim *sim, const char *key);
 struct sim_message *sim_append(struct sim *sim, enum sim_topic topic, uint32_t partition);
 void sim_append_bytes(
     struct sim *sim, enum sim_topic topic, uint32_t partition, const char *key, const void *value, size_t len);
 void sim_log_free(struct sim_log *log);
-void sim_tell_deliver(struct sim *sim, const struct sim_tell *tell);
-void sim_outbox_push(struct sim_outbox *outbox, struct sim_tell *tell);
+void sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *message);
+void sim_outbox_push(struct sim_outbox *outbox, struct sim_outgoing *message);
 /* Delivers the oldest; false when there is none. */
 bool sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox);
 void sim_outbox_free(struct sim_outbox *outbox);
 
-/* redis.c */
+/* sim_redis.c */
 #define SIM_WINDOW(kind) (1 + (int)(kind)) /* letters of windows' strings */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
 /* What a flush writes; taken by sim_store_apply. */
 void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
 void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
-void sim_store_fetch(const struct sim_store *store, const struct weir_wish *wish, struct weir_buf *value_out);
+void sim_store_fetch(const struct sim_store *store, const struct weir_fetch_request *fetch, struct weir_buf *value_out);
 bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
-void sim_store_intent(struct sim_store *store, const struct weir_doubt *intent);
+void sim_store_intent(struct sim_store *store, const struct weir_unconfirmed_card *intent);
 struct sim_store *sim_store_copy(const struct sim_store *store);
 void sim_store_free(struct sim_store *store);
 
@@ -317,14 +317,15 @@ void sim_owner_take_again(struct sim *sim, struct sim_owner *owner);
 void sim_owner_drop(struct sim *sim, struct sim_owner *owner);
 void sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *request);
 
-/* carrier.c */
+/* sim_carrier.c */
 void sim_dispatch_new(struct sim *sim, uint32_t process);
-void sim_dispatch_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
+void sim_dispatch_enqueue(
+    struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);
-void sim_carrier_told(struct sim *sim, int card, int64_t at_us, int64_t flush_number);
-void sim_carrier_doubt(struct sim *sim, int card);
+void sim_carrier_reported(struct sim *sim, int card, int64_t at_us, int64_t flush_number);
+void sim_carrier_unconfirmed(struct sim *sim, int card);
 void sim_calls_abandon(struct sim *sim, uint32_t process, uint32_t partition);
 void sim_process_die(struct sim *sim, uint32_t process);
 bool sim_carriers_idle(const struct sim *sim, int64_t *due_us_out);
@@ -357,17 +358,17 @@ bool sim_examples(struct sim *sim, const struct sim_options *options);
 void sim_run(struct sim *sim);
 
 /* check_windows.c */
-void sim_row_take(struct sim *sim, const struct sim_tell *tell);
+void sim_row_take(struct sim *sim, const struct sim_outgoing *message);
 
-/* check.c */
+/* sim_check.c */
 void sim_check_step(struct sim *sim, struct sim_owner *owner); /* what must hold at any time */
-void sim_check_offer(struct sim *sim, const struct sim_owner *owner, const struct weir_command_offer *offer);
+void sim_check_command(struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
 void sim_check_confirmed(struct sim *sim, int card);
 void sim_check_call(struct sim *sim, const struct sim_call *call);
 void sim_watch_begin(struct sim *sim, const struct sim_owner *owner); /* of what was just loaded */
 void sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slice json);
 void sim_check_input(struct sim *sim); /* the model has taken something in */
-void sim_check_quiet(struct sim *sim, bool settled);
+void sim_check_quiet(struct sim *sim, bool caught_up);
 void sim_quiet_point(struct sim *sim); /* what was seen is forgotten: a new phase begins */
 
 #endif

@@ -8,14 +8,14 @@ struct sim_owner *
 sim_owner_of(struct sim *sim, uint32_t partition)
 {
 	for (uint32_t i = 0; i < SIM_OWNERS; i++)
-		if (sim->owners[i].used && !sim->owners[i].zombie && sim->owners[i].partition == partition)
+		if (sim->owners[i].used && !sim->owners[i].fenced_owner && sim->owners[i].partition == partition)
 			return &sim->owners[i];
 	return NULL;
 }
 
 /* Raises the epoch and loads what is stored, in one go: no flush of an older owner can come between. */
 static void
-take(struct sim *sim, struct sim_owner *owner, uint64_t floor, struct weir_doubts *known)
+take_over(struct sim *sim, struct sim_owner *owner, uint64_t floor, struct weir_unconfirmed_list *known)
 {
 	struct sim_store *store = &sim->store[owner->partition];
 	uint64_t epoch = (store->epoch > floor ? store->epoch : floor) + 1;
@@ -32,7 +32,7 @@ take(struct sim *sim, struct sim_owner *owner, uint64_t floor, struct weir_doubt
 	if (known != NULL)
 		weir_partition_load_known(owner->core, known);
 	memcpy(owner->stored, store->offsets, sizeof(owner->stored));
-	memcpy(owner->position, store->offsets, sizeof(owner->position));
+	memcpy(owner->next_offset, store->offsets, sizeof(owner->next_offset));
 	owner->flush_number = store->flush_number;
 	owner->flush_due_us = sim->now_us + (int64_t)sim_below(&sim->rng, (uint64_t)sim->flush_interval_us);
 	owner->flushed_us = sim->now_us;
@@ -41,11 +41,11 @@ take(struct sim *sim, struct sim_owner *owner, uint64_t floor, struct weir_doubt
 		if (sim->card[i].partition == owner->partition)
 			sim->card[i].at_carrier.known_by = 0;
 	sim_watch_begin(sim, owner);
-	weir_partition_offer_all(owner->core, false);
-	owner->restart_offers = true;
+	weir_partition_enqueue_all(owner->core, false);
+	owner->restart_commands = true;
 	SIM_TRACE(sim, "%u/%u taken: epoch %llu cards %lld partials %lld records %lld", owner->process, owner->partition,
-	    (unsigned long long)epoch, (long long)owner->position[SIM_CARDS], (long long)owner->position[SIM_PARTIALS],
-	    (long long)owner->position[SIM_RECORDS]);
+	    (unsigned long long)epoch, (long long)owner->next_offset[SIM_CARDS], (long long)owner->next_offset[SIM_REPORTS],
+	    (long long)owner->next_offset[SIM_RECORDS]);
 }
 
 static void
@@ -88,7 +88,7 @@ orphan_outbox(struct sim *sim, struct sim_owner *owner)
 static void
 let_go(struct sim *sim, struct sim_owner *owner)
 {
-	if (!owner->zombie)
+	if (!owner->fenced_owner)
 		weir_dispatch_core_forget(sim->process[owner->process].dispatch, owner->process, owner->partition);
 	forget_requests(owner);
 	orphan_outbox(sim, owner);
@@ -99,7 +99,7 @@ let_go(struct sim *sim, struct sim_owner *owner)
 void
 sim_owner_drop(struct sim *sim, struct sim_owner *owner)
 {
-	SIM_TRACE(sim, "%u/%u dropped%s", owner->process, owner->partition, owner->zombie ? " (zombie)" : "");
+	SIM_TRACE(sim, "%u/%u dropped%s", owner->process, owner->partition, owner->fenced_owner ? " (zombie)" : "");
 	let_go(sim, owner);
 	*owner = (struct sim_owner){0};
 }
@@ -116,9 +116,9 @@ sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process)
 		bool lost = sim->rolled_back[partition] || sim->noticed[partition];
 		for (int k = 0; k < sim->cards && lost; k++)
 			if (sim->card[k].partition == partition)
-				sim_carrier_doubt(sim, k);
+				sim_carrier_unconfirmed(sim, k);
 		sim->noticed[partition] = false;
-		take(sim, owner, 0, NULL);
+		take_over(sim, owner, 0, NULL);
 		return;
 	}
 	sim_fail(sim, "no place for another owner");
@@ -129,17 +129,17 @@ sim_owner_take_again(struct sim *sim, struct sim_owner *owner)
 {
 	uint32_t partition = owner->partition, process = owner->process;
 	uint64_t epoch = owner->epoch;
-	if (owner->zombie) { /* it learns at last that it is none */
+	if (owner->fenced_owner) { /* it learns at last that it is none */
 		sim_owner_drop(sim, owner);
 		return;
 	}
 	SIM_TRACE(sim, "%u/%u takes again", process, partition);
-	struct weir_doubts known = {0};
+	struct weir_unconfirmed_list known = {0};
 	sim_owner_results(sim, process);
 	weir_partition_known(owner->core, &known);
 	let_go(sim, owner);
 	*owner = (struct sim_owner){.used = true, .partition = partition, .process = process};
-	take(sim, owner, epoch, &known);
+	take_over(sim, owner, epoch, &known);
 	sim->noticed[partition] = true;
 }
 
@@ -157,7 +157,7 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		return;
 	}
 	if (store->epoch < owner->epoch || (!before && !after)) {
-		request->result = SIM_STORE_FORGOT;
+		request->result = SIM_STORE_LOST_WRITES;
 		return;
 	}
 	request->result = SIM_STORE_DONE;
@@ -169,7 +169,7 @@ sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *r
 		if (sim->card[i].partition != owner->partition || s->known_by == 0 ||
 		    s->known_by > request->offsets_after[SIM_TOPICS])
 			continue;
-		s->in_doubt = false;
+		s->is_unconfirmed = false;
 		s->known_by = 0;
 	}
 	sim_store_apply(store, &request->body);

@@ -124,7 +124,7 @@ turn(struct sim *sim)
 	(void)sim_carriers_answer(sim);
 	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
 		struct sim_owner *owner = &sim->owners[i];
-		if (!owner->used || owner->zombie)
+		if (!owner->used || owner->fenced_owner)
 			continue;
 		sim_owner_round(sim, owner, 64);
 		while (sim_outbox_deliver(sim, &owner->outbox))
@@ -168,9 +168,10 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 		    "%lld/%lld "
 		    "%lld/%lld;",
 		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n,
-		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.walks.n,
-		    owner->settled, (long long)owner->stored[0], (long long)sim->logs[0][p].n, (long long)owner->stored[1],
-		    (long long)sim->logs[1][p].n, (long long)owner->stored[2], (long long)sim->logs[2][p].n);
+		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.scans.n,
+		    owner->caught_up, (long long)owner->stored[0], (long long)sim->logs[0][p].n,
+		    (long long)owner->stored[1], (long long)sim->logs[1][p].n, (long long)owner->stored[2],
+		    (long long)sim->logs[2][p].n);
 	}
 	sim_fail(sim, "it does not come to rest:%s", what);
 }
@@ -221,7 +222,7 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .parked_max = 1 + (uint32_t)sim_below(&sim->rng, 50),
 	    .auto_register_carrier = "k0",
 	    .partitions = sim->partitions,
-	    .slack_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
+	    .unreported_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
 	    .pool_tick_ms = 1000};
 	if (sim_chance(&sim->rng, 150)) { /* CMD-5 */
 		sim->opts.guard_percent = 20 + (uint32_t)sim_below(&sim->rng, 40);
@@ -271,6 +272,6 @@ sim_free(struct sim *sim)
 	sim_log_free(&sim->alerts);
 	free(sim->rows);
 	free(sim->calls);
-	free(sim->told);
+	free(sim->published);
 	model_free(&sim->model);
 }

@@ -19,7 +19,7 @@ struct start {
 };
 
 static int
-answer(int error)
+thread_result(int error)
 {
 	switch (error) {
 	case 0:
@@ -54,7 +54,7 @@ thrd_create(thrd_t *thread, thrd_start_t function, void *argument)
 	int error = pthread_create(thread, NULL, start_main, start);
 	if (error != 0)
 		free(start);
-	return answer(error);
+	return thread_result(error);
 }
 
 int
@@ -64,7 +64,7 @@ thrd_join(thrd_t thread, int *result)
 	int error = pthread_join(thread, &returned);
 	if (error == 0 && result != NULL)
 		*result = (int)(intptr_t)returned;
-	return answer(error);
+	return thread_result(error);
 }
 
 static pthread_mutex_t *
@@ -100,13 +100,13 @@ mtx_destroy(mtx_t *mutex)
 int
 mtx_lock(mtx_t *mutex)
 {
-	return answer(pthread_mutex_lock(mutex_of(mutex)));
+	return thread_result(pthread_mutex_lock(mutex_of(mutex)));
 }
 
 int
 mtx_unlock(mtx_t *mutex)
 {
-	return answer(pthread_mutex_unlock(mutex_of(mutex)));
+	return thread_result(pthread_mutex_unlock(mutex_of(mutex)));
 }
 
 int
@@ -126,25 +126,25 @@ cnd_destroy(cnd_t *condition)
 int
 cnd_signal(cnd_t *condition)
 {
-	return answer(pthread_cond_signal(condition_of(condition)));
+	return thread_result(pthread_cond_signal(condition_of(condition)));
 }
 
 int
 cnd_broadcast(cnd_t *condition)
 {
-	return answer(pthread_cond_broadcast(condition_of(condition)));
+	return thread_result(pthread_cond_broadcast(condition_of(condition)));
 }
 
 int
 cnd_wait(cnd_t *condition, mtx_t *mutex)
 {
-	return answer(pthread_cond_wait(condition_of(condition), mutex_of(mutex)));
+	return thread_result(pthread_cond_wait(condition_of(condition), mutex_of(mutex)));
 }
 
 int
 cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until)
 {
-	return answer(pthread_cond_timedwait(condition_of(condition), mutex_of(mutex), until));
+	return thread_result(pthread_cond_timedwait(condition_of(condition), mutex_of(mutex), until));
 }
 
 /* Asked for by the sanitizer when it starts. */

@@ -50,7 +50,7 @@ decoding_is_strict(void **state)
 /* ---- routes ---- */
 
 static const struct weir_api_route *
-find(const char *method, const char *path, struct weir_slice *segments, char *methods)
+find_route(const char *method, const char *path, struct weir_slice *segments, char *methods)
 {
 	return weir_api_route_find(method, path, segments, methods);
 }
@@ -61,21 +61,21 @@ routes_match_whole_segments(void **state)
 	struct weir_slice s[WEIR_API_SEGMENTS_MAX];
 	char methods[64];
 	(void)state;
-	const struct weir_api_route *route = find("GET", "/v1/pools/a%2Fb/members", s, methods);
+	const struct weir_api_route *route = find_route("GET", "/v1/pools/a%2Fb/members", s, methods);
 	assert_non_null(route);
 	assert_string_equal(route->path, "/v1/pools/{}/members");
 	assert_true(weir_slice_equals(s[0], "a%2Fb"));
-	route = find("GET", "/v1/cards/1/requests/2", s, methods);
+	route = find_route("GET", "/v1/cards/1/requests/2", s, methods);
 	assert_string_equal(route->path, "/v1/cards/{}/requests/{}");
 	assert_true(weir_slice_equals(s[0], "1") && weir_slice_equals(s[1], "2"));
-	assert_ptr_equal(find("HEAD", "/v1/cards", s, methods), find("GET", "/v1/cards", s, methods));
+	assert_ptr_equal(find_route("HEAD", "/v1/cards", s, methods), find_route("GET", "/v1/cards", s, methods));
 	static const char *const none[] = {"", "/", "v1/cards", "/v1/cards/", "/v1//cards", "/v1/cards/1/",
 	    "/v1/cards/1/usage/x", "/v1/card", "/V1/cards"};
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-		assert_null(find("GET", none[i], s, methods));
+		assert_null(find_route("GET", none[i], s, methods));
 		assert_string_equal(methods, "");
 	}
-	assert_null(find("DELETE", "/v1/cards/1/tags", s, methods));
+	assert_null(find_route("DELETE", "/v1/cards/1/tags", s, methods));
 	assert_string_equal(methods, "PUT");
 }
 
@@ -89,7 +89,7 @@ routes_that_change_need_operate(void **state)
 	for (uint32_t i = 0; i < count; i++) {
 		bool changes = strcmp(routes[i].method, "GET") != 0;
 		assert_int_equal(routes[i].role == WEIR_API_OPERATE, changes);
-		assert_int_equal(routes[i].where == WEIR_API_DESK, changes);
+		assert_int_equal(routes[i].where == WEIR_API_COMMAND_QUEUE, changes);
 	}
 }
 

@@ -40,7 +40,7 @@ take_some(struct engine *e, struct messages *messages, uint64_t left)
 
 /* Runs it all with flushes between, so that old hours' marks and windows come back out of the store. */
 static struct engine *
-run(const struct workload *w, uint64_t seed)
+run_engine(const struct workload *w, uint64_t seed)
 {
 	struct engine *e = engine_new(w);
 	struct messages *messages = messages_new(w, seed);
@@ -66,7 +66,7 @@ test_counts_each_record_once(void **state)
 		down += r.duplicate ? 0 : r.down;
 		fresh += !r.duplicate;
 	}
-	struct engine *e = run(&w, 1);
+	struct engine *e = run_engine(&w, 1);
 	assert_int_equal(e->core->stats.counted, fresh);
 	assert_int_equal(e->core->stats.down, down);
 	assert_int_equal(e->core->stats.duplicates, w.records - fresh);
@@ -78,7 +78,7 @@ test_counts_each_record_once(void **state)
 /* A lane takes a flush's memory by this beforehand: too little and it moves as it grows, too much and it is touched in
  * vain. */
 static void
-assert_foretold(const struct workload *w, uint64_t records_a_flush)
+assert_computed_length(const struct workload *w, uint64_t records_a_flush)
 {
 	struct engine *e = engine_new(w);
 	struct messages *messages = messages_new(w, 1);
@@ -95,39 +95,39 @@ assert_foretold(const struct workload *w, uint64_t records_a_flush)
 }
 
 static void
-test_a_flush_is_as_long_as_foretold(void **state)
+test_a_flush_is_as_long_as_computed(void **state)
 {
 	(void)state;
 	struct workload w = workload_of("late: 5%\nlate_up_to: 12h\npools: 5\npool_cards: 40%\nallowance: 100000000\n");
-	assert_foretold(&w, 1000);
+	assert_computed_length(&w, 1000);
 	w = workload_of("");
 	w.records = 200000;
-	assert_foretold(&w, w.records); /* mostly marks */
+	assert_computed_length(&w, w.records); /* mostly marks */
 	w.cards = 20000;
 	w.records = 40000;
-	assert_foretold(&w, w.records); /* mostly pages */
+	assert_computed_length(&w, w.records); /* mostly pages */
 }
 
 static void
-test_pools_get_their_partials(void **state)
+test_pools_get_their_reports(void **state)
 {
 	(void)state;
 	struct workload w = workload_of("pools: 5\npool_cards: 40%\nallowance: 1000000000000\nformat: packed\nbatch: 20\n");
-	struct engine *e = run(&w, 1);
+	struct engine *e = run_engine(&w, 1);
 	uint64_t sum = 0, cards = 0;
 	uint32_t slot;
 	for (uint64_t pool = 1; pool <= 5; pool++) {
 		char id[32];
 		(void)snprintf(id, sizeof(id), "pool-%u", (unsigned)pool);
-		const struct weir_account_slot *account = weir_partition_find_account(e->core, id, &slot);
-		assert_non_null(account);
-		sum += account->up + account->down;
+		const struct weir_pool_local_slot *pool_local = weir_partition_find_pool_local(e->core, id, &slot);
+		assert_non_null(pool_local);
+		sum += pool_local->up + pool_local->down;
 	}
 	for (uint64_t card = 0; card < w.cards; card++) {
 		const struct weir_card_slot *c = weir_partition_find(e->core, workload_iccid(card), &slot);
 		cards += workload_pool_of(&w, card) != 0 ? weir_card_used(c) : 0;
 	}
-	assert_true(e->partials > 0);
+	assert_true(e->reports > 0);
 	assert_int_equal(sum, cards);
 	engine_free(e);
 }
@@ -137,7 +137,7 @@ test_hash_belongs_to_the_result(void **state)
 {
 	(void)state;
 	struct workload w = workload_of("");
-	struct engine *one = run(&w, 1), *again = run(&w, 1), *other = run(&w, 2);
+	struct engine *one = run_engine(&w, 1), *again = run_engine(&w, 1), *other = run_engine(&w, 2);
 	assert_true(engine_hash(one) == engine_hash(again));
 	assert_true(engine_hash(one) != engine_hash(other));
 	engine_free(one);
@@ -154,12 +154,13 @@ test_store_gives_back_what_it_was_given(void **state)
 				   "*4\r\n$8\r\nSETRANGE\r\n$13\r\nweir:{0}:y:1:\r\n$1\r\n4\r\n$2\r\nxy\r\n";
 	struct bench_store *store = bench_store_new();
 	bench_store_apply(store, (struct weir_slice){(const uint8_t *)body, sizeof(body) - 1});
-	struct weir_slice marks = bench_store_get(store, "m:", 0, 0), past = bench_store_get(store, "y:1:", 3, 2);
-	assert_true(weir_slice_equals(marks, "abcde"));
-	assert_int_equal(past.len, 2);
-	assert_memory_equal(past.data, "\0x", 2);
+	struct weir_slice dedupe_keys = bench_store_get(store, "m:", 0, 0),
+			  closed_cycles = bench_store_get(store, "y:1:", 3, 2);
+	assert_true(weir_slice_equals(dedupe_keys, "abcde"));
+	assert_int_equal(closed_cycles.len, 2);
+	assert_memory_equal(closed_cycles.data, "\0x", 2);
 	assert_int_equal(bench_store_get(store, "y:2:", 0, 0).len, 0);
-	assert_int_equal(bench_store_figures(store).mark_bytes, 5);
+	assert_int_equal(bench_store_figures(store).dedupe_key_bytes, 5);
 	bench_store_free(store);
 }
 
@@ -211,8 +212,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_counts_each_record_once),
-	    cmocka_unit_test(test_a_flush_is_as_long_as_foretold),
-	    cmocka_unit_test(test_pools_get_their_partials),
+	    cmocka_unit_test(test_a_flush_is_as_long_as_computed),
+	    cmocka_unit_test(test_pools_get_their_reports),
 	    cmocka_unit_test(test_hash_belongs_to_the_result),
 	    cmocka_unit_test(test_store_gives_back_what_it_was_given),
 	    cmocka_unit_test(test_numbers_for_people),

@@ -16,7 +16,7 @@
 #define GOOD "version: 1\ntitle: a fleet\ncards: 1000\nrecords: 5000\ninterval: 1m\nstart: 2026-03-30T05:00:00Z\n"
 
 static struct workload
-parsed(const char *more)
+parsed_workload(const char *more)
 {
 	char text[1024];
 	struct workload w;
@@ -31,7 +31,7 @@ static void
 test_good_file(void **state)
 {
 	(void)state;
-	struct workload w = parsed("skew: 1.25\nduplicates: 2.5%\nlate: 10%\nlate_up_to: 12h\nformat: packed\n");
+	struct workload w = parsed_workload("skew: 1.25\nduplicates: 2.5%\nlate: 10%\nlate_up_to: 12h\nformat: packed\n");
 	assert_string_equal(w.name, "fleet");
 	assert_int_equal(w.skew_ppm, 1250000);
 	assert_int_equal(w.duplicates_ppm, 25000);
@@ -93,7 +93,7 @@ static void
 test_a_seed_repeats_a_run(void **state)
 {
 	(void)state;
-	struct workload w = parsed("skew: 1.1\nduplicates: 10%\n");
+	struct workload w = parsed_workload("skew: 1.1\nduplicates: 10%\n");
 	assert_true(hash_of(&w, 1, 5000) == hash_of(&w, 1, 5000));
 	assert_true(hash_of(&w, 1, 5000) != hash_of(&w, 2, 5000));
 }
@@ -102,7 +102,7 @@ test_a_seed_repeats_a_run(void **state)
 static void
 check_decoded(const char *more)
 {
-	struct workload w = parsed(more);
+	struct workload w = parsed_workload(more);
 	struct workload_generator *g = workload_generator_new(&w, 3);
 	struct weir_decoder *decoder = weir_decoder_new(NULL, 1 << 20);
 	struct weir_records out = {0};
@@ -151,7 +151,7 @@ static void
 test_shares_are_what_was_asked(void **state)
 {
 	(void)state;
-	struct workload w = parsed("duplicates: 20%\nlate: 10%\nlate_up_to: 12h\nskew: 1\n");
+	struct workload w = parsed_workload("duplicates: 20%\nlate: 10%\nlate_up_to: 12h\nskew: 1\n");
 	struct workload_generator *g = workload_generator_new(&w, 1);
 	uint32_t duplicates = 0, late = 0, of_card[1000] = {0}, busiest = 0;
 	uint64_t last[1000] = {0};
@@ -178,7 +178,7 @@ test_virtual_time(void **state)
 {
 	(void)state;
 	/* 1000 cards a minute: 60 ms a record; four times as fast for ten seconds after half a minute */
-	struct workload w = parsed("surge: 4\nsurge_at: 2026-03-30T05:00:30Z\nsurge_for: 10s\n");
+	struct workload w = parsed_workload("surge: 4\nsurge_at: 2026-03-30T05:00:30Z\nsurge_for: 10s\n");
 	struct workload_generator *g = workload_generator_new(&w, 1);
 	struct workload_record r;
 	uint32_t before = 0, during = 0;
@@ -196,7 +196,7 @@ test_virtual_time(void **state)
 static void
 check_pools(const char *more)
 {
-	struct workload w = parsed(more);
+	struct workload w = parsed_workload(more);
 	uint64_t sizes[200] = {0}, members = 0;
 	for (uint64_t card = 0; card < w.cards; card++)
 		sizes[workload_pool_of(&w, card)]++;

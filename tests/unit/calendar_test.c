@@ -136,7 +136,7 @@ test_leap_day(void **state)
 
 /* The instant of a UTC date and time of day. */
 static int64_t
-at(int64_t year, int32_t month, int32_t day, int32_t hour, int32_t minute)
+utc_us(int64_t year, int32_t month, int32_t day, int32_t hour, int32_t minute)
 {
 	return (weir_days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60) * US;
 }
@@ -147,18 +147,19 @@ test_terms(void **state)
 {
 	(void)state;
 	struct weir_zone *zone = zone_get("UTC");
-	assert_int_equal(weir_zone_add_months(zone, at(2027, 1, 31, 10, 5) + 7, 1), at(2027, 2, 28, 10, 5) + 7);
-	assert_int_equal(weir_zone_add_months(zone, at(2028, 1, 31, 0, 0), 1), at(2028, 2, 29, 0, 0));
-	assert_int_equal(weir_zone_add_months(zone, at(2028, 2, 29, 23, 59), 12), at(2029, 2, 28, 23, 59));
-	assert_int_equal(weir_zone_add_months(zone, at(2028, 2, 29, 0, 0), 48), at(2032, 2, 29, 0, 0));
-	assert_int_equal(weir_zone_add_months(zone, at(2096, 2, 29, 0, 0), 48), at(2100, 2, 28, 0, 0));
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 8, 31, 0, 0), 3), at(2026, 11, 30, 0, 0));
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 12, 15, 6, 0), 1), at(2027, 1, 15, 6, 0));
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 5, 5, 5, 5) + 999999, 0), at(2026, 5, 5, 5, 5) + 999999);
-	assert_int_equal(weir_zone_add_months(zone, at(1969, 12, 31, 23, 59) + 1, 2), at(1970, 2, 28, 23, 59) + 1);
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2027, 1, 31, 10, 5) + 7, 1), utc_us(2027, 2, 28, 10, 5) + 7);
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2028, 1, 31, 0, 0), 1), utc_us(2028, 2, 29, 0, 0));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2028, 2, 29, 23, 59), 12), utc_us(2029, 2, 28, 23, 59));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2028, 2, 29, 0, 0), 48), utc_us(2032, 2, 29, 0, 0));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2096, 2, 29, 0, 0), 48), utc_us(2100, 2, 28, 0, 0));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 8, 31, 0, 0), 3), utc_us(2026, 11, 30, 0, 0));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 12, 15, 6, 0), 1), utc_us(2027, 1, 15, 6, 0));
+	assert_int_equal(
+	    weir_zone_add_months(zone, utc_us(2026, 5, 5, 5, 5) + 999999, 0), utc_us(2026, 5, 5, 5, 5) + 999999);
+	assert_int_equal(weir_zone_add_months(zone, utc_us(1969, 12, 31, 23, 59) + 1, 2), utc_us(1970, 2, 28, 23, 59) + 1);
 	weir_zone_free(zone);
 	zone = zone_get("Asia/Shanghai"); /* 31 January 00:30 there is the 30th in UTC */
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 1, 30, 16, 30), 1), at(2026, 2, 27, 16, 30));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 1, 30, 16, 30), 1), utc_us(2026, 2, 27, 16, 30));
 	weir_zone_free(zone);
 }
 
@@ -168,15 +169,16 @@ test_terms_across_changes(void **state)
 {
 	(void)state;
 	struct weir_zone *zone = zone_get("Europe/Berlin");
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 3, 15, 11, 0), 1), at(2026, 4, 15, 10, 0)); /* noon, noon */
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 9, 30, 10, 0), 1), at(2026, 10, 30, 11, 0));
+	assert_int_equal(
+	    weir_zone_add_months(zone, utc_us(2026, 3, 15, 11, 0), 1), utc_us(2026, 4, 15, 10, 0)); /* noon, noon */
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 9, 30, 10, 0), 1), utc_us(2026, 10, 30, 11, 0));
 	/* 29 March 02:30 is skipped: the change at 01:00 UTC, not an hour off on either side */
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 1, 29, 1, 30), 2), at(2026, 3, 29, 1, 0));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 1, 29, 1, 30), 2), utc_us(2026, 3, 29, 1, 0));
 	/* 25 October 02:30 comes twice: the first */
-	assert_int_equal(weir_zone_add_months(zone, at(2026, 9, 25, 0, 30), 1), at(2026, 10, 25, 0, 30));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2026, 9, 25, 0, 30), 1), utc_us(2026, 10, 25, 0, 30));
 	weir_zone_free(zone);
 	zone = zone_get("Pacific/Apia"); /* 30 December 2011 was left out there */
-	assert_int_equal(weir_zone_add_months(zone, at(2011, 11, 30, 22, 0), 1), at(2011, 12, 30, 10, 0));
+	assert_int_equal(weir_zone_add_months(zone, utc_us(2011, 11, 30, 22, 0), 1), utc_us(2011, 12, 30, 10, 0));
 	weir_zone_free(zone);
 }
 
@@ -186,21 +188,21 @@ test_month_starts(void **state)
 {
 	(void)state;
 	struct weir_zone *zone = zone_get("Asia/Shanghai");
-	int64_t start_us = at(2026, 10, 31, 16, 0);
+	int64_t start_us = utc_us(2026, 10, 31, 16, 0);
 	assert_int_equal(weir_zone_month_start_after(zone, start_us), start_us);
 	assert_int_equal(weir_zone_month_start_after(zone, start_us - 1), start_us);
-	assert_int_equal(weir_zone_month_start_after(zone, at(2026, 9, 30, 16, 0) + 1), start_us);
-	assert_int_equal(weir_zone_month_start_after(zone, start_us + 1), at(2026, 11, 30, 16, 0));
+	assert_int_equal(weir_zone_month_start_after(zone, utc_us(2026, 9, 30, 16, 0) + 1), start_us);
+	assert_int_equal(weir_zone_month_start_after(zone, start_us + 1), utc_us(2026, 11, 30, 16, 0));
 	assert_int_equal(weir_zone_month(zone, start_us), (2026 - 1970) * 12 + 10);
 	assert_int_equal(weir_zone_month(zone, start_us - 1), (2026 - 1970) * 12 + 9);
 	weir_zone_free(zone);
 	zone = zone_get("Asia/Amman"); /* 1 April 2022 began with a change; its first instant counts */
-	start_us = weir_zone_month_start_after(zone, at(2022, 3, 15, 0, 0));
-	assert_int_equal(start_us, at(2022, 3, 31, 21, 0));
+	start_us = weir_zone_month_start_after(zone, utc_us(2022, 3, 15, 0, 0));
+	assert_int_equal(start_us, utc_us(2022, 3, 31, 21, 0));
 	assert_int_equal(weir_zone_month(zone, start_us), (2022 - 1970) * 12 + 3);
 	weir_zone_free(zone);
 	zone = zone_get("UTC");
-	assert_int_equal(weir_zone_month_start_after(zone, at(2028, 2, 29, 12, 0)), at(2028, 3, 1, 0, 0));
+	assert_int_equal(weir_zone_month_start_after(zone, utc_us(2028, 2, 29, 12, 0)), utc_us(2028, 3, 1, 0, 0));
 	assert_int_equal(weir_zone_month(zone, 0), 0);
 	assert_true(
 	    weir_zone_add_months(zone, INT64_MAX, UINT32_MAX) > 0); /* far instants end, within the years there are */

@@ -76,7 +76,7 @@ test_cisco_checks_settings(void **state)
 }
 
 static struct weir_outcome
-judge(enum weir_call_kind kind, uint32_t status, const char *headers, const char *body)
+outcome_of(enum weir_call_kind kind, uint32_t status, const char *headers, const char *body)
 {
 	struct weir_carrier_command command = command_of(kind, WEIR_CARD_SUSPENDED);
 	struct weir_carrier_response response = {
@@ -89,7 +89,7 @@ judge(enum weir_call_kind kind, uint32_t status, const char *headers, const char
 #define ALREADY "{\"errorMessage\":\"same\",\"errorCode\":\"10030000\"}"
 
 static void
-test_cisco_judges_answers(void **state)
+test_cisco_reads_answers(void **state)
 {
 	(void)state;
 	static const struct {
@@ -125,7 +125,7 @@ test_cisco_judges_answers(void **state)
 	    {WEIR_CALL_ASK, 200, "", "{\"state\":\"x\"}", WEIR_OUTCOME_RETRY, false, 0},
 	};
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
-		struct weir_outcome outcome = judge(ROWS[i].kind, ROWS[i].status, ROWS[i].headers, ROWS[i].body);
+		struct weir_outcome outcome = outcome_of(ROWS[i].kind, ROWS[i].status, ROWS[i].headers, ROWS[i].body);
 		if (outcome.kind != ROWS[i].expected || outcome.after_ms != ROWS[i].after_ms)
 			fail_msg("row %zu: kind %d after %u text %s", i, outcome.kind, outcome.after_ms, outcome.text);
 		assert_int_equal(outcome.maybe_done, ROWS[i].maybe_done);
@@ -147,14 +147,14 @@ test_cisco_reads_states(void **state)
 	    {"{\"status\":\"\"}", WEIR_CARD_UNKNOWN},
 	};
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
-		struct weir_outcome outcome = judge(WEIR_CALL_ASK, 200, "", ROWS[i].body);
+		struct weir_outcome outcome = outcome_of(WEIR_CALL_ASK, 200, "", ROWS[i].body);
 		assert_int_equal(outcome.kind, WEIR_OUTCOME_STATE);
 		assert_int_equal(outcome.state, ROWS[i].state);
 	}
 }
 
 static void
-test_cisco_judges_transport(void **state) /* rule CMD-2 */
+test_cisco_reads_transport_failures(void **state) /* rule CMD-2 */
 {
 	(void)state;
 	struct weir_carrier_command command = command_of(WEIR_CALL_SET, WEIR_CARD_SUSPENDED);
@@ -178,11 +178,11 @@ static void
 test_cisco_words_are_tamed(void **state)
 {
 	(void)state;
-	struct weir_outcome outcome = judge(WEIR_CALL_SET, 404, "", "{\"errorMessage\":\"a\\nb\\u0001\\u00e9\"}");
+	struct weir_outcome outcome = outcome_of(WEIR_CALL_SET, 404, "", "{\"errorMessage\":\"a\\nb\\u0001\\u00e9\"}");
 	assert_string_equal(outcome.text, "HTTP 404: a?b???");
 	char body[1000];
 	(void)snprintf(body, sizeof(body), "{\"errorMessage\":\"%0500d\"}", 7);
-	outcome = judge(WEIR_CALL_SET, 404, "", body);
+	outcome = outcome_of(WEIR_CALL_SET, 404, "", body);
 	assert_int_equal(strlen(outcome.text), sizeof(outcome.text) - 1);
 }
 
@@ -200,7 +200,7 @@ test_cisco_survives_noise(void **state)
 			(void)strcat(i % 3 ? body : headers, WORDS[weir_random_below(&random, 16)]);
 		}
 		uint32_t status = (uint32_t)weir_random_below(&random, 600);
-		struct weir_outcome outcome = judge(round % 2 ? WEIR_CALL_SET : WEIR_CALL_ASK, status, headers, body);
+		struct weir_outcome outcome = outcome_of(round % 2 ? WEIR_CALL_SET : WEIR_CALL_ASK, status, headers, body);
 		assert_true(outcome.kind <= WEIR_OUTCOME_CARRIER_DOWN);
 		assert_true(outcome.state <= WEIR_CARD_SUSPENDED);
 		assert_non_null(memchr(outcome.text, '\0', sizeof(outcome.text)));
@@ -213,9 +213,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_cisco_builds_requests),
 	    cmocka_unit_test(test_cisco_checks_settings),
-	    cmocka_unit_test(test_cisco_judges_answers),
+	    cmocka_unit_test(test_cisco_reads_answers),
 	    cmocka_unit_test(test_cisco_reads_states),
-	    cmocka_unit_test(test_cisco_judges_transport),
+	    cmocka_unit_test(test_cisco_reads_transport_failures),
 	    cmocka_unit_test(test_cisco_words_are_tamed),
 	    cmocka_unit_test(test_cisco_survives_noise),
 	};

@@ -102,7 +102,7 @@ help_wins(void **state)
 }
 
 static void
-mistakes_are_told(void **state)
+mistakes_are_reported(void **state)
 {
 	(void)state;
 	struct given g;
@@ -155,7 +155,7 @@ main(void)
 	    cmocka_unit_test(a_wrong_word_finds_its_neighbour),
 	    cmocka_unit_test(options_and_words_in_any_order),
 	    cmocka_unit_test(help_wins),
-	    cmocka_unit_test(mistakes_are_told),
+	    cmocka_unit_test(mistakes_are_reported),
 	    cmocka_unit_test(durations),
 	    cmocka_unit_test(signals_are_waited_for),
 	};

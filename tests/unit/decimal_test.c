@@ -29,7 +29,7 @@ convert(const char *text, uint64_t unit, uint64_t *bytes_out)
 }
 
 static void
-expect(const char *text, uint64_t unit, uint64_t expected)
+expect_bytes(const char *text, uint64_t unit, uint64_t expected)
 {
 	uint64_t bytes = 0;
 	if (!convert(text, unit, &bytes))
@@ -43,30 +43,30 @@ static void
 test_accepted(void **state)
 {
 	(void)state;
-	expect("0", 1, 0);
-	expect("0.172848", 1000000, 172848);
-	expect("0.047085", 1000000, 47085);
-	expect("0.0000005", 1000000, 1);
-	expect("0.00000049999999999999999999999999999999999999999999999", 1000000, 0);
-	expect("0.0000005000000000000000000000000000000000000000000000", 1000000, 1);
-	expect("1.5", 1, 2);
-	expect("2.5", 1, 3);
-	expect("2.4", 1, 2);
-	expect("1e3", 1, 1000);
-	expect("1.25E+2", 1, 125);
-	expect("125e-2", 1000, 1250);
-	expect("5e-1", 1, 1);
-	expect("49e-2", 1, 0);
-	expect("0e999999999999999999999", 1, 0);
-	expect("1e-999999999999999999999", 1048576, 0);
-	expect("0.0000000000000000000000000000000001e40", 1, 1000000);
-	expect("18446744073709551615", 1, UINT64_MAX);
-	expect("18446744073709551614.5", 1, UINT64_MAX);
-	expect("18446744073709551615.4", 1, UINT64_MAX);
-	expect("1", 1048576, 1048576);
-	expect("0.00000095367431640625", 1048576, 1);
-	expect("0.000000476837158203125", 1048576, 1);
-	expect("0.000000476837158203124999999999", 1048576, 0);
+	expect_bytes("0", 1, 0);
+	expect_bytes("0.172848", 1000000, 172848);
+	expect_bytes("0.047085", 1000000, 47085);
+	expect_bytes("0.0000005", 1000000, 1);
+	expect_bytes("0.00000049999999999999999999999999999999999999999999999", 1000000, 0);
+	expect_bytes("0.0000005000000000000000000000000000000000000000000000", 1000000, 1);
+	expect_bytes("1.5", 1, 2);
+	expect_bytes("2.5", 1, 3);
+	expect_bytes("2.4", 1, 2);
+	expect_bytes("1e3", 1, 1000);
+	expect_bytes("1.25E+2", 1, 125);
+	expect_bytes("125e-2", 1000, 1250);
+	expect_bytes("5e-1", 1, 1);
+	expect_bytes("49e-2", 1, 0);
+	expect_bytes("0e999999999999999999999", 1, 0);
+	expect_bytes("1e-999999999999999999999", 1048576, 0);
+	expect_bytes("0.0000000000000000000000000000000001e40", 1, 1000000);
+	expect_bytes("18446744073709551615", 1, UINT64_MAX);
+	expect_bytes("18446744073709551614.5", 1, UINT64_MAX);
+	expect_bytes("18446744073709551615.4", 1, UINT64_MAX);
+	expect_bytes("1", 1048576, 1048576);
+	expect_bytes("0.00000095367431640625", 1048576, 1);
+	expect_bytes("0.000000476837158203125", 1048576, 1);
+	expect_bytes("0.000000476837158203124999999999", 1048576, 0);
 }
 
 static void
@@ -98,12 +98,12 @@ test_three_spellings(void **state)
 		uint64_t expected = (uint64_t)((exact + 500000000) / 1000000000);
 		char text[96];
 		(void)snprintf(text, sizeof(text), "%llu.%09llu", (unsigned long long)whole, (unsigned long long)fraction);
-		expect(text, unit, expected);
+		expect_bytes(text, unit, expected);
 		(void)snprintf(text, sizeof(text), "%llu.%09llu00000000000000000000", (unsigned long long)whole,
 		    (unsigned long long)fraction);
-		expect(text, unit, expected);
+		expect_bytes(text, unit, expected);
 		(void)snprintf(text, sizeof(text), "%llue-9", (unsigned long long)(whole * 1000000000 + fraction));
-		expect(text, unit, expected);
+		expect_bytes(text, unit, expected);
 	}
 }
 

@@ -53,7 +53,7 @@ feed_close(struct feed *feed)
 
 /* Decodes exactly these bytes both ways and demands the same; the records are in out_full. */
 static uint32_t
-both(struct feed *feed, const void *data, size_t len)
+decode_both(struct feed *feed, const void *data, size_t len)
 {
 	static const uint8_t KEY[] = "89860000000000000009";
 	uint8_t *copy = malloc(len ? len : 1); /* exact, so that a sanitizer sees reads beyond */
@@ -82,12 +82,12 @@ reject_of(struct feed *feed, const char *text)
 {
 	uint32_t n = 0;
 	for (int i = 0; i < 3; i++)
-		n = both(feed, text, strlen(text));
+		n = decode_both(feed, text, strlen(text));
 	return n == 1 ? feed->out_full.v[0].reject : -1;
 }
 
 static void
-expect(struct feed *feed, enum weir_reject reject, const char *text)
+expect_reject(struct feed *feed, enum weir_reject reject, const char *text)
 {
 	int got = reject_of(feed, text);
 	if (got != (int)reject)
@@ -102,7 +102,7 @@ test_canonical_fields(void **state)
 	struct feed feed;
 	feed_open(&feed, NULL);
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(both(&feed, CANONICAL_RECORD, strlen(CANONICAL_RECORD)), 1);
+		assert_int_equal(decode_both(&feed, CANONICAL_RECORD, strlen(CANONICAL_RECORD)), 1);
 		const struct weir_record *rec = &feed.out_fast.v[0];
 		char iccid[WEIR_ICCID_TEXT_MAX], end[WEIR_TIME_TEXT_MAX];
 		weir_iccid_format(rec->iccid, iccid);
@@ -135,35 +135,36 @@ test_rejects(void **state)
 	(void)state;
 	struct feed feed;
 	feed_open(&feed, NULL);
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"id\":\"x\",\"up\":1"));
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"id\":18446744073709551615,\"up\":1"));
-	expect(&feed, WEIR_REJECT_NONE, "{\"iccid\":null," E ",\"id\":7,\"down\":0}");
-	expect(&feed, WEIR_REJECT_NONE, R("\"end\":1774847296894,\"id\":7,\"down\":0,\"start\":null"));
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"seq\":9223372036854775807,\"up\":72057594037927935"));
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"up_total\":5,\"event\":\"start\""));
-	expect(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":\"8986000000000000000-\"," E ",\"id\":7,\"up\":1}");
-	expect(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":89860000000000000001," E ",\"id\":7,\"up\":1}");
-	expect(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":\"\"," E ",\"id\":7,\"up\":1}");
-	expect(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":{\"a\":1}," E ",\"id\":7,\"up\":1}");
-	expect(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up\":1"));
-	expect(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up\":1,\"session\":\"s\""));
-	expect(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up\":1,\"seq\":3"));
-	expect(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up_total\":1,\"id\":3"));
+	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"id\":\"x\",\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"id\":18446744073709551615,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_NONE, "{\"iccid\":null," E ",\"id\":7,\"down\":0}");
+	expect_reject(&feed, WEIR_REJECT_NONE, R("\"end\":1774847296894,\"id\":7,\"down\":0,\"start\":null"));
+	expect_reject(
+	    &feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"seq\":9223372036854775807,\"up\":72057594037927935"));
+	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"session\":\"s\",\"up_total\":5,\"event\":\"start\""));
+	expect_reject(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":\"8986000000000000000-\"," E ",\"id\":7,\"up\":1}");
+	expect_reject(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":89860000000000000001," E ",\"id\":7,\"up\":1}");
+	expect_reject(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":\"\"," E ",\"id\":7,\"up\":1}");
+	expect_reject(&feed, WEIR_REJECT_BAD_ICCID, "{\"iccid\":{\"a\":1}," E ",\"id\":7,\"up\":1}");
+	expect_reject(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up\":1,\"session\":\"s\""));
+	expect_reject(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up\":1,\"seq\":3"));
+	expect_reject(&feed, WEIR_REJECT_NO_IDENTITY, R(E ",\"up_total\":1,\"id\":3"));
 	static const char *const VOLUMES[] = {"-1", "1.0", "1e3", "-0", "\"5\"", "true", "[]", "{}", "72057594037927936",
 	    "18446744073709551615", "18446744073709551616", "99999999999999999999999"};
 	for (size_t i = 0; i < sizeof(VOLUMES) / sizeof(*VOLUMES); i++) {
 		char text[256];
 		(void)snprintf(text, sizeof(text), R(E ",\"id\":7,\"up\":%s"), VOLUMES[i]);
-		expect(&feed, WEIR_REJECT_BAD_VOLUME, text);
+		expect_reject(&feed, WEIR_REJECT_BAD_VOLUME, text);
 	}
-	expect(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":7"));
-	expect(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":7,\"session\":\"s\",\"up\":1,\"up_total\":1"));
-	expect(&feed, WEIR_REJECT_BAD_TIME, R("\"id\":7,\"up\":1"));
-	expect(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":\"2026-02-30T00:00:00Z\",\"id\":7,\"up\":1"));
-	expect(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":1e12,\"id\":7,\"up\":1"));
-	expect(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":-5,\"id\":7,\"up\":1"));
-	expect(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":9214646400000,\"id\":7,\"up\":1"));
-	expect(&feed, WEIR_REJECT_BAD_TIME, R(E ",\"start\":\"yesterday\",\"id\":7,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":7"));
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":7,\"session\":\"s\",\"up\":1,\"up_total\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_TIME, R("\"id\":7,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":\"2026-02-30T00:00:00Z\",\"id\":7,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":1e12,\"id\":7,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":-5,\"id\":7,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_TIME, R("\"end\":9214646400000,\"id\":7,\"up\":1"));
+	expect_reject(&feed, WEIR_REJECT_BAD_TIME, R(E ",\"start\":\"yesterday\",\"id\":7,\"up\":1"));
 	static const char *const FIELDS[] = {"\"seq\":-1", "\"seq\":9223372036854775808", "\"seq\":\"1\"", "\"id\":\"\"",
 	    "\"id\":1.5", "\"id\":true", "\"session\":false", "\"session\":[1]", "\"event\":\"begin\"", "\"event\":3",
 	    "\"imei\":\"1234567890123\"", "\"imei\":\"12345678901234567\"", "\"imei\":\"8600000000000a\"",
@@ -171,7 +172,7 @@ test_rejects(void **state)
 	for (size_t i = 0; i < sizeof(FIELDS) / sizeof(*FIELDS); i++) {
 		char text[256];
 		(void)snprintf(text, sizeof(text), R(E ",\"id\":7,\"up\":1,%s"), FIELDS[i]);
-		expect(&feed, WEIR_REJECT_BAD_FIELD, text);
+		expect_reject(&feed, WEIR_REJECT_BAD_FIELD, text);
 	}
 	struct weir_slice none = {0}, value = weir_slice_of("{" E ",\"id\":7,\"up\":1}");
 	feed.out_fast.n = 0;
@@ -195,9 +196,9 @@ test_malformed(void **state)
 	struct feed feed;
 	feed_open(&feed, NULL);
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(*BAD); i++)
-		expect(&feed, WEIR_REJECT_MALFORMED, BAD[i]);
-	assert_int_equal(both(&feed, "[]", 2), 0);
-	assert_int_equal(both(&feed, "{\"a\":\"\0\"}", 9), 1);
+		expect_reject(&feed, WEIR_REJECT_MALFORMED, BAD[i]);
+	assert_int_equal(decode_both(&feed, "[]", 2), 0);
+	assert_int_equal(decode_both(&feed, "{\"a\":\"\0\"}", 9), 1);
 	assert_int_equal(feed.out_full.v[0].reject, WEIR_REJECT_MALFORMED);
 	struct weir_slice none = {0};
 	feed.out_fast.n = 0;
@@ -216,7 +217,7 @@ test_arrays_and_lines(void **state)
 	feed_open(&feed, NULL);
 	for (int round = 0; round < 4; round++) {
 		(void)snprintf(text, sizeof(text), " [ %s ,%s, 5, [{}], \"s\",{}]\r\n", A, B);
-		assert_int_equal(both(&feed, text, strlen(text)), 6);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 6);
 		for (uint32_t i = 0; i < 6; i++) {
 			assert_int_equal(feed.out_full.v[i].element, i);
 			assert_int_equal(feed.out_full.v[i].reject != WEIR_REJECT_NONE, i > 1);
@@ -226,26 +227,26 @@ test_arrays_and_lines(void **state)
 		assert_int_equal(feed.out_full.v[3].raw_len, 4);
 		assert_int_equal(feed.out_full.v[3].reject, WEIR_REJECT_MALFORMED);
 		(void)snprintf(text, sizeof(text), "[%s,%s,{]", A, B); /* all or nothing */
-		assert_int_equal(both(&feed, text, strlen(text)), 1);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 1);
 		(void)snprintf(text, sizeof(text), "%s\r\n\n  \n[%s,%s]\n{\"x\":\n%s", A, B, A, B);
-		assert_int_equal(both(&feed, text, strlen(text)), 5);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 5);
 		assert_int_equal(feed.out_full.v[3].reject, WEIR_REJECT_MALFORMED);
 		assert_int_equal(feed.out_full.v[4].reject, WEIR_REJECT_NONE);
 		assert_int_equal(feed.out_full.v[4].element, 4);
 		(void)snprintf(text, sizeof(text), "garbage\n%s\n%s garbage\n%s\n", A, B, A);
-		assert_int_equal(both(&feed, text, strlen(text)), 4);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 4);
 		assert_int_equal(feed.out_full.v[2].reject, WEIR_REJECT_MALFORMED);
 		(void)snprintf(text, sizeof(text), "[\n%s,\n%s\n]\n", A, B); /* one text over several lines */
-		assert_int_equal(both(&feed, text, strlen(text)), 2);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 2);
 		(void)snprintf(text, sizeof(text), "[\n%s,\n%s\n", A, B); /* cut: nothing of it counts */
-		assert_int_equal(both(&feed, text, strlen(text)), 1);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 1);
 		assert_int_equal(feed.out_full.v[0].reject, WEIR_REJECT_MALFORMED);
 		assert_int_equal(feed.out_full.v[0].raw_len, strlen(text) - 1);
 		(void)snprintf(
 		    text, sizeof(text), "{\n \"id\": 1,\n \"iccid\": \"89860000000000000001\",\n \"up\": 3,\n " E "\n}\n");
-		expect(&feed, WEIR_REJECT_NONE, text);
+		expect_reject(&feed, WEIR_REJECT_NONE, text);
 		strcat(text, A); /* several lines and then another text: the whole is no text, its lines are not either */
-		assert_int_equal(both(&feed, text, strlen(text)), 1);
+		assert_int_equal(decode_both(&feed, text, strlen(text)), 1);
 	}
 	feed_close(&feed);
 }
@@ -256,31 +257,34 @@ test_repeated_and_escaped(void **state)
 	(void)state;
 	struct feed feed;
 	feed_open(&feed, NULL);
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"id\":1,\"up\":\"bad\",\"up\":5"));
+	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"id\":1,\"up\":\"bad\",\"up\":5"));
 	assert_int_equal(feed.out_fast.v[0].up, 5);
-	expect(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":1,\"up\":5,\"up\":{}"));
-	expect(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":1,\"up\":5,\"up\":null"));
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"\\u0069d\":\"a\\u00e9\\ud83d\\ude00\\n\",\"u\\u0070\":5"));
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":1,\"up\":5,\"up\":{}"));
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME, R(E ",\"id\":1,\"up\":5,\"up\":null"));
+	expect_reject(&feed, WEIR_REJECT_NONE, R(E ",\"\\u0069d\":\"a\\u00e9\\ud83d\\ude00\\n\",\"u\\u0070\":5"));
 	assert_true(feed.out_fast.v[0].id_hash ==
 		    weir_identity_hash(feed.out_fast.v[0].iccid, (const uint8_t *)"a\xc3\xa9\xf0\x9f\x98\x80\n", 8));
-	expect(&feed, WEIR_REJECT_NONE, R(E ",\"id\":\"\xc3\xa9\",\"up\":5,\"n\":99999999999999999999999,\"m\":1e999"));
+	expect_reject(
+	    &feed, WEIR_REJECT_NONE, R(E ",\"id\":\"\xc3\xa9\",\"up\":5,\"n\":99999999999999999999999,\"m\":1e999"));
 	feed_close(&feed);
 	feed_open(&feed, "iccid: a.b.iccid\nid: id\nup: a.up\nend: a\n");
-	expect(&feed, WEIR_REJECT_BAD_TIME, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1}");
-	expect(&feed, WEIR_REJECT_BAD_VOLUME,
+	expect_reject(
+	    &feed, WEIR_REJECT_BAD_TIME, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1}");
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME,
 	    "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1,\"a\":7}");
 	feed_close(&feed);
 	feed_open(&feed, "iccid: a.b.iccid\nid: id\nup: a.up\nend: {path: end, format: unix_s}\n");
-	expect(&feed, WEIR_REJECT_NONE, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1,\"end\":5}");
+	expect_reject(
+	    &feed, WEIR_REJECT_NONE, "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"up\":5},\"id\":1,\"end\":5}");
 	assert_int_equal(feed.out_fast.v[0].end_us, 5000000);
-	expect(&feed, WEIR_REJECT_NONE,
+	expect_reject(&feed, WEIR_REJECT_NONE,
 	    "{\"a\":{\"b\":{\"iccid\":\"89860000000000000001\"},\"b\":1,\"up\":5},\"id\":1,\"end\":5}");
 	char iccid[WEIR_ICCID_TEXT_MAX]; /* the later `b` has none, so the key's */
 	weir_iccid_format(feed.out_fast.v[0].iccid, iccid);
 	assert_string_equal(iccid, "89860000000000000009");
-	expect(&feed, WEIR_REJECT_BAD_VOLUME,
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME,
 	    "{\"a\":{\"up\":5,\"b\":{\"iccid\":\"89860000000000000001\"}},\"a\":{},\"id\":1,\"end\":5}");
-	expect(&feed, WEIR_REJECT_BAD_VOLUME, "{\"a\":[{\"up\":5}],\"id\":1,\"end\":5}");
+	expect_reject(&feed, WEIR_REJECT_BAD_VOLUME, "{\"a\":[{\"up\":5}],\"id\":1,\"end\":5}");
 	feed_close(&feed);
 }
 
@@ -290,18 +294,18 @@ test_feeds(void **state)
 	(void)state;
 	struct feed feed;
 	feed_open(&feed, EMNIFY_MAPPING);
-	expect(&feed, WEIR_REJECT_NONE, EMNIFY_RECORD);
+	expect_reject(&feed, WEIR_REJECT_NONE, EMNIFY_RECORD);
 	assert_int_equal(feed.out_fast.v[0].up, 47085);
 	assert_int_equal(feed.out_fast.v[0].down, 172848);
 	assert_int_equal(feed.out_fast.v[0].imei14, 86773000000000);
 	assert_true(feed.out_fast.v[0].id_hash == weir_identity_hash_u64(feed.out_fast.v[0].iccid, 333333333333333));
 	assert_true(weir_decoder_stats(feed.fast)->fast_records >= 2); /* in spite of its currency symbol */
-	assert_int_equal(both(&feed, "{\"traffic_type\":{\"id\":6}}", 25), 0);
-	assert_int_equal(both(&feed, "{\"traffic_type\":{\"id\":6}}", 25), 0);
+	assert_int_equal(decode_both(&feed, "{\"traffic_type\":{\"id\":6}}", 25), 0);
+	assert_int_equal(decode_both(&feed, "{\"traffic_type\":{\"id\":6}}", 25), 0);
 	assert_int_equal(weir_decoder_stats(feed.fast)->filtered, 2);
 	feed_close(&feed);
 	feed_open(&feed, KORE_MAPPING);
-	expect(&feed, WEIR_REJECT_NONE, KORE_RECORD);
+	expect_reject(&feed, WEIR_REJECT_NONE, KORE_RECORD);
 	assert_int_equal(feed.out_fast.v[0].up, 2048);
 	assert_int_equal(feed.out_fast.v[0].down, 1024);
 	assert_int_equal(feed.out_fast.v[0].flags, 0);
@@ -349,11 +353,11 @@ test_odd_values(void **state)
 			(void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(value - CANONICAL_RECORD), CANONICAL_RECORD,
 			    VALUES[j], after);
 			for (int k = 0; k < 3; k++)
-				assert_int_equal(both(&feed, CANONICAL_RECORD, strlen(CANONICAL_RECORD)), 1);
-			(void)both(&feed, text, strlen(text));
+				assert_int_equal(decode_both(&feed, CANONICAL_RECORD, strlen(CANONICAL_RECORD)), 1);
+			(void)decode_both(&feed, text, strlen(text));
 			char array[2400];
 			(void)snprintf(array, sizeof(array), "[%s,%s]", CANONICAL_RECORD, text);
-			(void)both(&feed, array, strlen(array));
+			(void)decode_both(&feed, array, strlen(array));
 		}
 	}
 	feed_close(&feed);
@@ -367,8 +371,8 @@ mutations(const char *yaml, const char *sample)
 	feed_open(&feed, yaml);
 	size_t len = strlen(sample);
 	for (size_t cut = 0; cut < len; cut++) {
-		both(&feed, sample, len);
-		assert_int_equal(both(&feed, sample, cut), 1);
+		decode_both(&feed, sample, len);
+		assert_int_equal(decode_both(&feed, sample, cut), 1);
 		assert_int_equal(feed.out_full.v[0].reject, WEIR_REJECT_MALFORMED);
 	}
 	char *text = malloc(len + 1);
@@ -376,7 +380,7 @@ mutations(const char *yaml, const char *sample)
 		for (int byte = 0; byte < 256; byte++) {
 			memcpy(text, sample, len + 1);
 			text[at] = (char)byte;
-			uint32_t n = both(&feed, text, len);
+			uint32_t n = decode_both(&feed, text, len);
 			bool valid = n == 0 || feed.out_full.v[0].reject != WEIR_REJECT_MALFORMED;
 			if (byte != '\n' && byte != 0 && !third_agrees(text, len, valid))
 				fail_msg("jansson does not agree on: %s", text);
@@ -390,7 +394,7 @@ mutations(const char *yaml, const char *sample)
 			char kept = wide[at];
 			for (size_t k = 0; k < sizeof(BYTES); k++) {
 				wide[at] = BYTES[k];
-				(void)both(&feed, wide, (size_t)total);
+				(void)decode_both(&feed, wide, (size_t)total);
 			}
 			wide[at] = kept;
 		}
@@ -421,9 +425,9 @@ test_lengths(void **state)
 		(void)snprintf(
 		    text, sizeof(text), "{\"iccid\":\"89860000000000000001\",\"up\":1," E ",\"id\":\"%0*d\"}", pad + 1, 7);
 		for (int i = 0; i < 2; i++)
-			expect(&feed, WEIR_REJECT_NONE, text);
+			expect_reject(&feed, WEIR_REJECT_NONE, text);
 		(void)snprintf(text, sizeof(text), "{\"x\":\"%0*d\",\"up\":1}", pad + 1, 7);
-		expect(&feed, WEIR_REJECT_NO_IDENTITY, text);
+		expect_reject(&feed, WEIR_REJECT_NO_IDENTITY, text);
 	}
 	feed_close(&feed);
 }
@@ -437,16 +441,16 @@ test_bombs_and_size(void **state)
 	size_t len = 10u << 20;
 	char *text = malloc(len + 1);
 	memset(text, '[', len);
-	assert_int_equal(both(&feed, text, len), 1);
+	assert_int_equal(decode_both(&feed, text, len), 1);
 	memset(text, '{', len);
-	assert_int_equal(both(&feed, text, len), 1);
+	assert_int_equal(decode_both(&feed, text, len), 1);
 	for (size_t depth = 1023; depth <= 1026; depth++) {
 		const size_t at = 5;
 		memcpy(text, "{\"x\":", at);
 		memset(text + at, '[', depth);
 		memset(text + at + depth, ']', depth);
 		text[at + 2 * depth] = '}';
-		assert_int_equal(both(&feed, text, at + 2 * depth + 1), 1);
+		assert_int_equal(decode_both(&feed, text, at + 2 * depth + 1), 1);
 		assert_int_equal(feed.out_full.v[0].reject == WEIR_REJECT_MALFORMED, depth > 1023);
 	}
 	size_t at = 0;
@@ -454,7 +458,7 @@ test_bombs_and_size(void **state)
 	while (at + 400 < len)
 		at += (size_t)sprintf(text + at, "%s%s", at > 1 ? "," : "", CANONICAL_RECORD);
 	text[at++] = ']';
-	uint32_t n = both(&feed, text, at);
+	uint32_t n = decode_both(&feed, text, at);
 	assert_true(n > 30000);
 	assert_int_equal(weir_decoder_stats(feed.full)->rejects, 6);
 	feed_close(&feed);
@@ -507,7 +511,7 @@ test_packed(void **state)
 	size_t len = 16;
 	for (uint32_t i = 0; i < count; i++)
 		len += packed_put(message + len, CASES[i].iccid, CASES[i].words);
-	assert_int_equal(both(&feed, message, len), count);
+	assert_int_equal(decode_both(&feed, message, len), count);
 	for (uint32_t i = 0; i < count; i++)
 		assert_int_equal(feed.out_full.v[i].reject, CASES[i].reject);
 	assert_int_equal(feed.out_full.v[0].end_us, base_us + 1000000);
@@ -515,7 +519,7 @@ test_packed(void **state)
 	assert_int_equal(feed.out_full.v[1].seq, 7);
 	assert_true(feed.out_full.v[0].id_hash == weir_identity_hash_u64(feed.out_full.v[0].iccid, 5));
 	for (size_t cut = 4; cut < len; cut++) {
-		assert_int_equal(both(&feed, message, cut), 1);
+		assert_int_equal(decode_both(&feed, message, cut), 1);
 		assert_int_equal(feed.out_full.v[0].reject, WEIR_REJECT_MALFORMED);
 	}
 	uint8_t kept[sizeof(message)];
@@ -523,7 +527,7 @@ test_packed(void **state)
 	for (size_t bit = 16 * 8; bit < 32 * 8; bit++) { /* an ICCID is taken exactly when its text packs to the same */
 		memcpy(message, kept, sizeof(kept));
 		message[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		(void)both(&feed, message, len);
+		(void)decode_both(&feed, message, len);
 		struct weir_iccid iccid, back = {0};
 		char text[WEIR_ICCID_TEXT_MAX];
 		memcpy(&iccid, message + 16, 16);

@@ -12,8 +12,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "pipeline/demo/feeds.h"
-#include "pipeline/demo/fleet.h"
+#include "pipeline/demo/demo_feeds.h"
+#include "pipeline/demo/demo_fleet.h"
 
 #define S(seconds) ((int64_t)(seconds)*1000000)
 #define MONTH(year, month) (((year)-1970) * 12 + (month)-1)
@@ -45,9 +45,9 @@ sums_are_kept_by_cycle(void **state)
 	assert_true(weir_demo_card_count(&none, &card, 682, 1, 10));
 	assert_true(weir_demo_card_count(&none, &card, 681, 2, 20));
 	assert_true(weir_demo_card_count(&none, &card, 682, 4, 40));
-	struct weir_demo_cycle now = weir_demo_card_sums(&card, 682), past = weir_demo_card_sums(&card, 681);
+	struct weir_demo_cycle now = weir_demo_card_sums(&card, 682), closed_cycles = weir_demo_card_sums(&card, 681);
 	assert_true(now.up == 5 && now.down == 50 && now.records == 2);
-	assert_true(past.up == 2 && past.down == 20 && past.records == 1);
+	assert_true(closed_cycles.up == 2 && closed_cycles.down == 20 && closed_cycles.records == 1);
 	assert_int_equal(weir_demo_card_sums(&card, 680).records, 0);
 	assert_true(weir_demo_card_count(&none, &card, 1, 0, 0) && weir_demo_card_count(&none, &card, 2, 0, 0));
 	assert_false(weir_demo_card_count(&none, &card, 3, 0, 0));

@@ -6,7 +6,7 @@
 #define THIRD 86000000000003ull
 
 static struct weir_record
-from(const char *iccid, uint64_t id, uint64_t imei14, int64_t end_us)
+record_from(const char *iccid, uint64_t id, uint64_t imei14, int64_t end_us)
 {
 	struct weir_record r = record(iccid, id, 1, 0, end_us);
 	r.imei14 = imei14;
@@ -14,14 +14,14 @@ from(const char *iccid, uint64_t id, uint64_t imei14, int64_t end_us)
 }
 
 static uint64_t
-bound(struct weir_partition *p, const char *iccid)
+bound_imei(struct weir_partition *p, const char *iccid)
 {
-	const struct weir_life_slot *slot = life(p, iccid);
+	const struct weir_lifecycle_slot *slot = lifecycle(p, iccid);
 	return (uint64_t)slot->imei_high << 32 | slot->imei_low;
 }
 
 static struct weir_partition *
-locked(const char *lock)
+locked_partition(const char *lock)
 {
 	struct weir_partition *p = make(NOW);
 	SEND(p,
@@ -36,23 +36,23 @@ static void
 test_lock(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("suspend");
-	fold(p, from(A, 1, 0, NOW - 9 * S));
-	assert_int_equal(bound(p, A), 0);
-	fold(p, from(A, 2, FIRST, NOW - 8 * S));
-	assert_int_equal(bound(p, A), FIRST);
-	fold(p, from(A, 3, SECOND, NOW - 7 * S));
+	struct weir_partition *p = locked_partition("suspend");
+	fold(p, record_from(A, 1, 0, NOW - 9 * S));
+	assert_int_equal(bound_imei(p, A), 0);
+	fold(p, record_from(A, 2, FIRST, NOW - 8 * S));
+	assert_int_equal(bound_imei(p, A), FIRST);
+	fold(p, record_from(A, 3, SECOND, NOW - 7 * S));
 	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
-	fold(p, from(A, 4, THIRD, NOW - 6 * S));
-	fold(p, from(A, 5, FIRST, NOW - 5 * S));
-	fold(p, from(A, 6, SECOND, NOW - 4 * S));
+	fold(p, record_from(A, 4, THIRD, NOW - 6 * S));
+	fold(p, record_from(A, 5, FIRST, NOW - 5 * S));
+	fold(p, record_from(A, 6, SECOND, NOW - 4 * S));
 	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
 	assert_int_equal(p->stats.suspends, 1);
 	assert_int_equal(card(p, A)->records, 6); /* all count */
 	REQUEST(p, A, "rebind", "");
-	assert_int_equal(bound(p, A), SECOND);
+	assert_int_equal(bound_imei(p, A), SECOND);
 	assert_int_equal(card(p, A)->reasons, 0);
-	fold(p, from(A, 7, SECOND, NOW));
+	fold(p, record_from(A, 7, SECOND, NOW));
 	assert_int_equal(card(p, A)->reasons, 0);
 	weir_partition_free(p);
 }
@@ -62,13 +62,13 @@ static void
 test_late_records(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("suspend");
-	fold(p, from(A, 1, FIRST, NOW - 100 * S));
-	fold(p, from(A, 2, SECOND, NOW - 50 * S));
+	struct weir_partition *p = locked_partition("suspend");
+	fold(p, record_from(A, 1, FIRST, NOW - 100 * S));
+	fold(p, record_from(A, 2, SECOND, NOW - 50 * S));
 	REQUEST(p, A, "rebind", "");
-	fold(p, from(A, 3, FIRST, NOW - 60 * S));
+	fold(p, record_from(A, 3, FIRST, NOW - 60 * S));
 	assert_int_equal(card(p, A)->reasons, 0);
-	assert_int_equal(bound(p, A), SECOND);
+	assert_int_equal(bound_imei(p, A), SECOND);
 	weir_partition_free(p);
 }
 
@@ -81,17 +81,17 @@ static void
 test_order_behind_a_look_up(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("suspend");
+	struct weir_partition *p = locked_partition("suspend");
 	CARD(p, B, ",\"carrier\":\"x\"");
-	fold(p, from(A, 1, FIRST, NOW - 30 * HOUR));
-	fold(p, from(B, 1, FIRST, NOW - 30 * HOUR));
+	fold(p, record_from(A, 1, FIRST, NOW - 30 * HOUR));
+	fold(p, record_from(B, 1, FIRST, NOW - 30 * HOUR));
 	serve(p);
 	uint64_t parked_before = p->stats.parked;
-	fold(p, from(A, 2, SECOND, NOW - 20 * HOUR));
-	fold(p, from(B, 2, FIRST, NOW - 20 * HOUR));
+	fold(p, record_from(A, 2, SECOND, NOW - 20 * HOUR));
+	fold(p, record_from(B, 2, FIRST, NOW - 20 * HOUR));
 	assert_int_equal(p->stats.parked, parked_before + 2);
-	fold(p, from(A, 3, 0, NOW));
-	fold(p, from(B, 0, SECOND, NOW - 21 * HOUR)); /* has no identity to be looked up */
+	fold(p, record_from(A, 3, 0, NOW));
+	fold(p, record_from(B, 0, SECOND, NOW - 21 * HOUR)); /* has no identity to be looked up */
 	serve(p);
 	assert_int_equal(card(p, A)->records, 3);
 	assert_int_equal(card(p, B)->records, 3);
@@ -106,15 +106,15 @@ static void
 test_binding_behind_a_look_up(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("suspend");
+	struct weir_partition *p = locked_partition("suspend");
 	CARD(p, B, ",\"carrier\":\"x\"");
-	fold(p, from(B, 1, 0, NOW - 20 * HOUR));
+	fold(p, record_from(B, 1, 0, NOW - 20 * HOUR));
 	assert_int_equal(p->parked.records.n, 1);
-	fold(p, from(A, 1, FIRST, NOW - 3 * S));
-	fold(p, from(A, 2, SECOND, NOW - 2 * S));
-	fold(p, from(A, 3, 0, NOW));
+	fold(p, record_from(A, 1, FIRST, NOW - 3 * S));
+	fold(p, record_from(A, 2, SECOND, NOW - 2 * S));
+	fold(p, record_from(A, 3, 0, NOW));
 	serve(p);
-	assert_int_equal(bound(p, A), FIRST);
+	assert_int_equal(bound_imei(p, A), FIRST);
 	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
 	weir_partition_free(p);
 	store_clear();
@@ -125,14 +125,14 @@ static void
 test_alert_only(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("alert");
-	fold(p, from(A, 1, FIRST, NOW - 9 * S));
-	fold(p, from(A, 2, SECOND, NOW - 8 * S));
-	fold(p, from(A, 3, SECOND, NOW - 7 * S));
-	fold(p, from(A, 4, FIRST, NOW - 6 * S));
+	struct weir_partition *p = locked_partition("alert");
+	fold(p, record_from(A, 1, FIRST, NOW - 9 * S));
+	fold(p, record_from(A, 2, SECOND, NOW - 8 * S));
+	fold(p, record_from(A, 3, SECOND, NOW - 7 * S));
+	fold(p, record_from(A, 4, FIRST, NOW - 6 * S));
 	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 1);
 	assert_int_equal(alerts(p, "\"bound\":\"86000000000001\",\"seen\":\"86000000000002\""), 1);
-	fold(p, from(A, 5, THIRD, NOW - 5 * S));
+	fold(p, record_from(A, 5, THIRD, NOW - 5 * S));
 	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 2);
 	assert_int_equal(card(p, A)->reasons, 0);
 	assert_int_equal(p->effects.pending_commands.n, 0);
@@ -147,10 +147,10 @@ test_shipped(void **state)
 	struct weir_partition *p = make(NOW);
 	CARD(p, A, ",\"carrier\":\"ct\"");
 	CARD(p, B, ",\"carrier\":\"cm\"");
-	fold(p, from(A, 1, FIRST, NOW - 9 * S));
-	fold(p, from(A, 2, SECOND, NOW - 8 * S));
-	fold(p, from(B, 1, FIRST, NOW - 9 * S));
-	fold(p, from(B, 2, SECOND, NOW - 8 * S));
+	fold(p, record_from(A, 1, FIRST, NOW - 9 * S));
+	fold(p, record_from(A, 2, SECOND, NOW - 8 * S));
+	fold(p, record_from(B, 1, FIRST, NOW - 9 * S));
+	fold(p, record_from(B, 2, SECOND, NOW - 8 * S));
 	assert_int_equal(card(p, A)->reasons, 0);
 	assert_int_equal(alerts(p, "\"kind\":\"device_change\""), 1);
 	assert_int_equal(card(p, B)->reasons, HAS(DEVICE_CHANGE));
@@ -162,24 +162,24 @@ static void
 test_rebinds_a_month(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("alert");
+	struct weir_partition *p = locked_partition("alert");
 	uint64_t id = 1;
 	REQUEST_REFUSED(p, A, "rebind", "");
-	fold(p, from(A, id++, FIRST, NOW));
+	fold(p, record_from(A, id++, FIRST, NOW));
 	REQUEST_REFUSED(p, A, "rebind", ""); /* nothing to take */
 	for (uint64_t device = SECOND; device <= THIRD; device++) {
-		fold(p, from(A, id++, device, NOW));
+		fold(p, record_from(A, id++, device, NOW));
 		REQUEST(p, A, "rebind", "");
-		assert_int_equal(bound(p, A), device);
+		assert_int_equal(bound_imei(p, A), device);
 	}
-	fold(p, from(A, id++, FIRST, NOW));
+	fold(p, record_from(A, id++, FIRST, NOW));
 	REQUEST_REFUSED(p, A, "rebind", "");
-	assert_int_equal(bound(p, A), THIRD);
+	assert_int_equal(bound_imei(p, A), THIRD);
 	advance(p, at("2026-03-31T23:59:59+08:00"));
 	REQUEST_REFUSED(p, A, "rebind", "");
 	advance(p, at("2026-04-01T00:00:00+08:00"));
 	REQUEST(p, A, "rebind", "");
-	assert_int_equal(bound(p, A), FIRST);
+	assert_int_equal(bound_imei(p, A), FIRST);
 	weir_partition_free(p);
 }
 
@@ -188,20 +188,20 @@ static void
 test_bound_by_reference(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("suspend");
+	struct weir_partition *p = locked_partition("suspend");
 	CARD(p, A, ",\"imei\":\"860000000000011\""); /* 15 digits: the last is a check digit */
-	assert_int_equal(bound(p, A), FIRST);
-	fold(p, from(A, 1, FIRST, NOW - 9 * S));
+	assert_int_equal(bound_imei(p, A), FIRST);
+	fold(p, record_from(A, 1, FIRST, NOW - 9 * S));
 	assert_int_equal(card(p, A)->reasons, 0);
-	fold(p, from(A, 2, SECOND, NOW - 8 * S));
+	fold(p, record_from(A, 2, SECOND, NOW - 8 * S));
 	CARD(p, A, ",\"imei\":\"8600000000000199\"");
 	assert_int_equal(card(p, A)->reasons, HAS(DEVICE_CHANGE));
 	CARD(p, A, ",\"imei\":\"86000000000002\"");
 	assert_int_equal(card(p, A)->reasons, 0);
 	CARD(p, A, ",\"imei\":null");
-	assert_int_equal(bound(p, A), 0);
-	fold(p, from(A, 3, THIRD, NOW));
-	assert_int_equal(bound(p, A), THIRD);
+	assert_int_equal(bound_imei(p, A), 0);
+	fold(p, record_from(A, 3, THIRD, NOW));
+	assert_int_equal(bound_imei(p, A), THIRD);
 	weir_partition_free(p);
 }
 
@@ -210,16 +210,16 @@ static void
 test_no_lock(void **state)
 {
 	(void)state;
-	struct weir_partition *p = locked("none");
-	fold(p, from(A, 1, FIRST, NOW - 9 * S));
-	fold(p, from(A, 2, SECOND, NOW - 8 * S));
-	assert_int_equal(bound(p, A), FIRST);
+	struct weir_partition *p = locked_partition("none");
+	fold(p, record_from(A, 1, FIRST, NOW - 9 * S));
+	fold(p, record_from(A, 2, SECOND, NOW - 8 * S));
+	assert_int_equal(bound_imei(p, A), FIRST);
 	assert_int_equal(card(p, A)->reasons, 0);
 	assert_int_equal(p->effects.outbox.n, 0);
-	assert_int_equal(card(p, A)->terms, 0);
+	assert_int_equal(card(p, A)->overrides, 0);
 	REQUEST(p, A, "rebind", "");
-	fold(p, from(A, 3, SECOND, NOW - 7 * S));
-	assert_int_equal(bound(p, A), SECOND);
+	fold(p, record_from(A, 3, SECOND, NOW - 7 * S));
+	assert_int_equal(bound_imei(p, A), SECOND);
 	weir_partition_free(p);
 }
 

@@ -67,7 +67,7 @@ world_close(struct world *w)
 }
 
 static void
-drive(struct world *w, enum conn_state state, int ms)
+drive_until(struct world *w, enum conn_state state, int ms)
 {
 	int64_t until = weir_steady_now().us + ms * 1000ll;
 	while (weir_steady_now().us < until && w->conn.state != state && w->conn.state != CONN_CLOSED) {
@@ -128,7 +128,7 @@ test_says_nothing(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	world_open(&w, "127.0.0.1", port);
 	conn_open(&w.conn, weir_steady_now().us);
-	drive(&w, CONN_READY, 2000);
+	drive_until(&w, CONN_READY, 2000);
 	assert_int_equal(w.conn.state, CONN_CLOSED);
 	assert_int_equal(w.closed, 1);
 	world_close(&w);
@@ -151,12 +151,12 @@ test_lies(void **state)
 		assert_int_equal(listen(fd, 1), 0);
 		world_open(&w, "127.0.0.1", port);
 		conn_open(&w.conn, weir_steady_now().us);
-		drive(&w, CONN_VERSIONS, 1000);
+		drive_until(&w, CONN_VERSIONS, 1000);
 		assert_int_equal(w.conn.state, CONN_VERSIONS);
 		int peer = accept(fd, NULL, NULL);
 		assert_int_equal(send(peer, LIES[i].bytes, LIES[i].len, 0), LIES[i].len);
 		w.opts.timeout_ms = 60000;
-		drive(&w, CONN_READY, 2000);
+		drive_until(&w, CONN_READY, 2000);
 		assert_int_equal(w.conn.state, CONN_CLOSED);
 		world_close(&w);
 		(void)close(peer);
@@ -198,18 +198,18 @@ test_trickle(void **state)
 	w.opts.room = much_room;
 	w.opts.response = count_response;
 	conn_open(&w.conn, weir_steady_now().us);
-	drive(&w, CONN_VERSIONS, 1000);
+	drive_until(&w, CONN_VERSIONS, 1000);
 	int peer = accept(fd, NULL, NULL);
 	assert_int_equal(send(peer, VERSIONS, sizeof(VERSIONS), 0), sizeof(VERSIONS));
-	drive(&w, CONN_READY, 1000);
+	drive_until(&w, CONN_READY, 1000);
 	assert_int_equal(w.conn.state, CONN_READY);
 	assert_int_equal(conn_request(&w.conn, API_FETCH, 11, 0, 0, weir_steady_now().us), 2);
 	for (int i = 0; i < PIECES; i++) {
 		size_t from = sizeof(frame) * (size_t)i / PIECES, to = sizeof(frame) * (size_t)(i + 1) / PIECES;
 		assert_int_equal(send(peer, frame + from, to - from, 0), to - from);
-		drive(&w, CONN_CLOSED, PIECE_MS);
+		drive_until(&w, CONN_CLOSED, PIECE_MS);
 	}
-	drive(&w, CONN_CLOSED, PIECE_MS);
+	drive_until(&w, CONN_CLOSED, PIECE_MS);
 	assert_int_equal(w.conn.state, CONN_READY);
 	assert_int_equal(w.responses, 1);
 	assert_int_equal(w.closed, 0);
@@ -229,7 +229,7 @@ test_no_such_host(void **state)
 	world_open(&w, "no-such-host.invalid", 9092);
 	w.opts.timeout_ms = 20000;
 	conn_open(&w.conn, weir_steady_now().us);
-	drive(&w, CONN_READY, 15000);
+	drive_until(&w, CONN_READY, 15000);
 	assert_int_equal(w.conn.state, CONN_CLOSED);
 	world_close(&w);
 }
@@ -285,7 +285,7 @@ shakes_hands(const char *name, const char *algorithm, const char *ca)
 	for (int i = 0; i < 100 && w.conn.state < CONN_VERSIONS; i++) { /* until the server listens */
 		conn_open(&w.conn, INT64_MAX / 2);
 		w.conn.begun_us = weir_steady_now().us;
-		drive(&w, CONN_VERSIONS, 3000);
+		drive_until(&w, CONN_VERSIONS, 3000);
 		if (w.conn.state == CONN_CLOSED && w.conn.failures > 3 && i > 30)
 			break;
 		(void)usleep(30000);

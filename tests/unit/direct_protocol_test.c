@@ -10,7 +10,7 @@
 #include "consumers/direct/protocol.h"
 
 static struct wire_reader
-reader(const struct weir_buf *b)
+reader_of(const struct weir_buf *b)
 {
 	return (struct wire_reader){b->data, b->data + b->len, false};
 }
@@ -31,7 +31,7 @@ test_requests(void **state)
 	(void)state;
 	const char *const topics[] = {"t"};
 	struct weir_buf b = {0};
-	protocol_ask_metadata(&b, 1, 7, topics, 1);
+	protocol_request_metadata(&b, 1, 7, topics, 1);
 	assert_bytes(&b, "00000015"
 			 "0003"
 			 "0001"
@@ -40,7 +40,7 @@ test_requests(void **state)
 			 "00000001"
 			 "000174");
 	b.len = 0;
-	protocol_ask_metadata(&b, 12, 7, topics, 1);
+	protocol_request_metadata(&b, 12, 7, topics, 1);
 	assert_bytes(&b, "0000002600030"
 			 "00c"
 			 "00000007"
@@ -54,7 +54,7 @@ test_requests(void **state)
 			 "00"
 			 "00");
 	b.len = 0;
-	protocol_ask_offset(&b, 1, 9, true, weir_slice_of("t"), 3, 5, -2);
+	protocol_request_offset(&b, 1, 9, true, weir_slice_of("t"), 3, 5, -2);
 	assert_bytes(&b, "00000029"
 			 "0002"
 			 "0001"
@@ -130,14 +130,15 @@ test_fetch_requests(void **state)
 	};
 	for (size_t i = 0; i < sizeof(WANT) / sizeof(WANT[0]); i++) {
 		struct weir_buf b = {0};
-		struct protocol_fetch_ask ask = {.wait_ms = 5, .min_bytes = 1, .max_bytes = 1 << 20, .committed = true};
+		struct protocol_fetch_request request = {
+		    .wait_ms = 5, .min_bytes = 1, .max_bytes = 1 << 20, .committed = true};
 		struct protocol_fetch_part part = {.partition = 2, .epoch = 4, .max_bytes = 4096, .offset = 99};
 		struct log_id id;
 		memset(id.bytes, 'I', sizeof(id.bytes));
-		protocol_fetch_begin(&b, WANT[i].version, &ask, 1);
+		protocol_fetch_begin(&b, WANT[i].version, &request, 1);
 		protocol_fetch_topic(&b, WANT[i].version, weir_slice_of("t"), &id, 1);
 		protocol_fetch_part(&b, WANT[i].version, &part, true);
-		protocol_fetch_end(&b, WANT[i].version, &ask);
+		protocol_fetch_end(&b, WANT[i].version, &request);
 		assert_bytes(&b, WANT[i].hex);
 		weir_buf_free(&b);
 	}
@@ -197,7 +198,7 @@ test_fetched(void **state)
 		struct protocol_fetch fetch;
 		struct protocol_fetched got;
 		put_fetched(&b, version);
-		protocol_fetched_begin(&fetch, reader(&b), version);
+		protocol_fetched_begin(&fetch, reader_of(&b), version);
 		assert_int_equal(fetch.throttle_ms, 25);
 		assert_true(protocol_fetched_next(&fetch, &got));
 		assert_true(version >= 13 ? got.id.bytes[15] == 'I' : weir_slice_equals(got.name, "t"));
@@ -331,7 +332,7 @@ test_offsets_of(enum protocol_api api, int16_t version)
 	struct protocol_offsets o;
 	struct protocol_offset one;
 	put_offsets(&b, api, version);
-	assert_true(protocol_offsets_begin(&o, reader(&b), api, version));
+	assert_true(protocol_offsets_begin(&o, reader_of(&b), api, version));
 	assert_true(weir_slice_equals(o.topic, "t"));
 	for (int p = 2; p < 4; p++) {
 		assert_true(protocol_offsets_next(&o, &one));
@@ -381,7 +382,7 @@ test_offset_lies(void **state)
 	int32_t epoch;
 	int64_t offset;
 	put_offsets(&b, API_EPOCH_END, 4);
-	struct wire_reader r = reader(&b);
+	struct wire_reader r = reader_of(&b);
 	assert_false(protocol_read_epoch_end(&r, 4, &error, &epoch, &offset));
 	weir_buf_free(&b);
 }
@@ -401,7 +402,7 @@ test_versions(void **state)
 			wire_put16(&b, (uint16_t)table[i][k]);
 		wire_put_tags(&b, true);
 	}
-	struct wire_reader r = reader(&b);
+	struct wire_reader r = reader_of(&b);
 	assert_true(protocol_read_versions(&r, 3, &error, &versions));
 	assert_int_equal(versions.of[API_FETCH], 11);
 	assert_int_equal(versions.of[API_LIST_OFFSETS], 6);

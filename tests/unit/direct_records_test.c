@@ -42,7 +42,7 @@ test_crc_by_instruction_is_the_tables(void **state)
 }
 
 static struct weir_slice
-slice(const struct weir_buf *buf)
+slice_of(const struct weir_buf *buf)
 {
 	return (struct weir_slice){buf->data, buf->len};
 }
@@ -80,7 +80,7 @@ test_walk(void **state)
 	(void)state;
 	struct weir_buf records = {0}, bytes = {0};
 	put_three(&records);
-	put_batch(&bytes, &THREE, slice(&records));
+	put_batch(&bytes, &THREE, slice_of(&records));
 	const uint8_t *at = bytes.data, *end = bytes.data + bytes.len;
 	struct record_batch batch;
 	struct records_walk walk;
@@ -113,7 +113,7 @@ test_cut_and_damaged(void **state)
 	(void)state;
 	struct weir_buf records = {0}, bytes = {0};
 	put_three(&records);
-	put_batch(&bytes, &THREE, slice(&records));
+	put_batch(&bytes, &THREE, slice_of(&records));
 	struct record_batch batch;
 	for (size_t len = 0; len < bytes.len; len++) {
 		uint8_t *copy = malloc(len + 1);
@@ -173,7 +173,7 @@ test_marker(void **state)
 	const uint8_t body[] = {0, 0, 0, 8, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0}; /* key of 4: version 0, type 0 = abort */
 	put_varint(&records, sizeof(body));
 	weir_buf_append(&records, body, sizeof(body));
-	put_batch(&bytes, &of, slice(&records));
+	put_batch(&bytes, &of, slice_of(&records));
 	const uint8_t *at = bytes.data;
 	struct record_batch batch;
 	bool aborts = false;

@@ -53,23 +53,23 @@ fixture_begin(struct fixture *fix, struct weir_dispatch_limits limits)
 	fix->core = weir_dispatch_core_new(&limits, 1, 1, keep_result, fix);
 }
 
-static struct weir_command_offer
-offer_of(uint32_t slot, uint8_t desired, uint8_t confirmed)
+static struct weir_pending_command
+command_of(uint32_t slot, uint8_t desired, uint8_t confirmed)
 {
-	return (struct weir_command_offer){
+	return (struct weir_pending_command){
 	    .iccid = {.hi = slot}, .partition = 3, .slot = slot, .desired = desired, .confirmed = confirmed};
 }
 
 static void
-offer(struct fixture *fix, uint32_t slot, uint8_t desired, uint8_t confirmed)
+pending_command(struct fixture *fix, uint32_t slot, uint8_t desired, uint8_t confirmed)
 {
-	struct weir_command_offer word = offer_of(slot, desired, confirmed);
-	weir_dispatch_core_offer(fix->core, 0, 0, &word, fix->now_us);
+	struct weir_pending_command word = command_of(slot, desired, confirmed);
+	weir_dispatch_core_enqueue(fix->core, 0, 0, &word, fix->now_us);
 }
 
 /* Starts at most one call; slot NONE if there was none. */
 static struct weir_dispatch_call
-start(struct fixture *fix)
+start_call(struct fixture *fix)
 {
 	struct weir_dispatch_call call = {.slot = UINT32_MAX};
 	(void)weir_dispatch_core_start(fix->core, fix->now_us, &call, 1);
@@ -77,7 +77,7 @@ start(struct fixture *fix)
 }
 
 static void
-finish(struct fixture *fix, struct weir_dispatch_call call, struct weir_outcome outcome)
+finish_call(struct fixture *fix, struct weir_dispatch_call call, struct weir_outcome outcome)
 {
 	weir_dispatch_core_finish(fix->core, call.card, &outcome, fix->now_us);
 }
@@ -117,22 +117,22 @@ test_core_sends_and_confirms(void **state) /* rule CMD-2 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 7, SUSPENDED, ACTIVE);
-	struct weir_dispatch_call call = start(&fix);
+	pending_command(&fix, 7, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.slot, 7);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, SUSPENDED);
 	assert_true(call.wants_intent);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_SENT);
 	assert_int_equal(fix.last.attempts, 1);
-	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	assert_int_equal(fix.last.target, SUSPENDED);
 	/* The owner's word that crossed the result repeats nothing; the entry goes after a while. */
-	offer(&fix, 7, SUSPENDED, ACTIVE);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	pending_command(&fix, 7, SUSPENDED, ACTIVE);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us += WEIR_DISPATCH_LINGER_US;
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
 	assert_true(weir_dispatch_core_next_due(fix.core, fix.now_us) == WEIR_DISPATCH_NEVER);
 	weir_dispatch_core_free(fix.core);
@@ -144,20 +144,20 @@ test_core_withdraws_what_was_not_sent(void **state) /* rule CMD-1 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	offer(&fix, 1, ACTIVE, ACTIVE);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
 	/* Sent, and surely without effect: likewise. */
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_RETRY));
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_RETRY));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_QUEUED);
 	assert_true(fix.last.next_us > fix.now_us);
-	offer(&fix, 1, ACTIVE, ACTIVE);
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
 	fix.now_us += 60 * SECOND;
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	weir_dispatch_core_free(fix.core);
 }
 
@@ -171,16 +171,16 @@ test_core_a_withdrawn_command_is_intended_anew(void **state)
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	struct weir_dispatch_call call = start(&fix);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_true(call.wants_intent);
 	uint64_t token = call.token;
-	finish(&fix, call, outcome(WEIR_OUTCOME_RETRY));
-	offer(&fix, 1, ACTIVE, ACTIVE);
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_RETRY));
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
 	wait_until_due(&fix);
-	call = start(&fix);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, SUSPENDED);
 	assert_true(call.wants_intent && call.token != token);
@@ -194,26 +194,26 @@ test_core_nothing_desired_sends_nothing(void **state)
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
+	pending_command(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
-	offer(&fix, 7, SUSPENDED, ACTIVE);
-	offer(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
+	pending_command(&fix, 7, SUSPENDED, ACTIVE);
+	pending_command(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	/* Confirmed as active here, while the owner still thinks that it is suspended. */
-	offer(&fix, 7, ACTIVE, SUSPENDED);
-	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_DONE));
-	offer(&fix, 7, WEIR_CARD_UNKNOWN, SUSPENDED);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	pending_command(&fix, 7, ACTIVE, SUSPENDED);
+	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_DONE));
+	pending_command(&fix, 7, WEIR_CARD_UNKNOWN, SUSPENDED);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	/* One that may have reached the carrier is asked after, not repeated. */
-	offer(&fix, 8, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), outcome_timeout());
-	offer(&fix, 8, WEIR_CARD_UNKNOWN, ACTIVE);
+	pending_command(&fix, 8, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome_timeout());
+	pending_command(&fix, 8, WEIR_CARD_UNKNOWN, ACTIVE);
 	wait_until_due(&fix);
-	struct weir_dispatch_call call = start(&fix);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(ACTIVE));
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	finish_call(&fix, call, outcome_state(ACTIVE));
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	weir_dispatch_core_free(fix.core);
 }
 
@@ -223,33 +223,33 @@ test_core_reverses_what_may_have_been_done(void **state) /* rule CMD-1 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), (struct weir_outcome){.kind = WEIR_OUTCOME_RETRY, .maybe_done = true});
-	offer(&fix, 1, ACTIVE, ACTIVE); /* the owner cannot know better */
-	struct weir_dispatch_call call = start(&fix);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), (struct weir_outcome){.kind = WEIR_OUTCOME_RETRY, .maybe_done = true});
+	pending_command(&fix, 1, ACTIVE, ACTIVE); /* the owner cannot know better */
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, ACTIVE);
-	finish(&fix, call, outcome(WEIR_OUTCOME_ALREADY));
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_ALREADY));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	assert_int_equal(fix.last.target, ACTIVE);
 	weir_dispatch_core_free(fix.core);
 }
 
 static void
-test_core_one_in_flight_then_the_newest_word(void **state) /* rule CMD-1 */
+test_core_one_in_flight_then_the_newest_command(void **state) /* rule CMD-1 */
 {
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	struct weir_dispatch_call call = start(&fix);
-	offer(&fix, 1, ACTIVE, ACTIVE);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
-	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
-	call = start(&fix);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start_call(&fix);
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	call = start_call(&fix);
 	assert_int_equal(call.target, ACTIVE);
 	assert_int_equal(fix.last.attempts, 1);
-	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
 	assert_int_equal(fix.last.target, ACTIVE);
 	weir_dispatch_core_free(fix.core);
 }
@@ -260,21 +260,21 @@ test_core_asks_after_a_timeout(void **state) /* rule CMD-2 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), outcome_timeout());
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome_timeout());
 	wait_until_due(&fix);
-	struct weir_dispatch_call call = start(&fix);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(ACTIVE)); /* not done: repeat */
-	call = start(&fix);
+	finish_call(&fix, call, outcome_state(ACTIVE)); /* not done: repeat */
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(fix.last.attempts, 2);
 	assert_false(call.wants_intent);
-	finish(&fix, call, outcome_timeout());
+	finish_call(&fix, call, outcome_timeout());
 	wait_until_due(&fix);
-	call = start(&fix);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(SUSPENDED)); /* done after all */
+	finish_call(&fix, call, outcome_state(SUSPENDED)); /* done after all */
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	weir_dispatch_core_free(fix.core);
 }
@@ -286,13 +286,13 @@ test_core_overrides_a_lost_command_no_longer_wanted(void **state) /* rules CMD-1
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), outcome_timeout());
-	offer(&fix, 1, ACTIVE, ACTIVE);
-	struct weir_dispatch_call call = start(&fix);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome_timeout());
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(ACTIVE));
-	call = start(&fix);
+	finish_call(&fix, call, outcome_state(ACTIVE));
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, ACTIVE);
 	weir_dispatch_core_free(fix.core);
@@ -308,27 +308,27 @@ test_core_trusts_no_state_while_the_opposite_may_come(void **state) /* rules CMD
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	struct weir_dispatch_call call = start(&fix);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start_call(&fix);
 	uint64_t token = call.token;
-	finish(&fix, call, outcome_timeout());
+	finish_call(&fix, call, outcome_timeout());
 	assert_int_equal(fix.last.pending, SUSPENDED);
 	assert_true(fix.last.token == token && token != 0);
-	offer(&fix, 1, ACTIVE, ACTIVE);
-	finish(&fix, start(&fix), outcome_state(ACTIVE));
-	call = start(&fix);
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome_state(ACTIVE));
+	call = start_call(&fix);
 	assert_true(call.wants_intent && call.token != token);
-	finish(&fix, call, outcome_timeout());
+	finish_call(&fix, call, outcome_timeout());
 	assert_int_equal(fix.last.pending, ACTIVE | SUSPENDED);
 	wait_until_due(&fix);
-	call = start(&fix);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(ACTIVE));
+	finish_call(&fix, call, outcome_state(ACTIVE));
 	assert_int_not_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
-	call = start(&fix);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, ACTIVE);
-	finish(&fix, call, outcome(WEIR_OUTCOME_ALREADY)); /* in order: the suspend is done as well */
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_ALREADY)); /* in order: the suspend is done as well */
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	assert_int_equal(fix.last.pending, 0);
 	weir_dispatch_core_free(fix.core);
@@ -341,19 +341,19 @@ test_core_resumes_with_an_intent_on_top(void **state) /* rules CMD-1, CMD-2 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	struct weir_command_offer word = offer_of(1, ACTIVE, 0);
+	struct weir_pending_command word = command_of(1, ACTIVE, 0);
 	word.resumed_state = WEIR_COMMAND_ACCEPTED;
 	word.resumed_desired = ACTIVE;
 	word.resumed_attempts = 1;
 	word.pending = ACTIVE | SUSPENDED;
-	weir_dispatch_core_offer(fix.core, 0, 0, &word, fix.now_us);
-	struct weir_dispatch_call call = start(&fix);
+	weir_dispatch_core_enqueue(fix.core, 0, 0, &word, fix.now_us);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(ACTIVE));
-	call = start(&fix);
+	finish_call(&fix, call, outcome_state(ACTIVE));
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, ACTIVE);
-	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	weir_dispatch_core_free(fix.core);
 }
@@ -364,25 +364,25 @@ test_core_polls_an_accepted_command(void **state) /* rule CMD-2 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), (struct weir_outcome){.kind = WEIR_OUTCOME_ACCEPTED, .ticket = "T-1"});
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), (struct weir_outcome){.kind = WEIR_OUTCOME_ACCEPTED, .ticket = "T-1"});
 	assert_int_equal(fix.last.state, WEIR_COMMAND_ACCEPTED);
 	assert_string_equal(fix.last.ticket, "T-1");
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	wait_until_due(&fix);
-	struct weir_dispatch_call call = start(&fix);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
 	assert_string_equal(call.ticket, "T-1");
 	/* Wanted active again: what was accepted still has to happen first, in order. */
-	offer(&fix, 1, ACTIVE, ACTIVE);
-	finish(&fix, call, outcome_state(ACTIVE));
+	pending_command(&fix, 1, ACTIVE, ACTIVE);
+	finish_call(&fix, call, outcome_state(ACTIVE));
 	wait_until_due(&fix);
-	call = start(&fix);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(SUSPENDED));
+	finish_call(&fix, call, outcome_state(SUSPENDED));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	assert_int_equal(fix.last.target, SUSPENDED);
-	call = start(&fix);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, ACTIVE);
 	weir_dispatch_core_free(fix.core);
@@ -394,21 +394,21 @@ test_core_sends_again_what_was_accepted_and_lost(void **state)
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_ACCEPTED));
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_ACCEPTED));
 	/* Tickets may take days (rule CMD-2): asked ever more rarely, and not repeated before confirm_max_s. */
 	int64_t accepted_us = fix.now_us;
 	uint32_t asked = 0;
 	struct weir_dispatch_call call;
 	for (;;) {
 		wait_until_due(&fix);
-		call = start(&fix);
+		call = start_call(&fix);
 		if (call.kind == WEIR_CALL_SET)
 			break;
 		asked++;
-		finish(&fix, call, outcome_state(ACTIVE));
+		finish_call(&fix, call, outcome_state(ACTIVE));
 		if (fix.now_us - accepted_us >= (int64_t)LIMITS.confirm_max_s * 1000000)
-			call = start(&fix);
+			call = start_call(&fix);
 		if (call.kind == WEIR_CALL_SET)
 			break;
 	}
@@ -423,28 +423,28 @@ test_core_resumes_after_a_restart(void **state) /* rule CMD-2 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	struct weir_command_offer word = offer_of(1, SUSPENDED, ACTIVE);
+	struct weir_pending_command word = command_of(1, SUSPENDED, ACTIVE);
 	word.resumed_state = WEIR_COMMAND_ACCEPTED;
 	word.resumed_desired = SUSPENDED;
 	word.resumed_attempts = 2;
 	memcpy(word.ticket, "T-9", 4);
-	weir_dispatch_core_offer(fix.core, 0, 0, &word, fix.now_us);
-	struct weir_dispatch_call call = start(&fix);
+	weir_dispatch_core_enqueue(fix.core, 0, 0, &word, fix.now_us);
+	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
 	assert_string_equal(call.ticket, "T-9");
-	finish(&fix, call, outcome_state(SUSPENDED));
+	finish_call(&fix, call, outcome_state(SUSPENDED));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_CONFIRMED);
 	assert_int_equal(fix.last.attempts, 2);
 	/* Sent before the crash, answer unknown, no longer wanted: asked, then put right. */
-	word = offer_of(2, ACTIVE, ACTIVE);
+	word = command_of(2, ACTIVE, ACTIVE);
 	word.resumed_state = WEIR_COMMAND_SENT;
 	word.resumed_desired = SUSPENDED;
 	word.resumed_attempts = 1;
-	weir_dispatch_core_offer(fix.core, 0, 0, &word, fix.now_us);
-	call = start(&fix);
+	weir_dispatch_core_enqueue(fix.core, 0, 0, &word, fix.now_us);
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
-	finish(&fix, call, outcome_state(SUSPENDED));
-	call = start(&fix);
+	finish_call(&fix, call, outcome_state(SUSPENDED));
+	call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_SET);
 	assert_int_equal(call.target, ACTIVE);
 	weir_dispatch_core_free(fix.core);
@@ -456,14 +456,14 @@ test_core_suspends_before_resumes(void **state) /* rule CMD-3 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, ACTIVE, SUSPENDED);
-	offer(&fix, 2, ACTIVE, SUSPENDED);
-	offer(&fix, 3, SUSPENDED, ACTIVE);
-	offer(&fix, 4, SUSPENDED, ACTIVE);
-	assert_int_equal(start(&fix).slot, 3);
-	assert_int_equal(start(&fix).slot, 4);
-	assert_int_equal(start(&fix).slot, 1);
-	assert_int_equal(start(&fix).slot, 2);
+	pending_command(&fix, 1, ACTIVE, SUSPENDED);
+	pending_command(&fix, 2, ACTIVE, SUSPENDED);
+	pending_command(&fix, 3, SUSPENDED, ACTIVE);
+	pending_command(&fix, 4, SUSPENDED, ACTIVE);
+	assert_int_equal(start_call(&fix).slot, 3);
+	assert_int_equal(start_call(&fix).slot, 4);
+	assert_int_equal(start_call(&fix).slot, 1);
+	assert_int_equal(start_call(&fix).slot, 2);
 	weir_dispatch_core_free(fix.core);
 }
 
@@ -476,18 +476,18 @@ test_core_obeys_concurrency_and_cooldown(void **state) /* rule CMD-3 */
 	limits.cooldown_ms = 10000;
 	struct fixture fix;
 	fixture_begin(&fix, limits);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	offer(&fix, 2, SUSPENDED, ACTIVE);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	pending_command(&fix, 2, SUSPENDED, ACTIVE);
 	int64_t begun_us = fix.now_us;
-	struct weir_dispatch_call call = start(&fix);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
-	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
-	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_DONE));
-	offer(&fix, 1, ACTIVE, SUSPENDED);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	struct weir_dispatch_call call = start_call(&fix);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_DONE));
+	pending_command(&fix, 1, ACTIVE, SUSPENDED);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	wait_until_due(&fix);
 	assert_true(fix.now_us == begun_us + 10 * SECOND);
-	assert_int_equal(start(&fix).slot, 1);
+	assert_int_equal(start_call(&fix).slot, 1);
 	weir_dispatch_core_free(fix.core);
 }
 
@@ -501,26 +501,26 @@ test_core_breaker_opens_tries_one_and_closes(void **state) /* rule CMD-3 */
 	fixture_begin(&fix, limits);
 	struct weir_carrier_counters row = {0};
 	for (uint32_t slot = 0; slot < 8; slot++)
-		offer(&fix, slot, SUSPENDED, ACTIVE);
+		pending_command(&fix, slot, SUSPENDED, ACTIVE);
 	for (uint32_t i = 0; i < 3; i++)
-		finish(&fix, start(&fix), outcome(WEIR_OUTCOME_RETRY));
+		finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_RETRY));
 	weir_dispatch_core_counters(fix.core, 0, &row);
 	assert_true(row.breaker_open);
 	int64_t opened_us = fix.now_us;
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us = opened_us + 5 * SECOND - 1;
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us++;
-	struct weir_dispatch_call trial = start(&fix);
+	struct weir_dispatch_call trial = start_call(&fix);
 	assert_int_not_equal(trial.slot, UINT32_MAX);
-	assert_int_equal(start(&fix).slot, UINT32_MAX); /* one trial only */
-	finish(&fix, trial, outcome(WEIR_OUTCOME_RETRY));
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX); /* one trial only */
+	finish_call(&fix, trial, outcome(WEIR_OUTCOME_RETRY));
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us += 5 * SECOND;
-	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_DONE));
+	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_DONE));
 	/* All others go at once, also those whose own delay is not over. */
 	for (uint32_t i = 0; i < 7; i++)
-		finish(&fix, start(&fix), outcome(WEIR_OUTCOME_DONE));
+		finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_DONE));
 	assert_int_equal(fix.by_state[WEIR_COMMAND_CONFIRMED], 8);
 	weir_dispatch_core_free(fix.core);
 }
@@ -531,13 +531,13 @@ test_core_bad_credentials_hold_the_carrier_not_the_card(void **state)
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	offer(&fix, 2, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), outcome(WEIR_OUTCOME_CARRIER_DOWN));
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	pending_command(&fix, 2, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_CARRIER_DOWN));
 	assert_int_equal(fix.last.state, WEIR_COMMAND_QUEUED);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us += 5 * SECOND;
-	assert_int_equal(start(&fix).slot, 1);
+	assert_int_equal(start_call(&fix).slot, 1);
 	weir_dispatch_core_free(fix.core);
 }
 
@@ -547,35 +547,35 @@ test_core_waits_when_rate_limited(void **state) /* rule CMD-3 */
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	offer(&fix, 2, SUSPENDED, ACTIVE);
-	finish(&fix, start(&fix), (struct weir_outcome){.kind = WEIR_OUTCOME_RATE_LIMITED, .after_ms = 3000});
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	pending_command(&fix, 2, SUSPENDED, ACTIVE);
+	finish_call(&fix, start_call(&fix), (struct weir_outcome){.kind = WEIR_OUTCOME_RATE_LIMITED, .after_ms = 3000});
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us += 3 * SECOND - 1;
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us++;
-	assert_int_equal(start(&fix).slot, 1);
+	assert_int_equal(start_call(&fix).slot, 1);
 	weir_dispatch_core_free(fix.core);
 }
 
 static void
-test_core_refusal_is_final_for_that_word(void **state)
+test_core_refusal_is_final_for_that_command(void **state)
 {
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	offer(&fix, 1, SUSPENDED, ACTIVE);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
 	struct weir_outcome refused = outcome(WEIR_OUTCOME_REFUSED);
 	memcpy(refused.text, "no such card", 13);
-	finish(&fix, start(&fix), refused);
+	finish_call(&fix, start_call(&fix), refused);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_FAILED);
 	assert_string_equal(fix.last.text, "no such card");
-	offer(&fix, 1, SUSPENDED, ACTIVE);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	fix.now_us += WEIR_DISPATCH_LINGER_US;
-	(void)start(&fix);
-	offer(&fix, 1, SUSPENDED, ACTIVE); /* later the owner may try again */
-	assert_int_equal(start(&fix).slot, 1);
+	(void)start_call(&fix);
+	pending_command(&fix, 1, SUSPENDED, ACTIVE); /* later the owner may try again */
+	assert_int_equal(start_call(&fix).slot, 1);
 	weir_dispatch_core_free(fix.core);
 }
 
@@ -586,18 +586,18 @@ test_core_forgets_a_partition(void **state)
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
 	for (uint32_t slot = 0; slot < 100; slot++)
-		offer(&fix, slot, SUSPENDED, ACTIVE);
-	struct weir_dispatch_call call = start(&fix);
+		pending_command(&fix, slot, SUSPENDED, ACTIVE);
+	struct weir_dispatch_call call = start_call(&fix);
 	uint32_t results = fix.results;
 	weir_dispatch_core_forget(fix.core, 1, 3); /* not that lane's */
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 100);
 	weir_dispatch_core_forget(fix.core, 0, 3);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 1);
 	/* Offered again while its old call is open: still one at a time. */
-	offer(&fix, call.slot, ACTIVE, WEIR_CARD_UNKNOWN);
-	assert_int_equal(start(&fix).slot, UINT32_MAX);
+	pending_command(&fix, call.slot, ACTIVE, WEIR_CARD_UNKNOWN);
+	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	weir_dispatch_core_forget(fix.core, 0, 3);
-	finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
+	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
 	assert_int_equal(fix.results, results);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
 	weir_dispatch_core_free(fix.core);
@@ -613,16 +613,16 @@ test_core_million_cards(void **state)
 	fixture_begin(&fix, limits);
 	const uint32_t cards = 1000000;
 	for (uint32_t slot = 0; slot < cards; slot++)
-		offer(&fix, slot, slot % 2 ? ACTIVE : SUSPENDED, WEIR_CARD_UNKNOWN);
+		pending_command(&fix, slot, slot % 2 ? ACTIVE : SUSPENDED, WEIR_CARD_UNKNOWN);
 	static struct weir_dispatch_call calls[256];
 	for (uint32_t count; (count = weir_dispatch_core_start(fix.core, fix.now_us, calls, 256)) > 0;) {
 		for (uint32_t i = 0; i < count; i++)
-			finish(&fix, calls[i], outcome(WEIR_OUTCOME_DONE));
+			finish_call(&fix, calls[i], outcome(WEIR_OUTCOME_DONE));
 		fix.now_us += 100;
 	}
 	assert_int_equal(fix.by_state[WEIR_COMMAND_CONFIRMED], cards);
 	fix.now_us += WEIR_DISPATCH_LINGER_US;
-	(void)start(&fix);
+	(void)start_call(&fix);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
 	weir_dispatch_core_free(fix.core);
 }
@@ -670,16 +670,16 @@ print_seed(void **state)
 }
 
 static uint32_t
-draw(struct model *model, uint32_t below)
+draw_below(struct model *model, uint32_t below)
 {
 	return (uint32_t)weir_random_below(&model->random, below);
 }
 
 static void
-model_offer(struct model *model, uint32_t slot)
+model_enqueue(struct model *model, uint32_t slot)
 {
-	struct weir_command_offer word = offer_of(slot, model->desired[slot], model->believed[slot]);
-	weir_dispatch_core_offer(model->core, slot % 2, slot % CARRIERS, &word, model->now_us);
+	struct weir_pending_command word = command_of(slot, model->desired[slot], model->believed[slot]);
+	weir_dispatch_core_enqueue(model->core, slot % 2, slot % CARRIERS, &word, model->now_us);
 }
 
 static void
@@ -742,24 +742,24 @@ model_check_order(struct model *model, const struct weir_dispatch_call *call)
 static struct weir_outcome
 model_set(struct model *model, uint32_t slot, uint8_t target)
 {
-	uint32_t dice = model->calm ? 0 : draw(model, 12);
+	uint32_t dice = model->calm ? 0 : draw_below(model, 12);
 	if (dice == 9 || dice == 10) { /* lost answer; done or not */
 		model->lost[slot] = true;
-		if (draw(model, 2))
+		if (draw_below(model, 2))
 			model->actual[slot] = target;
 		return outcome_timeout();
 	}
 	if (dice == 11)
 		return (struct weir_outcome){.kind = WEIR_OUTCOME_RETRY, .maybe_done = true};
 	if (dice == 8)
-		return (struct weir_outcome){.kind = WEIR_OUTCOME_RATE_LIMITED, .after_ms = draw(model, 3) * 500};
+		return (struct weir_outcome){.kind = WEIR_OUTCOME_RATE_LIMITED, .after_ms = draw_below(model, 3) * 500};
 	if (dice == 7)
-		return outcome(draw(model, 4) ? WEIR_OUTCOME_RETRY : WEIR_OUTCOME_CARRIER_DOWN);
+		return outcome(draw_below(model, 4) ? WEIR_OUTCOME_RETRY : WEIR_OUTCOME_CARRIER_DOWN);
 	if (dice == 6)
 		return outcome(WEIR_OUTCOME_REFUSED);
 	if ((dice == 5 || dice == 4) && model->actual[slot] != target) { /* else it is in that state already */
 		model->pending[slot] = target;
-		model->pending_us[slot] = model->now_us + draw(model, 4 * SECOND);
+		model->pending_us[slot] = model->now_us + draw_below(model, 4 * SECOND);
 		return outcome(WEIR_OUTCOME_ACCEPTED);
 	}
 	enum weir_outcome_kind kind = model->actual[slot] == target ? WEIR_OUTCOME_ALREADY : WEIR_OUTCOME_DONE;
@@ -770,7 +770,7 @@ model_set(struct model *model, uint32_t slot, uint8_t target)
 static struct weir_outcome
 model_ask(struct model *model, uint32_t slot)
 {
-	if (!model->calm && draw(model, 6) == 0)
+	if (!model->calm && draw_below(model, 6) == 0)
 		return outcome(WEIR_OUTCOME_RETRY);
 	model->lost[slot] = false;
 	if (model->pending[slot] != 0 && model->pending_us[slot] <= model->now_us) {
@@ -794,7 +794,7 @@ model_finish_due(struct model *model)
 		weir_dispatch_core_finish(model->core, open->call.card, &result, model->now_us);
 		/* A command that the carrier took can still be lost to us; the owner then says it again. */
 		if (model->believed[slot] != model->desired[slot] && !model->failed[slot])
-			model_offer(model, slot);
+			model_enqueue(model, slot);
 	}
 }
 
@@ -806,18 +806,18 @@ model_start_calls(struct model *model)
 		model_check_call(model, &call);
 		model_check_order(model, &call);
 		model->open[call.slot] =
-		    (struct model_call){.call = call, .end_us = model->now_us + draw(model, 300000), .open = true};
+		    (struct model_call){.call = call, .end_us = model->now_us + draw_below(model, 300000), .open = true};
 	}
 }
 
 static void
 model_change_minds(struct model *model)
 {
-	for (uint32_t i = draw(model, 4); i > 0; i--) {
-		uint32_t slot = draw(model, CARDS);
-		model->desired[slot] = draw(model, 2) ? ACTIVE : SUSPENDED;
+	for (uint32_t i = draw_below(model, 4); i > 0; i--) {
+		uint32_t slot = draw_below(model, CARDS);
+		model->desired[slot] = draw_below(model, 2) ? ACTIVE : SUSPENDED;
 		model->failed[slot] = false;
-		model_offer(model, slot);
+		model_enqueue(model, slot);
 	}
 }
 
@@ -831,11 +831,11 @@ model_run(struct model *model)
 		if (step > 700 && step % 50 == 0) { /* the owner's sweep */
 			for (uint32_t slot = 0; slot < CARDS; slot++) {
 				if (model->believed[slot] != model->desired[slot])
-					model_offer(model, slot);
+					model_enqueue(model, slot);
 			}
 		}
 		model_start_calls(model);
-		model->now_us += 1 + draw(model, 200000);
+		model->now_us += 1 + draw_below(model, 200000);
 		model_finish_due(model);
 	}
 	for (uint32_t slot = 0; slot < CARDS; slot++) {
@@ -856,9 +856,9 @@ test_core_holds_against_a_model(void **state) /* rules CMD-1, CMD-2, CMD-3 */
 		for (uint32_t i = 0; i < CARRIERS; i++) {
 			model.limits[i] = LIMITS;
 			model.limits[i].rate_per_s = i == 0 ? 5 : 20 + 60 * i;
-			model.limits[i].concurrency = 1 + draw(&model, 8);
+			model.limits[i].concurrency = 1 + draw_below(&model, 8);
 			model.limits[i].cooldown_ms = i == 1 ? 1500 : 0;
-			model.limits[i].breaker_failures = 2 + draw(&model, 6);
+			model.limits[i].breaker_failures = 2 + draw_below(&model, 6);
 			model.limits[i].breaker_open_ms = 1000;
 			model.started[i] = weir_calloc(CALLS_KEPT, sizeof(int64_t));
 		}
@@ -885,16 +885,16 @@ test_core_rate_holds_in_any_second(void **state) /* rule CMD-3 */
 		struct fixture fix;
 		fixture_begin(&fix, limits);
 		for (uint32_t slot = 0; slot < rate * 4; slot++)
-			offer(&fix, slot, SUSPENDED, ACTIVE);
+			pending_command(&fix, slot, SUSPENDED, ACTIVE);
 		int64_t *started = weir_calloc(rate * 4, sizeof(*started)), begin_us = fix.now_us;
 		for (uint32_t count = 0; count < rate * 4;) {
-			struct weir_dispatch_call call = start(&fix);
+			struct weir_dispatch_call call = start_call(&fix);
 			if (call.slot == UINT32_MAX) {
 				fix.now_us += 1 + (fix.now_us * 7919) % 3000;
 				continue;
 			}
 			started[count++] = fix.now_us;
-			finish(&fix, call, outcome(WEIR_OUTCOME_DONE));
+			finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
 			if (count > rate)
 				assert_true(started[count - 1] - started[count - 1 - rate] >= SECOND);
 		}
@@ -914,7 +914,7 @@ main(void)
 	    cmocka_unit_test(test_core_a_withdrawn_command_is_intended_anew),
 	    cmocka_unit_test(test_core_nothing_desired_sends_nothing),
 	    cmocka_unit_test(test_core_reverses_what_may_have_been_done),
-	    cmocka_unit_test(test_core_one_in_flight_then_the_newest_word),
+	    cmocka_unit_test(test_core_one_in_flight_then_the_newest_command),
 	    cmocka_unit_test(test_core_asks_after_a_timeout),
 	    cmocka_unit_test(test_core_overrides_a_lost_command_no_longer_wanted),
 	    cmocka_unit_test(test_core_trusts_no_state_while_the_opposite_may_come),
@@ -927,7 +927,7 @@ main(void)
 	    cmocka_unit_test(test_core_breaker_opens_tries_one_and_closes),
 	    cmocka_unit_test(test_core_bad_credentials_hold_the_carrier_not_the_card),
 	    cmocka_unit_test(test_core_waits_when_rate_limited),
-	    cmocka_unit_test(test_core_refusal_is_final_for_that_word),
+	    cmocka_unit_test(test_core_refusal_is_final_for_that_command),
 	    cmocka_unit_test(test_core_forgets_a_partition),
 	    cmocka_unit_test(test_core_million_cards),
 	    cmocka_unit_test(test_core_rate_holds_in_any_second),

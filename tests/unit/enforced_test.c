@@ -6,7 +6,7 @@
 
 /* A pool's word, as it comes from the pool's partition. */
 static void
-word(struct weir_partition *p, uint64_t version, uint16_t reasons, uint64_t limit, uint64_t used)
+take_pool_state(struct weir_partition *p, uint64_t version, uint16_t reasons, uint64_t limit, uint64_t used)
 {
 	struct weir_reference reference = {.type = WEIR_REF_POOL_STATE};
 	struct weir_ref_pool_state *state = &reference.pool_state;
@@ -20,7 +20,7 @@ word(struct weir_partition *p, uint64_t version, uint16_t reasons, uint64_t limi
 	    .cycle = (uint16_t)p->registry.carriers[0].current.number,
 	    .active = 1,
 	    .reasons = reasons,
-	    .slack = 1,
+	    .unreported_allowance = 1,
 	    .limit = limit,
 	    .used = used,
 	    .crossed_us = NOW - 2 * S};
@@ -32,7 +32,7 @@ word(struct weir_partition *p, uint64_t version, uint16_t reasons, uint64_t limi
 }
 
 static struct weir_partition *
-pooled(int64_t now_us)
+pooled_partition(int64_t now_us)
 {
 	struct weir_partition *p = make(now_us);
 	SEND(p, "{\"type\":\"plan\",\"id\":\"acc\",\"carrier\":\"cm\",\"kind\":\"accumulative\",\"allowance\":10}");
@@ -134,20 +134,20 @@ static void
 test_moves(void **state)
 {
 	(void)state;
-	struct weir_partition *p = pooled(NOW);
+	struct weir_partition *p = pooled_partition(NOW);
 	REQUEST(p, A, "limit", ",\"limit\":100,\"auto_restore\":false");
 	REQUEST(p, A, "suspend", "");
 	fold(p, record(A, 1, 100, 0, NOW));
-	word(p, 1, HAS(POOL_EXHAUSTED), 10, 100);
+	take_pool_state(p, 1, HAS(POOL_EXHAUSTED), 10, 100);
 	assert_int_equal(card(p, A)->reasons, HAS(POOL_EXHAUSTED) | HAS(USAGE_LIMIT) | HAS(MANUAL));
 	CARD(p, A, ",\"pool\":\"y\"");
 	assert_int_equal(card(p, A)->reasons, HAS(USAGE_LIMIT) | HAS(MANUAL));
 	SEND(p, "{\"type\":\"plan\",\"id\":\"s\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":50}");
 	CARD(p, A, ",\"plan\":\"s\",\"pool\":null");
 	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXHAUSTED) | HAS(USAGE_LIMIT) | HAS(MANUAL));
-	const struct weir_terms_slot *terms = weir_slab_at(&p->tables.terms, card(p, A)->terms - 1);
-	assert_int_equal(terms->limit, 100);
-	assert_int_equal(terms->flags & WEIR_TERMS_NO_AUTO_RESTORE, WEIR_TERMS_NO_AUTO_RESTORE);
+	const struct weir_card_overrides_slot *overrides = weir_slab_at(&p->tables.overrides, card(p, A)->overrides - 1);
+	assert_int_equal(overrides->limit, 100);
+	assert_int_equal(overrides->flags & WEIR_OVERRIDES_NO_AUTO_RESTORE, WEIR_OVERRIDES_NO_AUTO_RESTORE);
 	assert_int_equal(p->stats.resumes, 0);
 	weir_partition_free(p);
 }
@@ -157,14 +157,14 @@ static void
 test_refused_whole(void **state)
 {
 	(void)state;
-	struct weir_partition *p = pooled(NOW);
-	word(p, 1, 0, 0, 0);
+	struct weir_partition *p = pooled_partition(NOW);
+	take_pool_state(p, 1, 0, 0, 0);
 	CARD_REFUSED(p, B, ",\"carrier\":\"cu\",\"pool\":\"x\",\"limit\":5");
 	uint32_t slot;
 	assert_null(weir_partition_find(p, iccid_of(B), &slot));
 	SEND(p, "{\"type\":\"plan\",\"id\":\"s\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":50}");
 	CARD_REFUSED(p, A, ",\"plan\":\"s\",\"limit\":5"); /* it would stay in the pool */
-	assert_int_equal(card(p, A)->terms, 0);
+	assert_int_equal(card(p, A)->overrides, 0);
 	CARD(p, A, ",\"plan\":\"s\",\"pool\":null,\"limit\":5");
 	weir_partition_free(p);
 }
@@ -190,9 +190,9 @@ static void
 test_audit_of_a_pools_decision(void **state)
 {
 	(void)state;
-	struct weir_partition *p = pooled(NOW);
+	struct weir_partition *p = pooled_partition(NOW);
 	fold(p, record(A, 1, 7, 0, NOW));
-	word(p, 1, HAS(POOL_EXHAUSTED), 1000, 1024);
+	take_pool_state(p, 1, HAS(POOL_EXHAUSTED), 1000, 1024);
 	const struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n - 1];
 	assert_int_equal(audit->event, WEIR_AUDIT_DECIDED);
 	assert_int_equal(audit->reason, WEIR_REASON_POOL_EXHAUSTED);
@@ -201,7 +201,7 @@ test_audit_of_a_pools_decision(void **state)
 	assert_int_equal(audit->overshoot, 24);
 	assert_int_equal(enforcement(p, A)->arrived_us, NOW - 2 * S);
 	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", "", 0, 0};
-	word(p, 2, HAS(POOL_EXHAUSTED), 1000, 1040);
+	take_pool_state(p, 2, HAS(POOL_EXHAUSTED), 1000, 1040);
 	weir_partition_command(p, &done);
 	assert_int_equal(enforcement(p, A)->overshoot, 40);
 	weir_partition_free(p);
@@ -213,12 +213,12 @@ test_pool_reasons_at_the_boundary(void **state)
 {
 	(void)state;
 	int64_t boundary = at("2026-04-01T00:00:00+08:00");
-	struct weir_partition *p = pooled(boundary - HOUR);
-	word(p, 1, HAS(POOL_EXHAUSTED), 10, 10);
+	struct weir_partition *p = pooled_partition(boundary - HOUR);
+	take_pool_state(p, 1, HAS(POOL_EXHAUSTED), 10, 10);
 	advance(p, boundary);
 	assert_int_equal(card(p, A)->reasons, 0);
 	assert_int_equal(p->stats.resumes, 1);
-	word(p, 2, HAS(POOL_EXHAUSTED) | HAS(POOL_FROZEN), 10, 10);
+	take_pool_state(p, 2, HAS(POOL_EXHAUSTED) | HAS(POOL_FROZEN), 10, 10);
 	advance(p, at("2026-05-01T00:00:00+08:00"));
 	assert_int_equal(card(p, A)->reasons, HAS(POOL_FROZEN));
 	weir_partition_free(p);
@@ -307,7 +307,7 @@ test_levels_of_a_limit(void **state)
 	assert_int_equal(p->effects.outbox.n, 0);
 	fold(p, record(A, 2, 50, 0, NOW));
 	assert_int_equal(alerts(p, "\"levels\":[{\"percent\":50}]"), 1);
-	assert_int_equal(card(p, A)->gate, 95 + 70);
+	assert_int_equal(card(p, A)->next_threshold, 95 + 70);
 	weir_partition_free(p);
 }
 

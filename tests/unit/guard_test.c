@@ -4,7 +4,7 @@
 
 /* A hundred single cards of 1000 bytes; 10 % within a minute trip the guard, fewer than 5 never. */
 static struct net *
-fleet(uint32_t percent, uint32_t cards_min)
+make_fleet(uint32_t percent, uint32_t cards_min)
 {
 	struct net *net = net_new_at(NOW);
 	net->p[0]->opts.guard_percent = percent;
@@ -17,7 +17,7 @@ fleet(uint32_t percent, uint32_t cards_min)
 }
 
 static void
-cut(struct net *net, unsigned from, unsigned to)
+suspend_cards(struct net *net, unsigned from, unsigned to)
 {
 	for (unsigned n = from; n < to; n++)
 		net_use(net, 0, n, 1000);
@@ -28,14 +28,14 @@ static void
 test_trips(void **state)
 {
 	(void)state;
-	struct net *net = fleet(10, 5);
+	struct net *net = make_fleet(10, 5);
 	struct weir_partition *p = net->p[0];
-	cut(net, 0, 10);
+	suspend_cards(net, 0, 10);
 	assert_false(p->guard.tripped);
 	assert_true(weir_partition_may_send(p, net_slot(net, 0, 3)));
-	cut(net, 10, 11);
+	suspend_cards(net, 10, 11);
 	assert_true(p->guard.tripped);
-	cut(net, 11, 20);
+	suspend_cards(net, 11, 20);
 	assert_true(HAS(net_card(net, 0, 15), WEIR_REASON_PLAN_EXHAUSTED));
 	assert_false(weir_partition_may_send(p, net_slot(net, 0, 15)));
 	assert_false(weir_partition_may_send(p, net_slot(net, 0, 3)));
@@ -53,13 +53,13 @@ static void
 test_window(void **state)
 {
 	(void)state;
-	struct net *net = fleet(10, 5);
-	cut(net, 0, 10);
+	struct net *net = make_fleet(10, 5);
+	suspend_cards(net, 0, 10);
 	net_time(net, NOW + 65 * S);
-	cut(net, 10, 20);
+	suspend_cards(net, 10, 20);
 	assert_false(net->p[0]->guard.tripped);
 	net_time(net, NOW + 124 * S); /* 59 s later, in the next minute by the clock */
-	cut(net, 20, 21);
+	suspend_cards(net, 20, 21);
 	assert_true(net->p[0]->guard.tripped);
 	net_free(net);
 }
@@ -69,14 +69,14 @@ static void
 test_least_and_off(void **state)
 {
 	(void)state;
-	struct net *net = fleet(1, 5);
-	cut(net, 0, 4);
+	struct net *net = make_fleet(1, 5);
+	suspend_cards(net, 0, 4);
 	assert_false(net->p[0]->guard.tripped);
-	cut(net, 4, 5);
+	suspend_cards(net, 4, 5);
 	assert_true(net->p[0]->guard.tripped);
 	net_free(net);
-	net = fleet(0, 0);
-	cut(net, 0, 100);
+	net = make_fleet(0, 0);
+	suspend_cards(net, 0, 100);
 	assert_false(net->p[0]->guard.tripped);
 	net_free(net);
 }
@@ -86,8 +86,8 @@ static void
 test_release(void **state)
 {
 	(void)state;
-	struct net *net = fleet(10, 5);
-	cut(net, 0, 15);
+	struct net *net = make_fleet(10, 5);
+	suspend_cards(net, 0, 15);
 	net_flush(net, 0);
 	net_crash(net, 0);
 	assert_true(net->p[0]->guard.tripped);

@@ -11,7 +11,7 @@
 #include "config/base/iccid.h"
 
 static bool
-parse(const char *text, struct weir_iccid *out)
+parse_iccid(const char *text, struct weir_iccid *out)
 {
 	return weir_iccid_parse((const uint8_t *)text, strlen(text), out);
 }
@@ -25,7 +25,7 @@ test_round_trip(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct weir_iccid iccid;
 		char out[WEIR_ICCID_TEXT_MAX];
-		assert_true(parse(texts[i], &iccid));
+		assert_true(parse_iccid(texts[i], &iccid));
 		assert_int_equal(weir_iccid_format(iccid, out), strlen(texts[i]));
 		assert_string_equal(out, texts[i]);
 		assert_int_equal(iccid.lo & 0xff, 0);
@@ -38,8 +38,8 @@ test_lower_case_is_the_same_card(void **state)
 {
 	(void)state;
 	struct weir_iccid lower, upper;
-	assert_true(parse("8986001234567890983s", &lower));
-	assert_true(parse("8986001234567890983S", &upper));
+	assert_true(parse_iccid("8986001234567890983s", &lower));
+	assert_true(parse_iccid("8986001234567890983S", &upper));
 	assert_true(weir_iccid_equal(lower, upper));
 }
 
@@ -51,7 +51,7 @@ test_refused(void **state)
 	    "8986000000000000-001", "898600000000000000\xc3\xa9", "{9860000000000000001"};
 	struct weir_iccid iccid;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		assert_false(parse(texts[i], &iccid));
+		assert_false(parse_iccid(texts[i], &iccid));
 	assert_false(weir_iccid_parse((const uint8_t *)"8986000000000000000\0", 20, &iccid));
 }
 
@@ -63,7 +63,7 @@ test_packed_order_is_text_order(void **state)
 	    "8986000000000000000A", "8986000000000000001", "89860000009000000000", "8986000000A000000000"};
 	struct weir_iccid before = {0, 0}, iccid;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		assert_true(parse(texts[i], &iccid));
+		assert_true(parse_iccid(texts[i], &iccid));
 		assert_true(iccid.hi > before.hi || (iccid.hi == before.hi && iccid.lo > before.lo));
 		before = iccid;
 	}
@@ -75,7 +75,7 @@ test_tag_follows_its_definition(void **state)
 	(void)state;
 	static const char text[] = "8986001234567890983S";
 	struct weir_iccid iccid;
-	assert_true(parse(text, &iccid));
+	assert_true(parse_iccid(text, &iccid));
 	double tag = 0; /* as Lua computes it */
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		double product = tag * 61 + text[i];
@@ -103,7 +103,7 @@ test_hash_spreads_ranges(void **state)
 		char text[WEIR_ICCID_TEXT_MAX];
 		struct weir_iccid iccid;
 		(void)snprintf(text, sizeof(text), "898600000000000%05u", i);
-		assert_true(parse(text, &iccid));
+		assert_true(parse_iccid(text, &iccid));
 		uint64_t hash = weir_iccid_hash(iccid);
 		low[hash & 255]++;
 		high[hash >> 56]++;

@@ -4,7 +4,7 @@
 #define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
 
 static struct weir_ref_alerts
-mixed(void)
+mixed_ladder(void)
 {
 	return (struct weir_ref_alerts){
 	    .id = "mixed", .level_count = 4, .levels = {{true, 50}, {true, 100}, {false, 70}, {false, 1000}}};
@@ -22,7 +22,7 @@ test_levels(void **state)
 {
 	(void)state;
 	struct net *net = net_new_at(NOW);
-	struct weir_ref_alerts ref = mixed();
+	struct weir_ref_alerts ref = mixed_ladder();
 	weir_ladder_define(net->p[0], &ref);
 	uint32_t number = weir_ladder_number(net->p[0], "mixed");
 	uint64_t next;
@@ -48,7 +48,7 @@ test_growing_base(void **state)
 	(void)state;
 	struct net *net = net_new_at(NOW);
 	struct weir_partition *p = net->p[0];
-	struct weir_ref_alerts ref = mixed();
+	struct weir_ref_alerts ref = mixed_ladder();
 	struct weir_cause cause = {2, 33, NOW, NOW, 0};
 	uint16_t ladder, had = 0;
 	weir_ladder_define(p, &ref);

@@ -11,7 +11,7 @@
 static uint64_t seed = 88172645463325252u;
 
 static uint64_t
-draw(uint64_t below)
+draw_below(uint64_t below)
 {
 	seed ^= seed << 13;
 	seed ^= seed >> 7;
@@ -27,12 +27,12 @@ iccid_write(char out[WEIR_ICCID_TEXT_MAX], unsigned i)
 
 /* What it tells goes to itself: its own partials, its own words. */
 static void
-tell_itself(struct weir_partition *p)
+publish_to_self(struct weir_partition *p)
 {
-	weir_partition_tell(p);
+	weir_partition_publish(p);
 	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
-		const struct weir_tell tell = p->effects.outbox.v[i];
-		struct weir_slice value = {p->effects.outbox.bytes.data + tell.at + tell.key_len, tell.value_len};
+		const struct weir_outbox_message message = p->effects.outbox.v[i];
+		struct weir_slice value = {p->effects.outbox.bytes.data + message.at + message.key_len, message.value_len};
 		struct weir_reference reference;
 		struct weir_error err;
 		struct weir_cause cause = {0, 1, p->clock.now_us, p->clock.now_us, 0};
@@ -40,9 +40,9 @@ tell_itself(struct weir_partition *p)
 		uint8_t *copy = malloc(value.len + 1);
 		memcpy(copy, value.data, value.len);
 		value.data = copy;
-		if (tell.topic == WEIR_TELL_PARTIALS)
-			(void)weir_partition_partial(p, value, p->clock.now_us, &err);
-		else if (tell.topic == WEIR_TELL_CARDS && weir_reference_parse(value, &reference, &err) == WEIR_OK)
+		if (message.topic == WEIR_OUTBOX_USAGE_REPORTS)
+			(void)weir_partition_apply_report(p, value, p->clock.now_us, &err);
+		else if (message.topic == WEIR_OUTBOX_CARDS && weir_reference_parse(value, &reference, &err) == WEIR_OK)
 			(void)weir_partition_apply(p, &reference, value, &cause, &err);
 		free(copy);
 		if (i > 2000)
@@ -53,7 +53,7 @@ tell_itself(struct weir_partition *p)
 }
 
 static void
-use(struct weir_partition *p, unsigned card, uint64_t bytes, int64_t end_us)
+use_bytes(struct weir_partition *p, unsigned card, uint64_t bytes, int64_t end_us)
 {
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	static uint64_t id;
@@ -105,48 +105,48 @@ make_busy(void)
 		    pool, i % 7 == 0 ? ",\"limit\":100" : "");
 		apply(p, json);
 	}
-	weir_partition_settled(p, true, true);
-	tell_itself(p);
+	weir_partition_caught_up(p, true, true);
+	publish_to_self(p);
 	for (unsigned i = 0; i < 3 * CARDS; i++)
-		use(p, i % CARDS, draw(60), p->clock.now_us - (int64_t)draw(HOUR));
-	tell_itself(p);
+		use_bytes(p, i % CARDS, draw_below(60), p->clock.now_us - (int64_t)draw_below(HOUR));
+	publish_to_self(p);
 	tick(p);
 	weir_partition_set_time(p, NOW, NOW); /* cycles have ended: past totals */
 	tick(p);
 	for (unsigned i = 0; i < 3 * CARDS; i++)
-		use(p, i % CARDS, draw(90), NOW - (int64_t)draw(HOUR / 2));
-	tell_itself(p);
-	tell_itself(p);
+		use_bytes(p, i % CARDS, draw_below(90), NOW - (int64_t)draw_below(HOUR / 2));
+	publish_to_self(p);
+	publish_to_self(p);
 	tick(p);
 	return p;
 }
 
 /* Some bytes of some pages: small numbers more often than wild ones, they are the ones that pass for references. */
 static void
-damage(void)
+damage_bytes(void)
 {
-	for (uint64_t n = 1 + draw(6); n > 0; n--) {
-		struct item *item = &items[draw((uint64_t)item_count)];
-		if (item->len == 0 || strchr(WEIR_SLAB_LETTERS, item->key[0]) == NULL)
+	for (uint64_t n = 1 + draw_below(6); n > 0; n--) {
+		struct item *item = &items[draw_below((uint64_t)item_count)];
+		if (item->len == 0 || strchr(WEIR_SLAB_TAGS, item->key[0]) == NULL)
 			continue;
-		uint64_t at = draw(item->len);
+		uint64_t at = draw_below(item->len);
 		for (int tries = 0; tries < 30 && item->data[at] == 0; tries++) /* mostly where something is */
-			at = draw(item->len);
-		item->data[at] = (uint8_t)(draw(3) == 0   ? draw(256)
-					   : draw(2) == 0 ? draw(8)
-							  : item->data[at] ^ (1u << draw(8)));
+			at = draw_below(item->len);
+		item->data[at] = (uint8_t)(draw_below(3) == 0   ? draw_below(256)
+					   : draw_below(2) == 0 ? draw_below(8)
+								: item->data[at] ^ (1u << draw_below(8)));
 	}
 }
 
 static bool
-load(struct weir_partition *p, const struct weir_partition *old)
+load_copy(struct weir_partition *p, const struct weir_partition *old)
 {
-	static const char letters[] = WEIR_SLAB_LETTERS;
+	static const char tags[] = WEIR_SLAB_TAGS;
 	uint32_t sizes[WEIR_SLABS];
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		sizes[i] = weir_partition_slab((struct weir_partition *)old, i)->used;
-	if (draw(8) == 0)
-		sizes[draw(WEIR_SLABS)] = (uint32_t)draw(600);
+	if (draw_below(8) == 0)
+		sizes[draw_below(WEIR_SLABS)] = (uint32_t)draw_below(600);
 	weir_partition_set_time(p, NOW, NOW);
 	weir_partition_load_sizes(p, sizes, NOW);
 	for (size_t at = 0; at < names.len;) {
@@ -161,16 +161,15 @@ load(struct weir_partition *p, const struct weir_partition *old)
 		at += len + 1;
 	}
 	for (int i = 0; i < item_count; i++) {
-		const char *letter = strchr(letters, items[i].key[0]);
-		if (letter != NULL &&
-		    !weir_partition_load_page(p, (uint32_t)(letter - letters), (uint32_t)atoi(items[i].key + 2),
-			(struct weir_slice){items[i].data, items[i].len}))
+		const char *tag = strchr(tags, items[i].key[0]);
+		if (tag != NULL && !weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
+				       (struct weir_slice){items[i].data, items[i].len}))
 			return false;
 	}
-	struct weir_doubt intent = {.token = draw(4), .state = (uint8_t)draw(4)};
-	intent.iccid.hi = draw(3);
-	intent.iccid.lo = draw(300);
-	if (draw(4) == 0 && !weir_partition_load_intent(p, &intent))
+	struct weir_unconfirmed_card intent = {.token = draw_below(4), .state = (uint8_t)draw_below(4)};
+	intent.iccid.hi = draw_below(3);
+	intent.iccid.lo = draw_below(300);
+	if (draw_below(4) == 0 && !weir_partition_load_intent(p, &intent))
 		return false;
 	return weir_partition_load_finish(p);
 }
@@ -181,14 +180,15 @@ work_with(struct weir_partition *p)
 {
 	struct weir_error err;
 	struct weir_cause cause = {0, 1, p->clock.now_us, p->clock.now_us, 0};
-	weir_partition_offer_all(p, true);
-	weir_partition_settled(p, true, true);
+	weir_partition_enqueue_all(p, true);
+	weir_partition_caught_up(p, true, true);
 	for (int i = 0; i < 3; i++) {
 		for (unsigned k = 0; k < 40; k++)
-			use(p, (unsigned)draw(CARDS), draw(500), p->clock.now_us - (int64_t)draw(HOUR));
+			use_bytes(
+			    p, (unsigned)draw_below(CARDS), draw_below(500), p->clock.now_us - (int64_t)draw_below(HOUR));
 		for (int ticks = 0; ticks < 50 && weir_partition_tick(p, 100); ticks++) {
 		}
-		tell_itself(p);
+		publish_to_self(p);
 		weir_partition_set_time(p, p->clock.now_us + 20 * 24 * HOUR, p->clock.now_us);
 		p->effects.fetch_requests.n = 0;
 		p->parked.records.n = 0;
@@ -196,7 +196,7 @@ work_with(struct weir_partition *p)
 	for (unsigned i = 0; i < 8; i++) {
 		char json[200], iccid[WEIR_ICCID_TEXT_MAX];
 		struct weir_reference reference;
-		iccid_write(iccid, (unsigned)draw(CARDS));
+		iccid_write(iccid, (unsigned)draw_below(CARDS));
 		(void)snprintf(json, sizeof(json), "{\"type\":\"request\",\"iccid\":\"%s\",\"action\":\"%s\"}", iccid,
 		    i % 4 == 0   ? "suspend"
 		    : i % 4 == 1 ? "resume"
@@ -221,7 +221,7 @@ damaged_bytes_are_refused_or_borne(void **state)
 	(void)state;
 	struct weir_partition *busy = make_busy();
 	weir_partition_encode(busy, &WRITER, 12);
-	assert_true(weir_slab_count(&busy->tables.pools) == 3 && weir_slab_count(&busy->tables.shares) >= 3);
+	assert_true(weir_slab_count(&busy->tables.pools) == 3 && weir_slab_count(&busy->tables.pool_sources) >= 3);
 	assert_true(weir_slab_count(&busy->tables.sessions) > 10 && weir_slab_count(&busy->tables.enforcements) > 10);
 	struct item *whole = calloc((size_t)item_count, sizeof(*whole));
 	for (int i = 0; i < item_count; i++) {
@@ -233,9 +233,9 @@ damaged_bytes_are_refused_or_borne(void **state)
 		for (int i = 0; i < count; i++)
 			memcpy(items[i].data, whole[i].data, whole[i].len);
 		if (round > 0)
-			damage();
+			damage_bytes();
 		struct weir_partition *p = weir_partition_new(&busy->opts);
-		bool loaded = load(p, busy);
+		bool loaded = load_copy(p, busy);
 		refused += !loaded;
 		if (loaded)
 			work_with(p);

@@ -39,7 +39,7 @@ sink_end(void)
 }
 
 static uint32_t
-lines(const struct weir_buf *buf)
+count_lines(const struct weir_buf *buf)
 {
 	uint32_t count = 0;
 	for (size_t i = 0; i < buf->len; i++)
@@ -59,7 +59,7 @@ test_line(void **state)
 	assert_true(strncmp(text, "ts=20", 5) == 0);
 	assert_non_null(strstr(text, "Z level=warn event=flush_retry msg=\"partition 3 \\\"x\\\"\\n\\x01\\\\\"\n"));
 	assert_non_null(strstr(text, " level=info event=started\n"));
-	assert_int_equal(lines(&buf), 2);
+	assert_int_equal(count_lines(&buf), 2);
 	weir_buf_free(&buf);
 }
 
@@ -73,7 +73,7 @@ test_level(void **state)
 	weir_log(WEIR_LOG_ERROR, "loud", "yes");
 	struct weir_buf buf = sink_end();
 	assert_null(strstr((char *)buf.data, "quiet"));
-	assert_int_equal(lines(&buf), 1);
+	assert_int_equal(count_lines(&buf), 1);
 	weir_buf_free(&buf);
 	enum weir_log_level level = WEIR_LOG_DEBUG;
 	assert_true(weir_log_level_parse("error", &level));
@@ -93,7 +93,7 @@ test_long_message_is_cut(void **state)
 	memset(text, '\x02', sizeof(text) - 1);
 	weir_log(WEIR_LOG_INFO, "long", "%s", text);
 	struct weir_buf buf = sink_end();
-	assert_int_equal(lines(&buf), 2);
+	assert_int_equal(count_lines(&buf), 2);
 	assert_true(buf.len <= 8192);
 	assert_memory_equal(buf.data + buf.len - 2, "\"\n", 2);
 	weir_buf_free(&buf);
@@ -236,7 +236,7 @@ test_format_and_counters(void **state)
 	weir_log_counters_get(&after);
 	assert_true(strncmp((char *)buf.data, "{\"ts\":\"20", 9) == 0);
 	uint64_t written = after.lines[WEIR_LOG_WARN] - before.lines[WEIR_LOG_WARN];
-	assert_int_equal(written, lines(&buf));
+	assert_int_equal(written, count_lines(&buf));
 	assert_in_range(written, 5, 10); /* a second may begin in the middle */
 	assert_int_equal(after.suppressed - before.suppressed, 20 - written);
 	weir_buf_free(&buf);

@@ -12,7 +12,7 @@
 #include "config/mapping/mapping.h"
 
 static struct weir_mapping *
-parse(const char *yaml)
+parse_mapping(const char *yaml)
 {
 	struct weir_mapping *mapping = NULL;
 	struct weir_error err = {0};
@@ -35,7 +35,7 @@ static void
 test_compiles(void **state)
 {
 	(void)state;
-	struct weir_mapping *mapping = parse(EMNIFY);
+	struct weir_mapping *mapping = parse_mapping(EMNIFY);
 	assert_string_equal(mapping->name, "feed");
 	assert_string_equal(mapping->fields[WEIR_FIELD_ICCID].path, "sim.iccid");
 	assert_int_equal(mapping->fields[WEIR_FIELD_UP].unit_bytes, 1000000);
@@ -55,9 +55,9 @@ static void
 test_totals_and_events(void **state)
 {
 	(void)state;
-	struct weir_mapping *mapping = parse("volume: total\nsession: s\nup: u\ndown: d\nend: t\n"
-					     "event: {path: e, start: [Start, 1], stop: Stop}\n"
-					     "filter: [{path: k, prefix: a}]\n");
+	struct weir_mapping *mapping = parse_mapping("volume: total\nsession: s\nup: u\ndown: d\nend: t\n"
+						     "event: {path: e, start: [Start, 1], stop: Stop}\n"
+						     "filter: [{path: k, prefix: a}]\n");
 	assert_null(mapping->fields[WEIR_FIELD_UP].path);
 	assert_string_equal(mapping->fields[WEIR_FIELD_UP_TOTAL].path, "u");
 	assert_string_equal(mapping->fields[WEIR_FIELD_DOWN_TOTAL].path, "d");
@@ -67,7 +67,7 @@ test_totals_and_events(void **state)
 	assert_string_equal(mapping->event_values[2][0], "Stop");
 	assert_true(mapping->filters[0].prefix);
 	weir_mapping_free(mapping);
-	mapping = parse("id: i\nup: u\nend: t\nevent: e\n");
+	mapping = parse_mapping("id: i\nup: u\nend: t\nevent: e\n");
 	assert_string_equal(mapping->event_values[1][0], "update");
 	weir_mapping_free(mapping);
 }
@@ -103,10 +103,10 @@ test_print_reads_back(void **state)
 	    "volume: total\nsession: s\nup: u\nend: t\nevent: {path: e, start: ['a\"b', \"\\x01\"]}\nplmn: 'p q'\n"};
 	for (size_t i = 0; i < 2; i++) {
 		char first[2048], second[2048];
-		struct weir_mapping *mapping = parse(texts[i]);
+		struct weir_mapping *mapping = parse_mapping(texts[i]);
 		print(mapping, first, sizeof(first));
 		weir_mapping_free(mapping);
-		mapping = parse(first);
+		mapping = parse_mapping(first);
 		print(mapping, second, sizeof(second));
 		weir_mapping_free(mapping);
 		assert_string_equal(first, second);

@@ -49,7 +49,7 @@ test_samples(void **state)
 							      .cards = 150000,
 							      .stream_us = 1774846800500000,
 							      .lag_messages = {7, -1}},
-	    {.number = 11, .state = WEIR_RUN_FENCED, .slack_bytes = UINT64_MAX}};
+	    {.number = 11, .state = WEIR_RUN_FENCED, .unreported_bytes = UINT64_MAX}};
 	static const char *const topics[] = {"weir.records", "odd\"topic\\\n"};
 	struct weir_metrics_figures *f = calloc(1, sizeof(*f));
 	f->has_run = true;
@@ -207,7 +207,7 @@ test_documented(void **state)
 /* ---- health ---- */
 
 static void
-test_life(void **state)
+test_lifecycle(void **state)
 {
 	(void)state;
 	static struct weir_health health;
@@ -384,7 +384,7 @@ main(void)
 	    cmocka_unit_test(test_parts),
 	    cmocka_unit_test(test_table),
 	    cmocka_unit_test(test_documented),
-	    cmocka_unit_test(test_life),
+	    cmocka_unit_test(test_lifecycle),
 	    cmocka_unit_test(test_readiness),
 	    cmocka_unit_test(test_notify_path),
 	    cmocka_unit_test(test_notify_abstract),

@@ -5,7 +5,7 @@
 #include "tests/unit/partition_fixture.h"
 
 static void
-plans(struct weir_partition *p)
+define_plans(struct weir_partition *p)
 {
 	SEND(p, "{\"type\":\"plan\",\"id\":\"year\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":1000,\"term_"
 		"months\":12}");
@@ -21,7 +21,7 @@ expires(struct weir_partition *p)
 {
 	uint32_t slot;
 	assert_non_null(weir_partition_find(p, iccid_of(A), &slot));
-	return ((struct weir_life_slot *)weir_slab_at(&p->tables.lives, slot))->expires_s;
+	return ((struct weir_lifecycle_slot *)weir_slab_at(&p->tables.lifecycles, slot))->expires_s;
 }
 
 static uint32_t
@@ -36,7 +36,7 @@ test_a_change_of_plan_keeps_renewals(void **state)
 {
 	(void)state;
 	struct weir_partition *p = make(NOW);
-	plans(p);
+	define_plans(p);
 	CARD(p, A, ",\"plan\":\"year\",\"activated\":\"2026-01-31T00:00:00+08:00\"");
 	CARD(p, A, ",\"plan\":\"half\"");
 	assert_int_equal(expires(p), seconds("2026-07-31T00:00:00+08:00")); /* nothing was renewed */
@@ -60,7 +60,7 @@ test_a_change_of_plan_keeps_renewals(void **state)
 
 /* rule SUS-4: cm enforces a usage limit in pools only. The card leaves its pool: resumed, the reason shown, and told. */
 static void
-test_a_move_tells_what_it_leaves_unenforced(void **state)
+test_a_move_alerts_what_it_leaves_unenforced(void **state)
 {
 	(void)state;
 	struct weir_partition *p = make(NOW);
@@ -132,7 +132,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_change_of_plan_keeps_renewals),
-	    cmocka_unit_test(test_a_move_tells_what_it_leaves_unenforced),
+	    cmocka_unit_test(test_a_move_alerts_what_it_leaves_unenforced),
 	    cmocka_unit_test(test_a_ladder_defined_anew),
 	    cmocka_unit_test(test_a_ladder_that_was_loaded),
 	};

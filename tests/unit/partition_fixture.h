@@ -82,11 +82,11 @@ on_page(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len)
 	on_range(ctx, slab, page, 0, data, len);
 }
 MAYBE_UNUSED static void
-on_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+on_closed_cycle(void *ctx, char tag, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
 {
 	(void)ctx;
 	char key[64];
-	(void)snprintf(key, sizeof(key), "%c:%u:%u", letter, cycle, page);
+	(void)snprintf(key, sizeof(key), "%c:%u:%u", tag, cycle, page);
 	memcpy(item_grow(item_get(key), offset + len) + offset, data, len);
 }
 MAYBE_UNUSED static uint8_t *
@@ -97,7 +97,7 @@ append(const char *key, uint32_t len)
 	return item_grow(item, at + len) + at;
 }
 MAYBE_UNUSED static uint8_t *
-on_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
+on_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
 {
 	(void)ctx;
 	char key[64];
@@ -127,9 +127,9 @@ on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 	weir_buf_append(&references, json.data, json.len);
 	weir_buf_append(&references, "\n", 1);
 }
-MAYBE_UNUSED static struct weir_doubt last_intent_done;
+MAYBE_UNUSED static struct weir_unconfirmed_card last_intent_done;
 MAYBE_UNUSED static void
-on_intent_done(void *ctx, const struct weir_doubt *intent)
+on_intent_done(void *ctx, const struct weir_unconfirmed_card *intent)
 {
 	(void)ctx;
 	last_intent_done = *intent;
@@ -139,11 +139,11 @@ on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
 {
 	(void)ctx;
 	char key[64];
-	(void)snprintf(key, sizeof(key), "%s:%d:%u", weir_window_letters(kind), window, page);
+	(void)snprintf(key, sizeof(key), "%s:%d:%u", weir_window_tags(kind), window, page);
 	return append(key, len);
 }
-MAYBE_UNUSED static const struct weir_writer WRITER = {
-    NULL, on_page, on_range, on_past, on_marks, on_directory, on_name, on_reference, on_intent_done, on_window};
+MAYBE_UNUSED static const struct weir_writer WRITER = {NULL, on_page, on_range, on_closed_cycle, on_dedupe_keys,
+    on_directory, on_name, on_reference, on_intent_done, on_window};
 
 /* ---- partitions ---- */
 
@@ -158,7 +158,7 @@ make(int64_t now_us)
 	    .auto_register_carrier = "cm",
 	    .partitions = 1,
 	    .epoch = 1,
-	    .slack_floor_bytes = 1,
+	    .unreported_floor_bytes = 1,
 	    .pool_tick_ms = 1000};
 	struct weir_partition *p = weir_partition_new(&opts);
 	weir_partition_set_time(p, now_us, now_us);
@@ -248,17 +248,17 @@ serve(struct weir_partition *p)
 		uint32_t count = p->effects.fetch_requests.n;
 		p->effects.fetch_requests.n = 0;
 		for (uint32_t i = 0; i < count; i++) {
-			struct weir_wish wish = p->effects.fetch_requests.v[i];
+			struct weir_fetch_request fetch = p->effects.fetch_requests.v[i];
 			char key[64];
 			struct weir_slice value = {0};
 			uint32_t from, len;
-			weir_wish_key(&wish, key, &from, &len);
+			weir_fetch_key(&fetch, key, &from, &len);
 			struct item *item = item_get(key);
 			value = (struct weir_slice){item->data, item->len};
 			if (len != 0)
 				value = item->len >= from + len ? (struct weir_slice){item->data + from, len}
 								: (struct weir_slice){0};
-			assert_true(weir_partition_wish_answer(p, &wish, value));
+			assert_true(weir_partition_fetched(p, &fetch, value));
 		}
 		weir_partition_unpark(p);
 	}
@@ -284,16 +284,16 @@ reload(const struct weir_partition *old, int64_t now_us)
 		assert_true(weir_partition_load_reference(p, (struct weir_slice){references.data + at, len}));
 		at += len + 1;
 	}
-	static const char letters[] = WEIR_SLAB_LETTERS;
+	static const char tags[] = WEIR_SLAB_TAGS;
 	for (int i = 0; i < item_count; i++) {
-		const char *letter = strchr(letters, items[i].key[0]);
+		const char *tag = strchr(tags, items[i].key[0]);
 		long long a;
 		unsigned b;
-		if (letter != NULL)
-			assert_true(weir_partition_load_page(p, (uint32_t)(letter - letters),
-			    (uint32_t)atoi(items[i].key + 2), (struct weir_slice){items[i].data, items[i].len}));
-		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->tables.marks.fresh_from)
-			assert_true(weir_marks_load(&p->tables.marks, a, b, items[i].data, items[i].len));
+		if (tag != NULL)
+			assert_true(weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
+			    (struct weir_slice){items[i].data, items[i].len}));
+		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->tables.dedupe_keys.fresh_from)
+			assert_true(weir_dedupe_keys_load(&p->tables.dedupe_keys, a, b, items[i].data, items[i].len));
 	}
 	assert_true(weir_partition_load_finish(p));
 	return p;
@@ -344,12 +344,12 @@ send_class(struct weir_partition *p, enum weir_class expected, const char *fmt, 
 #define CARD(p, iccid, more) SEND(p, "{\"type\":\"card\",\"iccid\":\"%s\"" more "}", iccid)
 #define CARD_REFUSED(p, iccid, more) REFUSED(p, "{\"type\":\"card\",\"iccid\":\"%s\"" more "}", iccid)
 
-MAYBE_UNUSED static struct weir_life_slot *
-life(struct weir_partition *p, const char *iccid)
+MAYBE_UNUSED static struct weir_lifecycle_slot *
+lifecycle(struct weir_partition *p, const char *iccid)
 {
 	uint32_t slot;
 	assert_non_null(weir_partition_find(p, iccid_of(iccid), &slot));
-	return weir_slab_at(&p->tables.lives, slot);
+	return weir_slab_at(&p->tables.lifecycles, slot);
 }
 
 MAYBE_UNUSED static unsigned
@@ -364,12 +364,12 @@ alerts(const struct weir_partition *p, const char *what)
 {
 	int count = 0;
 	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
-		const struct weir_tell *tell = &p->effects.outbox.v[i];
+		const struct weir_outbox_message *message = &p->effects.outbox.v[i];
 		char text[2048] = {0};
-		if (tell->topic != WEIR_TELL_ALERTS)
+		if (message->topic != WEIR_OUTBOX_ALERTS)
 			continue;
-		assert_true(tell->value_len < sizeof(text));
-		memcpy(text, p->effects.outbox.bytes.data + tell->at + tell->key_len, tell->value_len);
+		assert_true(message->value_len < sizeof(text));
+		memcpy(text, p->effects.outbox.bytes.data + message->at + message->key_len, message->value_len);
 		count += strstr(text, what) != NULL;
 	}
 	return count;

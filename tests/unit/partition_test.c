@@ -109,7 +109,7 @@ test_sequences_against_a_plain_set(void **state)
 }
 
 static struct weir_record
-total(uint64_t session, uint64_t up, int64_t end_us, uint8_t flags)
+total_record(uint64_t session, uint64_t up, int64_t end_us, uint8_t flags)
 {
 	struct weir_record r = record(A, 0, up, 0, end_us);
 	r.session_hash = session;
@@ -123,16 +123,16 @@ test_totals(void **state)
 {
 	(void)state;
 	struct weir_partition *p = with_card(NOW);
-	fold(p, total(5, 100, NOW - 100 * S, 0));
-	fold(p, total(5, 250, NOW - 80 * S, 0));
-	fold(p, total(5, 200, NOW - 90 * S, 0)); /* old */
-	fold(p, total(5, 250, NOW - 80 * S, 0)); /* repeated */
+	fold(p, total_record(5, 100, NOW - 100 * S, 0));
+	fold(p, total_record(5, 250, NOW - 80 * S, 0));
+	fold(p, total_record(5, 200, NOW - 90 * S, 0)); /* old */
+	fold(p, total_record(5, 250, NOW - 80 * S, 0)); /* repeated */
 	assert_int_equal(card(p, A)->up, 250);
 	assert_int_equal(p->stats.stale, 2);
-	fold(p, total(5, 0, NOW - 50 * S, WEIR_RECORD_START));
-	fold(p, total(5, 30, NOW - 40 * S, 0));
-	fold(p, total(5, 0, NOW - 50 * S, WEIR_RECORD_START)); /* repeated start */
-	fold(p, total(5, 31, NOW - 30 * S, 0));
+	fold(p, total_record(5, 0, NOW - 50 * S, WEIR_RECORD_START));
+	fold(p, total_record(5, 30, NOW - 40 * S, 0));
+	fold(p, total_record(5, 0, NOW - 50 * S, WEIR_RECORD_START)); /* repeated start */
+	fold(p, total_record(5, 31, NOW - 30 * S, 0));
 	assert_int_equal(card(p, A)->up, 281);
 	weir_partition_free(p);
 }
@@ -144,12 +144,12 @@ test_parked_totals_keep_their_order(void **state)
 	(void)state;
 	int64_t boundary = 1774972800ll * S;
 	struct weir_partition *p = with_card(boundary + HOUR);
-	fold(p, total(5, 100, boundary - 100 * S, 0));
+	fold(p, total_record(5, 100, boundary - 100 * S, 0));
 	assert_int_equal(p->parked.records.n, 1);
-	struct weir_wish wish = p->effects.fetch_requests.v[0];
+	struct weir_fetch_request fetch = p->effects.fetch_requests.v[0];
 	p->effects.fetch_requests.n = 0;
-	assert_true(weir_partition_wish_answer(p, &wish, (struct weir_slice){0}));
-	fold(p, total(5, 300, boundary - 50 * S, 0)); /* could be counted at once: the look-up is answered */
+	assert_true(weir_partition_fetched(p, &fetch, (struct weir_slice){0}));
+	fold(p, total_record(5, 300, boundary - 50 * S, 0)); /* could be counted at once: the look-up is answered */
 	weir_partition_unpark(p);
 	assert_int_equal(p->stats.counted, 2);
 	assert_int_equal(p->stats.stale, 0);
@@ -189,10 +189,10 @@ test_a_waiting_card_keeps_its_order(void **state)
 	serve(p);
 	assert_int_equal(p->stats.counted, 4);
 	uint32_t slot;
-	const struct weir_account_slot *a = weir_partition_find_account(p, "q", &slot);
+	const struct weir_pool_local_slot *a = weir_partition_find_pool_local(p, "q", &slot);
 	assert_int_equal(a->up, 70);
 	assert_non_null(weir_partition_find(p, iccid_of(B), &slot));
-	assert_int_equal(weir_life_imei(weir_slab_at(&p->tables.lives, slot)), 86000000000001);
+	assert_int_equal(weir_lifecycle_imei(weir_slab_at(&p->tables.lifecycles, slot)), 86000000000001);
 	weir_partition_free(p);
 	store_clear();
 }
@@ -216,19 +216,19 @@ test_cycle_rolls_and_late_records_restate(void **state)
 	assert_int_equal(card(p, A)->up, 50);
 	weir_partition_encode(p, &WRITER, 12);
 	struct item *page = item_get("y:674:0");
-	struct weir_past_slot past;
+	struct weir_closed_cycle_slot closed_cycles;
 	assert_true(page->len >= 32);
-	memcpy(&past, page->data, 32);
-	assert_int_equal(past.up, 407);
-	assert_int_equal(past.down, 3);
-	assert_int_equal(past.records, 2);
+	memcpy(&closed_cycles, page->data, 32);
+	assert_int_equal(closed_cycles.up, 407);
+	assert_int_equal(closed_cycles.down, 3);
+	assert_int_equal(closed_cycles.records, 2);
 	struct weir_partition *q = reload(p, boundary + HOUR);
 	fold(q, record(A, 4, 1000, 0, boundary - 2)); /* over the allowance, but of the closed cycle */
 	serve(q);
 	assert_int_equal(card(q, A)->reasons, 0);
 	weir_partition_encode(q, &WRITER, 12);
-	memcpy(&past, item_get("y:674:0")->data, 32);
-	assert_int_equal(past.up, 1407);
+	memcpy(&closed_cycles, item_get("y:674:0")->data, 32);
+	assert_int_equal(closed_cycles.up, 1407);
 	weir_partition_free(p);
 	weir_partition_free(q);
 	store_clear();

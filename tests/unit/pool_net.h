@@ -39,7 +39,7 @@ struct net_item { /* a page in a partition's store */
 	uint8_t data[WEIR_SLAB_PAGE_BYTES];
 };
 
-enum net_kind { NET_CARDS, NET_PARTIAL, NET_RECORD };
+enum net_kind { NET_CARDS, NET_REPORT, NET_RECORD };
 struct net_entry { /* what a partition has read since its last flush, and would read again */
 	enum net_kind kind;
 	int64_t at_us;
@@ -72,8 +72,8 @@ struct net {
 	int64_t now_us;
 	struct net_message queue[1024]; /* told, not delivered */
 	uint32_t queued;
-	uint32_t partials, words; /* delivered so far */
-	uint32_t words_to[NET_PARTITIONS];
+	uint32_t reports, pool_states; /* delivered so far */
+	uint32_t states_to[NET_PARTITIONS];
 	char *alerts[NET_TEXTS], *refused[NET_TEXTS];
 	uint32_t alert_count, refused_count;
 	struct weir_audit audits[NET_TEXTS]; /* of pools, and those with a text */
@@ -92,7 +92,7 @@ net_opts(uint32_t number, uint64_t epoch)
 	    .auto_register_carrier = "cm",
 	    .partitions = NET_PARTITIONS,
 	    .epoch = epoch,
-	    .slack_floor_bytes = 1000,
+	    .unreported_floor_bytes = 1000,
 	    .pool_tick_ms = 1000};
 }
 
@@ -183,21 +183,21 @@ static inline void
 net_take_effects(struct net *net, struct weir_partition *p)
 {
 	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
-		const struct weir_tell *tell = &p->effects.outbox.v[i];
-		const uint8_t *at = p->effects.outbox.bytes.data + tell->at;
+		const struct weir_outbox_message *message = &p->effects.outbox.v[i];
+		const uint8_t *at = p->effects.outbox.bytes.data + message->at;
 		char key[128];
-		(void)snprintf(key, sizeof(key), "%.*s", (int)tell->key_len, (const char *)at);
-		at += tell->key_len;
-		if (tell->topic == WEIR_TELL_ALERTS) {
+		(void)snprintf(key, sizeof(key), "%.*s", (int)message->key_len, (const char *)at);
+		at += message->key_len;
+		if (message->topic == WEIR_OUTBOX_ALERTS) {
 			assert_true(net->alert_count < NET_TEXTS);
-			net->alerts[net->alert_count++] = weir_strndup((const char *)at, tell->value_len);
+			net->alerts[net->alert_count++] = weir_strndup((const char *)at, message->value_len);
 			continue;
 		}
 		assert_true(net->queued < sizeof(net->queue) / sizeof(net->queue[0]));
 		struct net_message *m = &net->queue[net->queued++];
-		m->topic = tell->topic;
-		m->to = tell->partition == WEIR_TELL_BY_KEY ? net_home(key) : tell->partition;
-		m->len = tell->value_len;
+		m->topic = message->topic;
+		m->to = message->partition == WEIR_OUTBOX_BY_KEY ? net_home(key) : message->partition;
+		m->len = message->value_len;
 		m->value = weir_calloc(1, m->len + 1u);
 		memcpy(m->value, at, m->len);
 	}
@@ -218,15 +218,15 @@ net_serve(struct net *net, uint32_t i)
 		uint32_t count = p->effects.fetch_requests.n;
 		p->effects.fetch_requests.n = 0;
 		for (uint32_t n = 0; n < count; n++) {
-			struct weir_wish wish = p->effects.fetch_requests.v[n];
+			struct weir_fetch_request fetch = p->effects.fetch_requests.v[n];
 			struct weir_slice value = {0};
-			assert_int_equal(wish.kind, WEIR_WISH_WINDOW);
+			assert_int_equal(fetch.kind, WEIR_FETCH_WINDOW);
 			for (uint32_t k = 0; k < net->store[i].window_count; k++) {
 				const struct net_window *w = &net->store[i].windows[k];
-				if (w->kind == wish.window && w->window == wish.number && w->page == wish.place)
+				if (w->kind == fetch.window && w->window == fetch.number && w->page == fetch.place)
 					value = (struct weir_slice){w->bytes.data, w->bytes.len};
 			}
-			assert_true(weir_partition_wish_answer(p, &wish, value));
+			assert_true(weir_partition_fetched(p, &fetch, value));
 		}
 		weir_partition_unpark(p);
 	}
@@ -238,7 +238,7 @@ net_round(struct net *net, uint32_t i)
 {
 	while (weir_partition_tick(net->p[i], 1000))
 		;
-	weir_partition_tell(net->p[i]);
+	weir_partition_publish(net->p[i]);
 	net_take_effects(net, net->p[i]);
 	net_serve(net, i);
 }
@@ -253,13 +253,14 @@ net_deliver(struct net *net)
 	for (uint32_t i = 0; i < count; i++) {
 		struct weir_error err = {0};
 		struct weir_slice value = {batch[i].value, batch[i].len};
-		if (batch[i].topic == WEIR_TELL_PARTIALS) {
-			net->partials++;
-			(void)net_log(net, batch[i].to, NET_PARTIAL, value);
-			assert_int_equal(weir_partition_partial(net->p[batch[i].to], value, net->now_us, &err), WEIR_OK);
+		if (batch[i].topic == WEIR_OUTBOX_USAGE_REPORTS) {
+			net->reports++;
+			(void)net_log(net, batch[i].to, NET_REPORT, value);
+			assert_int_equal(
+			    weir_partition_apply_report(net->p[batch[i].to], value, net->now_us, &err), WEIR_OK);
 		} else {
-			net->words++;
-			net->words_to[batch[i].to]++;
+			net->pool_states++;
+			net->states_to[batch[i].to]++;
 			(void)net_give(net, batch[i].to, value);
 		}
 		free(batch[i].value);
@@ -311,7 +312,7 @@ net_new_at(int64_t now_us)
 	net_time(net, now_us);
 	for (uint32_t i = 0; i < NET_PARTITIONS; i++) {
 		assert_true(weir_partition_load_finish(net->p[i]));
-		weir_partition_settled(net->p[i], true, true);
+		weir_partition_caught_up(net->p[i], true, true);
 	}
 	return net;
 }
@@ -342,9 +343,9 @@ net_free(struct net *net)
 /* ---- the store ---- */
 
 static inline struct net_item *
-net_item_of(struct net_store *store, char letter, uint32_t page)
+net_item_of(struct net_store *store, char tag, uint32_t page)
 {
-	uint32_t slab = (uint32_t)(strchr(WEIR_SLAB_LETTERS, letter) - WEIR_SLAB_LETTERS);
+	uint32_t slab = (uint32_t)(strchr(WEIR_SLAB_TAGS, tag) - WEIR_SLAB_TAGS);
 	for (uint32_t i = 0; i < store->item_count; i++)
 		if (store->items[i]->slab == slab && store->items[i]->page == page)
 			return store->items[i];
@@ -356,25 +357,25 @@ net_item_of(struct net_store *store, char letter, uint32_t page)
 	return item;
 }
 static inline void
-net_on_range(void *ctx, char letter, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+net_on_range(void *ctx, char tag, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
 {
-	struct net_item *item = net_item_of(ctx, letter, page);
+	struct net_item *item = net_item_of(ctx, tag, page);
 	memcpy(item->data + offset, data, len);
 	if (offset + len > item->len)
 		item->len = offset + len;
 }
 static inline void
-net_on_page(void *ctx, char letter, uint32_t page, const uint8_t *data, uint32_t len)
+net_on_page(void *ctx, char tag, uint32_t page, const uint8_t *data, uint32_t len)
 {
-	net_on_range(ctx, letter, page, 0, data, len);
+	net_on_range(ctx, tag, page, 0, data, len);
 }
 static inline void
-net_on_past(void *ctx, char letter, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
+net_on_closed_cycle(void *ctx, char tag, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len)
 {
-	(void)ctx, (void)letter, (void)cycle, (void)page, (void)offset, (void)data, (void)len;
+	(void)ctx, (void)tag, (void)cycle, (void)page, (void)offset, (void)data, (void)len;
 }
 static inline uint8_t *
-net_on_marks(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
+net_on_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, uint32_t len)
 {
 	(void)ctx, (void)hour, (void)bucket, (void)len;
 	fail_msg("these tests use no record ids");
@@ -404,7 +405,7 @@ net_on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 	weir_buf_append(&store->references, "\n", 1);
 }
 static inline void
-net_on_intent_done(void *ctx, const struct weir_doubt *intent)
+net_on_intent_done(void *ctx, const struct weir_unconfirmed_card *intent)
 {
 	(void)ctx, (void)intent;
 }
@@ -433,8 +434,8 @@ static inline void
 net_flush(struct net *net, uint32_t i)
 {
 	struct net_store *store = &net->store[i];
-	const struct weir_writer writer = {store, net_on_page, net_on_range, net_on_past, net_on_marks, net_on_directory,
-	    net_on_name, net_on_reference, net_on_intent_done, net_on_window};
+	const struct weir_writer writer = {store, net_on_page, net_on_range, net_on_closed_cycle, net_on_dedupe_keys,
+	    net_on_directory, net_on_name, net_on_reference, net_on_intent_done, net_on_window};
 	net_serve(net, i);
 	weir_partition_encode(net->p[i], &writer, 12);
 	weir_partition_stored(net->p[i]);
@@ -486,8 +487,8 @@ net_replay_kind(struct net *net, uint32_t i, bool cards)
 			continue;
 		if (entry->kind == NET_CARDS)
 			(void)net_feed(net, i, bytes, entry->at_us);
-		else if (entry->kind == NET_PARTIAL)
-			assert_int_equal(weir_partition_partial(net->p[i], bytes, entry->at_us, &err), WEIR_OK);
+		else if (entry->kind == NET_REPORT)
+			assert_int_equal(weir_partition_apply_report(net->p[i], bytes, entry->at_us, &err), WEIR_OK);
 		else
 			weir_partition_fold(net->p[i], &entry->record, 1);
 		net_round(net, i);
@@ -501,7 +502,7 @@ net_replay(struct net *net, uint32_t i)
 {
 	net_replay_kind(net, i, true);
 	net_replay_kind(net, i, false);
-	weir_partition_settled(net->p[i], true, true);
+	weir_partition_caught_up(net->p[i], true, true);
 	net_round(net, i);
 }
 
@@ -598,11 +599,11 @@ net_pool(struct net *net, const char *id)
 	return pool;
 }
 
-static inline struct weir_account_slot *
-net_account(struct net *net, uint32_t i, const char *id)
+static inline struct weir_pool_local_slot *
+net_pool_local(struct net *net, uint32_t i, const char *id)
 {
 	uint32_t slot;
-	struct weir_account_slot *a = weir_partition_find_account(net->p[i], id, &slot);
+	struct weir_pool_local_slot *a = weir_partition_find_pool_local(net->p[i], id, &slot);
 	assert_non_null(a);
 	return a;
 }

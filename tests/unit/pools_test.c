@@ -1,7 +1,7 @@
 /*
  * Pools: totals by kind, the worked examples, add-ons, the metered pool's status, cycles, and partials that are late,
  * repeated, of a zombie or of a replay. Whole loops over four partitions; what one partition alone does is in
- * accounts_test.c.
+ * pool_local_test.c.
  */
 #include "pool_net.h"
 
@@ -209,7 +209,7 @@ test_saturation(void **state)
 	net_use(net, 0, 0, UINT64_MAX / 2);
 	net_use(net, 0, 0, UINT64_MAX / 2);
 	net_tick(net);
-	assert_int_equal(net_account(net, 0, "g")->down, UINT64_MAX);
+	assert_int_equal(net_pool_local(net, 0, "g")->down, UINT64_MAX);
 	assert_int_equal(net_pool(net, "g")->used, UINT64_MAX);
 	assert_int_equal(net_pool(net, "g")->effective_total, UINT64_MAX);
 	net_free(net);
@@ -349,13 +349,13 @@ test_enable_too_late(void **state)
 
 /* ---- cycles ---- */
 
-static const struct weir_past_slot *
-past_of(struct net *net, const char *id, uint16_t cycle)
+static const struct weir_closed_cycle_slot *
+closed_cycle_of(struct net *net, const char *id, uint16_t cycle)
 {
 	struct weir_partition *p = net->p[net_home(id)];
 	uint32_t slot;
 	assert_non_null(weir_partition_find_pool(p, id, &slot));
-	const struct weir_past_entry *entry = weir_past_find(&p->tables.pool_past, cycle, slot);
+	const struct weir_closed_cycle_entry *entry = weir_closed_cycles_find(&p->tables.pool_closed_cycles, cycle, slot);
 	return entry == NULL ? NULL : &entry->value;
 }
 
@@ -378,14 +378,14 @@ test_boundary(void **state)
 	assert_int_equal(net_pool(net, "g")->reasons, 0);
 	for (unsigned n = 0; n < 3; n++)
 		assert_int_equal(net_card(net, n, n)->reasons, 0);
-	assert_int_equal(past_of(net, "g", CYCLE)->down, 31 * MB);
-	assert_int_equal(past_of(net, "g", CYCLE)->records, 1);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 31 * MB);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->records, 1);
 	net_free(net);
 }
 
 /* rule CYC-3: two cycles that used the same are two totals; a source ahead of the clock takes neither away. */
 static void
-test_past_cycles_stay(void **state)
+test_closed_cycles_stay(void **state)
 {
 	(void)state;
 	struct net *net = three_members();
@@ -398,10 +398,10 @@ test_past_cycles_stay(void **state)
 	net_use_at(net, 0, 0, 7 * MB, MARCH_END + 30 * DAY + S);
 	net_tick(net);
 	assert_int_equal(net_pool(net, "g")->cycle, CYCLE + 1);
-	assert_int_equal(past_of(net, "g", CYCLE)->down, 5 * MB);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 5 * MB);
 	net_time(net, MARCH_END + 30 * DAY + HOUR);
 	net_pump(net);
-	assert_int_equal(past_of(net, "g", CYCLE + 1)->down, 5 * MB);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE + 1)->down, 5 * MB);
 	net_free(net);
 }
 
@@ -416,13 +416,14 @@ test_late_record_restates(void **state)
 	net_time(net, MARCH_END + HOUR);
 	net_use(net, 0, 0, MB);
 	net_tick(net);
-	assert_int_equal(past_of(net, "g", CYCLE)->down, 5 * MB);
-	weir_account_count(net->p[0], 0, CYCLE, 0, 2 * MB, false, 0); /* as the fold does once the past has been fetched */
-	weir_account_count(net->p[1], 0, CYCLE, 1 * MB, 0, false, 0); /* whose account is still in March */
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 5 * MB);
+	weir_pool_local_count(
+	    net->p[0], 0, CYCLE, 0, 2 * MB, false, 0); /* as the fold does once the past has been fetched */
+	weir_pool_local_count(net->p[1], 0, CYCLE, 1 * MB, 0, false, 0); /* whose account is still in March */
 	net_tick(net);
-	assert_int_equal(past_of(net, "g", CYCLE)->down, 7 * MB);
-	assert_int_equal(past_of(net, "g", CYCLE)->up, MB);
-	assert_int_equal(past_of(net, "g", CYCLE)->records, 3);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 7 * MB);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->up, MB);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->records, 3);
 	assert_int_equal(net_pool(net, "g")->used, MB);
 	net_free(net);
 }
@@ -438,67 +439,68 @@ test_source_ahead_of_the_pool(void **state)
 	net_use_at(net, 0, 0, 7 * MB, MARCH_END + S); /* within the skew */
 	net_use(net, 1, 1, MB);
 	net_tick(net);
-	assert_int_equal(net_account(net, 0, "g")->cycle, CYCLE + 1);
+	assert_int_equal(net_pool_local(net, 0, "g")->cycle, CYCLE + 1);
 	assert_int_equal(net_pool(net, "g")->used, 6 * MB);
 	net_time(net, MARCH_END);
 	net_pump(net);
 	assert_int_equal(net_pool(net, "g")->used, 7 * MB);
-	assert_int_equal(past_of(net, "g", CYCLE)->down, 6 * MB);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE)->down, 6 * MB);
 	net_free(net);
 }
 
 /* ---- partials ---- */
 
-static struct weir_partial
-partial(uint64_t epoch, bool settled, uint32_t active, uint64_t used)
+static struct weir_usage_report
+make_report(uint64_t epoch, bool caught_up, uint32_t active, uint64_t used)
 {
-	return (struct weir_partial){.magic = "WPA1",
+	return (struct weir_usage_report){.magic = "WPA1",
 	    .source = 0,
 	    .epoch = epoch,
 	    .members = 3,
 	    .active = active,
 	    .cycle = CYCLE,
-	    .flags = settled ? WEIR_PARTIAL_SETTLED : 0,
+	    .flags = caught_up ? WEIR_REPORT_CAUGHT_UP : 0,
 	    .down = used,
 	    .records = used,
 	    .pool = "g"};
 }
 
 static enum weir_class
-give(struct weir_partition *p, const struct weir_partial *told)
+give_report(struct weir_partition *p, const struct weir_usage_report *given)
 {
 	struct weir_error err;
-	return weir_partition_partial(p, (struct weir_slice){(const uint8_t *)told, sizeof(*told)}, p->clock.now_us, &err);
+	return weir_partition_apply_report(
+	    p, (struct weir_slice){(const uint8_t *)given, sizeof(*given)}, p->clock.now_us, &err);
 }
 
 /* rule POOL-7: lower epochs are a zombie's; unsettled numbers only raise; a settled partial is the truth again. */
 static void
-test_zombies_and_replays(void **state)
+test_fenced_owners_and_replays(void **state)
 {
 	(void)state;
 	struct net *net = net_new_at(NOW);
 	struct weir_partition *p = net->p[net_home("g")];
 	net_plan(net, 10 * MB);
 	net_apply(net, net_home("g"), ACCUMULATIVE);
-	struct weir_partial told = partial(10, true, 2, 500);
-	assert_int_equal(give(p, &told), WEIR_OK);
+	struct weir_usage_report given = make_report(10, true, 2, 500);
+	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 500);
-	told = partial(9, true, 3, 900);
-	assert_int_equal(give(p, &told), WEIR_OK);
+	given = make_report(9, true, 3, 900);
+	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 500);
-	told = partial(11, false, 1, 300); /* a replay has come half-way */
-	assert_int_equal(give(p, &told), WEIR_OK);
+	given = make_report(11, false, 1, 300); /* a replay has come half-way */
+	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 500);
 	assert_int_equal(net_pool(net, "g")->active, 2);
-	told = partial(10, true, 2, 800); /* the overthrown owner again */
-	assert_int_equal(give(p, &told), WEIR_OK);
+	given = make_report(10, true, 2, 800); /* the overthrown owner again */
+	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 500);
-	told = partial(11, false, 3, 600);
-	assert_int_equal(give(p, &told), WEIR_OK);
+	given = make_report(11, false, 3, 600);
+	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 600);
 	assert_int_equal(net_pool(net, "g")->active, 3);
-	told = partial(11, true, 1, 450);
-	assert_int_equal(give(p, &told), WEIR_OK);
+	given = make_report(11, true, 1, 450);
+	assert_int_equal(give_report(p, &given), WEIR_OK);
 	assert_int_equal(net_pool(net, "g")->used, 450);
 	assert_int_equal(net_pool(net, "g")->active, 1);
 	net_free(net);
@@ -512,16 +514,16 @@ test_replay_of_the_cycle_before(void **state)
 	struct net *net = net_new_at(NOW);
 	struct weir_partition *p = net->p[net_home("g")];
 	net_apply(net, net_home("g"), ACCUMULATIVE);
-	struct weir_partial told = partial(10, true, 2, 500);
-	told.before_down = 70;
-	assert_int_equal(give(p, &told), WEIR_OK);
-	told = partial(11, false, 2, 60);
-	told.cycle = CYCLE - 1;
-	assert_int_equal(give(p, &told), WEIR_OK);
-	assert_int_equal(past_of(net, "g", CYCLE - 1)->down, 70);
-	told.down = 90;
-	assert_int_equal(give(p, &told), WEIR_OK);
-	assert_int_equal(past_of(net, "g", CYCLE - 1)->down, 90);
+	struct weir_usage_report given = make_report(10, true, 2, 500);
+	given.before_down = 70;
+	assert_int_equal(give_report(p, &given), WEIR_OK);
+	given = make_report(11, false, 2, 60);
+	given.cycle = CYCLE - 1;
+	assert_int_equal(give_report(p, &given), WEIR_OK);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE - 1)->down, 70);
+	given.down = 90;
+	assert_int_equal(give_report(p, &given), WEIR_OK);
+	assert_int_equal(closed_cycle_of(net, "g", CYCLE - 1)->down, 90);
 	assert_int_equal(net_pool(net, "g")->used, 500);
 	net_free(net);
 }
@@ -534,32 +536,33 @@ test_garbage(void **state)
 	struct net *net = net_new_at(NOW);
 	struct weir_partition *p = net->p[0];
 	struct weir_error err;
-	struct weir_partial good = partial(10, true, 2, 500), bad = good;
+	struct weir_usage_report good = make_report(10, true, 2, 500), bad = good;
 	for (size_t len = 0; len < sizeof(good); len++)
 		assert_int_equal(
-		    weir_partition_partial(p, (struct weir_slice){(const uint8_t *)&good, len}, NOW, &err), WEIR_POISON);
+		    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&good, len}, NOW, &err),
+		    WEIR_POISON);
 	bad.magic[3] = '2';
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;
 	bad.source = NET_PARTITIONS;
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;
 	bad.active = 4;
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;
 	memset(bad.pool, 'x', sizeof(bad.pool));
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;
 	bad.pool[0] = '\0';
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;
 	bad.pool[5] = 'x'; /* behind the end */
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	bad = good;
 	bad.pool[0] = '"';
-	assert_int_equal(give(p, &bad), WEIR_POISON);
+	assert_int_equal(give_report(p, &bad), WEIR_POISON);
 	assert_int_equal(p->tables.pools.used, 0);
-	assert_int_equal(give(p, &good), WEIR_OK);
+	assert_int_equal(give_report(p, &good), WEIR_OK);
 	net_free(net);
 }
 
@@ -621,7 +624,7 @@ test_load(void **state)
 	assert_memory_equal(net_pool(net, "g"), &before, sizeof(before));
 	net_apply(net, home, "{'type':'request','pool':'g','action':'addon','bytes':1000000,'id':'a1'}");
 	assert_int_equal(net_pool(net, "g")->addon_bytes, MB);
-	weir_partition_settled(net->p[home], true, true);
+	weir_partition_caught_up(net->p[home], true, true);
 	net_pump(net);
 	assert_true(HAS(net_card(net, 2, 2), WEIR_REASON_POOL_EXHAUSTED));
 	net_free(net);
@@ -645,10 +648,10 @@ main(void)
 	    cmocka_unit_test(test_enable_unpaid),
 	    cmocka_unit_test(test_enable_too_late),
 	    cmocka_unit_test(test_boundary),
-	    cmocka_unit_test(test_past_cycles_stay),
+	    cmocka_unit_test(test_closed_cycles_stay),
 	    cmocka_unit_test(test_late_record_restates),
 	    cmocka_unit_test(test_source_ahead_of_the_pool),
-	    cmocka_unit_test(test_zombies_and_replays),
+	    cmocka_unit_test(test_fenced_owners_and_replays),
 	    cmocka_unit_test(test_replay_of_the_cycle_before),
 	    cmocka_unit_test(test_garbage),
 	    cmocka_unit_test(test_undefined),

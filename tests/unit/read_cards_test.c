@@ -28,12 +28,12 @@ static const struct weir_card_slot IN_USE = {.up = 600,
     .plan = 1,
     .carrier = 1,
     .flags = WEIR_STATUS_IN_USE};
-static const struct weir_life_slot LIFE = {
-    .activated_s = NOW_S - 86400, .expires_s = WEIR_LIFE_NEVER, .imei_low = 4711, .imei_high = 2};
+static const struct weir_lifecycle_slot LIFE = {
+    .activated_s = NOW_S - 86400, .expires_s = WEIR_LIFECYCLE_NEVER, .imei_low = 4711, .imei_high = 2};
 
 /* rule ROL-4: what is told is what lies in Redis now. */
 static void
-a_card_is_told_as_stored(void **state)
+a_card_is_shown_as_stored(void **state)
 {
 	put_card(CARD, 130, IN_USE, LIFE);
 	const struct weir_card_view *card = read_card(*state, CARD);
@@ -71,15 +71,15 @@ a_card_is_told_as_stored(void **state)
 
 /* rule SUS-1, rule SUS-4: limits of its own, add-ons, exempted bytes, reasons and the command for them. */
 static void
-terms_and_enforcement_are_told(void **state)
+overrides_and_enforcement_are_shown(void **state)
 {
 	struct weir_card_slot slot = IN_USE;
-	struct weir_terms_slot terms = {.card = 131,
+	struct weir_card_overrides_slot overrides = {.card = 131,
 	    .enforcement = 32,
 	    .limit = 5000,
 	    .addon_bytes = 300,
 	    .addon_cycle = CYCLE(2026, 3),
-	    .flags = WEIR_TERMS_NO_AUTO_RESTORE,
+	    .flags = WEIR_OVERRIDES_NO_AUTO_RESTORE,
 	    .exempt_cycle = CYCLE(2026, 3),
 	    .exempt_bytes = 50};
 	struct weir_enforcement_slot e = {.card = 131,
@@ -96,10 +96,10 @@ terms_and_enforcement_are_told(void **state)
 	    .usage_after = 710,
 	    .overshoot = 10,
 	    .ticket = "T-0042"};
-	slot.terms = 64; /* the second page's first but one */
+	slot.overrides = 64; /* the second page's first but one */
 	slot.reasons = WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) | WEIR_REASON_BIT(WEIR_REASON_MANUAL);
 	put_card(CARD, 130, slot, LIFE);
-	put_slot(home_of(CARD), 't', 63, &terms, sizeof(terms));
+	put_slot(home_of(CARD), 't', 63, &overrides, sizeof(overrides));
 	put_slot(home_of(CARD), 'e', 31, &e, sizeof(e));
 	put("HSET weir:{%u}:x tags:%s %s remark:%s %s", home_of(CARD), CARD,
 	    "{\"type\":\"card\",\"iccid\":\"" CARD "\",\"tags\":[\"north\",\"meter 7\"]}", CARD,
@@ -126,8 +126,8 @@ terms_and_enforcement_are_told(void **state)
 	assert_int_equal(command->reason, WEIR_REASON_USAGE_LIMIT);
 	assert_int_equal(command->overshoot, 10);
 	/* SUS-1: lifted in this cycle */
-	terms.lifted_cycle = CYCLE(2026, 3);
-	put_slot(home_of(CARD), 't', 63, &terms, sizeof(terms));
+	overrides.lifted_cycle = CYCLE(2026, 3);
+	put_slot(home_of(CARD), 't', 63, &overrides, sizeof(overrides));
 	card = read_card(*state, CARD);
 	assert_true(card->limit_lifted);
 	assert_int_equal(card->limit, WEIR_NO_LIMIT);
@@ -146,11 +146,11 @@ static void
 the_cycle_goes_by_the_clock(void **state)
 {
 	struct weir_card_slot slot = IN_USE;
-	struct weir_terms_slot terms = {
+	struct weir_card_overrides_slot overrides = {
 	    .card = 131, .limit = WEIR_NO_LIMIT, .addon_bytes = 300, .addon_cycle = CYCLE(2026, 3)};
-	slot.terms = 1;
+	slot.overrides = 1;
 	put_card(CARD, 130, slot, LIFE);
-	put_slot(home_of(CARD), 't', 0, &terms, sizeof(terms));
+	put_slot(home_of(CARD), 't', 0, &overrides, sizeof(overrides));
 	now_s = NOW_S + 2 * 86400;
 	const struct weir_card_view *card = read_card(*state, CARD);
 	assert_int_equal(card->cycle.number, CYCLE(2026, 4));
@@ -168,23 +168,23 @@ the_cycle_goes_by_the_clock(void **state)
 
 /* rule LIFE-3, rule POOL-4: a testable card's quota; a pool's card has no plan's total of its own. */
 static void
-life_and_pool_are_told(void **state)
+lifecycle_and_pool_are_shown(void **state)
 {
 	struct weir_card_slot slot = IN_USE;
-	struct weir_life_slot life = {.test_used = (UINT64_C(1) << 53) + 1};
-	struct weir_account_slot account = {.pool = "city-7", .members = 1};
+	struct weir_lifecycle_slot lifecycle = {.test_used = (UINT64_C(1) << 53) + 1};
+	struct weir_pool_local_slot pool_local = {.pool = "city-7", .members = 1};
 	slot.flags = WEIR_STATUS_TESTABLE;
-	put_card(CARD, 130, slot, life);
+	put_card(CARD, 130, slot, lifecycle);
 	const struct weir_card_view *card = read_card(*state, CARD);
 	assert_string_equal(card->status, "testable");
 	assert_int_equal(card->test_used, (UINT64_C(1) << 53) + 1);
 	assert_int_equal(card->activated_us, 0);
 	assert_int_equal(card->remaining, WEIR_NO_LIMIT);
 	slot.flags = WEIR_STATUS_IN_USE;
-	life = LIFE;
-	life.account = 34;
-	put_card(CARD, 130, slot, life);
-	put_slot(home_of(CARD), 'a', 33, &account, sizeof(account));
+	lifecycle = LIFE;
+	lifecycle.pool_local = 34;
+	put_card(CARD, 130, slot, lifecycle);
+	put_slot(home_of(CARD), 'a', 33, &pool_local, sizeof(pool_local));
 	card = read_card(*state, CARD);
 	assert_string_equal(card->pool, "city-7");
 	assert_int_equal(card->total, WEIR_NO_LIMIT);
@@ -219,16 +219,16 @@ static void
 a_smart_card_adds_its_children_up(void **state)
 {
 	struct weir_card_slot slot = IN_USE;
-	struct weir_terms_slot terms = {.card = 10, .parent = iccid_of(CARD)};
+	struct weir_card_overrides_slot overrides = {.card = 10, .parent = iccid_of(CARD)};
 	slot.flags |= WEIR_CARD_HAS_CHILDREN;
 	put_card(CARD, 130, slot, LIFE);
 	put("HSET weir:{%u}:r children:%s %s", home_of(CARD), CARD,
 	    "{\"type\":\"children\",\"parent\":\"" CARD "\",\"children\":[\"" OTHER "\",\"89860000000000000099\"]}");
 	slot = IN_USE;
 	slot.flags |= WEIR_CARD_HAS_PARENT;
-	slot.terms = 1;
+	slot.overrides = 1;
 	put_card(OTHER, 9, slot, LIFE);
-	put_slot(home_of(OTHER), 't', 0, &terms, sizeof(terms));
+	put_slot(home_of(OTHER), 't', 0, &overrides, sizeof(overrides));
 	const struct weir_card_view *card = read_card(*state, CARD);
 	assert_int_equal(card->child_count, 2);
 	assert_true(card->children[0].known && !card->children[1].known);
@@ -247,7 +247,7 @@ a_smart_card_adds_its_children_up(void **state)
 
 /* rule CMD-4: entries newest first; what belongs to one decision is one command; nonsense is left out. */
 static void
-history_and_commands_are_told(void **state)
+history_and_commands_are_shown(void **state)
 {
 	uint32_t p = home_of(CARD);
 	put_card(CARD, 130, IN_USE, LIFE);
@@ -294,33 +294,33 @@ what_contradicts_itself_is_an_answer(void **state)
 	const struct weir_card_view *card;
 	struct weir_error err = {0};
 	struct weir_card_slot slot = IN_USE;
-	struct weir_life_slot life = LIFE;
+	struct weir_lifecycle_slot lifecycle = LIFE;
 	uint32_t p = home_of(CARD);
 	struct weir_iccid iccid = iccid_of(CARD);
-	slot.terms = 5; /* terms that are not there */
-	put_card(CARD, 130, slot, life);
+	slot.overrides = 5; /* terms that are not there */
+	put_card(CARD, 130, slot, lifecycle);
 	assert_int_equal(weir_read_card(*state, iccid, &card, &err), WEIR_READ_BROKEN);
 	assert_non_null(strstr(err.text, "slots that are not its own"));
-	slot.terms = 0;
-	life.account = UINT32_MAX;
-	put_card(CARD, 130, slot, life);
+	slot.overrides = 0;
+	lifecycle.pool_local = UINT32_MAX;
+	put_card(CARD, 130, slot, lifecycle);
 	assert_int_equal(weir_read_card(*state, iccid, &card, &err), WEIR_READ_BROKEN);
-	life.account = 0;
+	lifecycle.pool_local = 0;
 	slot.plan = 60000;
 	slot.carrier = 200;
-	put_card(CARD, 130, slot, life);
+	put_card(CARD, 130, slot, lifecycle);
 	assert_int_equal(weir_read_card(*state, iccid, &card, &err), WEIR_READ_BROKEN);
 	assert_non_null(strstr(err.text, "without a name"));
 	slot.plan = 0;
 	slot.carrier = 0;
 	slot.flags = 7;
 	slot.reasons = 0xffff;
-	put_card(CARD, 130, slot, life);
+	put_card(CARD, 130, slot, lifecycle);
 	assert_string_equal(read_card(*state, CARD)->status, "unknown");
 	put("HSET weir:{%u}:x tags:%s %s", p, CARD, "{\"tags\":{\"a\":[1]}}");
 	put("HSET weir:{%u}:r children:%s %s", p, CARD, "[[[");
 	slot.flags = WEIR_STATUS_IN_USE | WEIR_CARD_HAS_CHILDREN;
-	put_card(CARD, 130, slot, life);
+	put_card(CARD, 130, slot, lifecycle);
 	assert_int_equal(read_card(*state, CARD)->tag_count, 0);
 	assert_int_equal(read_card(*state, CARD)->child_count, 0);
 	put("DEL weir:{%u}:l:0", p);
@@ -406,13 +406,13 @@ main(void)
 	if (!redis_is_installed("read_cards_test"))
 		return 0;
 	const struct CMUnitTest tests[] = {
-	    READ_TEST(a_card_is_told_as_stored),
-	    READ_TEST(terms_and_enforcement_are_told),
+	    READ_TEST(a_card_is_shown_as_stored),
+	    READ_TEST(overrides_and_enforcement_are_shown),
 	    READ_TEST(the_cycle_goes_by_the_clock),
-	    READ_TEST(life_and_pool_are_told),
+	    READ_TEST(lifecycle_and_pool_are_shown),
 	    READ_TEST(a_card_is_found_wherever_it_is),
 	    READ_TEST(a_smart_card_adds_its_children_up),
-	    READ_TEST(history_and_commands_are_told),
+	    READ_TEST(history_and_commands_are_shown),
 	    READ_TEST(what_contradicts_itself_is_an_answer),
 	    READ_TEST(formats_and_partitions_are_checked),
 	    READ_TEST(a_lost_connection_is_opened_again),

@@ -6,7 +6,7 @@
 #define WEIR_TESTS_READ_FIXTURE_H
 
 #include "pipeline/query/print.h"
-#include "pipeline/query/read_priv.h"
+#include "pipeline/query/query_priv.h"
 #include "store_lane.h"
 
 #define CYCLE(year, month) (((year)-1970) * 12 + (month)-1)
@@ -58,9 +58,9 @@ put(const char *fmt, ...)
 
 /* Where the core would write it: pages of 8 KiB. */
 static inline void
-put_slot(uint32_t partition, char letter, uint32_t slot, const void *bytes, size_t size)
+put_slot(uint32_t partition, char tag, uint32_t slot, const void *bytes, size_t size)
 {
-	const char name[2] = {letter, '\0'}; /* hiredis knows no %c */
+	const char name[2] = {tag, '\0'}; /* hiredis knows no %c */
 	uint32_t a_page = (uint32_t)(WEIR_PAGE_BYTES / size);
 	put("SETRANGE weir:{%u}:%s:%u %u %b", partition, name, slot / a_page, slot % a_page * (uint32_t)size, bytes, size);
 }
@@ -81,19 +81,20 @@ home_of(const char *key)
 
 /* The card, its life and its place in the directory. */
 static inline void
-put_card_at(uint32_t partition, uint32_t slot, const char *text, struct weir_card_slot card, struct weir_life_slot life)
+put_card_at(
+    uint32_t partition, uint32_t slot, const char *text, struct weir_card_slot card, struct weir_lifecycle_slot lifecycle)
 {
 	card.iccid = iccid_of(text);
 	const uint32_t entry[2] = {weir_iccid_tag(card.iccid), slot};
 	put_slot(partition, 'c', slot, &card, sizeof(card));
-	put_slot(partition, 'l', slot, &life, sizeof(life));
+	put_slot(partition, 'l', slot, &lifecycle, sizeof(lifecycle));
 	put("APPEND weir:{%u}:d:%u %b", partition, entry[0] % 1024, entry, sizeof(entry));
 }
 
 static inline void
-put_card(const char *text, uint32_t slot, struct weir_card_slot card, struct weir_life_slot life)
+put_card(const char *text, uint32_t slot, struct weir_card_slot card, struct weir_lifecycle_slot lifecycle)
 {
-	put_card_at(home_of(text), slot, text, card, life);
+	put_card_at(home_of(text), slot, text, card, lifecycle);
 }
 
 static inline void
@@ -116,26 +117,27 @@ base_entry(struct weir_buf *buf, uint32_t slot, struct weir_volume at)
 	put_varint(buf, at.sessions);
 }
 
-/* Appends an entry as the core does: `letters` wh, wd, vh, vd, uh or ud. */
+/* Appends an entry as the core does: `tags` wh, wd, vh, vd, uh or ud. */
 static inline void
-put_base(uint32_t partition, const char *letters, int32_t window, uint32_t slot, struct weir_volume at)
+put_baseline(uint32_t partition, const char *tags, int32_t window, uint32_t slot, struct weir_volume at)
 {
-	const uint32_t a_page = BASES_A_PAGE;
+	const uint32_t a_page = BASELINES_A_PAGE;
 	struct weir_buf buf = {0};
 	base_entry(&buf, slot % a_page, at);
-	put("APPEND weir:{%u}:%s:%d:%u %b", partition, letters, window, slot / a_page, buf.data, buf.len);
+	put("APPEND weir:{%u}:%s:%d:%u %b", partition, tags, window, slot / a_page, buf.data, buf.len);
 	weir_buf_free(&buf);
 }
 
 static inline void
-put_past(uint32_t partition, char letter, int32_t cycle, uint32_t slot, struct weir_volume volume)
+put_closed_cycle(uint32_t partition, char tag, int32_t cycle, uint32_t slot, struct weir_volume volume)
 {
-	const char name[2] = {letter, '\0'};
-	struct weir_past_slot past = {.up = volume.up,
+	const char name[2] = {tag, '\0'};
+	struct weir_closed_cycle_slot closed_cycles = {.up = volume.up,
 	    .down = volume.down,
 	    .records = (uint32_t)volume.records,
 	    .sessions = (uint32_t)volume.sessions};
-	put("SETRANGE weir:{%u}:%s:%d:%u %u %b", partition, name, cycle, slot / 256, slot % 256 * 32, &past, sizeof(past));
+	put("SETRANGE weir:{%u}:%s:%d:%u %u %b", partition, name, cycle, slot / 256, slot % 256 * 32, &closed_cycles,
+	    sizeof(closed_cycles));
 }
 
 /* Headers of all partitions: carriers 1 cm, 2 cu; plans 1 single of 1000 with a limit of 800, 2 a pool's. */

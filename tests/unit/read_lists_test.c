@@ -27,7 +27,7 @@ put_cards(void)
 		    .carrier = n % 2 == 1 ? 2 : 1,
 		    .reasons = n % 3 == 0 ? WEIR_REASON_BIT(WEIR_REASON_MANUAL) : 0,
 		    .flags = WEIR_STATUS_IN_USE};
-		put_card(texts[n], slots[n], card, (struct weir_life_slot){0});
+		put_card(texts[n], slots[n], card, (struct weir_lifecycle_slot){0});
 	}
 	for (uint32_t p = 0; p < PARTITIONS; p++)
 		put("HSET weir:{%u}:h cards %u lives %u", p, next[p], next[p]);
@@ -36,12 +36,12 @@ put_cards(void)
 /* Takes all pages and marks the cards that were told; returns how many, each once. */
 static uint32_t
 take_all(
-    struct weir_reader *reader, const struct weir_card_query *query, uint32_t max, bool told[FLEET], uint32_t *pages_out)
+    struct weir_reader *reader, const struct weir_card_query *query, uint32_t max, bool listed[FLEET], uint32_t *pages_out)
 {
 	struct weir_card_page page = {0};
 	struct weir_error err = {0};
 	uint32_t count = 0, pages = 0;
-	memset(told, 0, FLEET * sizeof(*told));
+	memset(listed, 0, FLEET * sizeof(*listed));
 	do {
 		enum weir_read answer = weir_read_search(reader, query, page.next, max, &page, &err);
 		if (answer != WEIR_READ_OK)
@@ -50,8 +50,8 @@ take_all(
 		for (uint32_t i = 0; i < page.count; i++) {
 			uint32_t n = (uint32_t)atoi(page.cards[i].text + 12);
 			assert_true(n < FLEET);
-			assert_false(told[n]);
-			told[n] = true;
+			assert_false(listed[n]);
+			listed[n] = true;
 			assert_int_equal(page.cards[i].used.up, n);
 			count++;
 		}
@@ -64,29 +64,29 @@ take_all(
 
 /* Every card that matches is told once, however large the pages are. */
 static void
-searches_tell_each_match_once(void **state)
+searches_list_each_match_once(void **state)
 {
-	bool told[FLEET];
+	bool listed[FLEET];
 	uint32_t pages;
 	put_cards();
 	for (uint32_t max = 1; max <= 1000; max = max * 3 + 1)
-		assert_int_equal(take_all(*state, &(struct weir_card_query){0}, max, told, &pages), FLEET);
+		assert_int_equal(take_all(*state, &(struct weir_card_query){0}, max, listed, &pages), FLEET);
 	struct weir_card_query q = {.carrier = "cu"};
-	assert_int_equal(take_all(*state, &q, 64, told, NULL), FLEET / 2);
-	assert_true(told[1] && !told[2]);
+	assert_int_equal(take_all(*state, &q, 64, listed, NULL), FLEET / 2);
+	assert_true(listed[1] && !listed[2]);
 	q = (struct weir_card_query){.reasons = WEIR_REASON_BIT(WEIR_REASON_MANUAL)};
-	assert_int_equal(take_all(*state, &q, 64, told, NULL), MANUAL);
+	assert_int_equal(take_all(*state, &q, 64, listed, NULL), MANUAL);
 	q = (struct weir_card_query){.statuses = 1u << WEIR_STATUS_SUSPENDED};
-	assert_int_equal(take_all(*state, &q, 64, told, NULL), MANUAL);
+	assert_int_equal(take_all(*state, &q, 64, listed, NULL), MANUAL);
 	q = (struct weir_card_query){.statuses = 1u << WEIR_STATUS_IN_USE | 1u << WEIR_STATUS_CANCELLED, .carrier = "cm"};
-	assert_int_equal(take_all(*state, &q, 64, told, NULL), FLEET / 3);
+	assert_int_equal(take_all(*state, &q, 64, listed, NULL), FLEET / 3);
 	q = (struct weir_card_query){.from = iccid_of(texts[10]), .to = iccid_of(texts[29])};
-	assert_int_equal(take_all(*state, &q, 7, told, NULL), 20);
-	assert_true(told[10] && told[29] && !told[30]);
+	assert_int_equal(take_all(*state, &q, 7, listed, NULL), 20);
+	assert_true(listed[10] && listed[29] && !listed[30]);
 	q = (struct weir_card_query){.plan = "pooled", .carrier = "cu", .reasons = 0xffff, .to = iccid_of(texts[11])};
-	assert_int_equal(take_all(*state, &q, 7, told, NULL), 2); /* 3 and 9 */
+	assert_int_equal(take_all(*state, &q, 7, listed, NULL), 2); /* 3 and 9 */
 	q = (struct weir_card_query){.plan = "nothing"};
-	assert_int_equal(take_all(*state, &q, 7, told, NULL), 0);
+	assert_int_equal(take_all(*state, &q, 7, listed, NULL), 0);
 }
 
 /* Page tokens of another query, and what is none. */
@@ -110,28 +110,28 @@ static uint32_t members[FLEET], member_count;
 
 /* Makes every card of `partition` a member of city-7 there, in a list of descending numbers. */
 static void
-put_members(uint32_t partition, uint32_t account_slot)
+put_members(uint32_t partition, uint32_t pool_local_slot)
 {
-	struct weir_account_slot account = {.pool = "city-7", .cycle = CYCLE(2026, 3), .carrier = 1};
+	struct weir_pool_local_slot pool_local = {.pool = "city-7", .cycle = CYCLE(2026, 3), .carrier = 1};
 	uint32_t first = 0;
 	for (uint32_t n = 0; n < FLEET; n++) {
 		if (home_of(texts[n]) != partition)
 			continue;
-		struct weir_life_slot life = {.account = account_slot + 1, .next = first};
-		put_slot(partition, 'l', slots[n], &life, sizeof(life));
+		struct weir_lifecycle_slot lifecycle = {.pool_local = pool_local_slot + 1, .next = first};
+		put_slot(partition, 'l', slots[n], &lifecycle, sizeof(lifecycle));
 		first = slots[n] + 1;
-		account.members++;
+		pool_local.members++;
 		members[member_count++] = n;
 	}
-	account.first = first;
-	put_slot(partition, 'a', account_slot, &account, sizeof(account));
+	pool_local.first = first;
+	put_slot(partition, 'a', pool_local_slot, &pool_local, sizeof(pool_local));
 }
 
 /* rule POOL-6: members over all partitions, each once, with their usage. */
 static void
-members_are_walked_over_partitions(void **state)
+members_are_scanned_over_partitions(void **state)
 {
-	bool told[FLEET];
+	bool listed[FLEET];
 	struct weir_card_query q = {.pool = "city-7"};
 	struct weir_card_page page;
 	struct weir_error err = {0};
@@ -140,12 +140,12 @@ members_are_walked_over_partitions(void **state)
 	put_members(1, 5);
 	put_members(3, 31 + 7);
 	for (uint32_t max = 1; max <= 1000; max = max * 5 + 1) {
-		assert_int_equal(take_all(*state, &q, max, told, NULL), member_count);
+		assert_int_equal(take_all(*state, &q, max, listed, NULL), member_count);
 		for (uint32_t i = 0; i < member_count; i++)
-			assert_true(told[members[i]]);
+			assert_true(listed[members[i]]);
 	}
 	q.reasons = WEIR_REASON_BIT(WEIR_REASON_MANUAL);
-	assert_in_range(take_all(*state, &q, 3, told, NULL), 1, member_count / 2);
+	assert_in_range(take_all(*state, &q, 3, listed, NULL), 1, member_count / 2);
 	assert_int_equal(weir_read_members(*state, "city-7", "", 10, &page, &err), WEIR_READ_OK);
 	assert_int_equal(page.count, 10);
 	assert_string_equal(page.cards[0].pool, "city-7");
@@ -155,14 +155,14 @@ members_are_walked_over_partitions(void **state)
 static void
 unlink_member(uint32_t partition, uint32_t slot, uint32_t before)
 {
-	struct weir_life_slot gone = {0}, life;
+	struct weir_lifecycle_slot gone = {0}, lifecycle;
 	redisContext *redis = by_hand();
 	redisReply *reply = redisCommand(
 	    redis, "GETRANGE weir:{%u}:l:%u %u %u", partition, slot / 256, slot % 256 * 32, slot % 256 * 32 + 31);
-	memcpy(&life, reply->str, sizeof(life));
+	memcpy(&lifecycle, reply->str, sizeof(lifecycle));
 	freeReplyObject(reply);
 	redisFree(redis);
-	struct weir_life_slot linked = {.account = life.account, .next = life.next};
+	struct weir_lifecycle_slot linked = {.pool_local = lifecycle.pool_local, .next = lifecycle.next};
 	if (before != UINT32_MAX)
 		put_slot(partition, 'l', before, &linked, sizeof(linked));
 	put_slot(partition, 'l', slot, &gone, sizeof(gone));
@@ -175,13 +175,13 @@ members_that_leave_lose_nobody(void **state)
 	struct weir_card_query q = {.pool = "city-7"};
 	struct weir_card_page page;
 	struct weir_error err = {0};
-	bool told[FLEET] = {false};
+	bool listed[FLEET] = {false};
 	member_count = 0;
 	put_cards();
 	put_members(2, 0);
 	assert_int_equal(weir_read_search(*state, &q, "", 4, &page, &err), WEIR_READ_OK);
 	for (uint32_t i = 0; i < page.count; i++)
-		told[atoi(page.cards[i].text + 12)] = true;
+		listed[atoi(page.cards[i].text + 12)] = true;
 	/* the list descends: the last told is the fourth from the end, the next one the fifth */
 	uint32_t last = members[member_count - 4], next = members[member_count - 5];
 	unlink_member(2, slots[next], slots[last]);
@@ -189,33 +189,33 @@ members_that_leave_lose_nobody(void **state)
 	while (page.next[0] != '\0') {
 		assert_int_equal(weir_read_search(*state, &q, page.next, 7, &page, &err), WEIR_READ_OK);
 		for (uint32_t i = 0; i < page.count; i++)
-			told[atoi(page.cards[i].text + 12)] = true;
+			listed[atoi(page.cards[i].text + 12)] = true;
 	}
 	for (uint32_t i = 0; i < member_count; i++)
 		if (members[i] != next)
-			assert_true(told[members[i]]);
-	assert_false(told[next]);
+			assert_true(listed[members[i]]);
+	assert_false(listed[next]);
 }
 
 /* The next one alone has left: from the last one told on, and nobody twice. */
 static void
-a_member_that_leaves_makes_nobody_told_twice(void **state)
+a_member_that_leaves_makes_nobody_listed_twice(void **state)
 {
 	struct weir_card_query q = {.pool = "city-7"};
 	struct weir_card_page page;
 	struct weir_error err = {0};
-	uint32_t told = 0;
+	uint32_t listed = 0;
 	member_count = 0;
 	put_cards();
 	put_members(2, 0);
 	assert_int_equal(weir_read_search(*state, &q, "", 4, &page, &err), WEIR_READ_OK);
-	told += page.count;
+	listed += page.count;
 	unlink_member(2, slots[members[member_count - 5]], slots[members[member_count - 4]]);
 	while (page.next[0] != '\0') {
 		assert_int_equal(weir_read_search(*state, &q, page.next, 7, &page, &err), WEIR_READ_OK);
-		told += page.count;
+		listed += page.count;
 	}
-	assert_int_equal(told, member_count - 1);
+	assert_int_equal(listed, member_count - 1);
 }
 
 /* A list that has become a ring, and one that leads out of the partition: both end. */
@@ -227,7 +227,7 @@ broken_lists_end(void **state)
 	member_count = 0;
 	put_cards();
 	put_members(2, 0);
-	struct weir_life_slot ring = {.account = 1, .next = slots[members[member_count - 1]] + 1};
+	struct weir_lifecycle_slot ring = {.pool_local = 1, .next = slots[members[member_count - 1]] + 1};
 	put_slot(2, 'l', slots[members[0]], &ring, sizeof(ring));
 	uint32_t pages = 0;
 	do {
@@ -244,7 +244,7 @@ broken_lists_end(void **state)
 static void
 tagged_cards_are_found(void **state)
 {
-	bool told[FLEET];
+	bool listed[FLEET];
 	uint32_t tagged = 0;
 	put_cards();
 	for (uint32_t n = 0; n < FLEET; n++) {
@@ -258,17 +258,17 @@ tagged_cards_are_found(void **state)
 	}
 	struct weir_card_query q = {.tag = "north"};
 	for (uint32_t max = 1; max <= 1000; max = max * 7 + 1)
-		assert_int_equal(take_all(*state, &q, max, told, NULL), tagged);
-	assert_true(told[8] && !told[4]);
+		assert_int_equal(take_all(*state, &q, max, listed, NULL), tagged);
+	assert_true(listed[8] && !listed[4]);
 	q.tag = "meter 7";
-	assert_int_equal(take_all(*state, &q, 10, told, NULL), FLEET / 4);
+	assert_int_equal(take_all(*state, &q, 10, listed, NULL), FLEET / 4);
 	q.carrier = "cu"; /* odd ones, of which none is tagged */
-	assert_int_equal(take_all(*state, &q, 10, told, NULL), 0);
+	assert_int_equal(take_all(*state, &q, 10, listed, NULL), 0);
 	/* with a pool the members are walked, and the tag is looked for in them */
 	member_count = 0;
 	put_members(1, 0);
 	q = (struct weir_card_query){.tag = "north", .pool = "city-7"};
-	uint32_t found = take_all(*state, &q, 10, told, NULL), expected = 0;
+	uint32_t found = take_all(*state, &q, 10, listed, NULL), expected = 0;
 	for (uint32_t i = 0; i < member_count; i++)
 		expected += members[i] % 8 == 0;
 	assert_int_equal(found, expected);
@@ -345,9 +345,9 @@ a_page_s_usage_is_that_of_its_cards(void **state)
 	put_cards();
 	for (uint32_t n = 0; n < FLEET; n += 3) {
 		uint32_t p = home_of(texts[n]);
-		put_base(p, "wd", TODAY - 2, slots[n], (struct weir_volume){0, 0, 0, 0});
-		put_base(p, "wd", TODAY, slots[n], (struct weir_volume){n / 2, 0, 0, 0});
-		put_past(
+		put_baseline(p, "wd", TODAY - 2, slots[n], (struct weir_volume){0, 0, 0, 0});
+		put_baseline(p, "wd", TODAY, slots[n], (struct weir_volume){n / 2, 0, 0, 0});
+		put_closed_cycle(
 		    p, 'y', n % 2 == 1 ? CYCLE(2026, 3) : CYCLE(2026, 2), slots[n], (struct weir_volume){n + 7, 1, 1, 1});
 	}
 	assert_int_equal(weir_read_search(*state, &(struct weir_card_query){0}, "", 1000, &page, &err), WEIR_READ_OK);
@@ -422,14 +422,14 @@ a_failed_question_leaves_nothing(void **state)
 {
 	struct weir_card_page page;
 	struct weir_error err = {0};
-	bool told[FLEET];
+	bool listed[FLEET];
 	put_cards();
 	put("DEL weir:{1}:c:0");
 	put("LPUSH weir:{1}:c:0 x");
 	assert_int_equal(weir_read_search(*state, &(struct weir_card_query){0}, "", 1000, &page, &err), WEIR_READ_BROKEN);
 	put("DEL weir:{1}:c:0");
 	put_cards();
-	assert_int_equal(take_all(*state, &(struct weir_card_query){0}, 1000, told, NULL), FLEET);
+	assert_int_equal(take_all(*state, &(struct weir_card_query){0}, 1000, listed, NULL), FLEET);
 }
 
 int
@@ -438,11 +438,11 @@ main(void)
 	if (!redis_is_installed("read_lists_test"))
 		return 0;
 	const struct CMUnitTest tests[] = {
-	    READ_TEST(searches_tell_each_match_once),
+	    READ_TEST(searches_list_each_match_once),
 	    READ_TEST(cursors_of_other_queries_are_refused),
-	    READ_TEST(members_are_walked_over_partitions),
+	    READ_TEST(members_are_scanned_over_partitions),
 	    READ_TEST(members_that_leave_lose_nobody),
-	    READ_TEST(a_member_that_leaves_makes_nobody_told_twice),
+	    READ_TEST(a_member_that_leaves_makes_nobody_listed_twice),
 	    READ_TEST(broken_lists_end),
 	    READ_TEST(tagged_cards_are_found),
 	    READ_TEST(pools_are_listed),

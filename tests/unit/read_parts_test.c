@@ -24,7 +24,7 @@ keys_go_where_kafka_s_clients_send_them(void **state)
 
 /* The last entry of a slot counts; others on the page are left alone. */
 static void
-the_last_base_of_a_slot_counts(void **state)
+the_last_baseline_of_a_slot_counts(void **state)
 {
 	(void)state;
 	struct weir_buf buf = {0};
@@ -34,26 +34,26 @@ the_last_base_of_a_slot_counts(void **state)
 	struct weir_slice bytes = {buf.data, buf.len};
 	bool found;
 	struct weir_volume at;
-	assert_true(bases_find(bytes, 5, &found, &at));
+	assert_true(baselines_find(bytes, 5, &found, &at));
 	assert_true(found);
 	assert_volume(&at, 10, 20, 30, 40);
-	assert_true(bases_find(bytes, 127, &found, &at));
+	assert_true(baselines_find(bytes, 127, &found, &at));
 	assert_volume(&at, UINT64_MAX, UINT64_C(1) << 63, 300, 0);
-	assert_true(bases_find(bytes, 6, &found, &at));
+	assert_true(baselines_find(bytes, 6, &found, &at));
 	assert_false(found);
-	struct bases_page page;
-	assert_true(bases_read(bytes, &page));
+	struct baselines_page page;
+	assert_true(baselines_read(bytes, &page));
 	assert_true(page.found[5] && page.found[127] && !page.found[6]);
 	assert_volume(&page.at[5], 10, 20, 30, 40);
 	/* cut anywhere but between entries it is no list; a slot beyond the page neither */
 	uint32_t whole = 0;
 	for (size_t len = 0; len <= buf.len; len++)
-		whole += bases_read((struct weir_slice){buf.data, len}, &page);
+		whole += baselines_read((struct weir_slice){buf.data, len}, &page);
 	assert_int_equal(whole, 4);
 	base_entry(&buf, 128, (struct weir_volume){0});
 	bytes = (struct weir_slice){buf.data, buf.len};
-	assert_false(bases_read(bytes, &page));
-	assert_false(bases_find(bytes, 5, &found, &at));
+	assert_false(baselines_read(bytes, &page));
+	assert_false(baselines_find(bytes, 5, &found, &at));
 	weir_buf_free(&buf);
 }
 
@@ -63,13 +63,13 @@ a_varint_ends_within_64_bits(void **state)
 {
 	(void)state;
 	uint8_t bytes[64];
-	struct bases_page page;
+	struct baselines_page page;
 	memset(bytes, 0xff, sizeof(bytes));
-	assert_false(bases_read((struct weir_slice){bytes, sizeof(bytes)}, &page));
+	assert_false(baselines_read((struct weir_slice){bytes, sizeof(bytes)}, &page));
 	memset(bytes, 0x80, sizeof(bytes));
 	bytes[0] = 1;
 	bytes[10] = 2; /* bit 64 of `up` */
-	assert_false(bases_read((struct weir_slice){bytes, sizeof(bytes)}, &page));
+	assert_false(baselines_read((struct weir_slice){bytes, sizeof(bytes)}, &page));
 }
 
 static struct weir_volume
@@ -84,11 +84,11 @@ static void
 windows_are_differences_of_one_row(void **state)
 {
 	(void)state;
-	struct base_point points[] = {{.cycle = 7, .found = true, .at = {0, 0, 0, 0}}, {.cycle = 7},
+	struct baseline_point points[] = {{.cycle = 7, .found = true, .at = {0, 0, 0, 0}}, {.cycle = 7},
 	    {.cycle = 7, .found = true, .at = {40, 4, 4, 2}}, {.cycle = 7, .found = true, .at = {40, 4, 4, 2}},
 	    {.cycle = 8}, {.cycle = 8, .found = true, .at = {0, 0, 0, 0}}, {.cycle = 8}};
 	struct weir_volume sum = {0};
-	bases_to_volumes(points, 7, two_totals, NULL);
+	baselines_to_volumes(points, 7, two_totals, NULL);
 	assert_volume(&points[0].volume, 40, 4, 4, 2);
 	assert_volume(&points[1].volume, 0, 0, 0, 0);
 	assert_volume(&points[2].volume, 0, 0, 0, 0);
@@ -98,8 +98,8 @@ windows_are_differences_of_one_row(void **state)
 		volume_add(&sum, &points[i].volume);
 	assert_volume(&sum, 100, 10, 9, 5);
 	/* a base above what comes after it is nobody's usage */
-	points[6] = (struct base_point){.cycle = 8, .found = true, .at = {31, 3, 2, 1}};
-	bases_to_volumes(points, 7, two_totals, NULL);
+	points[6] = (struct baseline_point){.cycle = 8, .found = true, .at = {31, 3, 2, 1}};
+	baselines_to_volumes(points, 7, two_totals, NULL);
 	assert_volume(&points[6].volume, 0, 0, 0, 0);
 }
 
@@ -163,7 +163,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys_go_where_kafka_s_clients_send_them),
-	    cmocka_unit_test(the_last_base_of_a_slot_counts),
+	    cmocka_unit_test(the_last_baseline_of_a_slot_counts),
 	    cmocka_unit_test(a_varint_ends_within_64_bits),
 	    cmocka_unit_test(windows_are_differences_of_one_row),
 	    cmocka_unit_test(a_cursor_is_bound_to_its_query),

@@ -51,18 +51,18 @@ put_march(void)
 		.cycle = CYCLE(2026, 3),
 		.carrier = 1,
 		.flags = WEIR_STATUS_IN_USE},
-	    (struct weir_life_slot){0});
-	put_base(p, "wd", TODAY - 27, SLOT, (struct weir_volume){0, 0, 0, 0});
-	put_base(p, "wd", TODAY - 1, SLOT, (struct weir_volume){999, 99, 9, 9});
-	put_base(p, "wd", TODAY - 1, SLOT, (struct weir_volume){1000, 100, 10, 10}); /* restated */
-	put_base(p, "wd", TODAY - 1, SLOT + 1, (struct weir_volume){7, 7, 7, 7});    /* a neighbour's */
-	put_base(p, "wh", HOUR_NOW - 24, SLOT, (struct weir_volume){1000, 100, 10, 10});
-	put_base(p, "wd", TODAY, SLOT, (struct weir_volume){1200, 120, 12, 11});
-	put_base(p, "wh", HOUR_NOW - 4, SLOT, (struct weir_volume){1200, 120, 12, 11});
-	put_base(p, "wh", HOUR_NOW - 2, SLOT, (struct weir_volume){1270, 127, 19, 12});
-	put_base(p, "wh", HOUR_NOW, SLOT, (struct weir_volume){1300, 130, 22, 13});
-	put_past(p, 'y', CYCLE(2026, 2), SLOT, (struct weir_volume){400, 40, 4, 2});
-	put_past(p, 'y', CYCLE(2025, 12), SLOT, (struct weir_volume){11, 1, 1, 1});
+	    (struct weir_lifecycle_slot){0});
+	put_baseline(p, "wd", TODAY - 27, SLOT, (struct weir_volume){0, 0, 0, 0});
+	put_baseline(p, "wd", TODAY - 1, SLOT, (struct weir_volume){999, 99, 9, 9});
+	put_baseline(p, "wd", TODAY - 1, SLOT, (struct weir_volume){1000, 100, 10, 10}); /* restated */
+	put_baseline(p, "wd", TODAY - 1, SLOT + 1, (struct weir_volume){7, 7, 7, 7});    /* a neighbour's */
+	put_baseline(p, "wh", HOUR_NOW - 24, SLOT, (struct weir_volume){1000, 100, 10, 10});
+	put_baseline(p, "wd", TODAY, SLOT, (struct weir_volume){1200, 120, 12, 11});
+	put_baseline(p, "wh", HOUR_NOW - 4, SLOT, (struct weir_volume){1200, 120, 12, 11});
+	put_baseline(p, "wh", HOUR_NOW - 2, SLOT, (struct weir_volume){1270, 127, 19, 12});
+	put_baseline(p, "wh", HOUR_NOW, SLOT, (struct weir_volume){1300, 130, 22, 13});
+	put_closed_cycle(p, 'y', CYCLE(2026, 2), SLOT, (struct weir_volume){400, 40, 4, 2});
+	put_closed_cycle(p, 'y', CYCLE(2025, 12), SLOT, (struct weir_volume){11, 1, 1, 1});
 }
 
 /* rule ROL-1, rule ROL-2: hours add up to the day, days to the cycle. */
@@ -114,7 +114,7 @@ a_range_may_end_anywhere(void **state)
 	struct weir_usage_rows days = card_usage(*state, WEIR_SPAN_DAY, NOW_S - 27 * 86400, NOW_S - 25 * 86400);
 	assert_volume(&days.rows[0].volume, 1000, 100, 10, 10);
 	/* the cycle ends: what comes after it is another row of numbers */
-	put_base(home_of(CARD), "wd", TODAY - 31, SLOT, (struct weir_volume){390, 39, 3, 1});
+	put_baseline(home_of(CARD), "wd", TODAY - 31, SLOT, (struct weir_volume){390, 39, 3, 1});
 	days = card_usage(*state, WEIR_SPAN_DAY, NOW_S - 31 * 86400, NOW_S);
 	assert_volume(&row_of(&days, TODAY - 31)->volume, 10, 1, 1, 1);
 	/* until the end of today, hours to come included */
@@ -181,7 +181,7 @@ put_pool(void)
 	    .addon_bytes = 9,
 	    .addon_cycle = CYCLE(2026, 2),
 	    .reasons = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)};
-	struct weir_account_slot account = {.pool = "city-7",
+	struct weir_pool_local_slot pool_local = {.pool = "city-7",
 	    .members = 2,
 	    .active = 2,
 	    .up = 900,
@@ -196,28 +196,28 @@ put_pool(void)
 	put("HSET weir:{%u}:r pool:city-7 %s", home,
 	    "{\"type\":\"pool\",\"id\":\"city-7\",\"name\":\"City \\u4e03\",\"carrier\":\"cm\",\"kind\":\"accumulative\","
 	    "\"plan\":\"pooled\",\"batches\":[\"B1\",\"B2\"]}");
-	put_slot(one, 'a', 35, &account, sizeof(account));
+	put_slot(one, 'a', 35, &pool_local, sizeof(pool_local));
 	/* the other partition has counted nothing in March: what it has is February's */
-	account.up = account.down = 100;
-	account.records = 1;
-	account.cycle = CYCLE(2026, 2);
-	put_slot(two, 'a', 3, &account, sizeof(account));
-	put_base(one, "vd", TODAY - 20, 35, (struct weir_volume){0, 0, 0, 0});
-	put_base(one, "vd", TODAY, 35, (struct weir_volume){850, 85, 8, 0});
-	put_base(one, "vh", HOUR_NOW - 2, 35, (struct weir_volume){850, 85, 8, 0});
-	put_base(one, "vh", HOUR_NOW, 35, (struct weir_volume){860, 86, 8, 0});
-	put_base(two, "vd", TODAY - 40, 3, (struct weir_volume){0, 0, 0, 0});
-	put_base(one, "vd", TODAY - 40, 35, (struct weir_volume){300, 30, 3, 0});
-	put_past(home, 'z', CYCLE(2026, 1), 33, (struct weir_volume){77, 7, 1, 0});
+	pool_local.up = pool_local.down = 100;
+	pool_local.records = 1;
+	pool_local.cycle = CYCLE(2026, 2);
+	put_slot(two, 'a', 3, &pool_local, sizeof(pool_local));
+	put_baseline(one, "vd", TODAY - 20, 35, (struct weir_volume){0, 0, 0, 0});
+	put_baseline(one, "vd", TODAY, 35, (struct weir_volume){850, 85, 8, 0});
+	put_baseline(one, "vh", HOUR_NOW - 2, 35, (struct weir_volume){850, 85, 8, 0});
+	put_baseline(one, "vh", HOUR_NOW, 35, (struct weir_volume){860, 86, 8, 0});
+	put_baseline(two, "vd", TODAY - 40, 3, (struct weir_volume){0, 0, 0, 0});
+	put_baseline(one, "vd", TODAY - 40, 35, (struct weir_volume){300, 30, 3, 0});
+	put_closed_cycle(home, 'z', CYCLE(2026, 1), 33, (struct weir_volume){77, 7, 1, 0});
 	/* hours that accounts no longer have, as the pool was told them; a neighbour's beside them */
-	put_base(home, "uh", HOUR_NOW - 24 * 60, 33, (struct weir_volume){42, 5, 2, 0});
-	put_base(home, "uh", HOUR_NOW - 24 * 60, 34, (struct weir_volume){9, 9, 9, 9});
-	put_base(home, "uh", HOUR_NOW - 24 * 7, 33, (struct weir_volume){6, 0, 1, 0});
+	put_baseline(home, "uh", HOUR_NOW - 24 * 60, 33, (struct weir_volume){42, 5, 2, 0});
+	put_baseline(home, "uh", HOUR_NOW - 24 * 60, 34, (struct weir_volume){9, 9, 9, 9});
+	put_baseline(home, "uh", HOUR_NOW - 24 * 7, 33, (struct weir_volume){6, 0, 1, 0});
 }
 
 /* rule POOL-6, rule ROL-4: usage is the sum over the accounts, fresher than what the pool was told. */
 static void
-a_pool_is_told_with_the_sum_of_its_accounts(void **state)
+a_pool_is_shown_with_the_sum_of_its_pool_locals(void **state)
 {
 	const struct weir_pool_view *pool = NULL;
 	struct weir_error err = {0};
@@ -234,7 +234,7 @@ a_pool_is_told_with_the_sum_of_its_accounts(void **state)
 	assert_int_equal(pool->plan_allowance, 500);
 	assert_int_equal(pool->effective_total, 1000);
 	assert_volume(&pool->used, 900, 90, 9, 0);
-	assert_int_equal(pool->used_judged, 1100);
+	assert_int_equal(pool->used_evaluated, 1100);
 	assert_true(pool->has_remaining);
 	assert_int_equal(pool->remaining, 10);
 	assert_int_equal(pool->addons, 0);
@@ -248,8 +248,9 @@ a_pool_is_told_with_the_sum_of_its_accounts(void **state)
 	assert_int_equal(weir_read_pool(*state, "city-8", &pool, &err), WEIR_READ_MISSING);
 	assert_int_equal(weir_read_pool(*state, "no id", &pool, &err), WEIR_READ_MISSING);
 	/* cards name it, nobody has defined it */
-	struct weir_account_slot account = {.pool = "city-8", .members = 1, .active = 1, .up = 4, .cycle = CYCLE(2026, 3)};
-	put_slot(0, 'a', 39, &account, sizeof(account));
+	struct weir_pool_local_slot pool_local = {
+	    .pool = "city-8", .members = 1, .active = 1, .up = 4, .cycle = CYCLE(2026, 3)};
+	put_slot(0, 'a', 39, &pool_local, sizeof(pool_local));
 	put("HSET weir:{0}:h accounts 50");
 	weir_reader_free(*state);
 	*state = reader_open();
@@ -345,7 +346,7 @@ main(void)
 	    READ_TEST(a_range_may_end_anywhere),
 	    READ_TEST(ranges_outside_what_is_kept),
 	    READ_TEST(broken_strings_are_said),
-	    READ_TEST(a_pool_is_told_with_the_sum_of_its_accounts),
+	    READ_TEST(a_pool_is_shown_with_the_sum_of_its_pool_locals),
 	    READ_TEST(a_pool_below_zero),
 	    READ_TEST(a_pool_s_windows_are_sums),
 	    READ_TEST(a_remembered_place_is_checked),

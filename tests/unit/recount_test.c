@@ -37,7 +37,7 @@ recount_open(void)
 
 /* A record of the card that ended and arrived now, with an id. */
 static struct weir_record
-record(uint64_t id, uint64_t up)
+make_record(uint64_t id, uint64_t up)
 {
 	return (struct weir_record){
 	    .iccid = cards[1].iccid, .id_hash = id, .up = up, .end_us = NOW_US - S_US, .arrived_us = NOW_US};
@@ -58,12 +58,12 @@ ids_count_once(void **state)
 {
 	(void)state;
 	struct weir_recount *recount = recount_open();
-	struct weir_record r = record(7, 10);
+	struct weir_record r = make_record(7, 10);
 	weir_recount_record(recount, &r);
 	weir_recount_record(recount, &r);
-	r = record(8, 5);
+	r = make_record(8, 5);
 	weir_recount_record(recount, &r);
-	r = record(9, 3);
+	r = make_record(9, 3);
 	r.end_us -= 30 * HOUR_US;
 	weir_recount_record(recount, &r);
 	assert_counted(recount, MARCH, 18, 3, 0);
@@ -78,16 +78,16 @@ what_cannot_be_counted_is_not(void **state)
 {
 	(void)state;
 	struct weir_recount *recount = recount_open();
-	struct weir_record r = record(1, 10);
+	struct weir_record r = make_record(1, 10);
 	r.end_us = NOW_US - 49 * HOUR_US;
 	weir_recount_record(recount, &r);
-	r = record(2, 10);
+	r = make_record(2, 10);
 	r.end_us = NOW_US + 301 * S_US;
 	weir_recount_record(recount, &r);
-	r = record(3, 10);
+	r = make_record(3, 10);
 	r.iccid.lo ^= 1u << 12;
 	weir_recount_record(recount, &r);
-	r = record(4, 10);
+	r = make_record(4, 10);
 	r.reject = WEIR_REJECT_MALFORMED;
 	weir_recount_record(recount, &r);
 	const struct weir_recount_stats *stats = weir_recount_stats(recount);
@@ -104,7 +104,7 @@ sessions_count_by_sequence_and_total(void **state)
 	(void)state;
 	struct weir_recount *recount = recount_open();
 	static const uint64_t order[] = {3, 1, 2, 3, 100, 1};
-	struct weir_record r = record(0, 10);
+	struct weir_record r = make_record(0, 10);
 	r.session_hash = 77;
 	r.flags = WEIR_RECORD_HAS_SEQ;
 	for (size_t i = 0; i < 6; i++) {
@@ -119,7 +119,7 @@ sessions_count_by_sequence_and_total(void **state)
 		uint64_t up, records;
 	} totals[] = {{100, 10, false, 100, 1}, {150, 20, false, 150, 2}, {120, 15, false, 150, 2}, {30, 30, true, 180, 3},
 	    {40, 40, false, 190, 4}};
-	r = record(0, 0);
+	r = make_record(0, 0);
 	r.session_hash = 78;
 	for (size_t i = 0; i < 5; i++) {
 		r.up = totals[i].total;
@@ -139,10 +139,10 @@ records_before_the_definition_are_told_apart(void **state)
 	struct weir_recount *recount = recount_open();
 	weir_recount_card(recount, cards[1].iccid, NOW_US);
 	weir_recount_card(recount, cards[1].iccid, NOW_US + 5);
-	struct weir_record r = record(1, 10);
+	struct weir_record r = make_record(1, 10);
 	r.arrived_us = NOW_US - 1;
 	weir_recount_record(recount, &r);
-	r = record(2, 5);
+	r = make_record(2, 5);
 	weir_recount_record(recount, &r);
 	struct weir_recounted counted = weir_recount_get(recount, 1, MARCH);
 	assert_int_equal(counted.sure.up, 5);
@@ -160,7 +160,7 @@ a_missing_beginning_is_known(void **state)
 	weir_recount_truncated(recount, INT64_C(1772294400) * S_US); /* March began then */
 	assert_true(weir_recount_is_whole(recount, 1, MARCH));
 	assert_false(weir_recount_is_whole(recount, 1, MARCH - 1));
-	struct weir_record r = record(0, 100);
+	struct weir_record r = make_record(0, 100);
 	r.session_hash = 5;
 	r.flags = WEIR_RECORD_TOTALS;
 	weir_recount_record(recount, &r);
@@ -186,7 +186,7 @@ the_fold_comes_to_the_same(void **state)
 	    .auto_register_carrier = "cm",
 	    .partitions = 1,
 	    .epoch = 1,
-	    .slack_floor_bytes = 1,
+	    .unreported_floor_bytes = 1,
 	    .pool_tick_ms = 1000};
 	struct weir_partition *partition = weir_partition_new(&opts);
 	const uint32_t sizes[WEIR_SLABS] = {0};
@@ -196,7 +196,7 @@ the_fold_comes_to_the_same(void **state)
 	uint64_t n = 0, again;
 	srand(7);
 	for (int i = 0; i < 20000; i++) {
-		struct weir_record r = record(0, (uint64_t)rand() % 1000);
+		struct weir_record r = make_record(0, (uint64_t)rand() % 1000);
 		r.arrived_us = NOW_US - 20 * HOUR_US + (int64_t)i * 3 * S_US;
 		r.end_us = r.arrived_us - (int64_t)(rand() % (rand() % 10 == 0 ? 150000 : 60)) * S_US;
 		if (r.end_us < INT64_C(1772294400) * S_US)
@@ -225,7 +225,7 @@ the_fold_comes_to_the_same(void **state)
 		weir_partition_fold(partition, &r, 1);
 		/* Nothing was ever flushed: what it asks the store for is not there. */
 		for (uint32_t k = 0; k < partition->effects.fetch_requests.n; k++)
-			assert_true(weir_partition_wish_answer(
+			assert_true(weir_partition_fetched(
 			    partition, &partition->effects.fetch_requests.v[k], (struct weir_slice){0}));
 		partition->effects.fetch_requests.n = 0;
 		weir_partition_unpark(partition);

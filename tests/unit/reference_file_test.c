@@ -52,7 +52,7 @@ read_text(const char *suffix, const char *text, struct sink *sink, uint64_t *cou
 }
 
 static void
-reads(const char *suffix, const char *text, const char *expected)
+expect_read(const char *suffix, const char *text, const char *expected)
 {
 	static struct sink sink;
 	uint64_t count = 0;
@@ -85,7 +85,7 @@ static void
 test_yaml(void **state)
 {
 	(void)state;
-	reads(".yaml",
+	expect_read(".yaml",
 	    "cards:\n"
 	    "  - {iccid: 8986001234567890983s, plan: 5, carrier: x, limit: 10, auto_restore: true, imei: 860000000000001}\n"
 	    "  - {iccid_from: 89860000000000000098, count: 3, carrier: x, limit: null}\n"
@@ -99,8 +99,8 @@ test_yaml(void **state)
 	    "89860000000000000099 {\"type\":\"card\",\"iccid\":\"89860000000000000099\",\"carrier\":\"x\",\"limit\":null}\n"
 	    "89860000000000000100 "
 	    "{\"type\":\"card\",\"iccid\":\"89860000000000000100\",\"carrier\":\"x\",\"limit\":null}\n");
-	reads(".yml", "", "");
-	reads(".yml", "cards:\n", "");
+	expect_read(".yml", "", "");
+	expect_read(".yml", "cards:\n", "");
 }
 
 static void
@@ -145,7 +145,7 @@ static void
 test_csv_rows(void **state)
 {
 	(void)state;
-	reads(".csv",
+	expect_read(".csv",
 	    "\xef\xbb\xbf"
 	    "iccid,carrier,plan,limit,auto_restore\r\n"
 	    "89860000000000000001,cm,\"p,x\",5,true\r\n"
@@ -201,7 +201,7 @@ static void
 test_yaml_pools(void **state)
 {
 	(void)state;
-	reads(".yaml",
+	expect_read(".yaml",
 	    "cards:\n"
 	    "  - {iccid: 89860000000000000001, pool: '7', tags: [a, 2026], activated: 2026-01-31T00:00:00Z, expires: "
 	    "null}\n"
@@ -298,7 +298,7 @@ static void
 test_csv_lists(void **state)
 {
 	(void)state;
-	reads(".csv",
+	expect_read(".csv",
 	    "iccid,pool,parent,since,tags\n"
 	    "89860000000000000001,a,89860000000000000009,2026-01-01T00:00:00+08:00,x;7\n"
 	    "89860000000000000002,null,null,null,null\n"

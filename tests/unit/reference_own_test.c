@@ -41,14 +41,14 @@ test_words_round_trip(void **state)
 	word.epoch = UINT64_C(1774847286123456);
 	word.version = 3;
 	word.cycle = 682;
-	word.used = word.slack = word.limit = INT64_MAX;
+	word.used = word.unreported_allowance = word.limit = INT64_MAX;
 	pool_state_round_trip(&word);
 	(void)strcpy(word.plan, "plan-1");
 	word.kind = WEIR_PLAN_ACCUMULATIVE;
 	word.cycle = UINT16_MAX;
 	word.reasons = WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD) |
 		       WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN);
-	word.epoch = word.version = word.used = word.slack = word.limit = UINT64_MAX;
+	word.epoch = word.version = word.used = word.unreported_allowance = word.limit = UINT64_MAX;
 	word.crossed_us = INT64_MAX;
 	word.active = UINT32_MAX;
 	pool_state_round_trip(&word);

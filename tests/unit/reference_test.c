@@ -12,7 +12,7 @@
 #include "config/reference/reference.h"
 
 static struct weir_reference
-parse(const char *json)
+parse_reference(const char *json)
 {
 	struct weir_reference reference;
 	struct weir_error err = {0};
@@ -34,26 +34,28 @@ static void
 test_messages(void **state)
 {
 	(void)state;
-	struct weir_reference r = parse("{\"type\":\"carrier\",\"id\":\"cu\",\"zone\":\"Asia/Shanghai\",\"cycle_day\":27,"
-					"\"cycle_named_after\":\"end\",\"mb_bytes\":1048576}");
+	struct weir_reference r =
+	    parse_reference("{\"type\":\"carrier\",\"id\":\"cu\",\"zone\":\"Asia/Shanghai\",\"cycle_day\":27,"
+			    "\"cycle_named_after\":\"end\",\"mb_bytes\":1048576}");
 	assert_int_equal(r.type, WEIR_REF_CARRIER);
 	assert_int_equal(r.carrier.cycle_day, 27);
 	assert_true(r.carrier.named_after_end);
-	r = parse(
+	r = parse_reference(
 	    "{\"type\":\"plan\",\"id\":\"p\",\"carrier\":\"cu\",\"kind\":\"metered\",\"limit\":5,\"term_months\":12}");
 	assert_int_equal(r.plan.kind, WEIR_PLAN_METERED);
 	assert_int_equal(r.plan.limit_bytes, 5);
 	assert_int_equal(r.plan.term_months, 12);
-	r = parse(
+	r = parse_reference(
 	    "{\"type\":\"plan\",\"id\":\"p\",\"carrier\":\"cu\",\"kind\":\"single\",\"allowance\":9223372036854775807}");
 	assert_true(r.plan.allowance_bytes == INT64_MAX);
 	assert_true(r.plan.limit_bytes == WEIR_NO_LIMIT);
-	r = parse("{\"type\":\"card\",\"iccid\":\"89860000000000000001\"}");
+	r = parse_reference("{\"type\":\"card\",\"iccid\":\"89860000000000000001\"}");
 	assert_false(r.card.has_carrier || r.card.has_plan || r.card.has_status || r.card.has_limit);
 	assert_false(r.card.has_auto_restore || r.card.has_imei);
-	r = parse("{\"type\":\"card\",\"iccid\":\"89860000000000000001\",\"carrier\":\"cm\",\"plan\":null,\"status\":"
-		  "\"inactive\","
-		  "\"limit\":null,\"auto_restore\":false,\"pool\":null,\"imei\":\"8677300511111142\"}");
+	r = parse_reference(
+	    "{\"type\":\"card\",\"iccid\":\"89860000000000000001\",\"carrier\":\"cm\",\"plan\":null,\"status\":"
+	    "\"inactive\","
+	    "\"limit\":null,\"auto_restore\":false,\"pool\":null,\"imei\":\"8677300511111142\"}");
 	assert_true(r.card.has_carrier && r.card.has_plan && r.card.has_status && r.card.has_limit);
 	assert_string_equal(r.card.plan, "");
 	assert_int_equal(r.card.status, WEIR_STATUS_INACTIVE);
@@ -66,15 +68,17 @@ static void
 test_requests(void **state)
 {
 	(void)state;
-	struct weir_reference r = parse("{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\","
-					"\"limit\":7,\"auto_restore\":false}");
+	struct weir_reference r =
+	    parse_reference("{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\","
+			    "\"limit\":7,\"auto_restore\":false}");
 	assert_int_equal(r.request.action, WEIR_ACTION_LIMIT);
 	assert_int_equal(r.request.bytes, 7);
 	assert_true(r.request.has_auto_restore && !r.request.auto_restore);
 	assert_true(r.request.id_hash == 0);
-	r = parse("{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\",\"limit\":null}");
+	r = parse_reference(
+	    "{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"limit\",\"limit\":null}");
 	assert_true(r.request.bytes == WEIR_NO_LIMIT);
-	r = parse(
+	r = parse_reference(
 	    "{\"type\":\"request\",\"iccid\":\"89860000000000000001\",\"action\":\"addon\",\"bytes\":9,\"id\":\"a-1\","
 	    "\"by\":\"ops\",\"time\":\"2026-01-01T00:00:00Z\"}");
 	assert_int_equal(r.request.bytes, 9);
@@ -239,7 +243,7 @@ static void
 test_carrier_capabilities(void **state)
 {
 	(void)state;
-	struct weir_reference r = parse(CARRIER "\"zone\":\"UTC\",\"mb_bytes\":1000}");
+	struct weir_reference r = parse_reference(CARRIER "\"zone\":\"UTC\",\"mb_bytes\":1000}");
 	assert_int_equal(r.carrier.unsupported_single | r.carrier.unsupported_pooled, 0);
 	assert_int_equal(r.carrier.device_lock, WEIR_DEVICE_LOCK_NONE);
 	assert_int_equal(r.carrier.rebinds_per_month, 0);
@@ -247,7 +251,7 @@ test_carrier_capabilities(void **state)
 	assert_int_equal(r.carrier.test_months, 6);
 	assert_int_equal(r.carrier.silent_months, 6);
 	assert_int_equal(r.carrier.cancel_months, 3);
-	r = parse(
+	r = parse_reference(
 	    CARRIER "\"zone\":\"UTC\",\"unsupported\":{\"single\":[\"usage_limit\",\"manual\"],\"pooled\":[\"abnormal\"]},"
 		    "\"device_lock\":\"suspend\",\"rebinds_per_month\":2,\"test_quota\":0,\"test_months\":0,"
 		    "\"silent_months\":0,\"cancel_months\":1}");
@@ -299,27 +303,27 @@ test_plan_vouchers(void **state)
 		if (weir_voucher_parse(bad[i], &plan, pool, &err) != WEIR_POISON || err.text[0] == '\0')
 			fail_msg("'%s' was taken", bad[i]);
 	}
-	struct weir_reference r =
-	    parse("{\"type\":\"plan\",\"id\":\"p\",\"voucher\":\"CM_SFD_M_1_30M\",\"allowance\":5,\"alerts\":\"l\"}");
+	struct weir_reference r = parse_reference(
+	    "{\"type\":\"plan\",\"id\":\"p\",\"voucher\":\"CM_SFD_M_1_30M\",\"allowance\":5,\"alerts\":\"l\"}");
 	assert_string_equal(r.plan.carrier, "cm");
 	assert_int_equal(r.plan.kind, WEIR_PLAN_ACCUMULATIVE);
 	assert_true(r.plan.directional);
 	assert_string_equal(r.plan.alerts, "l");
-	r = parse(PLAN "\"kind\":\"fixed\",\"directional\":true}");
+	r = parse_reference(PLAN "\"kind\":\"fixed\",\"directional\":true}");
 	assert_true(r.plan.directional);
-	r = parse(PLAN "\"kind\":\"fixed\",\"voucher\":\"C_UP_M_1_x\",\"directional\":false}");
+	r = parse_reference(PLAN "\"kind\":\"fixed\",\"voucher\":\"C_UP_M_1_x\",\"directional\":false}");
 	assert_string_equal(r.plan.carrier, "c");
 }
 
 /* rule LIFE-1, rule LIFE-2, rule LIFE-5, rule POOL-8 */
 static void
-test_card_life(void **state)
+test_card_lifecycle(void **state)
 {
 	(void)state;
-	struct weir_reference r =
-	    parse(CARD "\"pool\":\"p1\",\"parent\":\"89860000000000000009\",\"since\":\"2026-01-31T08:00:00+08:00\","
-		       "\"activated\":\"2026-01-31T00:00:01Z\",\"expires\":\"2105-12-31T23:59:59Z\",\"tags\":[\"a\",\"b "
-		       "c\",\"\xe7\x89\xa9\"]}");
+	struct weir_reference r = parse_reference(
+	    CARD "\"pool\":\"p1\",\"parent\":\"89860000000000000009\",\"since\":\"2026-01-31T08:00:00+08:00\","
+		 "\"activated\":\"2026-01-31T00:00:01Z\",\"expires\":\"2105-12-31T23:59:59Z\",\"tags\":[\"a\",\"b "
+		 "c\",\"\xe7\x89\xa9\"]}");
 	assert_true(r.card.has_pool && r.card.has_parent && r.card.has_since && r.card.has_activated);
 	assert_true(r.card.has_expires && r.card.has_tags);
 	assert_string_equal(r.card.pool, "p1");
@@ -329,11 +333,12 @@ test_card_life(void **state)
 	assert_true(r.card.since_us == INT64_C(1769817600000000));
 	assert_true(r.card.activated_us == INT64_C(1769817601000000));
 	assert_true(r.card.expires_us == INT64_C(4291747199000000)); /* the last second that 32 bits and whole years hold */
-	r = parse(CARD "\"pool\":null,\"parent\":null,\"since\":null,\"activated\":null,\"expires\":null,\"tags\":null}");
+	r = parse_reference(
+	    CARD "\"pool\":null,\"parent\":null,\"since\":null,\"activated\":null,\"expires\":null,\"tags\":null}");
 	assert_true(r.card.has_pool && r.card.has_parent && r.card.has_since && r.card.has_activated);
 	assert_true(r.card.has_expires && r.card.has_tags && r.card.pool[0] == '\0' && weir_iccid_is_zero(r.card.parent));
 	assert_true(r.card.since_us == 0 && r.card.activated_us == 0 && r.card.expires_us == 0);
-	r = parse(CARD "\"status\":\"inactive\",\"activated\":null,\"tags\":[]}");
+	r = parse_reference(CARD "\"status\":\"inactive\",\"activated\":null,\"tags\":[]}");
 	assert_false(r.card.has_pool || r.card.has_parent || r.card.has_since || r.card.has_expires);
 }
 
@@ -346,35 +351,35 @@ test_actions(void **state)
 	char json[256];
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
 		(void)snprintf(json, sizeof(json), REQUEST "\"action\":\"%s\"}", weir_action_name(plain[i]));
-		assert_int_equal(parse(json).request.action, plain[i]);
+		assert_int_equal(parse_reference(json).request.action, plain[i]);
 	}
 	for (int action = WEIR_ACTION_FREEZE; action <= WEIR_ACTION_ENABLE; action++) {
 		(void)snprintf(json, sizeof(json), ON_POOL "\"action\":\"%s\"}", weir_action_name(action));
-		struct weir_reference r = parse(json);
+		struct weir_reference r = parse_reference(json);
 		assert_int_equal(r.request.action, action);
 		assert_string_equal(r.request.pool, "p1");
 		assert_true(weir_iccid_is_zero(r.request.iccid));
 	}
-	struct weir_reference r = parse(REQUEST "\"action\":\"renew\",\"months\":12,\"time\":1774847286123}");
+	struct weir_reference r = parse_reference(REQUEST "\"action\":\"renew\",\"months\":12,\"time\":1774847286123}");
 	assert_int_equal(r.request.months, 12);
 	assert_true(r.request.time_us == INT64_C(1774847286123000));
-	r = parse(REQUEST "\"action\":\"renew\",\"until\":\"2027-01-01T00:00:00Z\"}");
+	r = parse_reference(REQUEST "\"action\":\"renew\",\"until\":\"2027-01-01T00:00:00Z\"}");
 	assert_true(r.request.until_us == INT64_C(1798761600000000) && r.request.months == 0);
-	r = parse(REQUEST "\"action\":\"renew\"}");
+	r = parse_reference(REQUEST "\"action\":\"renew\"}");
 	assert_true(r.request.until_us == 0 && r.request.months == 0 && r.request.time_us == 0);
-	r = parse(REQUEST "\"action\":\"flag\",\"reason\":\"violation\",\"set\":true}");
+	r = parse_reference(REQUEST "\"action\":\"flag\",\"reason\":\"violation\",\"set\":true}");
 	assert_int_equal(r.request.reason, WEIR_REASON_VIOLATION);
 	assert_true(r.request.set);
-	r = parse(REQUEST "\"action\":\"flag\",\"reason\":\"abnormal\",\"set\":false}");
+	r = parse_reference(REQUEST "\"action\":\"flag\",\"reason\":\"abnormal\",\"set\":false}");
 	assert_int_equal(r.request.reason, WEIR_REASON_ABNORMAL);
 	assert_false(r.request.set);
-	r = parse(ON_POOL "\"action\":\"addon\",\"bytes\":5,\"cycle\":\"2026-11\",\"id\":\"a\"}");
+	r = parse_reference(ON_POOL "\"action\":\"addon\",\"bytes\":5,\"cycle\":\"2026-11\",\"id\":\"a\"}");
 	assert_int_equal(r.request.bytes, 5);
 	assert_int_equal(r.request.cycle, (2026 - 1970) * 12 + 10);
 	assert_true(r.request.id_hash != 0);
-	r = parse(ON_POOL "\"action\":\"addon\",\"bytes\":5}");
+	r = parse_reference(ON_POOL "\"action\":\"addon\",\"bytes\":5}");
 	assert_int_equal(r.request.cycle, -1);
-	r = parse("{\"type\":\"guard\",\"action\":\"release\",\"by\":\"ops\"}");
+	r = parse_reference("{\"type\":\"guard\",\"action\":\"release\",\"by\":\"ops\"}");
 	assert_int_equal(r.type, WEIR_REF_GUARD);
 }
 
@@ -383,22 +388,24 @@ static void
 test_pools(void **state)
 {
 	(void)state;
-	struct weir_reference r = parse(POOL "\"kind\":\"accumulative\",\"plan\":\"p\"}");
+	struct weir_reference r = parse_reference(POOL "\"kind\":\"accumulative\",\"plan\":\"p\"}");
 	assert_int_equal(r.type, WEIR_REF_POOL);
 	assert_string_equal(r.pool.id, "p1");
 	assert_string_equal(r.pool.name, "p1");
 	assert_string_equal(r.pool.plan, "p");
 	assert_true(r.pool.threshold_bytes == WEIR_NO_LIMIT && !r.pool.threshold_suspends);
 	assert_int_equal(r.pool.retention_days, 30);
-	r = parse(POOL "\"kind\":\"fixed\",\"total\":7,\"threshold\":5,\"name\":\"\xe6\xb1\xa0 1\",\"alerts\":\"l\"}");
+	r = parse_reference(
+	    POOL "\"kind\":\"fixed\",\"total\":7,\"threshold\":5,\"name\":\"\xe6\xb1\xa0 1\",\"alerts\":\"l\"}");
 	assert_int_equal(r.pool.total_bytes, 7);
 	assert_int_equal(r.pool.threshold_bytes, 5);
 	assert_false(r.pool.threshold_suspends);
 	assert_string_equal(r.pool.name, "\xe6\xb1\xa0 1");
 	assert_string_equal(r.pool.alerts, "l");
 	assert_string_equal(r.pool.plan, "");
-	r = parse(POOL "\"kind\":\"metered\",\"threshold\":5,\"threshold_action\":\"suspend\",\"retention_days\":7,"
-		       "\"batches\":[\"b1\",\"b2\"],\"plan\":null}");
+	r = parse_reference(
+	    POOL "\"kind\":\"metered\",\"threshold\":5,\"threshold_action\":\"suspend\",\"retention_days\":7,"
+		 "\"batches\":[\"b1\",\"b2\"],\"plan\":null}");
 	assert_int_equal(r.pool.kind, WEIR_PLAN_METERED);
 	assert_true(r.pool.threshold_suspends);
 	assert_int_equal(r.pool.retention_days, 7);
@@ -410,13 +417,13 @@ test_ladders(void **state)
 {
 	(void)state;
 	struct weir_reference r =
-	    parse("{\"type\":\"alerts\",\"id\":\"l\",\"levels\":[\"1%\",\"50%\",\"1000%\",1,1000000]}");
+	    parse_reference("{\"type\":\"alerts\",\"id\":\"l\",\"levels\":[\"1%\",\"50%\",\"1000%\",1,1000000]}");
 	assert_int_equal(r.alerts.level_count, 5);
 	assert_true(r.alerts.levels[2].is_percent && !r.alerts.levels[3].is_percent);
 	assert_int_equal(r.alerts.levels[2].value, 1000);
 	assert_int_equal(r.alerts.levels[4].value, 1000000);
 	assert_int_equal(r.alerts.step_bytes, 0);
-	r = parse("{\"type\":\"alerts\",\"id\":\"default\",\"step\":5000}");
+	r = parse_reference("{\"type\":\"alerts\",\"id\":\"default\",\"step\":5000}");
 	assert_int_equal(r.alerts.level_count, 0);
 	assert_int_equal(r.alerts.step_bytes, 5000);
 }
@@ -468,7 +475,7 @@ main(void)
 	    cmocka_unit_test(test_refused_messages),
 	    cmocka_unit_test(test_carrier_capabilities),
 	    cmocka_unit_test(test_plan_vouchers),
-	    cmocka_unit_test(test_card_life),
+	    cmocka_unit_test(test_card_lifecycle),
 	    cmocka_unit_test(test_actions),
 	    cmocka_unit_test(test_pools),
 	    cmocka_unit_test(test_ladders),

@@ -29,7 +29,7 @@ test_operator_resume(void **state)
 
 /* rule SUS-2: add-on, limit up and plan change clear at once; limit down raises at once; a repeated add-on counts once. */
 static void
-test_terms_change_at_once(void **state)
+test_overrides_change_at_once(void **state)
 {
 	(void)state;
 	struct weir_partition *p = with_card(NOW);
@@ -39,7 +39,7 @@ test_terms_change_at_once(void **state)
 	apply(p, addon);
 	apply(p, addon);
 	assert_int_equal(card(p, A)->reasons, 0);
-	assert_int_equal(card(p, A)->gate, 1050); /* the next alert level, 70 % of 1500 */
+	assert_int_equal(card(p, A)->next_threshold, 1050); /* the next alert level, 70 % of 1500 */
 	fold(p, record(A, 2, 500, 0, NOW));
 	assert_int_equal(card(p, A)->reasons, 1 << WEIR_REASON_PLAN_EXHAUSTED);
 	apply(p, "{\"type\":\"plan\",\"id\":\"p1\",\"carrier\":\"cm\",\"kind\":\"single\",\"allowance\":5000}");
@@ -337,7 +337,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_operator_resume),
-	    cmocka_unit_test(test_terms_change_at_once),
+	    cmocka_unit_test(test_overrides_change_at_once),
 	    cmocka_unit_test(test_set_of_reasons),
 	    cmocka_unit_test(test_limit_without_auto_restore),
 	    cmocka_unit_test(test_held_limit_ends),

@@ -8,7 +8,7 @@
 #include "consumers/direct/scram.h"
 
 static bool
-says(const struct weir_buf *said, const char *text)
+message_is(const struct weir_buf *said, const char *text)
 {
 	return weir_slice_equals((struct weir_slice){said->data, said->len}, text);
 }
@@ -21,12 +21,12 @@ test_sha256(void **state)
 	struct scram scram = {.user = "user", .password = "pencil", .nonce = "rOprNGfwEbeRWgbNEkqO"};
 	struct weir_buf out = {0};
 	scram_first(&scram, &out);
-	assert_true(says(&out, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO"));
+	assert_true(message_is(&out, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO"));
 	out.len = 0;
 	assert_true(scram_final(&scram,
 	    weir_slice_of("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"), &out));
-	assert_true(says(&out, "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-			       "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
+	assert_true(message_is(&out, "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+				     "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
 	assert_true(scram_verify(&scram, weir_slice_of("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
 	assert_false(scram_verify(&scram, weir_slice_of("v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
 	assert_false(scram_verify(&scram, weir_slice_of("e=other-error")));
@@ -46,7 +46,7 @@ test_bad_servers(void **state)
 		struct scram scram = {.user = "a=b,c", .password = "p", .nonce = "abc", .sha512 = true};
 		struct weir_buf out = {0};
 		scram_first(&scram, &out);
-		assert_true(says(&out, "n,,n=a=3Db=2Cc,r=abc"));
+		assert_true(message_is(&out, "n,,n=a=3Db=2Cc,r=abc"));
 		assert_false(scram_final(&scram, weir_slice_of(bad[i]), &out));
 		scram_free(&scram);
 		weir_buf_free(&out);

@@ -29,7 +29,7 @@ file_write(const char *text, size_t len)
 }
 
 static struct weir_settings *
-load(const char *yaml, const char *const *sets, uint32_t set_count)
+load_settings(const char *yaml, const char *const *sets, uint32_t set_count)
 {
 	struct weir_settings *settings = NULL;
 	struct weir_error err = {0};
@@ -62,7 +62,7 @@ refused(const char *yaml, uint32_t line, const char *says)
 }
 
 static char *
-print(const struct weir_settings *settings)
+print_settings(const struct weir_settings *settings)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -87,7 +87,7 @@ test_defaults(void **state)
 	assert_string_equal(settings->topic_partials, "weir.partials");
 	assert_string_equal(settings->topic_alerts, "weir.alerts");
 	assert_int_equal(settings->pool_tick_ms, 1000);
-	assert_int_equal(settings->pool_slack_floor, 65536);
+	assert_int_equal(settings->pool_unreported_floor, 65536);
 	assert_int_equal(settings->guard_percent, 0);
 	assert_int_equal(settings->guard_cards_min, 1000);
 	assert_int_equal(settings->guard_window_s, 600);
@@ -107,13 +107,13 @@ test_file(void **state)
 {
 	(void)state;
 	struct weir_settings *settings =
-	    load("kafka:\n  brokers: a:1,b:2\n  queue_kb: 2048\n"
-		 "  properties:\n    security.protocol: SSL\n    ssl:\n      ca.location: /ca\n"
-		 "flush.unflushed_max: 2 GiB\nlane.message_max_bytes: 64KiB\nenforcement: {shadow: true}\n"
-		 "redis:\nlog:\n  file:\n"
-		 "carriers:\n  default: {rate_per_s: 7}\n  ct: {adapter: cisco, url: 'http://h:1'}\n"
-		 "inputs: [{topic: t1}, {topic: t2, format: f}, {topic: t3, format: packed}]\n"
-		 "feeds:\n  f: {id: i, up: u, end: e}\n",
+	    load_settings("kafka:\n  brokers: a:1,b:2\n  queue_kb: 2048\n"
+			  "  properties:\n    security.protocol: SSL\n    ssl:\n      ca.location: /ca\n"
+			  "flush.unflushed_max: 2 GiB\nlane.message_max_bytes: 64KiB\nenforcement: {shadow: true}\n"
+			  "redis:\nlog:\n  file:\n"
+			  "carriers:\n  default: {rate_per_s: 7}\n  ct: {adapter: cisco, url: 'http://h:1'}\n"
+			  "inputs: [{topic: t1}, {topic: t2, format: f}, {topic: t3, format: packed}]\n"
+			  "feeds:\n  f: {id: i, up: u, end: e}\n",
 		NULL, 0);
 	assert_string_equal(settings->kafka_brokers, "a:1,b:2");
 	assert_int_equal(settings->kafka_queue_kb, 2048);
@@ -142,7 +142,7 @@ test_later_stage_wins(void **state)
 	(void)setenv("WEIR_LANE_BATCH_RECORDS", "100", 1);
 	(void)setenv("WEIR_KAFKA_PROPERTIES_SASL_USERNAME", "me", 1);
 	(void)setenv("WEIR_CARRIER_CT_API_KEY", "k3y", 1);
-	struct weir_settings *settings = load(
+	struct weir_settings *settings = load_settings(
 	    "lane: {count: 3, batch_records: 64, parked_max: 77}\ninputs: [{topic: y}]\ncarriers: {ct: {}}\n", sets, 4);
 	(void)unsetenv("WEIR_LANE_COUNT");
 	(void)unsetenv("WEIR_LANE_BATCH_RECORDS");
@@ -309,13 +309,13 @@ test_secrets_are_masked(void **state)
 	    "kafka.properties: {sasl.password_file: %s, ssl.key.pem: s3cret, sasl.oauthbearer.client.secret: s3cret, a: "
 	    "b}\n",
 	    secret, secret, secret);
-	struct weir_settings *settings = load(yaml, NULL, 0);
+	struct weir_settings *settings = load_settings(yaml, NULL, 0);
 	(void)unlink(secret);
 	assert_string_equal(settings->redis_password, "s3cret-file");
 	assert_string_equal(weir_settings_carrier(settings, "ct")->api_key, "s3cret-file");
 	assert_string_equal(settings->kafka_properties[0].name, "sasl.password");
 	assert_string_equal(settings->kafka_properties[0].value, "s3cret-file");
-	char *text = print(settings);
+	char *text = print_settings(settings);
 	assert_null(strstr(text, "s3cret"));
 	assert_non_null(strstr(text, "redis.password: \"***\""));
 	assert_non_null(strstr(text, "redis://u:***@h:1/0"));
@@ -323,7 +323,7 @@ test_secrets_are_masked(void **state)
 	free(text);
 	weir_settings_free(settings);
 	(void)setenv("WEIR_REDIS_PASSWORD", "s3cret-env", 1);
-	settings = load("", NULL, 0);
+	settings = load_settings("", NULL, 0);
 	(void)unsetenv("WEIR_REDIS_PASSWORD");
 	assert_string_equal(settings->redis_password, "s3cret-env");
 	weir_settings_free(settings);
@@ -337,10 +337,10 @@ test_print_reads_back(void **state)
 	struct weir_error err = {0};
 	if (weir_settings_load("config/samples/weir.yaml", NULL, 0, &settings, &err) != WEIR_OK)
 		fail_msg("%s", err.text);
-	char *first = print(settings);
+	char *first = print_settings(settings);
 	weir_settings_free(settings);
-	settings = load(first, NULL, 0);
-	char *second = print(settings);
+	settings = load_settings(first, NULL, 0);
+	char *second = print_settings(settings);
 	assert_string_equal(first, second);
 	free(first);
 	free(second);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "aggregators/tables/marks.h"
+#include "aggregators/tables/dedupe_keys.h"
 #include "config/base/random.h"
 
 static void
@@ -60,7 +60,7 @@ test_room_is_taken_at_once(void **state)
 }
 
 static uint64_t
-places_of(const struct weir_marks_hour *hour)
+id_index_of(const struct weir_dedupe_keys_hour *hour)
 {
 	uint64_t places = 0;
 	for (uint32_t i = 0; i < WEIR_SHARDS; i++)
@@ -70,16 +70,16 @@ places_of(const struct weir_marks_hour *hour)
 
 /* Marks of one hour that come evenly; how often a shard grew. */
 static uint64_t
-fill_hour(struct weir_marks *marks, int64_t number, uint32_t count)
+fill_hour(struct weir_dedupe_keys *dedupe_keys, int64_t number, uint32_t count)
 {
 	struct weir_random random = {(uint64_t)number};
 	uint64_t grown = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		marks->stream_us = number * WEIR_HOUR_US + WEIR_HOUR_US / count * i;
-		struct weir_marks_hour *hour = weir_marks_hour_find(marks, number);
+		dedupe_keys->stream_us = number * WEIR_HOUR_US + WEIR_HOUR_US / count * i;
+		struct weir_dedupe_keys_hour *hour = weir_dedupe_keys_hour_find(dedupe_keys, number);
 		uint64_t h = weir_random_next(&random);
 		uint32_t before = weir_shards_of(&hour->shards, h)->cap;
-		assert_true(weir_marks_hour_add(marks, hour, h));
+		assert_true(weir_dedupe_keys_hour_add(dedupe_keys, hour, h));
 		grown += weir_shards_of(&hour->shards, h)->cap != before;
 	}
 	return grown;
@@ -91,20 +91,20 @@ test_an_hour_begins_as_large_as_the_last_one(void **state)
 {
 	(void)state;
 	enum { N = 200000 };
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 100;
-	assert_in_range(fill_hour(&marks, 100, N), WEIR_SHARDS, 9 * WEIR_SHARDS);
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), N * 4 / 3, 2 * N);
-	assert_in_range(fill_hour(&marks, 101, N), WEIR_SHARDS, WEIR_SHARDS + 8);
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 101)), N * 4 / 3, 2 * N);
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 100;
+	assert_in_range(fill_hour(&dedupe_keys, 100, N), WEIR_SHARDS, 9 * WEIR_SHARDS);
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 100)), N * 4 / 3, 2 * N);
+	assert_in_range(fill_hour(&dedupe_keys, 101, N), WEIR_SHARDS, WEIR_SHARDS + 8);
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 101)), N * 4 / 3, 2 * N);
 	/* A few of an hour before those two take no more than they need. */
-	assert_non_null(weir_marks_hour_find(&marks, 100));
-	marks.fresh_from = 99;
+	assert_non_null(weir_dedupe_keys_hour_find(&dedupe_keys, 100));
+	dedupe_keys.fresh_from = 99;
 	uint64_t late = weir_random_next(&(struct weir_random){5}) | 1;
-	assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 99), late));
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 99)), 1, 64);
-	weir_marks_free(&marks);
+	assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, weir_dedupe_keys_hour_find(&dedupe_keys, 99), late));
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 99)), 1, 64);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 /* A burst is not taken for its hour's measure. */
@@ -112,16 +112,17 @@ static void
 test_a_burst_takes_little(void **state)
 {
 	(void)state;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 100;
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 100;
 	struct weir_random random = {11};
 	for (int i = 0; i < 100000; i++) {
-		marks.stream_us = 100 * WEIR_HOUR_US + WEIR_HOUR_US / 10 + i;
-		assert_true(weir_marks_hour_add(&marks, weir_marks_hour_find(&marks, 100), weir_random_next(&random)));
+		dedupe_keys.stream_us = 100 * WEIR_HOUR_US + WEIR_HOUR_US / 10 + i;
+		assert_true(weir_dedupe_keys_hour_add(
+		    &dedupe_keys, weir_dedupe_keys_hour_find(&dedupe_keys, 100), weir_random_next(&random)));
 	}
-	assert_in_range(places_of(weir_marks_hour_find(&marks, 100)), 100000, 100000 * 2 + 100000);
-	weir_marks_free(&marks);
+	assert_in_range(id_index_of(weir_dedupe_keys_hour_find(&dedupe_keys, 100)), 100000, 100000 * 2 + 100000);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 /* Entries whose homes collide and wrap around the end, removed in every order: the rest must stay findable. */
@@ -161,47 +162,49 @@ test_removal_keeps_the_rest(void **state)
 }
 
 static void
-test_stored_marks_come_back(void **state)
+test_stored_dedupe_keys_come_back(void **state)
 {
 	(void)state;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
-	marks.fresh_from = 100;
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
+	dedupe_keys.fresh_from = 100;
 	struct weir_random random = {3};
 	for (int i = 0; i < 1000; i++) {
 		uint64_t h = weir_random_next(&random) | 1;
 		uint64_t high = h >> 8;
-		assert_true(weir_marks_load(&marks, 100, h & 255, (const uint8_t *)&high, WEIR_MARK_BYTES));
-		struct weir_marks_hour *hour = weir_marks_hour_find(&marks, 100);
-		assert_false(weir_marks_hour_add(&marks, hour, h));
-		assert_true(weir_marks_hour_add(&marks, hour, h ^ (1ull << 63)));
+		assert_true(
+		    weir_dedupe_keys_load(&dedupe_keys, 100, h & 255, (const uint8_t *)&high, WEIR_DEDUPE_KEY_BYTES));
+		struct weir_dedupe_keys_hour *hour = weir_dedupe_keys_hour_find(&dedupe_keys, 100);
+		assert_false(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h));
+		assert_true(weir_dedupe_keys_hour_add(&dedupe_keys, hour, h ^ (1ull << 63)));
 	}
-	assert_false(weir_marks_load(&marks, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole marks */
-	assert_null(weir_marks_hour_find(&marks, 99));                                 /* not fresh */
-	weir_marks_free(&marks);
+	assert_false(weir_dedupe_keys_load(&dedupe_keys, 100, 0, (const uint8_t *)"12345678", 8)); /* not whole marks */
+	assert_null(weir_dedupe_keys_hour_find(&dedupe_keys, 99));                                 /* not fresh */
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 static void
 test_warm_buckets_are_dropped_only_when_clean(void **state)
 {
 	(void)state;
-	struct weir_marks marks;
-	weir_marks_init(&marks);
+	struct weir_dedupe_keys dedupe_keys;
+	weir_dedupe_keys_init(&dedupe_keys);
 	bool created;
 	for (uint32_t i = 0; i < 300; i++) {
-		struct weir_marks_bucket *bucket = weir_marks_bucket_get(&marks, 5 + i / 256, i % 256, &created);
+		struct weir_dedupe_keys_bucket *bucket =
+		    weir_dedupe_keys_bucket_get(&dedupe_keys, 5 + i / 256, i % 256, &created);
 		assert_true(created);
-		assert_true(weir_marks_bucket_load(bucket, NULL, 0));
+		assert_true(weir_dedupe_keys_bucket_load(bucket, NULL, 0));
 	}
-	struct weir_marks_bucket *bucket = weir_marks_bucket_find(&marks, 5, 17);
+	struct weir_dedupe_keys_bucket *bucket = weir_dedupe_keys_bucket_find(&dedupe_keys, 5, 17);
 	assert_non_null(bucket);
-	assert_true(weir_marks_bucket_add(&marks, bucket, 0x1111));
-	assert_false(weir_marks_bucket_add(&marks, bucket, 0x1111));
-	assert_int_equal(marks.pending, 1);
+	assert_true(weir_dedupe_keys_bucket_add(&dedupe_keys, bucket, 0x1111));
+	assert_false(weir_dedupe_keys_bucket_add(&dedupe_keys, bucket, 0x1111));
+	assert_int_equal(dedupe_keys.pending, 1);
 	bucket->pending.n = 0;
-	weir_marks_trim(&marks, 299);
-	assert_int_equal(marks.warm_count, 0);
-	weir_marks_free(&marks);
+	weir_dedupe_keys_trim(&dedupe_keys, 299);
+	assert_int_equal(dedupe_keys.warm_count, 0);
+	weir_dedupe_keys_free(&dedupe_keys);
 }
 
 int
@@ -213,7 +216,7 @@ main(void)
 	    cmocka_unit_test(test_an_hour_begins_as_large_as_the_last_one),
 	    cmocka_unit_test(test_a_burst_takes_little),
 	    cmocka_unit_test(test_removal_keeps_the_rest),
-	    cmocka_unit_test(test_stored_marks_come_back),
+	    cmocka_unit_test(test_stored_dedupe_keys_come_back),
 	    cmocka_unit_test(test_warm_buckets_are_dropped_only_when_clean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ healthy_reply(const char *command)
 
 /* false: close. */
 static bool
-answer(struct client *client, const char *command, uint32_t argc)
+answer_command(struct client *client, const char *command, uint32_t argc)
 {
 	(void)pthread_mutex_lock(&fake.lock);
 	bool odd = fake.times > 0 && !client->tcp && strcmp(command, fake.command) == 0;
@@ -130,7 +130,7 @@ line_number(const struct weir_buf *in, size_t *at)
 
 /* Takes whole commands off the input and answers them; false: close. */
 static bool
-serve(struct client *client)
+serve_client(struct client *client)
 {
 	for (;;) {
 		size_t at = 0;
@@ -148,13 +148,13 @@ serve(struct client *client)
 		}
 		memmove(client->in.data, client->in.data + at, client->in.len - at);
 		client->in.len -= at;
-		if (!answer(client, command, (uint32_t)argc))
+		if (!answer_command(client, command, (uint32_t)argc))
 			return false;
 	}
 }
 
 static void
-drop(struct client *client)
+drop_client(struct client *client)
 {
 	(void)close(client->fd);
 	weir_buf_free(&client->in);
@@ -194,8 +194,8 @@ fake_thread(void *arg)
 			ssize_t got = recv(clients[i].fd, bytes, sizeof(bytes), 0);
 			if (got > 0)
 				weir_buf_append(&clients[i].in, bytes, (size_t)got);
-			if (got <= 0 || !serve(&clients[i]))
-				drop(&clients[i]);
+			if (got <= 0 || !serve_client(&clients[i]))
+				drop_client(&clients[i]);
 		}
 		for (int i = 0; i < 2; i++)
 			if (fds[i].revents != 0)
@@ -203,7 +203,7 @@ fake_thread(void *arg)
 	}
 	for (int i = 0; i < CLIENTS; i++)
 		if (clients[i].fd >= 0)
-			drop(&clients[i]);
+			drop_client(&clients[i]);
 	return NULL;
 }
 
@@ -284,7 +284,7 @@ start_store(void)
 
 /* Submits and waits at most 10 s. */
 static void
-run(struct weir_store *store, struct weir_store_request *request)
+run_request(struct weir_store *store, struct weir_store_request *request)
 {
 	assert_true(weir_store_submit(store, request));
 	for (int i = 0; i < 1000; i++) {
@@ -334,7 +334,7 @@ sink_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice 
 }
 
 static bool
-sink_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
+sink_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
 	(void)ctx;
 	(void)hour;
@@ -360,8 +360,8 @@ request_of(enum weir_store_kind kind)
 	    .epoch = EPOCH,
 	    .commands = 1,
 	    .fresh_hours = 1,
-	    .sink = {NULL, sink_begin, sink_name, sink_reference, sink_page, sink_marks, sink_intent}};
-	for (uint32_t i = 0; i < WEIR_POSITIONS_MAX; i++)
+	    .sink = {NULL, sink_begin, sink_name, sink_reference, sink_page, sink_dedupe_keys, sink_intent}};
+	for (uint32_t i = 0; i < WEIR_CHECKPOINT_OFFSETS_MAX; i++)
 		request.offsets_before[i] = request.offsets_after[i] = -1;
 	request.offsets_before[0] = OFFSET;
 	request.offsets_after[0] = OFFSET + 1;
@@ -480,7 +480,7 @@ check_row(struct weir_store *store, enum weir_store_kind kind, const struct row 
 	request.fetch_count = kind == WEIR_STORE_FETCH ? 1 : 0;
 	/* for good: each time, or an answer to a connection that the store has given up would be the only one */
 	misbehave(row->command, row->reply, strlen(row->reply), row->result == WEIR_STORE_FAILED ? 1000 : times);
-	run(store, &request);
+	run_request(store, &request);
 	misbehave("", "", 0, 0);
 	if (request.result != row->result)
 		fail_msg("%s answered by %s: result %d, %s", row->command, row->reply, request.result, request.error.text);
@@ -534,7 +534,7 @@ moved_is_followed_and_remembered(void **state)
 	struct weir_store_counters counters;
 	for (int i = 0; i < 3; i++) {
 		struct weir_store_request request = request_of(WEIR_STORE_FLUSH);
-		run(store, &request);
+		run_request(store, &request);
 		assert_int_equal(request.result, WEIR_STORE_DONE);
 		weir_buf_free(&request.body);
 	}
@@ -590,7 +590,7 @@ a_transaction_that_ran_in_part_is_fatal(void **state)
 	(void)pthread_mutex_lock(&fake.lock);
 	fake.lie = true;
 	(void)pthread_mutex_unlock(&fake.lock);
-	run(store, &request);
+	run_request(store, &request);
 	assert_int_equal(request.result, WEIR_STORE_FAILED);
 	assert_int_equal(request.error.class, WEIR_FATAL);
 	assert_non_null(strstr(request.error.text, "WITHOUT"));
@@ -619,7 +619,7 @@ random_answers_never_crash_it(void **state)
 		}
 		struct weir_store_request request = request_of(WEIR_STORE_FLUSH);
 		misbehave(command, bytes, len, 1);
-		run(store, &request);
+		run_request(store, &request);
 		misbehave("", "", 0, 0); /* before `bytes` goes */
 		assert_true(request.result == WEIR_STORE_DONE || request.result == WEIR_STORE_FAILED);
 		weir_buf_free(&request.body);

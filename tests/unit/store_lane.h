@@ -87,8 +87,8 @@ run(struct lane *lane, struct weir_store_request *request)
 
 /* What a load brought, counted and sampled. */
 struct loaded {
-	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], marks, intents;
-	uint64_t epoch, page_bytes, mark_bytes;
+	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], dedupe_keys, intents;
+	uint64_t epoch, page_bytes, dedupe_key_bytes;
 	char last_name[32], last_json[64];
 	uint64_t intent_token;
 	int64_t last_hour;
@@ -136,12 +136,12 @@ on_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice by
 }
 
 static inline bool
-on_marks(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
+on_dedupe_keys(void *ctx, int64_t hour, uint32_t bucket, struct weir_slice bytes)
 {
 	struct loaded *loaded = ctx;
 	assert_true(bucket < 256);
-	loaded->marks++;
-	loaded->mark_bytes += bytes.len;
+	loaded->dedupe_keys++;
+	loaded->dedupe_key_bytes += bytes.len;
 	loaded->last_hour = hour;
 	return true;
 }
@@ -161,7 +161,7 @@ take_request(uint32_t partition, struct loaded *loaded)
 	return (struct weir_store_request){.kind = WEIR_STORE_TAKE,
 	    .partition = partition,
 	    .fresh_hours = 1,
-	    .sink = {loaded, on_begin, on_name, on_reference, on_page, on_marks, on_intent}};
+	    .sink = {loaded, on_begin, on_name, on_reference, on_page, on_dedupe_keys, on_intent}};
 }
 
 /* A flush that sets the offset of weir.records from `before` to `after`, and a key of its own. */
@@ -170,7 +170,7 @@ flush_request(uint32_t partition, uint64_t epoch, int64_t before, int64_t after)
 {
 	struct weir_store_request request = {
 	    .kind = WEIR_STORE_FLUSH, .partition = partition, .epoch = epoch, .commands = 3};
-	for (uint32_t i = 0; i < WEIR_POSITIONS_MAX; i++)
+	for (uint32_t i = 0; i < WEIR_CHECKPOINT_OFFSETS_MAX; i++)
 		request.offsets_before[i] = request.offsets_after[i] = -1;
 	request.offsets_before[0] = before;
 	request.offsets_after[0] = after;

@@ -110,7 +110,7 @@ owners_that_race_never_both_write(void **state)
 }
 
 static void
-a_redis_that_forgot_is_noticed(void **state)
+a_redis_that_lost_writes_is_noticed(void **state)
 {
 	(void)state;
 	struct lane *lane = lane_open("one");
@@ -118,10 +118,10 @@ a_redis_that_forgot_is_noticed(void **state)
 	assert_int_equal(flush(lane, 1, epoch, -1, 10), WEIR_STORE_DONE);
 	(void)say("HSET weir:{1}:h o:weir.records 7");
 	struct weir_store_request request = flush_request(1, epoch, 10, 20);
-	assert_int_equal(run(lane, &request), WEIR_STORE_FORGOT);
+	assert_int_equal(run(lane, &request), WEIR_STORE_LOST_WRITES);
 	assert_int_equal(request.header.offsets[0], 7);
 	(void)say("DEL weir:{1}:h");
-	assert_int_equal(run(lane, &request), WEIR_STORE_FORGOT);
+	assert_int_equal(run(lane, &request), WEIR_STORE_LOST_WRITES);
 	assert_false(request.header.exists);
 	weir_buf_free(&request.body);
 	(void)say("HSET weir:{1}:h epoch nonsense");
@@ -272,7 +272,7 @@ main(void)
 	    cmocka_unit_test_setup(flushing_moves_offsets_once, empty_server),
 	    cmocka_unit_test_setup(an_older_owner_is_fenced, empty_server),
 	    cmocka_unit_test_setup(owners_that_race_never_both_write, empty_server),
-	    cmocka_unit_test_setup(a_redis_that_forgot_is_noticed, empty_server),
+	    cmocka_unit_test_setup(a_redis_that_lost_writes_is_noticed, empty_server),
 	    cmocka_unit_test_setup(an_error_inside_the_transaction_is_fatal_and_loud, empty_server),
 	    cmocka_unit_test_setup(lost_acknowledgements_cost_no_count, empty_server),
 	    cmocka_unit_test_setup(a_killed_redis_is_waited_for, empty_server),

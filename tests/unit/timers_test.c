@@ -5,7 +5,7 @@
 #define DAY (24 * HOUR)
 
 static const char *
-nth(int i)
+nth_iccid(int i)
 {
 	static char iccid[32];
 	(void)snprintf(iccid, sizeof(iccid), "898600000000000%05d", i);
@@ -23,8 +23,8 @@ deactivated(int64_t now_us, uint32_t *due_s)
 		(void)weir_time_format_ms(now_us - 80 * DAY - (int64_t)(rand() % 20000) * 60 * S, since);
 		SEND(p,
 		    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"cm\",\"status\":\"deactivated\",\"since\":\"%s\"}",
-		    nth(i), since);
-		due_s[i] = life(p, nth(i))->due_s;
+		    nth_iccid(i), since);
+		due_s[i] = lifecycle(p, nth_iccid(i))->due_s;
 	}
 	return p;
 }
@@ -42,7 +42,7 @@ test_against_a_plain_list(void **state)
 		}
 		for (int i = 0; i < CARDS; i++) {
 			bool over = due_s[i] <= now / S;
-			assert_int_equal(status(p, nth(i)), over ? WEIR_STATUS_CANCELLED : WEIR_STATUS_DEACTIVATED);
+			assert_int_equal(status(p, nth_iccid(i)), over ? WEIR_STATUS_CANCELLED : WEIR_STATUS_DEACTIVATED);
 		}
 	}
 	weir_partition_free(p);
@@ -58,7 +58,7 @@ test_bounded(void **state)
 		SEND(p,
 		    "{\"type\":\"card\",\"iccid\":\"%s\",\"carrier\":\"cm\",\"activated\":\"2026-01-01T00:00:00Z\","
 		    "\"expires\":\"2026-06-01T00:00:00Z\"}",
-		    nth(i));
+		    nth_iccid(i));
 	tick(p);
 	weir_partition_set_time(p, at("2026-07-01T00:00:00Z"), 0);
 	int rounds = 0;
@@ -110,7 +110,7 @@ test_two_events_of_one_card(void **state)
 	advance(p, NOW + 15 * 60 * S);
 	assert_int_equal(card(p, A)->reasons, HAS(PLAN_EXPIRED));
 	assert_int_equal(card(p, B)->reasons, HAS(PLAN_EXPIRED));
-	assert_int_equal(life(p, A)->due_s, 0);
+	assert_int_equal(lifecycle(p, A)->due_s, 0);
 	weir_partition_free(p);
 }
 
@@ -121,12 +121,12 @@ test_reset_keeps_the_deadline(void **state)
 	(void)state;
 	struct weir_partition *p = make(NOW);
 	CARD(p, A, ",\"carrier\":\"cm\",\"status\":\"inactive\"");
-	uint32_t due_s = life(p, A)->due_s;
+	uint32_t due_s = lifecycle(p, A)->due_s;
 	REQUEST(p, A, "reset", "");
-	assert_int_equal(life(p, A)->due_s, NOW / S + 15 * 60);
+	assert_int_equal(lifecycle(p, A)->due_s, NOW / S + 15 * 60);
 	advance(p, NOW + 15 * 60 * S);
 	assert_int_equal(card(p, A)->reasons, 0);
-	assert_int_equal(life(p, A)->due_s, due_s);
+	assert_int_equal(lifecycle(p, A)->due_s, due_s);
 	weir_partition_free(p);
 }
 

@@ -17,7 +17,7 @@
 
 /* Parses a copy of exactly the text's bytes, so that a sanitizer sees reads beyond. */
 static bool
-parse(const char *text, int64_t *us_out)
+parse_time(const char *text, int64_t *us_out)
 {
 	size_t len = strlen(text);
 	uint8_t *copy = malloc(len ? len : 1);
@@ -28,10 +28,10 @@ parse(const char *text, int64_t *us_out)
 }
 
 static void
-expect(const char *text, int64_t expected_us)
+expect_time(const char *text, int64_t expected_us)
 {
 	int64_t us = -1;
-	if (!parse(text, &us))
+	if (!parse_time(text, &us))
 		fail_msg("rejected: %s", text);
 	if (us != expected_us)
 		fail_msg("%s: %lld, expected %lld", text, (long long)us, (long long)expected_us);
@@ -41,20 +41,20 @@ static void
 test_accepted(void **state)
 {
 	(void)state;
-	expect("1970-01-01T00:00:00Z", 0);
-	expect("2026-03-30T05:08:16.894Z", 1774847296894000);
-	expect("2026-03-30 05:08:16.894Z", 1774847296894000);
-	expect("2026-03-30T05:08:16.894229012Z", 1774847296894229);
-	expect("2026-03-30T05:08:16.8942299Z", 1774847296894229);
-	expect("2026-03-30T05:08:16.1Z", 1774847296100000);
-	expect("2026-03-30T13:08:16+08:00", 1774847296000000);
-	expect("2026-03-30T13:08:16.5+0800", 1774847296500000);
-	expect("2026-03-29T23:38:16-05:30", 1774847296000000);
-	expect("2024-02-29T23:59:59.999999Z", 1709251199999999);
-	expect("2000-02-29T00:00:00Z", 951782400000000);
-	expect("2261-12-31T23:59:59.999999Z", WEIR_TIME_LIMIT_US - 1);
-	expect("2262-01-01T00:59:59+01:00", WEIR_TIME_LIMIT_US - 1000000);
-	expect("1969-12-31T23:00:00-01:00", 0);
+	expect_time("1970-01-01T00:00:00Z", 0);
+	expect_time("2026-03-30T05:08:16.894Z", 1774847296894000);
+	expect_time("2026-03-30 05:08:16.894Z", 1774847296894000);
+	expect_time("2026-03-30T05:08:16.894229012Z", 1774847296894229);
+	expect_time("2026-03-30T05:08:16.8942299Z", 1774847296894229);
+	expect_time("2026-03-30T05:08:16.1Z", 1774847296100000);
+	expect_time("2026-03-30T13:08:16+08:00", 1774847296000000);
+	expect_time("2026-03-30T13:08:16.5+0800", 1774847296500000);
+	expect_time("2026-03-29T23:38:16-05:30", 1774847296000000);
+	expect_time("2024-02-29T23:59:59.999999Z", 1709251199999999);
+	expect_time("2000-02-29T00:00:00Z", 951782400000000);
+	expect_time("2261-12-31T23:59:59.999999Z", WEIR_TIME_LIMIT_US - 1);
+	expect_time("2262-01-01T00:59:59+01:00", WEIR_TIME_LIMIT_US - 1000000);
+	expect_time("1969-12-31T23:00:00-01:00", 0);
 }
 
 static void
@@ -72,7 +72,7 @@ test_rejected(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(*BAD); i++) {
 		int64_t us;
-		if (parse(BAD[i], &us))
+		if (parse_time(BAD[i], &us))
 			fail_msg("accepted: %s", BAD[i]);
 	}
 }
@@ -89,7 +89,7 @@ test_each_byte(void **state)
 			int64_t us;
 			memcpy(text, base, 25);
 			text[at] = (char)byte;
-			if (!parse(text, &us))
+			if (!parse_time(text, &us))
 				continue;
 			assert_int_equal(weir_time_format_ms(us, back), 24);
 			if (text[10] == ' ')
@@ -113,9 +113,9 @@ test_against_libc(void **state)
 		(void)snprintf(expected + len, sizeof(expected) - len, ".%06dZ", (int)(us % 1000000));
 		assert_int_equal(weir_time_format_us(us, text), 27);
 		assert_string_equal(text, expected);
-		expect(text, us);
+		expect_time(text, us);
 		assert_int_equal(weir_time_format_ms(us, text), 24);
-		expect(text, us / 1000 * 1000);
+		expect_time(text, us / 1000 * 1000);
 	}
 }
 

@@ -20,11 +20,11 @@ store_slot(redisContext *redis, uint32_t partition, const char *slab, uint32_t s
 }
 
 static void
-store_past(redisContext *redis, const char *pages, int cycle, uint32_t slot, uint64_t up, uint64_t down)
+store_closed_cycle(redisContext *redis, const char *pages, int cycle, uint32_t slot, uint64_t up, uint64_t down)
 {
-	struct weir_past_slot past = {.up = up, .down = down};
-	freeReplyObject(redisCommand(
-	    redis, "SETRANGE weir:{3}:%s:%d:%u %u %b", pages, cycle, slot / 256, slot % 256 * 32, &past, sizeof(past)));
+	struct weir_closed_cycle_slot closed_cycles = {.up = up, .down = down};
+	freeReplyObject(redisCommand(redis, "SETRANGE weir:{3}:%s:%d:%u %u %b", pages, cycle, slot / 256, slot % 256 * 32,
+	    &closed_cycles, sizeof(closed_cycles)));
 }
 
 static struct weir_iccid
@@ -59,17 +59,17 @@ store_card(redisContext *redis, const char *text, uint32_t slot, uint64_t up, ui
 	    .plan = 3, /* the third plan, the second carrier */
 	    .carrier = 2,
 	    .flags = WEIR_STATUS_IN_USE | WEIR_CARD_AUTO_REGISTERED,
-	    .terms = 131};
-	struct weir_terms_slot terms = {.card = slot + 1,
+	    .overrides = 131};
+	struct weir_card_overrides_slot overrides = {.card = slot + 1,
 	    .enforcement = 34,
 	    .limit = (UINT64_C(1) << 53) + 1,
 	    .addon_bytes = UINT64_MAX,
 	    .addon_cycle = CYCLE(2026, 3)};
 	struct weir_enforcement_slot e = {.card = slot + 1, .desired = 2, .confirmed = 1, .command = 3, .ticket = "T-0042"};
 	store_card_slot(redis, 3, slot, &card);
-	store_slot(redis, 3, "t", 130, &terms, sizeof(terms));
+	store_slot(redis, 3, "t", 130, &overrides, sizeof(overrides));
 	store_slot(redis, 3, "e", 33, &e, sizeof(e));
-	store_past(redis, "y", CYCLE(2026, 2), slot, 1000, 337);
+	store_closed_cycle(redis, "y", CYCLE(2026, 2), slot, 1000, 337);
 }
 
 /* Compares the answer with "field=value" lines. */
@@ -162,7 +162,7 @@ weir_card_answers_in_words(void **state)
 
 /* rule LIFE-1, rule SUS-4: dates, pool, device, tags, and the reasons that its carrier does not enforce. */
 static void
-a_card_s_life_is_shown(void **state)
+a_card_s_lifecycle_is_shown(void **state)
 {
 	(void)state;
 	redisContext *redis = by_hand();
@@ -178,12 +178,12 @@ a_card_s_life_is_shown(void **state)
 	    .carrier = 1,
 	    .plan = 1,
 	    .flags = WEIR_STATUS_IN_USE};
-	struct weir_life_slot life = {.activated_s = 1774847286,
+	struct weir_lifecycle_slot lifecycle = {.activated_s = 1774847286,
 	    .expires_s = 1774847287,
 	    .imei_low = (uint32_t)(UINT64_C(86000000000001) & UINT32_MAX),
 	    .imei_high = (uint16_t)(UINT64_C(86000000000001) >> 32)};
 	store_card_slot(redis, 3, 300, &card);
-	store_slot(redis, 3, "l", 300, &life, sizeof(life));
+	store_slot(redis, 3, "l", 300, &lifecycle, sizeof(lifecycle));
 	freeReplyObject(redisCommand(redis, "HSET weir:{3}:x tags:89860000000000000007 %s",
 	    "{\"type\":\"card\",\"iccid\":\"89860000000000000007\",\"tags\":[\"north\",\"meter 7\"]}"));
 	const char *iccid = "89860000000000000007";
@@ -191,17 +191,17 @@ a_card_s_life_is_shown(void **state)
 	assert_field(redis, iccid, false, "status", "suspended");
 	assert_field(redis, iccid, false, "activated", "2026-03-30T05:08:06Z");
 	assert_field(redis, iccid, false, "expires", "2026-03-30T05:08:07Z");
-	life.expires_s = WEIR_LIFE_NEVER;
-	store_slot(redis, 3, "l", 300, &life, sizeof(life));
+	lifecycle.expires_s = WEIR_LIFECYCLE_NEVER;
+	store_slot(redis, 3, "l", 300, &lifecycle, sizeof(lifecycle));
 	assert_field(redis, iccid, false, "expires", "none");
 	assert_field(redis, iccid, false, "imei", "86000000000001");
 	assert_field(redis, iccid, false, "tags", "north,meter 7");
 	assert_field(redis, iccid, false, "pool", "none");
 	/* in a pool, where nothing of what it has is enforced */
-	struct weir_account_slot account = {.pool = "city-7", .members = 1};
-	store_slot(redis, 3, "a", 40, &account, sizeof(account));
-	life.account = 41;
-	store_slot(redis, 3, "l", 300, &life, sizeof(life));
+	struct weir_pool_local_slot pool_local = {.pool = "city-7", .members = 1};
+	store_slot(redis, 3, "a", 40, &pool_local, sizeof(pool_local));
+	lifecycle.pool_local = 41;
+	store_slot(redis, 3, "l", 300, &lifecycle, sizeof(lifecycle));
 	card.reasons = WEIR_REASON_BIT(WEIR_REASON_DEVICE_CHANGE);
 	store_slot(redis, 3, "c", 300, &card, sizeof(card));
 	assert_field(redis, iccid, false, "pool", "city-7");
@@ -209,9 +209,9 @@ a_card_s_life_is_shown(void **state)
 	assert_field(redis, iccid, false, "status", "in_use");
 	/* testable: what lies where the dates would is the quota used */
 	card.flags = WEIR_STATUS_TESTABLE;
-	life.test_used = (UINT64_C(1) << 53) + 1;
+	lifecycle.test_used = (UINT64_C(1) << 53) + 1;
 	store_slot(redis, 3, "c", 300, &card, sizeof(card));
-	store_slot(redis, 3, "l", 300, &life, sizeof(life));
+	store_slot(redis, 3, "l", 300, &lifecycle, sizeof(lifecycle));
 	assert_field(redis, iccid, false, "test_used_bytes", "9007199254740993");
 	assert_field(redis, iccid, false, "activated", "none");
 	redisFree(redis);
@@ -240,10 +240,10 @@ a_smart_card_shows_its_children(void **state)
 	    .up = UINT64_C(1) << 53,
 	    .down = 1,
 	    .flags = WEIR_STATUS_IN_USE | WEIR_CARD_HAS_PARENT,
-	    .terms = 1};
-	struct weir_terms_slot terms = {.card = 10, .parent = iccid_of(parent)};
+	    .overrides = 1};
+	struct weir_card_overrides_slot overrides = {.card = 10, .parent = iccid_of(parent)};
 	store_card_slot(redis, 0, 9, &card);
-	store_slot(redis, 0, "t", 0, &terms, sizeof(terms));
+	store_slot(redis, 0, "t", 0, &overrides, sizeof(overrides));
 	/* its carrier's cycle is March still; the second one's is April, with nothing used in it yet */
 	freeReplyObject(redisCommand(redis, "RPUSH weir:{2}:n c:cu"));
 	freeReplyObject(redisCommand(redis, "HSET weir:{2}:h k:cu %s", "0 0 675 1774540800 1777219200"));
@@ -298,7 +298,7 @@ weir_pool_answers_in_words(void **state)
 	    .changed_us = INT64_C(1774847286123456),
 	    .effective_total = UINT64_C(1) << 60};
 	store_slot(redis, 3, "q", 38, &pool, sizeof(pool));
-	store_past(redis, "z", CYCLE(2026, 3), 38, 40, 2);
+	store_closed_cycle(redis, "z", CYCLE(2026, 3), 38, 40, 2);
 	static const char EXPECTED[] =
 	    "pool=city-7\npartition=3\nslot=38\nname=City, \xe4\xb8\x83\nkind=accumulative\ncarrier=cu\nplan=gold\n"
 	    "status=suspended\ncards=12\neffective_cards=10\ntotal_bytes=1152921504606846976\n"
@@ -329,7 +329,7 @@ main(void)
 		return 0;
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(weir_card_answers_in_words, empty_server),
-	    cmocka_unit_test_setup(a_card_s_life_is_shown, empty_server),
+	    cmocka_unit_test_setup(a_card_s_lifecycle_is_shown, empty_server),
 	    cmocka_unit_test_setup(a_smart_card_shows_its_children, empty_server),
 	    cmocka_unit_test_setup(weir_pool_answers_in_words, empty_server),
 	};

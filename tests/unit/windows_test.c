@@ -10,38 +10,40 @@
 #define HOUR_NOW ((int32_t)(NOW / HOUR))
 
 static void
-tell_hour(struct weir_partition *p, uint64_t epoch, int32_t hour, uint64_t up, uint32_t records)
+publish_hour(struct weir_partition *p, uint64_t epoch, int32_t hour, uint64_t up, uint32_t records)
 {
-	struct weir_partial_window window = {
+	struct weir_usage_report_hour window = {
 	    .magic = "WPH1", .epoch = epoch, .hour = hour, .day = hour / 24, .up = up, .records = records, .pool = "q"};
 	struct weir_error err = {0};
 	assert_int_equal(
-	    weir_partition_partial(p, (struct weir_slice){(const uint8_t *)&window, sizeof(window)}, NOW, &err), WEIR_OK);
+	    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&window, sizeof(window)}, NOW, &err),
+	    WEIR_OK);
 	serve(p);
 }
 
 static void
-tell_mark_of(struct weir_partition *p, const char *magic, uint32_t source, uint64_t epoch, int64_t told_us)
+publish_watermark_of(struct weir_partition *p, const char *magic, uint32_t source, uint64_t epoch, int64_t published_us)
 {
-	struct weir_partial_mark mark = {.source = source, .epoch = epoch, .told_us = told_us};
+	struct weir_source_watermark watermark = {.source = source, .epoch = epoch, .published_us = published_us};
 	struct weir_error err = {0};
-	memcpy(mark.magic, magic, sizeof(mark.magic));
+	memcpy(watermark.magic, magic, sizeof(watermark.magic));
 	assert_int_equal(
-	    weir_partition_partial(p, (struct weir_slice){(const uint8_t *)&mark, sizeof(mark)}, NOW, &err), WEIR_OK);
+	    weir_partition_apply_report(p, (struct weir_slice){(const uint8_t *)&watermark, sizeof(watermark)}, NOW, &err),
+	    WEIR_OK);
 	serve(p);
 }
 
 static void
-tell_mark(struct weir_partition *p, uint64_t epoch, int64_t told_us)
+publish_watermark(struct weir_partition *p, uint64_t epoch, int64_t published_us)
 {
-	tell_mark_of(p, "WPM1", 0, epoch, told_us);
+	publish_watermark_of(p, "WPM1", 0, epoch, published_us);
 }
 
 /* Rows of all that is whole, so far as there are pools. */
 static void
-walk(struct weir_partition *p)
+scan_windows(struct weir_partition *p)
 {
-	weir_partition_settled(p, true, true);
+	weir_partition_caught_up(p, true, true);
 	for (int i = 0; i < 100 && weir_feeds_tick(p, 1000); i++)
 		serve(p);
 }
@@ -63,12 +65,12 @@ test_hours_are_absolute(void **state)
 	(void)state;
 	struct weir_partition *p = make(NOW);
 	int32_t hour = HOUR_NOW - 3;
-	tell_hour(p, 1, hour, 100, 2);
-	tell_hour(p, 1, hour, 100, 2);
-	tell_hour(p, 1, hour - 1, 7, 1);
+	publish_hour(p, 1, hour, 100, 2);
+	publish_hour(p, 1, hour, 100, 2);
+	publish_hour(p, 1, hour - 1, 7, 1);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 100);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_DAY, hour / 24), 107);
-	tell_hour(p, 1, hour, 130, 3);
+	publish_hour(p, 1, hour, 130, 3);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 130);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_DAY, hour / 24), 137);
 	weir_partition_free(p);
@@ -79,22 +81,22 @@ test_hours_are_absolute(void **state)
  * behind what that one told. What has more records than is known counts, whoever tells it; what has fewer does not.
  */
 static void
-test_an_overthrown_owner_that_was_not(void **state)
+test_a_fenced_owner_that_was_not(void **state)
 {
 	(void)state;
 	struct weir_partition *p = make(NOW);
 	int32_t hour = HOUR_NOW - 3;
-	tell_hour(p, 5, hour, 100, 2);
-	tell_hour(p, 9, hour - 1, 50, 2);
-	tell_hour(p, 5, hour, 130, 3); /* restated by the one before */
+	publish_hour(p, 5, hour, 100, 2);
+	publish_hour(p, 9, hour - 1, 50, 2);
+	publish_hour(p, 5, hour, 130, 3); /* restated by the one before */
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 130);
-	tell_hour(p, 5, hour - 1, 20, 1); /* older than what is known */
+	publish_hour(p, 5, hour - 1, 20, 1); /* older than what is known */
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour - 1), 50);
-	tell_hour(p, 9, hour, 90, 1); /* the owner's word holds, up or down */
+	publish_hour(p, 9, hour, 90, 1); /* the owner's word holds, up or down */
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 90);
-	tell_mark(p, 5, NOW - HOUR); /* hours of the owner may lie behind it */
+	publish_watermark(p, 5, NOW - HOUR); /* hours of the owner may lie behind it */
 	assert_int_equal(weir_feeds_whole_us(p), 0);
-	tell_mark(p, 9, NOW - HOUR);
+	publish_watermark(p, 9, NOW - HOUR);
 	assert_int_equal(weir_feeds_whole_us(p), NOW - HOUR);
 	weir_partition_free(p);
 }
@@ -126,19 +128,19 @@ test_a_source_that_went_back(void **state)
 	(void)state;
 	struct weir_partition *p = of_two_sources();
 	int32_t hour = HOUR_NOW - 150;
-	tell_hour(p, 5, hour, 100, 2);
-	tell_mark(p, 5, NOW - HOUR);
-	tell_mark_of(p, "WPB1", 0, 9, NOW - 160 * HOUR);
-	tell_hour(p, 9, hour, 60, 1);
+	publish_hour(p, 5, hour, 100, 2);
+	publish_watermark(p, 5, NOW - HOUR);
+	publish_watermark_of(p, "WPB1", 0, 9, NOW - 160 * HOUR);
+	publish_hour(p, 9, hour, 60, 1);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 60);
-	tell_mark_of(p, "WPM1", 1, 1, NOW - HOUR);
+	publish_watermark_of(p, "WPM1", 1, 1, NOW - HOUR);
 	assert_int_equal(weir_feeds_whole_us(p), NOW - 160 * HOUR);
-	walk(p);
-	tell_hour(p, 9, hour, 100, 2);
+	scan_windows(p);
+	publish_hour(p, 9, hour, 100, 2);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 100);
 	assert_int_equal(p->stats.windows_old, 0);
-	tell_mark(p, 9, NOW - HOUR);
-	walk(p);
+	publish_watermark(p, 9, NOW - HOUR);
+	scan_windows(p);
 	assert_int_equal(weir_partition_complete_us(p), NOW - HOUR);
 	weir_partition_free(p);
 	store_clear();
@@ -151,17 +153,17 @@ test_what_is_deleted_does_not_come_back(void **state)
 	(void)state;
 	struct weir_partition *p = of_two_sources();
 	int32_t hour = HOUR_NOW - 150;
-	tell_hour(p, 5, hour, 100, 2);
-	tell_mark(p, 5, NOW - HOUR);
-	tell_mark_of(p, "WPB1", 1, 1, NOW - 160 * HOUR); /* of a source that has told nothing: no mark */
+	publish_hour(p, 5, hour, 100, 2);
+	publish_watermark(p, 5, NOW - HOUR);
+	publish_watermark_of(p, "WPB1", 1, 1, NOW - 160 * HOUR); /* of a source that has told nothing: no mark */
 	assert_int_equal(weir_feeds_whole_us(p), 0);
-	tell_mark_of(p, "WPM1", 1, 1, NOW - HOUR);
-	walk(p);
-	int32_t from = weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR);
+	publish_watermark_of(p, "WPM1", 1, 1, NOW - HOUR);
+	scan_windows(p);
+	int32_t from = weir_partition_windows_from(p, WEIR_WINDOW_POOL_SOURCE_HOUR);
 	assert_int_equal(from, HOUR_NOW - 1 - 48 - 26);
-	tell_mark_of(p, "WPB1", 0, 9, NOW - 160 * HOUR);
-	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR), from);
-	tell_hour(p, 9, hour, 60, 1);
+	publish_watermark_of(p, "WPB1", 0, 9, NOW - 160 * HOUR);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_POOL_SOURCE_HOUR), from);
+	publish_hour(p, 9, hour, 60, 1);
 	assert_int_equal(pool_up(p, WEIR_WINDOW_POOL_HOUR, hour), 100);
 	assert_int_equal(p->stats.windows_old, 1);
 	weir_partition_free(p);
@@ -177,7 +179,7 @@ is_sealed(const struct weir_feeds *f, uint32_t at, const char *magic)
 
 /* rule ROL-2: the first that an owner tells of its hours is from where on it tells them, once. */
 static void
-test_an_owner_tells_its_place_first(void **state)
+test_an_owner_publishes_its_watermark_first(void **state)
 {
 	(void)state;
 	struct weir_partition *p = make(NOW);
@@ -207,7 +209,7 @@ test_an_owner_tells_its_place_first(void **state)
  * record's horizon all the same, or hours between would never be told.
  */
 static void
-test_telling_begins_with_the_first_record(void **state)
+test_publishing_begins_with_the_first_record(void **state)
 {
 	(void)state;
 	struct weir_partition *p = make(0);
@@ -217,8 +219,8 @@ test_telling_begins_with_the_first_record(void **state)
 	r.arrived_us = NOW - 80 * HOUR;
 	fold(p, r);
 	weir_partition_watermark(p, NOW);
-	assert_true(p->feeds->hours.now.told_us <= NOW - 128 * HOUR);
-	assert_true(p->feeds->days.now.told_us <= NOW - 128 * HOUR);
+	assert_true(p->feeds->hours.now.published_us <= NOW - 128 * HOUR);
+	assert_true(p->feeds->days.now.published_us <= NOW - 128 * HOUR);
 	weir_partition_free(p);
 	store_clear();
 }
@@ -228,7 +230,7 @@ test_telling_begins_with_the_first_record(void **state)
  * walk. Each is told again at once, for no walk will come by.
  */
 static void
-test_hours_before_the_first_walk_are_told(void **state)
+test_hours_before_the_first_scan_are_published(void **state)
 {
 	(void)state;
 	struct weir_partition *p = make(0);
@@ -257,9 +259,9 @@ with_windows(void)
 	p->opts.pool_hours_days = 62;
 	p->opts.day_cycles = 1;
 	weir_partition_set_time(p, NOW, NOW);
-	p->feeds->hours.safe.told_us = NOW - HOUR;
-	tell_mark(p, 1, NOW - HOUR);
-	walk(p);
+	p->feeds->hours.safe.published_us = NOW - HOUR;
+	publish_watermark(p, 1, NOW - HOUR);
+	scan_windows(p);
 	return p;
 }
 
@@ -273,13 +275,13 @@ test_how_long_windows_are_kept(void **state)
 	const int32_t late = 48 + 26, march = (int32_t)(at("2026-02-28T16:00:00Z") / (24 * HOUR));
 	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_CARD_HOUR), HOUR_NOW - 7 * 24);
 	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_POOL_HOUR), HOUR_NOW - 62 * 24);
-	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_SHARE_HOUR), HOUR_NOW - 1 - late);
-	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_ACCOUNT_HOUR), HOUR_NOW - 1 - late);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_POOL_SOURCE_HOUR), HOUR_NOW - 1 - late);
+	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_POOL_LOCAL_HOUR), HOUR_NOW - 1 - late);
 	assert_in_range(weir_partition_windows_from(p, WEIR_WINDOW_CARD_DAY), march - 28 - 2, march - 28);
 	p->opts.day_cycles = 3; /* December, January and February besides March */
 	assert_in_range(
 	    weir_partition_windows_from(p, WEIR_WINDOW_POOL_DAY), march - 28 - 31 - 31 - 2, march - 28 - 31 - 31);
-	assert_in_range(weir_partition_windows_from(p, WEIR_WINDOW_ACCOUNT_DAY), march - 28 - 2, march - 28);
+	assert_in_range(weir_partition_windows_from(p, WEIR_WINDOW_POOL_LOCAL_DAY), march - 28 - 2, march - 28);
 	p->opts.card_hours_days = 1;
 	assert_int_equal(weir_partition_windows_from(p, WEIR_WINDOW_CARD_HOUR), HOUR_NOW - late);
 	weir_partition_free(p);
@@ -301,7 +303,7 @@ test_what_is_not_kept_is_deleted(void **state)
 	struct weir_lane_shared shared = {.settings = &settings};
 	struct weir_lane lane = {.shared = &shared};
 	struct weir_partition *p = with_windows();
-	tell_hour(p, 1, HOUR_NOW - 3, 1, 1); /* a pool, and its share */
+	publish_hour(p, 1, HOUR_NOW - 3, 1, 1); /* a pool, and its share */
 	struct lane_partition lp = {.lane = &lane, .number = 4, .core = p};
 	struct weir_buf body = {0};
 	char key[64];
@@ -316,8 +318,8 @@ test_what_is_not_kept_is_deleted(void **state)
 	assert_int_equal(lane_purge_windows(&lp, &body), 0);
 	/* two hours later */
 	weir_partition_set_time(p, NOW + 2 * HOUR, NOW + 2 * HOUR);
-	tell_mark(p, 1, NOW + HOUR);
-	walk(p);
+	publish_watermark(p, 1, NOW + HOUR);
+	scan_windows(p);
 	assert_true(lane_purge_windows(&lp, &body) > 0);
 	assert_true(has_text(&body, key));
 	(void)snprintf(key, sizeof(key), "weir:{4}:xh:%d:0", HOUR_NOW - 1 - 48 - 26);
@@ -333,12 +335,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hours_are_absolute),
-	    cmocka_unit_test(test_an_overthrown_owner_that_was_not),
+	    cmocka_unit_test(test_a_fenced_owner_that_was_not),
 	    cmocka_unit_test(test_a_source_that_went_back),
 	    cmocka_unit_test(test_what_is_deleted_does_not_come_back),
-	    cmocka_unit_test(test_an_owner_tells_its_place_first),
-	    cmocka_unit_test(test_telling_begins_with_the_first_record),
-	    cmocka_unit_test(test_hours_before_the_first_walk_are_told),
+	    cmocka_unit_test(test_an_owner_publishes_its_watermark_first),
+	    cmocka_unit_test(test_publishing_begins_with_the_first_record),
+	    cmocka_unit_test(test_hours_before_the_first_scan_are_published),
 	    cmocka_unit_test(test_how_long_windows_are_kept),
 	    cmocka_unit_test(test_what_is_not_kept_is_deleted),
 	};

@@ -17,7 +17,7 @@
 #define LARGE_BODIES_MAX 4
 
 static const char *
-header(const struct weir_api_request *request, const char *name)
+request_header(const struct weir_api_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
@@ -41,7 +41,7 @@ is_loopback_host(const char *text)
 static bool
 may_be_anonymous(const struct weir_api_request *request)
 {
-	const char *host = header(request, "Host"), *origin = header(request, "Origin");
+	const char *host = request_header(request, "Host"), *origin = request_header(request, "Origin");
 	return request->api->anonymous != WEIR_API_NOBODY && host != NULL && is_loopback_host(host) &&
 	       (origin == NULL || is_loopback_host(origin));
 }
@@ -73,7 +73,7 @@ static bool
 caller_find(struct weir_api_request *request)
 {
 	struct weir_api *api = request->api;
-	const char *given = header(request, "Authorization");
+	const char *given = request_header(request, "Authorization");
 	request->caller = (struct weir_api_caller){.role = WEIR_API_NOBODY, .rate_key = address_key(request)};
 	if (given == NULL) {
 		if (may_be_anonymous(request)) {
@@ -133,7 +133,7 @@ segments_take(struct weir_api_request *request, const struct weir_slice segments
 static bool
 key_take(struct weir_api_request *request)
 {
-	const char *key = header(request, "Idempotency-Key");
+	const char *key = request_header(request, "Idempotency-Key");
 	size_t len = key != NULL ? strlen(key) : 0;
 	bool right = len < sizeof(request->key) && (key == NULL || len > 0);
 	for (size_t i = 0; right && i < len; i++)
@@ -167,7 +167,7 @@ body_admit(struct weir_api_request *request)
 {
 	if (strcmp(request->route->method, "GET") == 0)
 		return true;
-	const char *type = header(request, "Content-Type"), *length = header(request, "Content-Length");
+	const char *type = request_header(request, "Content-Type"), *length = request_header(request, "Content-Length");
 	size_t len = type != NULL ? strcspn(type, "; ") : 0;
 	if (len != 16 || strncasecmp(type, "application/json", 16) != 0) {
 		weir_api_problem(request, 415, "media-type", "Content-Type", "Content-Type: application/json is right");

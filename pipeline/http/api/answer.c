@@ -15,7 +15,7 @@
 	"'none'; form-action 'none'; frame-ancestors 'none'"
 
 static void
-add(struct MHD_Response *response, const char *name, const char *value)
+add_header(struct MHD_Response *response, const char *name, const char *value)
 {
 	(void)MHD_add_response_header(response, name, value);
 }
@@ -38,14 +38,14 @@ file_response(struct weir_api_request *request)
 	struct MHD_Response *response =
 	    MHD_create_response_from_buffer(same ? 0 : len, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT);
 	request->status = same ? 304 : 200;
-	add(response, "Content-Type", file->type);
-	add(response, "ETag", file->etag);
-	add(response, "Cache-Control", "no-cache");
-	add(response, "Vary", "Accept-Encoding");
-	add(response, "Content-Security-Policy", CSP);
-	add(response, "Referrer-Policy", "no-referrer");
+	add_header(response, "Content-Type", file->type);
+	add_header(response, "ETag", file->etag);
+	add_header(response, "Cache-Control", "no-cache");
+	add_header(response, "Vary", "Accept-Encoding");
+	add_header(response, "Content-Security-Policy", CSP);
+	add_header(response, "Referrer-Policy", "no-referrer");
 	if (gzip && !same)
-		add(response, "Content-Encoding", "gzip");
+		add_header(response, "Content-Encoding", "gzip");
 	return response;
 }
 
@@ -56,17 +56,17 @@ text_response(struct weir_api_request *request)
 	    MHD_create_response_from_buffer(request->out.len, request->out.data, MHD_RESPMEM_MUST_FREE);
 	char seconds[16];
 	request->out = (struct weir_buf){0};
-	add(response, "Content-Type", request->content_type);
-	add(response, "Cache-Control", "no-store");
+	add_header(response, "Content-Type", request->content_type);
+	add_header(response, "Cache-Control", "no-store");
 	if (request->location[0] != '\0')
-		add(response, "Location", request->location);
+		add_header(response, "Location", request->location);
 	if (request->allow[0] != '\0' && request->status == 405)
-		add(response, "Allow", request->allow);
+		add_header(response, "Allow", request->allow);
 	if (request->status == 401)
-		add(response, "WWW-Authenticate", "Bearer realm=\"weir\"");
+		add_header(response, "WWW-Authenticate", "Bearer realm=\"weir\"");
 	if (request->retry_after_s > 0) {
 		(void)snprintf(seconds, sizeof(seconds), "%u", request->retry_after_s);
-		add(response, "Retry-After", seconds);
+		add_header(response, "Retry-After", seconds);
 	}
 	return response;
 }
@@ -95,7 +95,7 @@ weir_api_queue(struct weir_api_request *request)
 					    : text_response(request);
 	if (response == NULL)
 		return MHD_NO;
-	add(response, "X-Content-Type-Options", "nosniff");
+	add_header(response, "X-Content-Type-Options", "nosniff");
 	count(request);
 	request->state = WEIR_API_QUEUED;
 	enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);

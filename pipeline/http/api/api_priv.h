@@ -16,7 +16,7 @@
 #include "config/base/slice.h"
 #include "pipeline/http/api/api.h"
 #include "pipeline/query/print.h"
-#include "pipeline/query/read.h"
+#include "pipeline/query/query.h"
 
 #define WEIR_API_PARAMS_MAX 32
 #define WEIR_API_ID_TEXT 33 /* 32 hex digits and a terminator */
@@ -29,20 +29,20 @@ struct weir_api_request;
 
 /* ---- worker.c: what a thread works with ---- */
 
-struct weir_api_hand {
+struct weir_api_worker {
 	struct weir_api *api;
 	struct weir_reader *reader;
 	struct weir_api_redis *redis;  /* for the API's own keys; connected when first used */
 	struct weir_steady away_until; /* Redis did not answer: nothing is asked before */
 };
-struct weir_api_hand *weir_api_hand_new(struct weir_api *api);
-void weir_api_hand_free(struct weir_api_hand *hand); /* NULL is fine */
+struct weir_api_worker *weir_api_worker_new(struct weir_api *api);
+void weir_api_worker_free(struct weir_api_worker *worker); /* NULL is fine */
 
 /* ---- jobs.c: threads with a queue ---- */
 
 struct weir_api_job {
 	struct weir_api_job *next;
-	void (*run)(struct weir_api_job *job, struct weir_api_hand *hand);
+	void (*run)(struct weir_api_job *job, struct weir_api_worker *worker);
 };
 struct weir_api_pool;
 struct weir_api_pool *weir_api_pool_start(struct weir_api *api, uint32_t threads, uint32_t waiting_max);
@@ -85,7 +85,7 @@ bool weir_api_limits_admit(struct weir_api_limits *limits, uint64_t key, struct 
 
 /* ---- routes.c ---- */
 
-enum weir_api_where { WEIR_API_HERE, WEIR_API_SLOW, WEIR_API_DESK };
+enum weir_api_where { WEIR_API_HERE, WEIR_API_SLOW, WEIR_API_COMMAND_QUEUE };
 enum weir_api_flag { WEIR_API_BULK_BODY = 1, WEIR_API_NO_STORAGE = 2 /* needs no Redis */ };
 
 struct weir_api_route {
@@ -95,7 +95,7 @@ struct weir_api_route {
 	enum weir_api_where where;
 	unsigned flags;
 	const char *params; /* names with spaces between; NULL = none */
-	void (*handle)(struct weir_api_request *request, struct weir_api_hand *hand);
+	void (*handle)(struct weir_api_request *request, struct weir_api_worker *worker);
 };
 /*
  * The route of method and path (undecoded). NULL: *methods_out are those of the path ("GET, PUT"), "" when there is no such
@@ -108,7 +108,7 @@ const struct weir_api_route *weir_api_routes(uint32_t *count_out);
 
 /* ---- a request ---- */
 
-struct weir_api_peer { /* a connection; see server.c */
+struct weir_api_peer { /* a connection; see api_server.c */
 	struct weir_api_peer *prev, *next;
 	int fd;
 	_Atomic int64_t since_us; /* steady: when its present step began: waiting, sending a request, taking an answer */
@@ -164,7 +164,7 @@ void weir_api_problem(struct weir_api_request *request, unsigned status, const c
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* What a reader's answer other than OK is in HTTP. False, for `return`. */
 bool weir_api_read_failed(
-    struct weir_api_request *request, struct weir_api_hand *hand, enum weir_read code, const struct weir_error *err);
+    struct weir_api_request *request, struct weir_api_worker *worker, enum weir_read code, const struct weir_error *err);
 const char *weir_api_status_title(unsigned status);
 /* Begins an answer of JSON. */
 struct weir_json weir_api_json(struct weir_api_request *request, unsigned status);
@@ -200,9 +200,9 @@ struct weir_api {
 	uint16_t port;
 	bool loopback;
 	enum weir_api_role anonymous;
-	char *cert, *key;       /* PEM */
-	pthread_key_t hand_key; /* worker thread -> its hand */
-	struct weir_api_pool *slow, *desk;
+	char *cert, *key;         /* PEM */
+	pthread_key_t worker_key; /* worker thread -> its hand */
+	struct weir_api_pool *slow, *command_queue;
 	struct weir_api_limits *limits;
 	pthread_rwlock_t tokens_lock;
 	struct weir_api_tokens *tokens; /* under tokens_lock */
@@ -243,33 +243,33 @@ void weir_api_admit(struct weir_api_request *request, const char *url, const cha
 
 /* ---- handlers ---- */
 
-void weir_api_card(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_usage(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_commands(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_audit(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_cards(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pool_one(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pool_usage(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pool_members(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pool_audit(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pools(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_fleet(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_me(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_healthz(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_readyz(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_openapi(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_export_cards(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_request(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pool_request(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_tags(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_remark(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_card_request_state(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_pool_request_state(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_guard_request(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_bulk_new(struct weir_api_request *request, struct weir_api_hand *hand);
-void weir_api_bulk_one(struct weir_api_request *request, struct weir_api_hand *hand);
+void weir_api_card(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_usage(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_commands(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_audit(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_cards(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pool_one(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pool_usage(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pool_members(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pool_audit(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pools(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_fleet(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_me(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_healthz(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_readyz(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_openapi(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_export_cards(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_request(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pool_request(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_tags(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_remark(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_card_request_state(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_pool_request_state(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_guard_request(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_bulk_new(struct weir_api_request *request, struct weir_api_worker *worker);
+void weir_api_bulk_one(struct weir_api_request *request, struct weir_api_worker *worker);
 
-/* Answers that cards and pools share (cards.c). */
+/* Answers that cards and pools share (card_routes.c). */
 void weir_api_usage_answer(
     struct weir_api_request *request, const char *member, const char *id, const struct weir_usage_rows *rows);
 void weir_api_audit_answer(
@@ -293,13 +293,13 @@ struct weir_api_file {
 const struct weir_api_file *weir_api_file_find(const char *path);
 const struct weir_api_file *weir_api_file_openapi(void);
 
-/* ---- export.c ---- */
+/* ---- export_route.c ---- */
 
 void weir_api_export_free(struct weir_api_export *export); /* NULL is fine */
 /* The response that streams it; libmicrohttpd pulls. */
 struct MHD_Response *weir_api_export_response(struct weir_api_request *request);
 
-/* ---- redis.c: the API's own keys ---- */
+/* ---- api_redis.c: the API's own keys ---- */
 
 struct weir_api_redis *weir_api_redis_new(const struct weir_settings *settings);
 void weir_api_redis_free(struct weir_api_redis *redis); /* NULL is fine */
@@ -307,8 +307,8 @@ void weir_api_redis_free(struct weir_api_redis *redis); /* NULL is fine */
  * One command, key by name: `<prefix>:{api}:<name>` takes the place of argument 1. NULL with err when Redis does not answer
  * or refuses. Caller frees the reply. A broken connection is opened again once.
  */
-struct redisReply *weir_api_redis_ask(struct weir_api_redis *redis, const char *key, struct weir_error *err, uint32_t argc,
-    const struct weir_slice *argv); /* argv without the key: command, then what follows the key */
+struct redisReply *weir_api_redis_query(struct weir_api_redis *redis, const char *key, struct weir_error *err,
+    uint32_t argc, const struct weir_slice *argv); /* argv without the key: command, then what follows the key */
 /* The same of texts, ended by NULL. */
 struct redisReply *weir_api_redis_texts(struct weir_api_redis *redis, const char *key, struct weir_error *err, ...);
 
@@ -342,9 +342,9 @@ enum weir_api_key { WEIR_API_KEY_GO_ON, WEIR_API_KEY_ANSWERED };
  * (an earlier one, or a problem).
  */
 enum weir_api_key weir_api_key_begin(
-    struct weir_api_request *request, struct weir_api_hand *hand, char id_out[WEIR_API_ID_TEXT]);
+    struct weir_api_request *request, struct weir_api_worker *worker, char id_out[WEIR_API_ID_TEXT]);
 /* Remembers the answer under the key. */
-void weir_api_key_end(struct weir_api_request *request, struct weir_api_hand *hand, const char *id);
+void weir_api_key_end(struct weir_api_request *request, struct weir_api_worker *worker, const char *id);
 bool weir_api_id_is_valid(const char *text); /* 32 lower-case hex digits */
 void weir_api_id_new(char id_out[WEIR_API_ID_TEXT]);
 

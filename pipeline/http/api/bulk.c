@@ -13,7 +13,7 @@
 /* ---- a new one ---- */
 
 static bool
-refuse(struct weir_api_request *request, const char *parameter, const char *text)
+refuse_parameter(struct weir_api_request *request, const char *parameter, const char *text)
 {
 	weir_api_problem(request, 400, "bad-parameter", parameter, "%s: %s", parameter, text);
 	return false;
@@ -25,7 +25,7 @@ target_list(struct weir_api_request *request, const json_t *list, struct weir_bu
 	size_t i;
 	const json_t *element;
 	if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > WEIR_BULK_CARDS_MAX)
-		return refuse(request, "target.iccids", "a list of 1 to 2,000,000 ICCIDs is right");
+		return refuse_parameter(request, "target.iccids", "a list of 1 to 2,000,000 ICCIDs is right");
 	json_array_foreach(list, i, element)
 	{
 		struct weir_iccid iccid;
@@ -48,45 +48,45 @@ target_range(struct weir_api_request *request, const json_t *target)
 	for (int i = 0; i < 2; i++) {
 		const char *text = json_string_value(json_object_get(target, names[i]));
 		if (text == NULL || !weir_iccid_parse((const uint8_t *)text, strlen(text), &ends[i]))
-			return refuse(request, i == 0 ? "target.iccid_from" : "target.iccid_to",
+			return refuse_parameter(request, i == 0 ? "target.iccid_from" : "target.iccid_to",
 			    "19 or 20 letters and digits are right");
 	}
 	if (ends[0].hi > ends[1].hi || (ends[0].hi == ends[1].hi && ends[0].lo > ends[1].lo))
-		return refuse(request, "target.iccid_to", "before iccid_from");
+		return refuse_parameter(request, "target.iccid_to", "before iccid_from");
 	return true;
 }
 
 static bool
-target_pool(struct weir_api_request *request, struct weir_api_hand *hand, const json_t *target)
+target_pool(struct weir_api_request *request, struct weir_api_worker *worker, const json_t *target)
 {
 	struct weir_error err = {0};
 	const struct weir_pool_view *pool;
 	const char *id = json_string_value(json_object_get(target, "pool"));
 	if (id == NULL || id[0] == '\0' || strlen(id) >= WEIR_ID_MAX)
-		return refuse(request, "target.pool", "the id of a pool is right");
-	enum weir_read code = weir_read_pool(hand->reader, id, &pool, &err);
+		return refuse_parameter(request, "target.pool", "the id of a pool is right");
+	enum weir_read code = weir_read_pool(worker->reader, id, &pool, &err);
 	if (code == WEIR_READ_OK)
 		return true;
 	if (code == WEIR_READ_MISSING)
 		weir_api_problem(request, 404, "not-found", "target.pool", "target.pool: there is no such pool");
 	else
-		(void)weir_api_read_failed(request, hand, code, &err);
+		(void)weir_api_read_failed(request, worker, code, &err);
 	return false;
 }
 
 /* Just one of the three kinds. */
 static bool
-target_check(
-    struct weir_api_request *request, struct weir_api_hand *hand, const json_t *target, struct weir_bulk_entries *entries)
+target_check(struct weir_api_request *request, struct weir_api_worker *worker, const json_t *target,
+    struct weir_bulk_entries *entries)
 {
 	size_t size = json_object_size(target);
 	if (size == 1 && json_object_get(target, "pool") != NULL)
-		return target_pool(request, hand, target);
+		return target_pool(request, worker, target);
 	if (size == 1 && json_object_get(target, "iccids") != NULL)
 		return target_list(request, json_object_get(target, "iccids"), entries);
 	if (size == 2 && json_object_get(target, "iccid_from") != NULL && json_object_get(target, "iccid_to") != NULL)
 		return target_range(request, target);
-	return refuse(request, "target", "{pool}, {iccid_from, iccid_to} or {iccids} is right");
+	return refuse_parameter(request, "target", "{pool}, {iccid_from, iccid_to} or {iccids} is right");
 }
 
 /* The message to each card, judged, without ICCID and id. The target is taken out of the body. */
@@ -135,12 +135,12 @@ bulk_exists(struct weir_api_redis *redis, const char *id, struct weir_error *err
 }
 
 static bool
-bulk_create(struct weir_api_request *request, struct weir_api_hand *hand, const char *id, const json_t *message,
+bulk_create(struct weir_api_request *request, struct weir_api_worker *worker, const char *id, const json_t *message,
     const json_t *target, const struct weir_bulk_entries *entries, int64_t at_us)
 {
 	struct weir_error err = {0};
 	char at[24], total[16], name[64];
-	if (bulk_exists(hand->redis, id, &err))
+	if (bulk_exists(worker->redis, id, &err))
 		return true; /* a repeat, whose first answer got lost */
 	char *text = json_dumps(message, JSON_COMPACT), *words = target_words(target, entries->n);
 	const char *by = json_string_value(json_object_get(message, "by"));
@@ -148,18 +148,18 @@ bulk_create(struct weir_api_request *request, struct weir_api_hand *hand, const 
 	(void)snprintf(at, sizeof(at), "%lld", (long long)at_us);
 	(void)snprintf(total, sizeof(total), "%u", entries->n);
 	(void)snprintf(name, sizeof(name), "l:%s", id);
-	bool stored = weir_bulk_done(weir_api_redis_texts(hand->redis, name, &err, "DEL", NULL)) &&
-		      weir_bulk_store(hand->redis, id, entries, 0, entries->n, &err) &&
-		      weir_bulk_set(hand->redis, id, &err, "state", entries->n > 0 ? "sending" : "collecting", "why", "",
+	bool stored = weir_bulk_done(weir_api_redis_texts(worker->redis, name, &err, "DEL", NULL)) &&
+		      weir_bulk_store(worker->redis, id, entries, 0, entries->n, &err) &&
+		      weir_bulk_set(worker->redis, id, &err, "state", entries->n > 0 ? "sending" : "collecting", "why", "",
 			  "message", text, "target", words, "by", by, "action", action, "at_us", at, "total", total, "sent",
 			  "0", "skipped", "0", "taken", "0", NULL) &&
-		      weir_bulk_keep(hand->redis, id, request->api->settings, &err) &&
-		      weir_bulk_done(weir_api_redis_texts(hand->redis, "bulks", &err, "SADD", id, NULL));
+		      weir_bulk_keep(worker->redis, id, request->api->settings, &err) &&
+		      weir_bulk_done(weir_api_redis_texts(worker->redis, "bulks", &err, "SADD", id, NULL));
 	if (stored)
 		weir_log(WEIR_LOG_INFO, "api_bulk", "id=%s action=%s by=%s target=%.100s", id, action, by, words);
 	free(text);
 	free(words);
-	return stored || weir_api_read_failed(request, hand, WEIR_READ_AWAY, &err);
+	return stored || weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 }
 
 static void
@@ -177,24 +177,24 @@ bulk_answer(struct weir_api_request *request, const char *id, const json_t *mess
 }
 
 static void
-bulk_take(struct weir_api_request *request, struct weir_api_hand *hand, json_t *body, json_t *target)
+bulk_take(struct weir_api_request *request, struct weir_api_worker *worker, json_t *body, json_t *target)
 {
 	struct weir_bulk_entries entries = {0};
 	char id[WEIR_API_ID_TEXT];
 	int64_t at_us = weir_wall_now().us;
 	json_t *message = message_of(request, body, at_us);
-	if (message != NULL && target_check(request, hand, target, &entries) &&
-	    weir_api_key_begin(request, hand, id) == WEIR_API_KEY_GO_ON &&
-	    bulk_create(request, hand, id, message, target, &entries, at_us)) {
+	if (message != NULL && target_check(request, worker, target, &entries) &&
+	    weir_api_key_begin(request, worker, id) == WEIR_API_KEY_GO_ON &&
+	    bulk_create(request, worker, id, message, target, &entries, at_us)) {
 		bulk_answer(request, id, message, at_us);
-		weir_api_key_end(request, hand, id);
+		weir_api_key_end(request, worker, id);
 		weir_api_bulks_wake(request->api->bulks);
 	}
 	free(entries.v);
 }
 
 void
-weir_api_bulk_new(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_bulk_new(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	json_t *body = weir_api_body_object(request);
 	if (body == NULL)
@@ -202,9 +202,9 @@ weir_api_bulk_new(struct weir_api_request *request, struct weir_api_hand *hand)
 	json_t *target = json_incref(json_object_get(body, "target"));
 	if (json_is_object(target)) {
 		(void)json_object_del(body, "target");
-		bulk_take(request, hand, body, target);
+		bulk_take(request, worker, body, target);
 	} else {
-		(void)refuse(request, "target", "{pool}, {iccid_from, iccid_to} or {iccids} is right");
+		(void)refuse_parameter(request, "target", "{pool}, {iccid_from, iccid_to} or {iccids} is right");
 	}
 	json_decref(target);
 	json_decref(body);

@@ -15,7 +15,7 @@ weir_bulk_lease_take(struct weir_api_bulks *bulks, const char *id)
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "w:%s", id);
 	struct redisReply *reply =
-	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
+	    weir_api_redis_texts(bulks->worker->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
 	bool ours = reply != NULL && reply->type == REDIS_REPLY_STATUS;
 	(void)weir_bulk_done(reply);
 	return ours;
@@ -29,13 +29,13 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	if (!weir_steady_is_past(bulk->renewed, RENEW_US))
 		return true;
 	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
+	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "GET", NULL);
 	bool lost = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
 	(void)weir_bulk_done(reply);
 	if (lost)
 		return false;
 	(void)weir_bulk_done(
-	    weir_api_redis_texts(bulks->hand->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
+	    weir_api_redis_texts(bulks->worker->redis, name, &err, "SET", bulks->owner, "PX", LEASE_MS, NULL));
 	bulk->renewed = weir_steady_now();
 	return true;
 }
@@ -46,5 +46,5 @@ weir_bulk_lease_drop(struct weir_api_bulks *bulks, const struct weir_bulk *bulk)
 	char name[64];
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	(void)weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, name, &err, "DEL", NULL));
+	(void)weir_bulk_done(weir_api_redis_texts(bulks->worker->redis, name, &err, "DEL", NULL));
 }

@@ -57,7 +57,7 @@ struct weir_bulk { /* in hand */
 
 struct weir_api_bulks {
 	struct weir_api *api;
-	struct weir_api_hand *hand;
+	struct weir_api_worker *worker;
 	char owner[WEIR_API_ID_TEXT];
 	struct weir_bulk *list; /* thread only */
 	pthread_t thread;

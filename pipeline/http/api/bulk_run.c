@@ -64,7 +64,7 @@ entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	char name[64];
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "l:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "GET", NULL);
+	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "GET", NULL);
 	size_t size = sizeof(struct weir_bulk_entry);
 	bool right = reply != NULL && reply->type == REDIS_REPLY_STRING && (size_t)reply->len % size == 0;
 	if (right) {
@@ -86,7 +86,7 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	memcpy(bulk->id, id, sizeof(bulk->id));
 	bulk->renewed = weir_steady_now();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, name, &err, "HGETALL", NULL);
+	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "HGETALL", NULL);
 	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
 	for (size_t i = 0; asked && i + 1 < reply->elements; i += 2)
 		field_take(bulk, reply->element[i]->str, reply->element[i + 1]->str);
@@ -97,7 +97,7 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	if (right)
 		return bulk;
 	if (asked) /* expired: no work any more */
-		(void)weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", id, NULL));
+		(void)weir_bulk_done(weir_api_redis_texts(bulks->worker->redis, "bulks", &err, "SREM", id, NULL));
 	bulk_free(bulk);
 	return NULL;
 }
@@ -112,10 +112,10 @@ in_hand(const struct weir_api_bulks *bulks, const char *id)
 }
 
 static void
-bulks_look(struct weir_api_bulks *bulks)
+bulks_poll(struct weir_api_bulks *bulks)
 {
 	struct weir_error err = {0};
-	struct redisReply *reply = weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SMEMBERS", NULL);
+	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, "bulks", &err, "SMEMBERS", NULL);
 	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
 		const char *id = reply->element[i]->str;
 		struct weir_bulk *bulk = NULL;
@@ -150,7 +150,7 @@ bulk_go_on(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		return false;
 	weir_log(WEIR_LOG_INFO, "api_bulk_over", "id=%s state=%s cards=%u skipped=%u", bulk->id, bulk->state,
 	    bulk->entries.n, bulk->skipped);
-	if (!weir_bulk_done(weir_api_redis_texts(bulks->hand->redis, "bulks", &err, "SREM", bulk->id, NULL)))
+	if (!weir_bulk_done(weir_api_redis_texts(bulks->worker->redis, "bulks", &err, "SREM", bulk->id, NULL)))
 		return false;
 	weir_bulk_lease_drop(bulks, bulk);
 	return true;
@@ -161,7 +161,7 @@ bulks_thread(void *arg)
 {
 	struct weir_api_bulks *bulks = arg;
 	do {
-		bulks_look(bulks);
+		bulks_poll(bulks);
 		for (struct weir_bulk **at = &bulks->list; *at != NULL;) {
 			struct weir_bulk *bulk = *at;
 			if (weir_bulk_lease_keep(bulks, bulk) && !bulk_go_on(bulks, bulk)) {
@@ -191,7 +191,7 @@ weir_api_bulks_start(struct weir_api *api)
 {
 	struct weir_api_bulks *bulks = weir_calloc(1, sizeof(*bulks));
 	bulks->api = api;
-	bulks->hand = weir_api_hand_new(api);
+	bulks->worker = weir_api_worker_new(api);
 	weir_api_id_new(bulks->owner);
 	(void)pthread_mutex_init(&bulks->lock, NULL);
 	steady_bell_init(&bulks->bell);
@@ -224,7 +224,7 @@ weir_api_bulks_stop(struct weir_api_bulks *bulks)
 		weir_bulk_lease_drop(bulks, bulk); /* another process goes on */
 		bulk_free(bulk);
 	}
-	weir_api_hand_free(bulks->hand);
+	weir_api_worker_free(bulks->worker);
 	(void)pthread_cond_destroy(&bulks->bell);
 	(void)pthread_mutex_destroy(&bulks->lock);
 	free(bulks);

@@ -36,7 +36,7 @@ weir_bulk_store(struct weir_api_redis *redis, const char *id, const struct weir_
 		(void)snprintf(at, sizeof(at), "%zu", from * sizeof(*entries->v));
 		const struct weir_slice argv[] = {weir_slice_of("SETRANGE"), weir_slice_of(at),
 		    {(const uint8_t *)&entries->v[from], n * sizeof(*entries->v)}};
-		if (!weir_bulk_done(weir_api_redis_ask(redis, name, err, 3, argv)))
+		if (!weir_bulk_done(weir_api_redis_query(redis, name, err, 3, argv)))
 			return false;
 	}
 	return true;
@@ -54,7 +54,7 @@ weir_bulk_set(struct weir_api_redis *redis, const char *id, struct weir_error *e
 	for (const char *text; (text = va_arg(args, const char *)) != NULL && argc < 23;)
 		argv[argc++] = weir_slice_of(text);
 	va_end(args);
-	return weir_bulk_done(weir_api_redis_ask(redis, name, err, argc, argv));
+	return weir_bulk_done(weir_api_redis_query(redis, name, err, argc, argv));
 }
 
 bool

@@ -10,7 +10,7 @@
 #define PAGE_MAX 200u
 
 static bool
-refuse(struct weir_api_request *request, const char *parameter, const char *text)
+refuse_parameter(struct weir_api_request *request, const char *parameter, const char *text)
 {
 	weir_api_problem(request, 400, "bad-parameter", parameter, "%s: %s", parameter, text);
 	return false;
@@ -61,18 +61,18 @@ cursor_take(struct weir_api_request *request, const char *id, uint64_t total, ui
 		return true;
 	bool ours = strlen(text) > 9 && text[8] == '-';
 	if (ours && strncmp(text, id, 8) != 0)
-		return refuse(request, "cursor", "it belongs to another query");
+		return refuse_parameter(request, "cursor", "it belongs to another query");
 	if (ours && weir_decimal_parse_u64((const uint8_t *)text + 9, strlen(text + 9), at_out) && *at_out <= total)
 		return true;
-	return refuse(request, "cursor", "this is no cursor");
+	return refuse_parameter(request, "cursor", "this is no cursor");
 }
 
 static int64_t *
 next_offsets(
-    struct weir_api_hand *hand, const char *topic, uint32_t *count_out, enum weir_read *code, struct weir_error *err)
+    struct weir_api_worker *worker, const char *topic, uint32_t *count_out, enum weir_read *code, struct weir_error *err)
 {
 	const struct weir_partition_view *views;
-	*code = weir_read_partitions(hand->reader, &views, count_out, err);
+	*code = weir_read_partitions(worker->reader, &views, count_out, err);
 	if (*code != WEIR_READ_OK)
 		return NULL;
 	int64_t *next = weir_calloc(*count_out + 1u, sizeof(*next));
@@ -94,7 +94,7 @@ print_result(struct weir_json *json, const struct weir_bulk_entry *entry, const 
 }
 
 static bool
-one_result(struct weir_api_request *request, struct weir_api_hand *hand, struct weir_json *json, const char *id,
+one_result(struct weir_api_request *request, struct weir_api_worker *worker, struct weir_json *json, const char *id,
     const struct weir_bulk_entry *entry, bool taken)
 {
 	const struct weir_settings *settings = request->api->settings;
@@ -104,9 +104,9 @@ one_result(struct weir_api_request *request, struct weir_api_hand *hand, struct 
 		print_result(json, entry, entry->state == WEIR_BULK_NO_CARD ? "unknown_card" : "waiting", "");
 		return true;
 	}
-	enum weir_read code = taken ? weir_read_card_history(hand->reader, entry->iccid, &history, &err) : WEIR_READ_OK;
+	enum weir_read code = taken ? weir_read_card_history(worker->reader, entry->iccid, &history, &err) : WEIR_READ_OK;
 	if (code != WEIR_READ_OK && code != WEIR_READ_MISSING)
-		return weir_api_read_failed(request, hand, code, &err);
+		return weir_api_read_failed(request, worker, code, &err);
 	const struct weir_history_entry *found =
 	    weir_api_entry_find(&history, id, settings->topic_cards, entry->partition, entry->offset);
 	enum weir_api_outcome outcome = weir_api_outcome_of(&history, found, taken, true, settings->history_entries);
@@ -116,23 +116,23 @@ one_result(struct weir_api_request *request, struct weir_api_hand *hand, struct 
 
 /* `cards` and `next`. False after a problem, which replaced all. */
 static bool
-print_results(struct weir_api_request *request, struct weir_api_hand *hand, struct weir_json *json, const char *id,
+print_results(struct weir_api_request *request, struct weir_api_worker *worker, struct weir_json *json, const char *id,
     const struct redisReply *page, uint64_t at, uint64_t total)
 {
 	uint32_t partitions = 0;
 	enum weir_read code;
 	struct weir_error err = {0};
 	size_t count = (size_t)page->len / sizeof(struct weir_bulk_entry);
-	int64_t *next = next_offsets(hand, request->api->settings->topic_cards, &partitions, &code, &err);
+	int64_t *next = next_offsets(worker, request->api->settings->topic_cards, &partitions, &code, &err);
 	if (next == NULL)
-		return weir_api_read_failed(request, hand, code, &err);
+		return weir_api_read_failed(request, worker, code, &err);
 	bool right = true;
 	weir_json_open(json, "cards", '[');
 	for (size_t i = 0; i < count && right; i++) {
 		struct weir_bulk_entry entry;
 		memcpy(&entry, page->str + i * sizeof(entry), sizeof(entry));
 		bool taken = entry.partition < partitions && next[entry.partition] > entry.offset;
-		right = one_result(request, hand, json, id, &entry, taken);
+		right = one_result(request, worker, json, id, &entry, taken);
 	}
 	free(next);
 	if (!right)
@@ -174,7 +174,7 @@ print_head(struct weir_json *json, const char *id, const struct view *view)
 }
 
 static void
-bulk_tell(struct weir_api_request *request, struct weir_api_hand *hand, const char *id, const struct view *view)
+bulk_answer(struct weir_api_request *request, struct weir_api_worker *worker, const char *id, const struct view *view)
 {
 	uint32_t limit;
 	uint64_t at;
@@ -185,35 +185,35 @@ bulk_tell(struct weir_api_request *request, struct weir_api_hand *hand, const ch
 	(void)snprintf(name, sizeof(name), "l:%s", id);
 	(void)snprintf(from, sizeof(from), "%llu", (unsigned long long)(at * sizeof(struct weir_bulk_entry)));
 	(void)snprintf(to, sizeof(to), "%llu", (unsigned long long)((at + limit) * sizeof(struct weir_bulk_entry) - 1));
-	struct redisReply *page = weir_api_redis_texts(hand->redis, name, &err, "GETRANGE", from, to, NULL);
+	struct redisReply *page = weir_api_redis_texts(worker->redis, name, &err, "GETRANGE", from, to, NULL);
 	if (page == NULL || page->type != REDIS_REPLY_STRING) {
 		if (page != NULL)
 			freeReplyObject(page);
-		(void)weir_api_read_failed(request, hand, WEIR_READ_AWAY, &err);
+		(void)weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 		return;
 	}
 	struct weir_json json = weir_api_json(request, 200);
 	print_head(&json, id, view);
-	if (print_results(request, hand, &json, id, page, at, view->total))
+	if (print_results(request, worker, &json, id, page, at, view->total))
 		weir_json_close(&json, '}');
 	freeReplyObject(page);
 }
 
 void
-weir_api_bulk_one(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_bulk_one(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	const char *id = request->segments[0];
 	struct weir_error err = {0};
 	char name[64];
 	struct view view;
 	if (!weir_api_id_is_valid(id)) {
-		(void)refuse(request, "id", "32 hexadecimal digits are right");
+		(void)refuse_parameter(request, "id", "32 hexadecimal digits are right");
 		return;
 	}
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(hand->redis, name, &err, "HGETALL", NULL);
+	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "HGETALL", NULL);
 	if (reply == NULL) {
-		(void)weir_api_read_failed(request, hand, WEIR_READ_AWAY, &err);
+		(void)weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 		return;
 	}
 	view_fill(reply, &view);
@@ -221,6 +221,6 @@ weir_api_bulk_one(struct weir_api_request *request, struct weir_api_hand *hand)
 		weir_api_problem(
 		    request, 404, "not-found", NULL, "there is no such bulk request, or it is no longer remembered");
 	else
-		bulk_tell(request, hand, id, &view);
+		bulk_answer(request, worker, id, &view);
 	freeReplyObject(reply);
 }

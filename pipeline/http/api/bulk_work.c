@@ -19,14 +19,14 @@ state_set(struct weir_api_bulks *bulks, struct weir_bulk *bulk, const char *stat
 	struct weir_error err = {0};
 	char total[16];
 	(void)snprintf(total, sizeof(total), "%u", bulk->entries.n);
-	if (!weir_bulk_set(bulks->hand->redis, bulk->id, &err, "state", state, "why", why, "total", total, NULL))
+	if (!weir_bulk_set(bulks->worker->redis, bulk->id, &err, "state", state, "why", why, "total", total, NULL))
 		return false;
 	(void)snprintf(bulk->state, sizeof(bulk->state), "%s", state);
 	return true;
 }
 
 static bool
-later(struct weir_api_bulks *bulks, struct weir_bulk *bulk, const char *why, const struct weir_error *err)
+try_later(struct weir_api_bulks *bulks, struct weir_bulk *bulk, const char *why, const struct weir_error *err)
 {
 	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "api_bulk_waits", "id=%s %s", bulk->id, err->text);
 	(void)state_set(bulks, bulk, bulk->state, why);
@@ -39,7 +39,7 @@ page_read(struct weir_api_bulks *bulks, const struct weir_bulk *bulk, const char
 {
 	const char *pool = json_string_value(json_object_get(bulk->target, "pool"));
 	if (pool != NULL)
-		return weir_read_members(bulks->hand->reader, pool, cursor, WEIR_PAGE_MAX, page, err);
+		return weir_read_members(bulks->worker->reader, pool, cursor, WEIR_PAGE_MAX, page, err);
 	const char *from = json_string_value(json_object_get(bulk->target, "iccid_from"));
 	const char *to = json_string_value(json_object_get(bulk->target, "iccid_to"));
 	struct weir_card_query query = {0};
@@ -48,7 +48,7 @@ page_read(struct weir_api_bulks *bulks, const struct weir_bulk *bulk, const char
 		(void)weir_error_set(err, WEIR_POISON, "what is stored of it is no target");
 		return WEIR_READ_MISSING;
 	}
-	return weir_read_search(bulks->hand->reader, &query, cursor, WEIR_PAGE_MAX, page, err);
+	return weir_read_search(bulks->worker->reader, &query, cursor, WEIR_PAGE_MAX, page, err);
 }
 
 bool
@@ -63,7 +63,7 @@ weir_bulk_collect(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		if (code == WEIR_READ_MISSING || code == WEIR_READ_REFUSED)
 			return state_set(bulks, bulk, "failed", err.text);
 		if (code != WEIR_READ_OK)
-			return later(bulks, bulk, "the storage does not answer", &err);
+			return try_later(bulks, bulk, "the storage does not answer", &err);
 		for (uint32_t i = 0; i < page.count; i++)
 			weir_bulk_add(&bulk->entries, page.cards[i].iccid);
 		if (bulk->entries.n > WEIR_BULK_CARDS_MAX)
@@ -72,9 +72,9 @@ weir_bulk_collect(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 		if (!weir_bulk_lease_keep(bulks, bulk))
 			return false;
 	} while (cursor[0] != '\0');
-	if (!weir_bulk_store(bulks->hand->redis, bulk->id, &bulk->entries, 0, bulk->entries.n, &err) ||
-	    !weir_bulk_keep(bulks->hand->redis, bulk->id, bulks->api->settings, &err))
-		return later(bulks, bulk, "the storage does not answer", &err);
+	if (!weir_bulk_store(bulks->worker->redis, bulk->id, &bulk->entries, 0, bulk->entries.n, &err) ||
+	    !weir_bulk_keep(bulks->worker->redis, bulk->id, bulks->api->settings, &err))
+		return try_later(bulks, bulk, "the storage does not answer", &err);
 	return state_set(bulks, bulk, "sending", "");
 }
 
@@ -95,8 +95,8 @@ chunk_fill(struct weir_api_bulks *bulks, struct weir_bulk *bulk, uint32_t n, str
 	struct weir_error err = {0};
 	for (uint32_t i = 0; i < n; i++)
 		iccids[i] = bulk->entries.v[bulk->sent + i].iccid;
-	if (weir_read_cards(bulks->hand->reader, iccids, n, &cards, found, &err) != WEIR_READ_OK)
-		return later(bulks, bulk, "the storage does not answer", &err);
+	if (weir_read_cards(bulks->worker->reader, iccids, n, &cards, found, &err) != WEIR_READ_OK)
+		return try_later(bulks, bulk, "the storage does not answer", &err);
 	chunk->count = 0;
 	(void)json_object_set_new(bulk->message, "id", json_string(bulk->id));
 	for (uint32_t i = 0; i < n; i++) {
@@ -125,7 +125,7 @@ chunk_send(struct weir_api_bulks *bulks, struct weir_bulk *bulk, struct chunk *c
 		chunk->entries[i]->partition = (uint32_t)chunk->messages[i].partition;
 		free((void *)(uintptr_t)chunk->messages[i].json.data);
 	}
-	return sent || later(bulks, bulk, "Kafka does not answer", &err);
+	return sent || try_later(bulks, bulk, "Kafka does not answer", &err);
 }
 
 static bool
@@ -143,9 +143,9 @@ bulk_step(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	char sent[16], skipped[16];
 	(void)snprintf(sent, sizeof(sent), "%u", bulk->sent + n);
 	(void)snprintf(skipped, sizeof(skipped), "%u", bulk->skipped + n - known);
-	if (!weir_bulk_store(bulks->hand->redis, bulk->id, &bulk->entries, bulk->sent, n, &err) ||
-	    !weir_bulk_set(bulks->hand->redis, bulk->id, &err, "sent", sent, "skipped", skipped, "why", "", NULL))
-		return later(bulks, bulk, "the storage does not answer", &err);
+	if (!weir_bulk_store(bulks->worker->redis, bulk->id, &bulk->entries, bulk->sent, n, &err) ||
+	    !weir_bulk_set(bulks->worker->redis, bulk->id, &err, "sent", sent, "skipped", skipped, "why", "", NULL))
+		return try_later(bulks, bulk, "the storage does not answer", &err);
 	bulk->sent += n;
 	bulk->skipped += n - known;
 	return true;
@@ -194,8 +194,8 @@ weir_bulk_count_taken(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	uint32_t count, taken = 0;
 	struct weir_error err = {0};
 	char text[16];
-	if (weir_read_partitions(bulks->hand->reader, &views, &count, &err) != WEIR_READ_OK)
-		return later(bulks, bulk, "the storage does not answer", &err);
+	if (weir_read_partitions(bulks->worker->reader, &views, &count, &err) != WEIR_READ_OK)
+		return try_later(bulks, bulk, "the storage does not answer", &err);
 	int64_t *next = weir_calloc(count + 1u, sizeof(*next));
 	for (uint32_t i = 0; i < count; i++)
 		next[i] = weir_api_next_offset(views, count, bulks->api->settings->topic_cards, i);
@@ -207,7 +207,7 @@ weir_bulk_count_taken(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	free(next);
 	taken += bulk->skipped; /* nothing more is to come of those */
 	(void)snprintf(text, sizeof(text), "%u", taken);
-	if (taken != bulk->taken && !weir_bulk_set(bulks->hand->redis, bulk->id, &err, "taken", text, NULL))
+	if (taken != bulk->taken && !weir_bulk_set(bulks->worker->redis, bulk->id, &err, "taken", text, NULL))
 		return false;
 	bulk->taken = taken;
 	return taken < bulk->entries.n || state_set(bulks, bulk, "done", "");

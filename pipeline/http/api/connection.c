@@ -63,34 +63,34 @@ body_take(struct weir_api_request *request, const char *data, size_t *len)
 
 /* While Redis did not answer a moment ago, others are told so at once and not after another wait. */
 static void
-request_handle(struct weir_api_request *request, struct weir_api_hand *hand)
+request_handle(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	bool needs = (request->route->flags & WEIR_API_NO_STORAGE) == 0;
-	if (needs && !weir_steady_reached(hand->away_until))
+	if (needs && !weir_steady_reached(worker->away_until))
 		weir_api_problem(request, 503, "storage-away", NULL, "the storage does not answer; try again");
 	else
-		request->route->handle(request, hand);
+		request->route->handle(request, worker);
 }
 
 /* On a job's thread. Nothing of the request may be touched after the resume. */
 static void
-request_run(struct weir_api_job *job, struct weir_api_hand *hand)
+request_run(struct weir_api_job *job, struct weir_api_worker *worker)
 {
 	struct weir_api_request *request = (struct weir_api_request *)job;
-	request_handle(request, hand);
+	request_handle(request, worker);
 	request->state = WEIR_API_ANSWERED;
 	MHD_resume_connection(request->connection);
 }
 
-static struct weir_api_hand *
-hand_here(struct weir_api *api)
+static struct weir_api_worker *
+handle_here(struct weir_api *api)
 {
-	struct weir_api_hand *hand = pthread_getspecific(api->hand_key);
-	if (hand == NULL) {
-		hand = weir_api_hand_new(api);
-		(void)pthread_setspecific(api->hand_key, hand);
+	struct weir_api_worker *worker = pthread_getspecific(api->worker_key);
+	if (worker == NULL) {
+		worker = weir_api_worker_new(api);
+		(void)pthread_setspecific(api->worker_key, worker);
 	}
-	return hand;
+	return worker;
 }
 
 static enum MHD_Result
@@ -118,9 +118,9 @@ request_work(struct weir_api_request *request)
 		weir_api_problem(
 		    request, 413, "too-large", NULL, "a body of at most %zu bytes is right", request->body_max);
 	} else if (request->route->where != WEIR_API_HERE) {
-		return request_hand_over(request, request->route->where == WEIR_API_SLOW ? api->slow : api->desk);
+		return request_hand_over(request, request->route->where == WEIR_API_SLOW ? api->slow : api->command_queue);
 	} else {
-		request_handle(request, hand_here(api));
+		request_handle(request, handle_here(api));
 	}
 	request->state = WEIR_API_ANSWERED;
 	weir_api_peer_step(request->peer, false);

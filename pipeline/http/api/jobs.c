@@ -38,10 +38,10 @@ static void *
 pool_thread(void *arg)
 {
 	struct weir_api_pool *pool = arg;
-	struct weir_api_hand *hand = weir_api_hand_new(pool->api);
+	struct weir_api_worker *worker = weir_api_worker_new(pool->api);
 	for (struct weir_api_job *job; (job = job_take(pool)) != NULL;)
-		job->run(job, hand);
-	weir_api_hand_free(hand);
+		job->run(job, worker);
+	weir_api_worker_free(worker);
 	return NULL;
 }
 

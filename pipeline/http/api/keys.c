@@ -87,7 +87,7 @@ stored_answer(struct weir_api_request *request, const char *text, char id_out[WE
 }
 
 static enum weir_api_key
-judge_stored(struct weir_api_request *request, const char *print, const struct redisReply *reply, char *id_out)
+check_stored(struct weir_api_request *request, const char *print, const struct redisReply *reply, char *id_out)
 {
 	if (reply->len <= FINGERPRINT || memcmp(reply->str, print, FINGERPRINT) != 0) {
 		weir_api_problem(request, 409, "key-reused", "Idempotency-Key",
@@ -98,7 +98,7 @@ judge_stored(struct weir_api_request *request, const char *print, const struct r
 }
 
 static enum weir_api_key
-away(struct weir_api_request *request)
+redis_is_away(struct weir_api_request *request)
 {
 	weir_api_problem(request, 503, "storage-away", NULL, "the storage does not answer; try again");
 	return WEIR_API_KEY_ANSWERED;
@@ -111,7 +111,7 @@ kept_seconds(const struct weir_api_request *request, char out[16])
 }
 
 enum weir_api_key
-weir_api_key_begin(struct weir_api_request *request, struct weir_api_hand *hand, char id_out[WEIR_API_ID_TEXT])
+weir_api_key_begin(struct weir_api_request *request, struct weir_api_worker *worker, char id_out[WEIR_API_ID_TEXT])
 {
 	char name[2 + 2 * WEIR_API_HASH + 1], print[2 * WEIR_API_HASH + 1], seconds[16], value[128];
 	struct weir_error err = {0};
@@ -122,24 +122,24 @@ weir_api_key_begin(struct weir_api_request *request, struct weir_api_hand *hand,
 	fingerprint(request, print);
 	kept_seconds(request, seconds);
 	(void)snprintf(value, sizeof(value), "%s %s 0 \n", print, id_out);
-	struct redisReply *reply = weir_api_redis_texts(hand->redis, name, &err, "SET", value, "NX", "EX", seconds, NULL);
+	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", value, "NX", "EX", seconds, NULL);
 	if (reply == NULL)
-		return away(request);
+		return redis_is_away(request);
 	bool fresh = reply->type == REDIS_REPLY_STATUS;
 	freeReplyObject(reply);
 	if (fresh)
 		return WEIR_API_KEY_GO_ON;
-	reply = weir_api_redis_texts(hand->redis, name, &err, "GET", NULL);
+	reply = weir_api_redis_texts(worker->redis, name, &err, "GET", NULL);
 	if (reply == NULL)
-		return away(request);
+		return redis_is_away(request);
 	enum weir_api_key answer =
-	    reply->type == REDIS_REPLY_STRING ? judge_stored(request, print, reply, id_out) : WEIR_API_KEY_GO_ON;
+	    reply->type == REDIS_REPLY_STRING ? check_stored(request, print, reply, id_out) : WEIR_API_KEY_GO_ON;
 	freeReplyObject(reply);
 	return answer;
 }
 
 void
-weir_api_key_end(struct weir_api_request *request, struct weir_api_hand *hand, const char *id)
+weir_api_key_end(struct weir_api_request *request, struct weir_api_worker *worker, const char *id)
 {
 	char name[2 + 2 * WEIR_API_HASH + 1], print[2 * WEIR_API_HASH + 1], seconds[16];
 	struct weir_error err = {0};
@@ -154,7 +154,7 @@ weir_api_key_end(struct weir_api_request *request, struct weir_api_hand *hand, c
 	const struct weir_slice argv[] = {
 	    weir_slice_of("SET"), {value.data, value.len}, weir_slice_of("EX"), weir_slice_of(seconds)};
 	/* When this fails, a repeat sends the same request under the same id once more, which changes nothing. */
-	struct redisReply *reply = weir_api_redis_ask(hand->redis, name, &err, 4, argv);
+	struct redisReply *reply = weir_api_redis_query(worker->redis, name, &err, 4, argv);
 	if (reply != NULL)
 		freeReplyObject(reply);
 	weir_buf_free(&value);

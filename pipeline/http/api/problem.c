@@ -84,7 +84,7 @@ parameter_of(const struct weir_api_request *request, const char *text, char out[
 
 bool
 weir_api_read_failed(
-    struct weir_api_request *request, struct weir_api_hand *hand, enum weir_read code, const struct weir_error *err)
+    struct weir_api_request *request, struct weir_api_worker *worker, enum weir_read code, const struct weir_error *err)
 {
 	char name[32];
 	switch (code) {
@@ -95,7 +95,7 @@ weir_api_read_failed(
 		weir_api_problem(request, 400, "bad-parameter", parameter_of(request, err->text, name), "%s", err->text);
 		break;
 	case WEIR_READ_AWAY:
-		hand->away_until = weir_steady_in_us(AWAY_PAUSE_US);
+		worker->away_until = weir_steady_in_us(AWAY_PAUSE_US);
 		WEIR_LOG_LIMITED(WEIR_LOG_WARN, "api_redis_away", "%s", err->text);
 		weir_api_problem(request, 503, "storage-away", NULL, "the storage does not answer; try again");
 		break;

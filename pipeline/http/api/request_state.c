@@ -78,7 +78,7 @@ weir_api_outcome_of(const struct weir_history *history, const struct weir_histor
 
 /* The stored record of the request in the path, if it is of this subject. NULL after a problem. */
 static json_t *
-stored_find(struct weir_api_request *request, struct weir_api_hand *hand, const char *subject)
+stored_find(struct weir_api_request *request, struct weir_api_worker *worker, const char *subject)
 {
 	const char *id = request->segments[1];
 	struct weir_error err = {0};
@@ -89,9 +89,9 @@ stored_find(struct weir_api_request *request, struct weir_api_hand *hand, const 
 		return NULL;
 	}
 	(void)snprintf(name, sizeof(name), "q:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(hand->redis, name, &err, "GET", NULL);
+	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "GET", NULL);
 	if (reply == NULL) {
-		(void)weir_api_read_failed(request, hand, WEIR_READ_AWAY, &err);
+		(void)weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 		return NULL;
 	}
 	if (reply->type == REDIS_REPLY_STRING)
@@ -129,7 +129,7 @@ state_answer(struct weir_api_request *request, const char *member, const char *s
 }
 
 static void
-state_tell(struct weir_api_request *request, struct weir_api_hand *hand, const char *member, const char *subject,
+answer_state(struct weir_api_request *request, struct weir_api_worker *worker, const char *member, const char *subject,
     json_t *stored, struct weir_iccid iccid)
 {
 	const struct weir_settings *settings = request->api->settings;
@@ -141,14 +141,14 @@ state_tell(struct weir_api_request *request, struct weir_api_hand *hand, const c
 	int64_t offset = json_integer_value(json_object_get(stored, "offset"));
 	/* Position first: an entry that is written in between is then found. The reader's views end with its next question.
 	 */
-	enum weir_read code = weir_read_partitions(hand->reader, &partitions, &count, &err);
+	enum weir_read code = weir_read_partitions(worker->reader, &partitions, &count, &err);
 	bool taken = code == WEIR_READ_OK &&
 		     weir_api_next_offset(partitions, count, settings->topic_cards, (uint32_t)partition) > offset;
 	if (code == WEIR_READ_OK)
-		code = strcmp(member, "iccid") == 0 ? weir_read_card_history(hand->reader, iccid, &history, &err)
-						    : weir_read_pool_history(hand->reader, subject, &history, &err);
+		code = strcmp(member, "iccid") == 0 ? weir_read_card_history(worker->reader, iccid, &history, &err)
+						    : weir_read_pool_history(worker->reader, subject, &history, &err);
 	if (code != WEIR_READ_OK) {
-		(void)weir_api_read_failed(request, hand, code, &err);
+		(void)weir_api_read_failed(request, worker, code, &err);
 		return;
 	}
 	const struct weir_history_entry *entry =
@@ -159,29 +159,29 @@ state_tell(struct weir_api_request *request, struct weir_api_hand *hand, const c
 }
 
 void
-weir_api_card_request_state(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_card_request_state(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	struct weir_iccid iccid;
 	char subject[WEIR_ICCID_TEXT_MAX];
 	if (!weir_api_path_iccid(request, &iccid))
 		return;
 	(void)weir_iccid_format(iccid, subject);
-	json_t *stored = stored_find(request, hand, subject);
+	json_t *stored = stored_find(request, worker, subject);
 	if (stored == NULL)
 		return;
-	state_tell(request, hand, "iccid", subject, stored, iccid);
+	answer_state(request, worker, "iccid", subject, stored, iccid);
 	json_decref(stored);
 }
 
 void
-weir_api_pool_request_state(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_pool_request_state(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	const char *id;
 	if (!weir_api_path_pool(request, &id))
 		return;
-	json_t *stored = stored_find(request, hand, id);
+	json_t *stored = stored_find(request, worker, id);
 	if (stored == NULL)
 		return;
-	state_tell(request, hand, "pool", id, stored, (struct weir_iccid){0});
+	answer_state(request, worker, "pool", id, stored, (struct weir_iccid){0});
 	json_decref(stored);
 }

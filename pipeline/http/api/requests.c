@@ -105,7 +105,7 @@ weir_api_message_text(struct weir_api_request *request, json_t *message, struct 
 /* ---- what is remembered of a request: `q:<id>` ---- */
 
 static void
-remember(struct weir_api_request *request, struct weir_api_hand *hand, const struct weir_api_asked *asked,
+remember(struct weir_api_request *request, struct weir_api_worker *worker, const struct weir_api_asked *asked,
     const struct weir_api_message *message)
 {
 	struct weir_error err = {0};
@@ -116,7 +116,7 @@ remember(struct weir_api_request *request, struct weir_api_hand *hand, const str
 	char *text = json_dumps(json, JSON_COMPACT);
 	(void)snprintf(name, sizeof(name), "q:%s", asked->id);
 	(void)snprintf(seconds, sizeof(seconds), "%u", request->api->settings->api_kept_h * 3600u);
-	struct redisReply *reply = weir_api_redis_texts(hand->redis, name, &err, "SET", text, "EX", seconds, NULL);
+	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", text, "EX", seconds, NULL);
 	if (reply != NULL)
 		freeReplyObject(reply);
 	else /* it is asked for all the same; only its result cannot be told */
@@ -176,11 +176,11 @@ produce(struct weir_api_request *request, struct weir_api_message *messages, uin
  * Gives the message its id and sends it: `copies` of it, one to each partition, when it has no key. Takes `message` over.
  */
 void
-weir_api_ask(struct weir_api_request *request, struct weir_api_hand *hand, json_t *message, struct weir_api_asked *asked,
-    uint32_t copies)
+weir_api_command_request(struct weir_api_request *request, struct weir_api_worker *worker, json_t *message,
+    struct weir_api_asked *asked, uint32_t copies)
 {
 	WEIR_CHECK(copies >= 1);
-	if (weir_api_key_begin(request, hand, asked->id) == WEIR_API_KEY_ANSWERED) {
+	if (weir_api_key_begin(request, worker, asked->id) == WEIR_API_KEY_ANSWERED) {
 		json_decref(message);
 		return;
 	}
@@ -202,9 +202,9 @@ weir_api_ask(struct weir_api_request *request, struct weir_api_hand *hand, json_
 	weir_log(WEIR_LOG_INFO, "api_asked", "id=%s %s=%s action=%s by=%s", asked->id, asked->kind, asked->subject,
 	    asked->action, asked->by);
 	location_set(request, asked);
-	remember(request, hand, asked, &first);
+	remember(request, worker, asked, &first);
 	accepted_answer(request, asked);
-	weir_api_key_end(request, hand, asked->id);
+	weir_api_key_end(request, worker, asked->id);
 }
 
 /* ---- cards and pools ---- */
@@ -245,23 +245,23 @@ request_message(struct weir_api_request *request, const char *kind, const char *
 }
 
 static bool
-card_find(struct weir_api_request *request, struct weir_api_hand *hand, struct weir_iccid iccid, int32_t *partition_out)
+card_find(struct weir_api_request *request, struct weir_api_worker *worker, struct weir_iccid iccid, int32_t *partition_out)
 {
 	struct weir_error err = {0};
 	const struct weir_card_view *card;
 	bool found = false;
-	enum weir_read code = weir_read_cards(hand->reader, &iccid, 1, &card, &found, &err);
+	enum weir_read code = weir_read_cards(worker->reader, &iccid, 1, &card, &found, &err);
 	if (code == WEIR_READ_OK && found) {
 		*partition_out = (int32_t)card->partition;
 		return true;
 	}
 	if (code == WEIR_READ_OK)
 		(void)weir_error_set(&err, WEIR_POISON, "there is no such card");
-	return weir_api_read_failed(request, hand, code == WEIR_READ_OK ? WEIR_READ_MISSING : code, &err);
+	return weir_api_read_failed(request, worker, code == WEIR_READ_OK ? WEIR_READ_MISSING : code, &err);
 }
 
 void
-weir_api_card_request(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_card_request(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	struct weir_iccid iccid;
 	struct weir_api_asked asked;
@@ -272,17 +272,17 @@ weir_api_card_request(struct weir_api_request *request, struct weir_api_hand *ha
 	(void)weir_iccid_format(iccid, subject);
 	json_t *message = request_message(request, "iccid", subject, at_us);
 	int32_t partition;
-	if (message == NULL || !card_find(request, hand, iccid, &partition)) {
+	if (message == NULL || !card_find(request, worker, iccid, &partition)) {
 		json_decref(message);
 		return;
 	}
 	asked_fill(&asked, "iccid", subject, message, at_us);
 	asked.partition = partition;
-	weir_api_ask(request, hand, message, &asked, 1);
+	weir_api_command_request(request, worker, message, &asked, 1);
 }
 
 void
-weir_api_pool_request(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_pool_request(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	const char *id;
 	struct weir_api_asked asked;
@@ -294,21 +294,21 @@ weir_api_pool_request(struct weir_api_request *request, struct weir_api_hand *ha
 	json_t *message = request_message(request, "pool", id, at_us);
 	if (message == NULL)
 		return;
-	enum weir_read code = weir_read_pool(hand->reader, id, &pool, &err);
+	enum weir_read code = weir_read_pool(worker->reader, id, &pool, &err);
 	if (code != WEIR_READ_OK) {
 		json_decref(message);
-		(void)weir_api_read_failed(request, hand, code, &err);
+		(void)weir_api_read_failed(request, worker, code, &err);
 		return;
 	}
 	asked_fill(&asked, "pool", id, message, at_us);
 	asked.partition = pool->defined ? (int32_t)pool->partition : -1; /* else nobody owns it yet */
-	weir_api_ask(request, hand, message, &asked, 1);
+	weir_api_command_request(request, worker, message, &asked, 1);
 }
 
 /* ---- tags and remark: upserts of the card, which have no entry in the audit ---- */
 
 static void
-card_note(struct weir_api_request *request, struct weir_api_hand *hand, const char *member)
+card_note(struct weir_api_request *request, struct weir_api_worker *worker, const char *member)
 {
 	const char *const known[] = {member, NULL};
 	struct weir_iccid iccid;
@@ -328,7 +328,7 @@ card_note(struct weir_api_request *request, struct weir_api_hand *hand, const ch
 		 json_object_set_new(body, "iccid", json_string(subject)) == 0)
 		text = weir_api_message_text(request, body, &reference);
 	int32_t partition;
-	if (text == NULL || !card_find(request, hand, iccid, &partition)) {
+	if (text == NULL || !card_find(request, worker, iccid, &partition)) {
 		free(text);
 		json_decref(body);
 		return;
@@ -338,25 +338,25 @@ card_note(struct weir_api_request *request, struct weir_api_hand *hand, const ch
 	    .kind = "iccid", .subject = subject, .keyed = true, .partition = partition, .at_us = weir_wall_now().us};
 	(void)snprintf(asked.action, sizeof(asked.action), "%s", member);
 	(void)snprintf(asked.by, sizeof(asked.by), "%s", request->caller.name);
-	weir_api_ask(request, hand, body, &asked, 1);
+	weir_api_command_request(request, worker, body, &asked, 1);
 }
 
 void
-weir_api_card_tags(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_card_tags(struct weir_api_request *request, struct weir_api_worker *worker)
 {
-	card_note(request, hand, "tags");
+	card_note(request, worker, "tags");
 }
 
 void
-weir_api_card_remark(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_card_remark(struct weir_api_request *request, struct weir_api_worker *worker)
 {
-	card_note(request, hand, "remark");
+	card_note(request, worker, "remark");
 }
 
 /* ---- the guard (CMD-5): to every partition ---- */
 
 void
-weir_api_guard_request(struct weir_api_request *request, struct weir_api_hand *hand)
+weir_api_guard_request(struct weir_api_request *request, struct weir_api_worker *worker)
 {
 	static const char *const known[] = {"action", "by", NULL};
 	struct weir_reference reference;
@@ -382,5 +382,5 @@ weir_api_guard_request(struct weir_api_request *request, struct weir_api_hand *h
 	struct weir_api_asked asked;
 	asked_fill(&asked, "guard", "guard", body, weir_wall_now().us);
 	asked.keyed = false;
-	weir_api_ask(request, hand, body, &asked, partitions);
+	weir_api_command_request(request, worker, body, &asked, partitions);
 }

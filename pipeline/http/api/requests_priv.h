@@ -26,7 +26,7 @@ bool weir_api_members_check(struct weir_api_request *request, json_t *body, cons
 /* Who asks: the token's name, and behind a colon whom the body names. */
 bool weir_api_by(struct weir_api_request *request, json_t *body);
 char *weir_api_message_text(struct weir_api_request *request, json_t *message, struct weir_reference *reference_out);
-void weir_api_ask(struct weir_api_request *request, struct weir_api_hand *hand, json_t *message,
+void weir_api_command_request(struct weir_api_request *request, struct weir_api_worker *worker, json_t *message,
     struct weir_api_asked *asked, uint32_t copies);
 
 /* request_state.c: what became of a request that lies at (partition, offset) of weir.cards. */

@@ -76,7 +76,7 @@ digit(char c)
 }
 
 static bool
-unhex(const char *text, uint8_t out[WEIR_API_HASH])
+parse_hex(const char *text, uint8_t out[WEIR_API_HASH])
 {
 	if (strlen(text) != 2 * WEIR_API_HASH)
 		return false;
@@ -113,7 +113,7 @@ line_take(struct weir_api_tokens *tokens, char *line)
 	if (!weir_api_role_parse(role, &row.role) || row.role == WEIR_API_NOBODY)
 		return "the role: read or operate is right";
 	bool hashed = strncmp(token, "sha256:", 7) == 0;
-	if (hashed && !unhex(token + 7, row.hash))
+	if (hashed && !parse_hex(token + 7, row.hash))
 		return "sha256: needs 64 hexadecimal digits behind it";
 	if (!hashed && strlen(token) < TOKEN_LEN_MIN)
 		return "the token: at least 16 characters are right";

@@ -3,23 +3,23 @@
 
 #include "pipeline/http/api/api_priv.h"
 
-struct weir_api_hand *
-weir_api_hand_new(struct weir_api *api)
+struct weir_api_worker *
+weir_api_worker_new(struct weir_api *api)
 {
-	struct weir_api_hand *hand = weir_calloc(1, sizeof(*hand));
+	struct weir_api_worker *worker = weir_calloc(1, sizeof(*worker));
 	struct weir_reader_opts opts = {.settings = api->settings};
-	hand->api = api;
-	hand->reader = weir_reader_new(&opts);
-	hand->redis = weir_api_redis_new(api->settings);
-	return hand;
+	worker->api = api;
+	worker->reader = weir_reader_new(&opts);
+	worker->redis = weir_api_redis_new(api->settings);
+	return worker;
 }
 
 void
-weir_api_hand_free(struct weir_api_hand *hand)
+weir_api_worker_free(struct weir_api_worker *worker)
 {
-	if (hand == NULL)
+	if (worker == NULL)
 		return;
-	weir_reader_free(hand->reader);
-	weir_api_redis_free(hand->redis);
-	free(hand);
+	weir_reader_free(worker->reader);
+	weir_api_redis_free(worker->redis);
+	free(worker);
 }

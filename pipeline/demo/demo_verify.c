@@ -1,0 +1,268 @@
+/* Comparison of Redis and carrier with the generator's sums; see demo_verify.h. */
+#include "pipeline/demo/demo_verify.h"
+
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/settings/settings.h"
+#include "pipeline/store/store.h"
+
+#define REPORTED_MAX 10
+#define BATCH 256 /* cards asked for in one go */
+
+struct verify {
+	redisContext *redis;
+	const struct weir_settings *settings;
+	struct weir_carrier_sim *carrier;
+	const struct weir_demo_fleet *fleet;
+	int64_t now_us;
+	uint32_t mismatches;
+};
+
+/* What weir_card answered. */
+struct shown {
+	const redisReply *reply;
+	int32_t cycle; /* -1 = none */
+};
+
+static const char *
+shown_text(const struct shown *shown, const char *name)
+{
+	for (size_t i = 0; i + 1 < shown->reply->elements; i += 2)
+		if (strcmp(shown->reply->element[i]->str, name) == 0)
+			return shown->reply->element[i + 1]->str;
+	return "";
+}
+
+static uint64_t
+shown_number(const struct shown *shown, const char *name)
+{
+	return strtoull(shown_text(shown, name), NULL, 10);
+}
+
+static int32_t
+cycle_parse(const char *text)
+{
+	int year, month;
+	return sscanf(text, "%d-%d", &year, &month) == 2 ? (year - 1970) * 12 + month - 1 : -1;
+}
+
+/* Tells a difference; returns false for the caller to return. */
+static bool __attribute__((format(printf, 3, 4)))
+differs(const struct verify *v, const struct weir_demo_card *card, const char *fmt, ...)
+{
+	if (v->mismatches < REPORTED_MAX) {
+		char text[256];
+		va_list args;
+		va_start(args, fmt);
+		(void)vsnprintf(text, sizeof(text), fmt, args);
+		va_end(args);
+		(void)fprintf(stderr, "weir demo: card %s (%s, %s): %s\n", card->iccid,
+		    weir_demo_carriers[card->carrier].id, weir_demo_plans[card->plan].id, text);
+	}
+	return false;
+}
+
+static bool
+sums_equal(const struct verify *v, const struct weir_demo_card *card, const struct weir_demo_cycle *want, uint64_t up,
+    uint64_t down, uint64_t records)
+{
+	if (want->up == up && want->down == down && want->records == records)
+		return true;
+	return differs(v, card,
+	    "cycle %d-%02d: sent up %" PRIu64 " down %" PRIu64 " records %" PRIu32 ", counted %" PRIu64 " %" PRIu64
+	    " %" PRIu64,
+	    1970 + want->number / 12, want->number % 12 + 1, want->up, want->down, want->records, up, down, records);
+}
+
+static uint64_t
+little_endian(const char *bytes, uint32_t count)
+{
+	uint64_t value = 0;
+	for (uint32_t i = count; i > 0; i--)
+		value = value << 8 | (uint8_t)bytes[i - 1];
+	return value;
+}
+
+/* A past cycle's slot: 32 bytes in y:<cycle>:<page>. Absent reads as zeros. */
+static bool
+closed_cycle_equal(const struct verify *v, const struct weir_demo_card *card, const struct shown *shown,
+    const struct weir_demo_cycle *want)
+{
+	uint64_t slot = shown_number(shown, "slot");
+	unsigned from = (unsigned)(slot % 256 * 32);
+	redisReply *reply = redisCommand(v->redis, "GETRANGE %s:{%s}:y:%d:%u %u %u", v->settings->redis_prefix,
+	    shown_text(shown, "partition"), want->number, (unsigned)(slot / 256), from, from + 31);
+	char bytes[32] = {0};
+	if (reply != NULL && reply->type == REDIS_REPLY_STRING && reply->len == sizeof(bytes))
+		memcpy(bytes, reply->str, sizeof(bytes));
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return sums_equal(
+	    v, card, want, little_endian(bytes, 8), little_endian(bytes + 8, 8), little_endian(bytes + 16, 4));
+}
+
+static bool
+counters_equal(const struct verify *v, const struct weir_demo_card *card, const struct shown *shown)
+{
+	struct weir_demo_cycle now = weir_demo_card_sums(card, shown->cycle);
+	if (!sums_equal(v, card, &now, shown_number(shown, "up_bytes"), shown_number(shown, "down_bytes"),
+		shown_number(shown, "records")))
+		return false;
+	for (uint32_t i = 0; i < card->cycle_count; i++)
+		if (card->cycles[i].number != shown->cycle && !closed_cycle_equal(v, card, shown, &card->cycles[i]))
+			return false;
+	return true;
+}
+
+static bool
+enforcement_equal(const struct verify *v, const struct weir_demo_card *card, const struct shown *shown)
+{
+	char reasons[WEIR_DEMO_REASONS_MAX];
+	weir_demo_card_reasons(v->fleet, card, shown->cycle, reasons);
+	if (strcmp(reasons, shown_text(shown, "reasons")) != 0)
+		return differs(v, card, "reasons should be %s, are %s", reasons, shown_text(shown, "reasons"));
+	bool suspended = weir_demo_card_suspended(v->fleet, card, shown->cycle);
+	bool confirmed = strcmp(shown_text(shown, "confirmed"), "suspended") == 0;
+	if (suspended != confirmed)
+		return differs(v, card, "should be confirmed %s, is %s", suspended ? "suspended" : "active",
+		    shown_text(shown, "confirmed"));
+	return true;
+}
+
+static bool
+carrier_equal(struct weir_carrier_sim *carrier, const struct weir_demo_fleet *fleet, const struct weir_demo_card *card,
+    int64_t now_us, struct weir_carrier_sim_card *at_carrier_out)
+{
+	struct weir_iccid iccid;
+	WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, WEIR_DEMO_ICCID_LEN, &iccid));
+	weir_carrier_sim_card_get(carrier, iccid, at_carrier_out);
+	bool suspended = weir_demo_card_suspended(fleet, card, weir_demo_card_cycle(fleet, card, now_us));
+	return (at_carrier_out->state == WEIR_CARD_SUSPENDED) == suspended &&
+	       !(card->deactivated && at_carrier_out->puts > 0);
+}
+
+uint32_t
+weir_demo_carrier_differs(struct weir_carrier_sim *carrier, const struct weir_demo_fleet *fleet, int64_t now_us)
+{
+	uint32_t count = 0;
+	struct weir_carrier_sim_card at_carrier;
+	for (uint32_t i = 0; i < fleet->count; i++)
+		count += !carrier_equal(carrier, fleet, &fleet->cards[i], now_us, &at_carrier);
+	return count;
+}
+
+static bool
+card_equal(const struct verify *v, const struct weir_demo_card *card, const redisReply *reply)
+{
+	struct weir_carrier_sim_card at_carrier;
+	if (reply->type == REDIS_REPLY_ERROR)
+		return differs(v, card, "Redis: %s", reply->str);
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
+		return differs(v, card, "is not in Redis");
+	struct shown shown = {reply, -1};
+	shown.cycle = cycle_parse(shown_text(&shown, "cycle"));
+	if (!counters_equal(v, card, &shown) || !enforcement_equal(v, card, &shown))
+		return false;
+	if (!carrier_equal(v->carrier, v->fleet, card, v->now_us, &at_carrier))
+		return differs(v, card, "the carrier holds it %s after %" PRIu32 " calls",
+		    at_carrier.state == WEIR_CARD_SUSPENDED ? "suspended" : "active", at_carrier.puts);
+	return true;
+}
+
+/* Replies of a batch are all read before past cycles are asked for on the same connection. */
+static bool
+batch_compare(struct verify *v, uint32_t from, uint32_t count)
+{
+	redisReply *replies[BATCH] = {NULL};
+	bool read = true;
+	for (uint32_t i = 0; i < count; i++)
+		(void)redisAppendCommand(
+		    v->redis, "FCALL_RO weir_card 0 %s %s", v->fleet->cards[from + i].iccid, v->settings->redis_prefix);
+	for (uint32_t i = 0; i < count && read; i++)
+		read = redisGetReply(v->redis, (void **)&replies[i]) == REDIS_OK;
+	for (uint32_t i = 0; i < count && read; i++)
+		v->mismatches += !card_equal(v, &v->fleet->cards[from + i], replies[i]);
+	for (uint32_t i = 0; i < count; i++)
+		if (replies[i] != NULL)
+			freeReplyObject(replies[i]);
+	return read;
+}
+
+static bool
+pool_field_equal(
+    struct verify *v, const struct weir_demo_pool *pool, const struct shown *shown, const char *name, const char *want)
+{
+	if (strcmp(shown_text(shown, name), want) == 0)
+		return true;
+	if (v->mismatches < REPORTED_MAX)
+		(void)fprintf(
+		    stderr, "weir demo: pool %s: %s should be %s, is %s\n", pool->id, name, want, shown_text(shown, name));
+	return false;
+}
+
+/* Sums over members (POOL-3) of this cycle and the one before, members, total and reasons. */
+static bool
+pool_equal(struct verify *v, const struct weir_demo_pool *pool, const redisReply *reply)
+{
+	struct shown shown = {reply, weir_demo_pool_cycle(v->fleet, pool, v->now_us)};
+	struct weir_demo_cycle now = weir_demo_pool_sums(pool, shown.cycle),
+			       closed_cycles = weir_demo_pool_sums(pool, shown.cycle - 1);
+	uint64_t total = weir_demo_pool_total(pool, shown.cycle);
+	char text[64], reasons[WEIR_DEMO_POOL_REASONS_MAX];
+	bool equal = reply->type == REDIS_REPLY_ARRAY;
+	(void)snprintf(text, sizeof(text), "%" PRIu64, now.up + now.down);
+	equal = equal && pool_field_equal(v, pool, &shown, "used_bytes", text);
+	(void)snprintf(text, sizeof(text), "%" PRIu32, pool->members);
+	equal = equal && pool_field_equal(v, pool, &shown, "cards", text);
+	(void)snprintf(text, sizeof(text), "%" PRIu32, pool->active);
+	equal = equal && pool_field_equal(v, pool, &shown, "effective_cards", text);
+	(void)snprintf(text, sizeof(text), "%" PRIu64, total);
+	equal = equal && pool_field_equal(v, pool, &shown, "total_bytes", total == WEIR_DEMO_NO_TOTAL ? "none" : text);
+	weir_demo_pool_reasons(pool, shown.cycle, reasons);
+	equal = equal && pool_field_equal(v, pool, &shown, "reasons", reasons[0] == '\0' ? "none" : reasons + 1);
+	(void)snprintf(text, sizeof(text), "%d-%02d:%" PRIu64, 1970 + closed_cycles.number / 12,
+	    closed_cycles.number % 12 + 1, closed_cycles.up + closed_cycles.down);
+	return equal && pool_field_equal(v, pool, &shown, "previous", closed_cycles.records == 0 ? "none" : text);
+}
+
+static bool
+pools_compare(struct verify *v)
+{
+	for (uint32_t i = 0; i < v->fleet->pool_count; i++) {
+		redisReply *reply =
+		    redisCommand(v->redis, "FCALL_RO weir_pool 0 %s %s", v->fleet->pools[i].id, v->settings->redis_prefix);
+		if (reply == NULL)
+			return false;
+		v->mismatches += !pool_equal(v, &v->fleet->pools[i], reply);
+		freeReplyObject(reply);
+	}
+	return true;
+}
+
+enum weir_class
+weir_demo_verify(const struct weir_settings *settings, struct weir_carrier_sim *carrier,
+    const struct weir_demo_fleet *fleet, int64_t now_us, uint32_t *mismatches_out, struct weir_error *err)
+{
+	struct verify v = {.settings = settings,
+	    .carrier = carrier,
+	    .fleet = fleet,
+	    .now_us = now_us,
+	    .redis = weir_redis_connect(settings, err)};
+	if (v.redis == NULL)
+		return WEIR_RETRY;
+	enum weir_class class = WEIR_OK;
+	for (uint32_t from = 0; from < fleet->count && class == WEIR_OK; from += BATCH) {
+		uint32_t left = fleet->count - from;
+		if (!batch_compare(&v, from, left < BATCH ? left : BATCH))
+			class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", v.redis->errstr);
+	}
+	if (class == WEIR_OK && !pools_compare(&v))
+		class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", v.redis->errstr);
+	redisFree(v.redis);
+	*mismatches_out = v.mismatches;
+	return class;
+}
