@@ -8,7 +8,8 @@ TESTS_FILTER ?=
 SEEDS ?= 10000
 FROM ?= 1
 
-.PHONY: all deb packages test-packages test demo bench fuzz sim sim-mutate asan tsan format format-check clean
+.PHONY: all deb packages test-packages test test-long demo bench fuzz sim sim-mutate asan tsan format format-check clean
+.PHONY: build-tests build-asan build-tsan
 all: packages
 	cmake --preset release -DWEIR_TESTS=OFF
 	cmake --build --preset release -j $(JOBS)
@@ -26,22 +27,30 @@ test-packages:
 demo: all
 	build/weir demo
 
-# Everything: units, checks of the source, end to end against Apache Kafka and Redis.
-test: test-packages
+build-tests: test-packages
 	cmake --preset release -DWEIR_TESTS=ON
 	cmake --build --preset release -j $(JOBS)
-	ctest --preset release $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
 
-# The unit tests under the sanitizers.
-asan: PRESET = asan-ubsan
-tsan: PRESET = tsan
-# The console's pages run none of our compiled code, the simulator is one thread.
-asan: LEFT_OUT = e2e|check|console
-tsan: LEFT_OUT = e2e|check|console|sim
-asan tsan: test-packages
+# Everything: units, checks of the source, end to end against Apache Kafka and Redis.
+test: build-tests
+	ctest --preset release --output-junit $(CURDIR)/build/tests.xml $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
+
+# What is too long for each change, in steps that are not run again once they passed (tests/long.py; hours).
+test-long: test-packages
+	tests/long.py
+
+build-asan: PRESET = asan-ubsan
+build-tsan: PRESET = tsan
+build-asan build-tsan: test-packages
 	cmake --preset $(PRESET)
 	cmake --build --preset $(PRESET) -j $(JOBS)
-	ctest --preset $(PRESET) -LE '$(LEFT_OUT)' $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
+
+# The unit tests under the sanitizers. The console's pages run none of our compiled code, the simulator is one thread.
+asan: build-asan
+	ctest --preset asan-ubsan -LE 'e2e|check|console' $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
+
+tsan: build-tsan
+	ctest --preset tsan -LE 'e2e|check|console|sim' $(if $(TESTS_FILTER),-R '$(TESTS_FILTER)')
 
 # All fuzz targets, FUZZ_SECONDS between them.
 fuzz: test-packages

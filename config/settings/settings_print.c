@@ -146,7 +146,7 @@ struct table_printer {
 static void
 print_title(FILE *out, const char *title)
 {
-	(void)fprintf(out, "## %s\n\n| name | type | range | default | meaning |\n|---|---|---|---|---|\n", title);
+	(void)fprintf(out, "## %s\n\n", title);
 }
 
 static void
@@ -162,9 +162,10 @@ print_words(void *ctx, const struct weir_setting_words *words)
 	}
 	printer->begun = true;
 	printer->carriers = words->of_carrier;
-	const char *tick = words->default_text[0] != '\0' ? "`" : "";
-	(void)fprintf(out, "| `%s` | %s | %s | %s%s%s | %s |\n", words->name, words->type, words->range, tick,
-	    words->default_text, tick, words->text);
+	(void)fprintf(out, "- `%s` (%s%s%s", words->name, words->type, words->range[0] != '\0' ? ", " : "", words->range);
+	if (words->default_text[0] != '\0')
+		(void)fprintf(out, ", default `%s`", words->default_text);
+	(void)fprintf(out, "):\n  %s\n", words->text);
 }
 
 void

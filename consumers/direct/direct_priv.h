@@ -67,11 +67,11 @@ struct direct_part {
 	int64_t mismatch_us;          /* since when metadata names another id; 0: it does not */
 	uint32_t generation;          /* answers to what was asked in an earlier one mean nothing */
 	uint64_t asked_round;
-	int32_t leader, epoch; /* as metadata has it; -1: none known */
-	int32_t read_epoch;    /* of the last batch delivered; -1: none */
-	int64_t next_offset;   /* next offset to deliver */
-	int64_t position_told; /* as the lane was told it */
-	int64_t fetch_offset;  /* next offset to ask for */
+	int32_t leader, epoch;   /* as metadata has it; -1: none known */
+	int32_t read_epoch;      /* of the last batch delivered; -1: none */
+	int64_t next_offset;     /* next offset to deliver */
+	int64_t offset_reported; /* as the lane was told it */
+	int64_t fetch_offset;    /* next offset to ask for */
 	int64_t low, high, end;
 	int64_t retry_us;
 	uint32_t max_bytes, damages;

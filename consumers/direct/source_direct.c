@@ -56,7 +56,7 @@ start_part(struct direct_source *s, struct direct_part *part, int64_t offset, co
 	s->active += !part->assigned;
 	part->assigned = true;
 	part->failed = part->checking = part->end_known = part->end_reported = false;
-	part->next_offset = part->position_told = part->fetch_offset = offset;
+	part->next_offset = part->offset_reported = part->fetch_offset = offset;
 	part->read_epoch = named ? log->epoch : LOG_EPOCH_UNKNOWN;
 	part->need = offset < 0 ? NEED_FIRST : part->read_epoch >= 0 ? NEED_EPOCH_END : NEED_NOTHING;
 	part->retry_us = 0;
@@ -340,9 +340,9 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 		batch->end = part->end_reported = true;
 	if (count == 0)
 		direct_part_spend(part);
-	if (count == 0 && !batch->end && part->next_offset == part->position_told)
+	if (count == 0 && !batch->end && part->next_offset == part->offset_reported)
 		return WEIR_RETRY;
-	part->position_told = part->next_offset;
+	part->offset_reported = part->next_offset;
 	s->open = part;
 	return WEIR_OK;
 }

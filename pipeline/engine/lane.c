@@ -1,6 +1,10 @@
-/* The lane's thread: its round, its start and its end. See lane.h. */
+/*
+ * The lane's thread: its round, its start and its end, and the group's word on partitions. What happens to a partition is
+ * decided by its owner (owner.h); here it gets its turn. See lane.h.
+ */
 #include "pipeline/engine/lane.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -14,16 +18,18 @@
 #define CARDS_BATCH 1024u
 #define REPORTS_BATCH 4096u
 #define TICK_SLOTS 2048u
+#define FETCHES_PER_REQUEST 512u
+#define FETCHING_MAX 2u          /* requests of one partition with the store: what more is wanted waits in the core */
+#define REVOKE_WAIT_US 5000000ll /* longest that a give-back waits for its last flush */
 #define IDLE_WAIT_US 100000ll
-#define HELD_WAIT_US 1000ll /* a flush that is due waits for look-ups or letters; both ring the bell */
 
-int64_t
-lane_now_us(void)
+struct owner_now
+lane_now(void)
 {
-	return weir_wall_now().us;
+	return (struct owner_now){.wall_us = weir_wall_now().us, .steady_us = weir_steady_now().us};
 }
 
-void
+static void
 lane_fail(struct weir_lane *lane, const struct weir_error *err)
 {
 	lane->error = *err;
@@ -31,321 +37,95 @@ lane_fail(struct weir_lane *lane, const struct weir_error *err)
 	atomic_store_explicit(&lane->failed, true, memory_order_release);
 }
 
-/* ---- reference data, requests and words ---- */
-
-static void
-reject_message(struct lane_partition *lp, uint32_t topic, const struct weir_message *message, enum weir_reject reject,
-    const char *text)
+struct lane_partition *
+lane_find(struct weir_lane *lane, uint32_t number)
 {
-	const struct weir_lane_shared *shared = lp->lane->shared;
-	struct weir_dead_letter dead_letter = {.key = message->key,
-	    .value = message->value,
-	    .reject = reject,
-	    .text = text,
-	    .topic = shared->topics[topic],
-	    .partition = lp->number,
-	    .offset = message->offset};
-	lp->core->stats.rejected[reject]++;
-	weir_outbox_produce_dead_letter(shared->outbox_producer, lp->ack_window, &dead_letter);
-}
-
-static void
-apply_message(struct lane_partition *lp, const struct weir_message *message)
-{
-	uint32_t topic = lp->lane->shared->cards;
-	struct weir_reference reference = {.type = WEIR_REF_CARD}; /* the parser sets it before it finds fault */
-	struct weir_error err;
-	struct weir_cause cause = {topic, message->offset, message->timestamp_us, message->timestamp_us, 0};
-	weir_partition_set_time(lp->core, lp->core->clock.now_us, 0);
-	enum weir_class class = weir_reference_parse(message->value, &reference, &err);
-	if (class == WEIR_OK)
-		class = weir_partition_apply(lp->core, &reference, message->value, &cause, &err);
-	if (class == WEIR_OK)
-		return;
-	reject_message(lp, topic, message,
-	    reference.type == WEIR_REF_REQUEST ? WEIR_REJECT_BAD_REQUEST : WEIR_REJECT_BAD_REFERENCE, err.text);
-}
-
-/* Takes one batch of a topic; false when there was none. */
-static bool
-next_batch(struct lane_partition *lp, uint32_t topic, uint32_t max, struct weir_batch *batch)
-{
-	struct weir_error err;
-	enum weir_class class = weir_source_next(lp->lane->source, topic, lp->number, max, batch, &err);
-	if (class == WEIR_FATAL)
-		lane_stop_partition(lp, err.text);
-	if (class != WEIR_OK)
-		return false;
-	if (batch->end)
-		lp->at_end[topic] = true;
-	if (batch->count > 0) {
-		const struct weir_message *last = &batch->messages[batch->count - 1];
-		lp->next_offset[topic] = last->offset + 1;
-		lp->newest_us[topic] =
-		    last->timestamp_us > lp->newest_us[topic] ? last->timestamp_us : lp->newest_us[topic];
-		lp->changed = true;
-	}
-	return true;
-}
-
-static bool
-read_cards(struct lane_partition *lp)
-{
-	uint32_t topic = lp->lane->shared->cards;
-	struct weir_batch batch;
-	if (!next_batch(lp, topic, CARDS_BATCH, &batch))
-		return false;
-	for (uint32_t i = 0; i < batch.count; i++) {
-		const struct weir_message *message = &batch.messages[i];
-		if (message->value.data != NULL) /* a compacted topic's tombstone tells nothing */
-			apply_message(lp, message);
-	}
-	lane_effects(lp, topic, NULL);
-	weir_source_release(lp->lane->source, &batch);
-	return true;
-}
-
-/* ---- pools' partials ---- */
-
-static bool
-read_reports(struct lane_partition *lp)
-{
-	uint32_t topic = lp->lane->shared->reports;
-	struct weir_batch batch;
-	if (!next_batch(lp, topic, REPORTS_BATCH, &batch))
-		return false;
-	for (uint32_t i = 0; i < batch.count; i++) {
-		const struct weir_message *message = &batch.messages[i];
-		struct weir_error err;
-		if (weir_partition_apply_report(lp->core, message->value, message->timestamp_us, &err) != WEIR_OK)
-			reject_message(lp, topic, message, WEIR_REJECT_MALFORMED, err.text);
-	}
-	lane_effects(lp, topic, NULL);
-	weir_source_release(lp->lane->source, &batch);
-	return true;
-}
-
-/* ---- records ---- */
-
-static void
-decode_batch(struct lane_partition *lp, uint32_t input, const struct weir_batch *batch)
-{
-	struct weir_lane *lane = lp->lane;
-	lane->records.n = 0;
-	for (uint32_t i = 0; i < batch->count; i++) {
-		const struct weir_message *message = &batch->messages[i];
-		uint32_t from = lane->records.n;
-		(void)weir_decode(lane->decoders[input], message->key, message->value, i, &lane->records);
-		for (uint32_t k = from; k < lane->records.n; k++) {
-			struct weir_record *r = &lane->records.v[k];
-			r->offset = message->offset;
-			r->input = (uint8_t)input;
-			r->arrived_us = message->timestamp_us;
-		}
-	}
-}
-
-static bool
-read_records(struct lane_partition *lp, uint32_t input)
-{
-	struct weir_lane *lane = lp->lane;
-	struct weir_batch batch;
-	if (!next_batch(lp, input, lane->shared->settings->lane_batch_records, &batch))
-		return false;
-	decode_batch(lp, input, &batch);
-	weir_partition_fold(lp->core, lane->records.v, lane->records.n);
-	lane->messages += batch.count;
-	lane_effects(lp, input, &batch);
-	weir_source_release(lane->source, &batch);
-	return true;
-}
-
-/*
- * How far the replay after a take-over has come. The card stage's inputs are cards and records, the pool stage's cards and
- * partials; what they held back until then is told. Unknown states are asserted only when all has caught up: the replay may
- * well decide the same again.
- */
-static void
-mark_caught_up(struct lane_partition *lp)
-{
-	const struct weir_lane_shared *shared = lp->lane->shared;
-	bool cards = lp->at_end[shared->cards], pools = cards && lp->at_end[shared->reports];
-	for (uint32_t t = 0; t < shared->cards; t++)
-		cards = cards && lp->at_end[t];
-	/* What is parked is not counted yet: told as settled, a pool's usage would fall back for as long as it waits. */
-	cards = cards && lp->core->parked.records.n == 0;
-	if (cards != lp->cards_caught_up || pools != lp->pools_caught_up) {
-		lp->cards_caught_up = cards;
-		lp->pools_caught_up = pools;
-		weir_partition_caught_up(lp->core, cards, pools);
-	}
-	if (!cards || !pools)
-		return;
-	lp->caught_up = true;
-	lp->restart_commands = true;
-	weir_partition_enqueue_all(lp->core, true);
-	lane_effects(lp, 0, NULL);
-}
-
-/* Reference data to its end first; afterwards it goes first in each round. */
-static bool
-read_all(struct lane_partition *lp)
-{
-	uint32_t cards = lp->lane->shared->cards;
-	bool worked = read_cards(lp);
-	if (lp->state == LANE_RUNNING && lp->at_end[cards])
-		worked |= read_reports(lp);
-	for (uint32_t i = 0; i < cards && lp->at_end[cards] && lp->state == LANE_RUNNING; i++)
-		worked |= read_records(lp, i);
-	return worked;
-}
-
-static bool
-has_changed(const struct lane_partition *lp)
-{
-	struct weir_partition *p = lp->core;
-	for (uint32_t i = 0; i < WEIR_SLABS; i++)
-		if (weir_partition_slab(p, i)->dirty_count > 0)
-			return true;
-	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
-		if (p->tables.windows[i].dirty > 0)
-			return true;
-	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
-	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
-}
-
-static bool
-partition_round(struct lane_partition *lp, int64_t now_us)
-{
-	if (lp->state == LANE_FENCED && now_us >= lp->retake_us) {
-		lane_take_again(lp);
-		return true;
-	}
-	if (lp->drop_due) {
-		weir_source_drop(lp->lane->source, lp->number);
-		lp->drop_due = false;
-	}
-	if (lp->state != LANE_RUNNING)
-		return false;
-	weir_partition_set_time(lp->core, now_us, 0);
-	bool worked = false;
-	if (!lane_is_held(lp, now_us))
-		worked = read_all(lp);
-	if (lp->state != LANE_RUNNING)
-		return true;
-	if (!lp->caught_up)
-		mark_caught_up(lp);
-	lane_watermark(lp, now_us);
-	if (weir_partition_tick(lp->core, TICK_SLOTS))
-		worked = true;
-	lane_publish(lp);
-	lp->changed |= has_changed(lp);
-	lane_flush_round(lp, now_us);
-	return worked;
-}
-
-/* ---- counters ---- */
-
-static void
-store_relaxed(_Atomic uint64_t *to, uint64_t value)
-{
-	atomic_store_explicit(to, value, memory_order_relaxed);
-}
-
-static void
-publish(struct weir_lane *lane)
-{
-	struct weir_lane_counters *c = &lane->counters;
-	struct weir_partition_stats sum = lane->gone;
-	uint64_t cards = 0, pools = 0, filtered = 0;
-	int64_t lag = 0;
-	uint32_t owned = 0, ready = 0;
 	for (uint32_t i = 0; i < lane->partition_count; i++) {
-		const struct lane_partition *lp = lane->partitions[i];
-		owned += lp->state != LANE_GONE;
-		if (lp->state != LANE_RUNNING && lp->state != LANE_FENCED && lp->state != LANE_STOPPED)
-			continue;
-		ready += lp->at_end[lane->shared->cards];
-		if (lp->core == NULL)
-			continue;
-		const uint64_t *from = (const uint64_t *)&lp->core->stats;
-		for (size_t k = 0; k < sizeof(sum) / sizeof(uint64_t); k++)
-			((uint64_t *)&sum)[k] += from[k];
-		cards += weir_slab_count(&lp->core->tables.cards);
-		pools += weir_slab_count(&lp->core->tables.pools);
-		for (uint32_t t = 0; t < lane->shared->cards; t++)
-			lag += weir_source_lag(lane->source, t, lp->number, lp->next_offset[t]);
+		const struct owner *o = lane->partitions[i]->owner;
+		if (o->number == number && o->state != OWNER_GONE)
+			return lane->partitions[i];
 	}
-	for (uint32_t i = 0; i < lane->shared->cards; i++)
-		filtered += weir_decoder_stats(lane->decoders[i])->filtered;
-	store_relaxed(&c->messages, lane->messages);
-	store_relaxed(&c->records, sum.records);
-	store_relaxed(&c->counted, sum.counted);
-	store_relaxed(&c->duplicates, sum.duplicates + sum.stale);
-	store_relaxed(&c->late, sum.late);
-	store_relaxed(&c->parked, sum.parked);
-	store_relaxed(&c->filtered, filtered);
-	store_relaxed(&c->bytes_up, sum.up);
-	store_relaxed(&c->bytes_down, sum.down);
-	store_relaxed(&c->cards, cards);
-	store_relaxed(&c->suspends, sum.suspends);
-	store_relaxed(&c->resumes, sum.resumes);
-	store_relaxed(&c->activations, sum.activations);
-	store_relaxed(&c->expiries, sum.expiries);
-	store_relaxed(&c->alerts, sum.alerts);
-	store_relaxed(&c->unsupported, sum.unsupported);
-	store_relaxed(&c->guarded, sum.guarded);
-	store_relaxed(&c->pools, pools);
-	store_relaxed(&c->reports_published, sum.reports_published);
-	store_relaxed(&c->reports_applied, sum.reports_applied);
-	store_relaxed(&c->pool_states_published, sum.pool_states_published);
-	store_relaxed(&c->pool_states_applied, sum.pool_states_applied);
-	store_relaxed(&c->members_scanned, sum.members_scanned);
-	store_relaxed(&c->gaps_lost, sum.gaps_lost);
-	store_relaxed(&c->unattributed, sum.unattributed);
-	store_relaxed(&c->windows_published, sum.windows_published);
-	store_relaxed(&c->windows_taken, sum.windows_taken);
-	store_relaxed(&c->windows_old, sum.windows_old);
-	store_relaxed(&c->rows_again, sum.rows_again);
-	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
-		store_relaxed(&c->feed_rows[i], lane->feed_rows[i]);
-	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
-		store_relaxed(&c->rejected[i], sum.rejected[i]);
-	store_relaxed(&c->commands_sent, lane->commands_sent);
-	store_relaxed(&c->commands_confirmed, lane->commands_confirmed);
-	store_relaxed(&c->commands_failed, lane->commands_failed);
-	atomic_store_explicit(&c->lag, lag, memory_order_relaxed);
-	atomic_store_explicit(&c->partitions, owned, memory_order_relaxed);
-	atomic_store_explicit(&c->partitions_ready, ready, memory_order_relaxed);
-	lane_publish_rows(lane);
+	return NULL;
+}
+
+bool
+lane_dispatch_results(struct weir_lane *lane)
+{
+	struct weir_command_result result;
+	bool any = false;
+	while (weir_dispatch_next(lane->shared->dispatch, lane->number, &result)) {
+		struct lane_partition *lp = lane_find(lane, result.partition);
+		if (lp != NULL)
+			owner_command_result(lp->owner, lane_now(), &result);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- waiting ---- */
+
+static void
+wait_on(struct weir_lane *lane, int source_fd, int64_t timeout_us)
+{
+	struct pollfd fds[2] = {{.fd = lane->bell_fd, .events = POLLIN}, {.fd = source_fd, .events = POLLIN}};
+	lane_heartbeat(lane);
+	int timeout_ms = timeout_us <= 0 ? 0 : (int)((timeout_us + 999) / 1000);
+	if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
+		uint64_t rings;
+		(void)!read(lane->bell_fd, &rings, sizeof(rings));
+	}
+	(void)lane_store_answers(lane);
+}
+
+void
+lane_wait(struct weir_lane *lane, int64_t timeout_us)
+{
+	wait_on(lane, -1, timeout_us); /* nobody would take what the source has */
+}
+
+static void
+lane_rest(struct weir_lane *lane, int64_t timeout_us)
+{
+	wait_on(lane, lane->source_fd, timeout_us);
 }
 
 /* ---- thread ---- */
 
 static int64_t
-next_due(const struct weir_lane *lane, int64_t now_us)
+next_due_us(const struct weir_lane *lane, int64_t now_us)
 {
-	int64_t due = now_us + IDLE_WAIT_US;
+	int64_t due_us = now_us + IDLE_WAIT_US;
 	for (uint32_t i = 0; i < lane->partition_count; i++) {
-		const struct lane_partition *lp = lane->partitions[i];
-		if (lp->state != LANE_RUNNING || !lp->changed || lp->flush != NULL)
-			continue;
-		int64_t flush_us = lane_flush_due_us(lp);
-		if (flush_us <= now_us)
-			flush_us = now_us + HELD_WAIT_US;
-		due = flush_us < due ? flush_us : due;
+		int64_t owner_us = owner_next_due_us(lane->partitions[i]->owner);
+		due_us = owner_us < due_us ? owner_us : due_us;
 	}
-	return due;
+	return due_us;
 }
 
-static void *
-lane_run(void *arg)
+/* Everything that may have something, once; true when there may be more. */
+static bool
+lane_round(struct weir_lane *lane)
 {
-	struct weir_lane *lane = arg;
+	(void)weir_source_serve(lane->source);
+	struct weir_store_counters store;
+	weir_store_counters_get(lane->store, &store);
+	lane->store_connected = store.connected;
+	bool worked = lane_store_answers(lane);
+	worked |= lane_dispatch_results(lane);
+	struct owner_now now = lane_now();
+	for (uint32_t i = 0; i < lane->partition_count; i++)
+		worked |= owner_round(lane->partitions[i]->owner, now);
+	lane_sweep_gone(lane);
+	return worked;
+}
+
+static void
+lane_run(struct weir_lane *lane)
+{
 	struct weir_error err;
 	int64_t published_us = 0, polled_us = 0;
 	while (!atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
-		int64_t now_us = lane_now_us();
+		int64_t now_us = lane_now().wall_us;
 		lane_heartbeat(lane);
 		if (now_us - polled_us > 5000 || now_us < polled_us) {
 			if (weir_source_poll(lane->source, &err) != WEIR_OK) {
@@ -354,25 +134,17 @@ lane_run(void *arg)
 			}
 			polled_us = now_us;
 		}
-		(void)weir_source_serve(lane->source);
-		struct weir_store_counters store;
-		weir_store_counters_get(lane->store, &store);
-		lane->store_connected = store.connected;
-		bool worked = lane_store_answers(lane);
-		worked |= lane_dispatch_results(lane);
-		for (uint32_t i = 0; i < lane->partition_count; i++)
-			worked |= partition_round(lane->partitions[i], now_us);
+		bool worked = lane_round(lane);
 		if (now_us - published_us > 100000 || now_us < published_us) {
-			publish(lane);
+			lane_publish(lane);
 			published_us = now_us;
 		}
 		if (!worked) {
 			polled_us = 0;
-			int64_t wait_us = next_due(lane, now_us) - now_us, source_us = weir_source_serve(lane->source);
+			int64_t wait_us = next_due_us(lane, now_us) - now_us, source_us = weir_source_serve(lane->source);
 			lane_rest(lane, wait_us < source_us ? wait_us : source_us);
 		}
 	}
-	return NULL;
 }
 
 static void
@@ -394,8 +166,8 @@ run_and_close(void *arg)
 	char name[16]; /* for top -H and stacks */
 	(void)snprintf(name, sizeof(name), "weir-lane-%u", lane->number % 100);
 	(void)pthread_setname_np(pthread_self(), name);
-	(void)lane_run(lane);
-	publish(lane);
+	lane_run(lane);
+	lane_publish(lane);
 	weir_source_close(lane->source); /* gives all partitions back: the last flushes */
 	lane->source = NULL;
 	lane->source_fd = -1;
@@ -406,6 +178,58 @@ static void
 ring_bell(void *ctx)
 {
 	weir_lane_ring(ctx);
+}
+
+static struct weir_partition_opts
+core_opts(const struct weir_lane_shared *shared)
+{
+	const struct weir_settings *settings = shared->settings;
+	return (struct weir_partition_opts){.dedupe_horizon_h = settings->dedupe_horizon_h,
+	    .dedupe_fresh_h = settings->dedupe_fresh_h,
+	    .session_retention_h = settings->session_retention_h,
+	    .future_skew_s = settings->future_skew_s,
+	    .parked_max = settings->lane_parked_max,
+	    .auto_register = settings->auto_register,
+	    .auto_register_carrier = settings->auto_register_carrier,
+	    .partitions = shared->partitions,
+	    .unreported_floor_bytes = settings->pool_unreported_floor,
+	    .pool_tick_ms = settings->pool_tick_ms,
+	    .guard_percent = settings->guard_percent,
+	    .guard_cards_min = settings->guard_cards_min,
+	    .guard_window_s = settings->guard_window_s,
+	    .feed_grace_s = settings->rollup_grace_s,
+	    .feed_wait_s = settings->rollup_wait_s,
+	    .feed_pool_hourly = settings->topic_pool_hourly[0] != '\0',
+	    .feed_pool_daily = settings->topic_pool_daily[0] != '\0',
+	    .feed_card_daily = settings->topic_card_daily[0] != '\0',
+	    .card_hours_days = settings->card_hours_days,
+	    .pool_hours_days = settings->pool_hours_days,
+	    .day_cycles = settings->day_cycles};
+}
+
+static void
+set_rules(struct weir_lane *lane)
+{
+	const struct weir_lane_shared *shared = lane->shared;
+	const struct weir_settings *settings = shared->settings;
+	lane->rules = (struct owner_rules){.core = core_opts(shared),
+	    .topic_count = shared->topic_count,
+	    .cards = shared->cards,
+	    .reports = shared->reports,
+	    .records_max = settings->lane_batch_records,
+	    .cards_max = CARDS_BATCH,
+	    .reports_max = REPORTS_BATCH,
+	    .tick_slots = TICK_SLOTS,
+	    .sparse_slots = settings->flush_sparse_slots,
+	    .fetch_max = FETCHES_PER_REQUEST,
+	    .fetching_max = FETCHING_MAX,
+	    .cycles_kept = settings->cycles_kept,
+	    .unflushed_max = settings->flush_unflushed_max,
+	    .flush_interval_us = (int64_t)settings->flush_interval_ms * 1000,
+	    .backlog_interval_us = (int64_t)settings->flush_behind_interval_ms * 1000,
+	    .retake_us = 2000ll * settings->kafka_session_ms,
+	    .leave_us = REVOKE_WAIT_US};
+	memcpy(lane->rules.topics, shared->topics, sizeof(shared->topics));
 }
 
 static enum weir_class
@@ -446,6 +270,7 @@ weir_lane_start(const struct weir_lane_shared *shared, uint32_t number, struct w
 	lane->shared = shared;
 	lane->number = number;
 	lane->source_fd = -1;
+	set_rules(lane);
 	lane->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	WEIR_CHECK(lane->bell_fd >= 0);
 	enum weir_class class = open_parts(lane, shared->checkpoint_offsets, err);
@@ -490,10 +315,11 @@ weir_lane_free(struct weir_lane *lane)
 	for (uint32_t i = 0; i < WEIR_INPUTS_MAX; i++)
 		if (lane->decoders[i] != NULL)
 			weir_decoder_free(lane->decoders[i]);
+	for (uint32_t i = 0; i < lane->partition_count; i++)
+		lane_partition_free(lane->partitions[i]);
 	for (uint32_t i = 0; i < lane->ack_window_cap; i++)
 		free(lane->ack_windows[i]);
 	weir_records_free(&lane->records);
-	weir_buf_free(&lane->json);
 	for (uint32_t i = 0; i < LANE_BODIES; i++)
 		weir_buf_free(&lane->bodies[i]);
 	free(lane->ack_windows);

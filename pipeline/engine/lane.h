@@ -21,7 +21,7 @@ struct weir_lane;
 struct weir_lane_row {
 	_Atomic uint32_t lane; /* number + 1 of the lane that owns it; 0 = none of this process */
 	_Atomic uint32_t state;
-	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, outbox_producer, scans,
+	_Atomic uint64_t epoch, cards, pools, memory_bytes, unflushed_bytes, parked, redis_requests, unacknowledged, scans,
 	    unreported_bytes, guard_tripped;
 	_Atomic int64_t stream_us, flushed_us, watermark_us, complete_us;
 	_Atomic int64_t lag_messages[WEIR_TOPICS_MAX];

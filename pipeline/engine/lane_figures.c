@@ -2,6 +2,8 @@
  * What others may see of a lane: sizes put into histograms, and a row of gauges for each of its partitions, published ten
  * times a second. Off the record path; the lane's thread alone writes.
  */
+#include <stdio.h>
+
 #include "pipeline/engine/lane_priv.h"
 
 #define UNREPORTED_UNBOUNDED ((uint64_t)1 << 56) /* above this nothing limits the pool: it counts as none */
@@ -22,22 +24,72 @@ lane_count(struct weir_lane_histogram *histogram, int64_t value)
 	add(&histogram->sum, size);
 }
 
-void
-lane_count_latency(struct weir_lane *lane, int64_t latency_us)
+static void
+count_latency(struct weir_lane *lane, int64_t latency_us)
 {
 	uint64_t us = latency_us < 0 ? 0 : (uint64_t)latency_us;
 	add(&lane->counters.command_latency[weir_histogram_bucket(us)], 1);
 	add(&lane->counters.command_latency_us, us);
 }
 
+void
+lane_count_command(void *ctx, const struct weir_command_result *result, const struct weir_enforcement_slot *enforcement)
+{
+	struct weir_lane *lane = ((struct lane_partition *)ctx)->lane;
+	if (result->state == WEIR_COMMAND_SENT) {
+		lane->commands_sent++;
+		if (enforcement != NULL && enforcement->sent_us == 0 && enforcement->desired == result->target)
+			count_latency(lane, result->at_us - enforcement->arrived_us);
+	}
+	lane->commands_confirmed += result->state == WEIR_COMMAND_CONFIRMED;
+	lane->commands_failed += result->state == WEIR_COMMAND_FAILED;
+}
+
+void
+lane_count_flush(void *ctx, int64_t took_us)
+{
+	lane_count(&((struct lane_partition *)ctx)->lane->counters.flush_latency, took_us);
+}
+
+static void
+add_stats(struct weir_partition_stats *sum, const struct weir_partition_stats *one)
+{
+	const uint64_t *from = (const uint64_t *)one;
+	uint64_t *to = (uint64_t *)sum;
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+		to[i] += from[i];
+}
+
+void
+lane_core_ends(void *ctx, const struct weir_partition_stats *stats)
+{
+	add_stats(&((struct lane_partition *)ctx)->lane->gone, stats);
+}
+
+static void
+show_event(const struct lane_partition *lp, const struct weir_audit *a)
+{
+	const struct weir_lane_shared *shared = lp->lane->shared;
+	if (shared->event == NULL || a->event == WEIR_AUDIT_REASON)
+		return;
+	struct weir_run_event event = {
+	    .at_us = a->at_us, .overshoot_bytes = a->overshoot, .limit_bytes = a->limit, .is_pool = a->pool[0] != '\0'};
+	owner_audit_subject(a, event.subject);
+	(void)snprintf(
+	    event.carrier, sizeof(event.carrier), "%s", weir_partition_carrier_name(lp->owner->core, a->carrier));
+	(void)snprintf(event.what, sizeof(event.what), "%s", owner_event_name(a->event));
+	(void)snprintf(event.action, sizeof(event.action), "%s", owner_action_name(a->action));
+	(void)snprintf(event.reason, sizeof(event.reason), "%s", weir_reason_name(a->reason));
+	shared->event(shared->event_ctx, &event);
+}
+
 /*
  * A card's overshoot is known when its cut is confirmed. One that was cut by its pool shows the pool's there, which would
  * count once a member: the pool's own decision counts it once.
  */
-void
-lane_count_audit(struct weir_lane *lane, const struct weir_audit *a)
+static void
+count_audit(struct weir_lane_counters *c, const struct weir_audit *a)
 {
-	struct weir_lane_counters *c = &lane->counters;
 	if (a->action != WEIR_DESIRED_SUSPENDED)
 		return;
 	if (a->pool[0] != '\0') {
@@ -53,21 +105,29 @@ lane_count_audit(struct weir_lane *lane, const struct weir_audit *a)
 		lane_count(&c->card_overshoot, (int64_t)a->overshoot);
 }
 
+void
+lane_count_audit(struct lane_partition *lp, const struct weir_audit *a)
+{
+	show_event(lp, a);
+	count_audit(&lp->lane->counters, a);
+}
+
 /* ---- rows ---- */
 
 static enum weir_run_state
-state_of(const struct lane_partition *lp)
+state_of(const struct owner *o)
 {
-	switch (lp->state) {
-	case LANE_TAKING:
+	switch (o->state) {
+	case OWNER_TAKING:
 		return WEIR_RUN_TAKING;
-	case LANE_RUNNING:
-		return lp->caught_up ? WEIR_RUN_RUNNING : WEIR_RUN_CATCHING_UP;
-	case LANE_FENCED:
+	case OWNER_RUNNING:
+		return o->caught_up ? WEIR_RUN_RUNNING : WEIR_RUN_CATCHING_UP;
+	case OWNER_FENCED:
 		return WEIR_RUN_FENCED;
-	case LANE_STOPPED:
+	case OWNER_STOPPED:
 		return WEIR_RUN_STOPPED;
-	case LANE_GONE:
+	case OWNER_NEW:
+	case OWNER_GONE:
 		break;
 	}
 	return WEIR_RUN_AWAY;
@@ -77,7 +137,7 @@ state_of(const struct lane_partition *lp)
 static uint64_t
 scan_unreported(struct lane_partition *lp)
 {
-	const struct weir_slab *pools = &lp->core->tables.pools;
+	const struct weir_slab *pools = &lp->owner->core->tables.pools;
 	uint32_t from = lp->unreported_allowance.next,
 		 until = from + POOLS_A_SCAN < pools->used ? from + POOLS_A_SCAN : pools->used;
 	for (uint32_t slot = from; slot < until; slot++) {
@@ -96,12 +156,6 @@ scan_unreported(struct lane_partition *lp)
 #define SET(field, value) atomic_store_explicit(&row->field, value, memory_order_relaxed)
 
 static uint64_t
-unflushed_of(const struct lane_partition *lp)
-{
-	return weir_partition_unflushed(lp->core) + lp->audits.len + (lp->flush != NULL ? lp->flush->body.len : 0);
-}
-
-static uint64_t
 unacknowledged_of(const struct weir_ack_window *ack_window)
 {
 	int32_t sum = 0;
@@ -113,23 +167,24 @@ unacknowledged_of(const struct weir_ack_window *ack_window)
 static void
 row_set(struct lane_partition *lp, struct weir_lane_row *row)
 {
-	const struct weir_partition *p = lp->core;
-	SET(epoch, lp->epoch);
+	const struct owner *o = lp->owner;
+	const struct weir_partition *p = o->core;
+	SET(epoch, o->epoch);
 	SET(cards, weir_slab_count(&p->tables.cards));
 	SET(pools, weir_slab_count(&p->tables.pools));
 	SET(memory_bytes, weir_partition_bytes(p));
-	SET(unflushed_bytes, unflushed_of(lp));
+	SET(unflushed_bytes, owner_unflushed(o));
 	SET(parked, p->parked.records.n);
-	SET(outbox_producer, unacknowledged_of(lp->ack_window));
+	SET(unacknowledged, unacknowledged_of(lp->ack_window));
 	SET(scans, p->pools_work.scans.n - p->pools_work.scans_head);
 	SET(unreported_bytes, scan_unreported(lp));
 	SET(guard_tripped, p->guard.tripped);
 	SET(stream_us, p->clock.stream_time_us);
-	SET(flushed_us, lp->flushed_us);
+	SET(flushed_us, o->flushed_us);
 	SET(watermark_us, weir_partition_watermark_us(p));
 	SET(complete_us, weir_partition_complete_us(p));
 	for (uint32_t t = 0; t < lp->lane->shared->topic_count; t++)
-		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, lp->number, lp->next_offset[t]));
+		SET(lag_messages[t], weir_source_lag(lp->lane->source, t, o->number, o->next_offset[t]));
 }
 
 /* A partition that moved to another lane of this process has the other's number by now: only rows of ours are emptied. */
@@ -144,19 +199,109 @@ rows_empty(const struct weir_lane *lane)
 	}
 }
 
-void
-lane_publish_rows(struct weir_lane *lane)
+static void
+publish_rows(struct weir_lane *lane)
 {
 	rows_empty(lane);
 	for (uint32_t i = 0; i < lane->partition_count; i++) {
 		struct lane_partition *lp = lane->partitions[i];
-		if (lp->state == LANE_GONE)
+		const struct owner *o = lp->owner;
+		if (o->state == OWNER_GONE)
 			continue;
-		struct weir_lane_row *row = &lane->shared->rows[lp->number];
-		SET(state, state_of(lp));
-		SET(redis_requests, lp->requests);
-		if (lp->state != LANE_TAKING && lp->core != NULL) /* while it is taken its core is the store's */
+		struct weir_lane_row *row = &lane->shared->rows[o->number];
+		SET(state, state_of(o));
+		SET(redis_requests, o->requests);
+		if (o->state != OWNER_TAKING && o->core != NULL) /* while it is taken its core is the store's */
 			row_set(lp, row);
 		SET(lane, lane->number + 1);
 	}
+}
+
+/* ---- counters ---- */
+
+static void
+put(_Atomic uint64_t *to, uint64_t value)
+{
+	atomic_store_explicit(to, value, memory_order_relaxed);
+}
+
+/* Sums over the lane's partitions. */
+struct sums {
+	struct weir_partition_stats stats;
+	uint64_t cards, pools, filtered;
+	int64_t lag;
+	uint32_t owned, ready;
+};
+
+static void
+sum_partition(struct weir_lane *lane, const struct owner *o, struct sums *sums)
+{
+	sums->owned += o->state != OWNER_GONE;
+	if (o->state != OWNER_RUNNING && o->state != OWNER_FENCED && o->state != OWNER_STOPPED)
+		return;
+	sums->ready += o->at_end[lane->shared->cards];
+	if (o->core == NULL)
+		return;
+	add_stats(&sums->stats, &o->core->stats);
+	sums->cards += weir_slab_count(&o->core->tables.cards);
+	sums->pools += weir_slab_count(&o->core->tables.pools);
+	for (uint32_t t = 0; t < lane->shared->cards; t++)
+		sums->lag += weir_source_lag(lane->source, t, o->number, o->next_offset[t]);
+}
+
+static void
+publish_stats(struct weir_lane_counters *c, const struct weir_partition_stats *sum)
+{
+	put(&c->records, sum->records);
+	put(&c->counted, sum->counted);
+	put(&c->duplicates, sum->duplicates + sum->stale);
+	put(&c->late, sum->late);
+	put(&c->parked, sum->parked);
+	put(&c->bytes_up, sum->up);
+	put(&c->bytes_down, sum->down);
+	put(&c->suspends, sum->suspends);
+	put(&c->resumes, sum->resumes);
+	put(&c->activations, sum->activations);
+	put(&c->expiries, sum->expiries);
+	put(&c->alerts, sum->alerts);
+	put(&c->unsupported, sum->unsupported);
+	put(&c->guarded, sum->guarded);
+	put(&c->reports_published, sum->reports_published);
+	put(&c->reports_applied, sum->reports_applied);
+	put(&c->pool_states_published, sum->pool_states_published);
+	put(&c->pool_states_applied, sum->pool_states_applied);
+	put(&c->members_scanned, sum->members_scanned);
+	put(&c->gaps_lost, sum->gaps_lost);
+	put(&c->unattributed, sum->unattributed);
+	put(&c->windows_published, sum->windows_published);
+	put(&c->windows_taken, sum->windows_taken);
+	put(&c->windows_old, sum->windows_old);
+	put(&c->rows_again, sum->rows_again);
+	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
+		put(&c->rejected[i], sum->rejected[i]);
+}
+
+void
+lane_publish(struct weir_lane *lane)
+{
+	struct weir_lane_counters *c = &lane->counters;
+	struct sums sums = {.stats = lane->gone};
+	for (uint32_t i = 0; i < lane->partition_count; i++)
+		sum_partition(lane, lane->partitions[i]->owner, &sums);
+	for (uint32_t i = 0; i < lane->shared->cards; i++)
+		sums.filtered += weir_decoder_stats(lane->decoders[i])->filtered;
+	publish_stats(c, &sums.stats);
+	put(&c->messages, lane->messages);
+	put(&c->filtered, sums.filtered);
+	put(&c->cards, sums.cards);
+	put(&c->pools, sums.pools);
+	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
+		put(&c->feed_rows[i], lane->feed_rows[i]);
+	put(&c->commands_sent, lane->commands_sent);
+	put(&c->commands_confirmed, lane->commands_confirmed);
+	put(&c->commands_failed, lane->commands_failed);
+	atomic_store_explicit(&c->lag, sums.lag, memory_order_relaxed);
+	atomic_store_explicit(&c->partitions, sums.owned, memory_order_relaxed);
+	atomic_store_explicit(&c->partitions_ready, sums.ready, memory_order_relaxed);
+	publish_rows(lane);
 }

@@ -75,7 +75,7 @@ struct weir_run_partition {
 	uint64_t memory_bytes, unflushed_bytes;
 	uint64_t parked;           /* late records that wait for their look-up */
 	uint64_t redis_requests;   /* with its lane's store now */
-	uint64_t outbox_producer;  /* messages that Kafka has not acknowledged yet */
+	uint64_t unacknowledged;   /* messages that Kafka has not acknowledged yet */
 	uint64_t scans;            /* accounts whose members are still to be looked at because of their pool's word */
 	uint64_t unreported_bytes; /* POOL-7: sum over its pools of the usage that may go untold to each */
 	uint64_t guard_tripped;    /* CMD-5: 1 = suspends wait for an operator */

@@ -144,7 +144,7 @@ partition_of(const struct weir_lane_row *row, uint32_t number)
 	    LOAD(unflushed_bytes),
 	    LOAD(parked),
 	    LOAD(redis_requests),
-	    LOAD(outbox_producer),
+	    LOAD(unacknowledged),
 	    LOAD(scans),
 	    LOAD(unreported_bytes),
 	    LOAD(guard_tripped),

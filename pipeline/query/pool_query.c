@@ -14,11 +14,10 @@ struct weir_volume
 pool_local_volume(const struct weir_pool_local_slot *pool_local, int32_t cycle)
 {
 	if (pool_local->cycle == cycle)
-		return (struct weir_volume){
-		    pool_local->up, pool_local->down, pool_local->records, POOL_LOCAL_SESSIONS(pool_local)};
+		return (struct weir_volume){pool_local->up, pool_local->down, pool_local->records, pool_local->sessions};
 	if (pool_local->cycle == cycle + 1)
 		return (struct weir_volume){pool_local->before_up, pool_local->before_down, pool_local->before_records,
-		    POOL_LOCAL_BEFORE_SESSIONS(pool_local)};
+		    pool_local->before_sessions};
 	return (struct weir_volume){0};
 }
 
@@ -68,7 +67,7 @@ load_definitions(struct weir_reader *reader, struct pool_raw *pools, uint32_t co
 		want_plan(reader, pools[i].partition, pools[i].pool.plan);
 		for (uint32_t k = 0; pools[i].pool.carrier == 0 && k < pools[i].pool_local_count; k++)
 			want_carrier(
-			    reader, pools[i].pool_locals[k].partition, POOL_LOCAL_CARRIER(&pools[i].pool_locals[k].slot));
+			    reader, pools[i].pool_locals[k].partition, pool_local_carrier(&pools[i].pool_locals[k].slot));
 	}
 	query_clear(reader);
 	for (uint32_t i = 0; i < count; i++)
@@ -143,7 +142,7 @@ pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw)
 	const struct partition_carrier *carrier = partition_carrier(reader, raw->partition, raw->pool.carrier);
 	for (uint32_t i = 0; carrier == NULL && i < raw->pool_local_count; i++)
 		carrier =
-		    partition_carrier(reader, raw->pool_locals[i].partition, POOL_LOCAL_CARRIER(&raw->pool_locals[i].slot));
+		    partition_carrier(reader, raw->pool_locals[i].partition, pool_local_carrier(&raw->pool_locals[i].slot));
 	return carrier;
 }
 

@@ -15,21 +15,6 @@
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 
-/* What the core's windows brought with them: how long hours are kept, accounts' sessions and calendar. */
-#if __has_include("aggregators/tables/windows.h")
-#define READ_CARD_HOURS(settings) ((int64_t)(settings)->card_hours_days * 24)
-#define READ_POOL_HOURS(settings) ((int64_t)(settings)->pool_hours_days * 24)
-#define POOL_LOCAL_SESSIONS(pool_local) ((pool_local)->sessions)
-#define POOL_LOCAL_BEFORE_SESSIONS(pool_local) ((pool_local)->before_sessions)
-#define POOL_LOCAL_CARRIER(pool_local) ((pool_local)->zone != 0 ? (pool_local)->zone : (pool_local)->carrier)
-#else
-#define READ_CARD_HOURS(settings) ((void)(settings), INT64_C(7) * 24)
-#define READ_POOL_HOURS(settings) ((void)(settings), INT64_C(62) * 24)
-#define POOL_LOCAL_SESSIONS(pool_local) ((void)(pool_local), 0)
-#define POOL_LOCAL_BEFORE_SESSIONS(pool_local) ((void)(pool_local), 0)
-#define POOL_LOCAL_CARRIER(pool_local) ((pool_local)->carrier)
-#endif
-
 #define READ_NODES 16
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
@@ -247,6 +232,12 @@ struct pool_local_raw {
 	uint32_t partition, index; /* slot's number */
 	struct weir_pool_local_slot slot;
 };
+/* The carrier whose calendar a pool counts by: its own zone when it has one. */
+static inline uint32_t
+pool_local_carrier(const struct weir_pool_local_slot *pool_local)
+{
+	return pool_local->zone != 0 ? pool_local->zone : pool_local->carrier;
+}
 struct pool_raw {
 	bool found; /* has a slot; false: cards name it, its partition does not know it yet */
 	char id[WEIR_ID_MAX];

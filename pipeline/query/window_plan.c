@@ -45,7 +45,7 @@ static int64_t
 kept_from(const struct weir_settings *settings, const struct calendar *c, enum weir_span span, bool of_pool)
 {
 	if (span == WEIR_SPAN_HOUR) {
-		int64_t hours = of_pool ? READ_POOL_HOURS(settings) : READ_CARD_HOURS(settings);
+		int64_t hours = (int64_t)(of_pool ? settings->pool_hours_days : settings->card_hours_days) * 24;
 		return weir_zone_hour(c->zone, c->now_us - hours * HOUR_US).start_us;
 	}
 	int32_t oldest = oldest_cycle(settings, c->current.number, span);

@@ -8,7 +8,7 @@ reads every object that compile_commands.json names: what each function refers t
 #include of another room's header counts as a use too, because inline functions leave no call in an object.
 
 It fails, and prints the arrow or the circle by file and function, when
-  a source belongs to no room, or two files define one name;
+  a source belongs to no room or is not compiled, or two files define one name;
   the table itself has a circle of rooms;
   a room uses one that its row does not name;
   more files of a room call each other in a circle than its row allows.
@@ -58,12 +58,16 @@ class Table:
         self.circle = {room: circle for _, room, circle, _ in rows}
         if len(self.circle) != len(rows):
             raise Mistake("rooms.txt: a room has two rows")
-        self.uses = {room: self.rooms_in(number, names) for number, room, _, names in rows}
+        self.uses = {room: self.rooms_in(number, room, [n for n in names if n[0] != "("])
+                     for number, room, _, names in rows}
+        self.sees = {room: self.rooms_in(number, room, [n.strip("()") for n in names]) for number, room, _, names in rows}
         self.by_length = sorted(self.circle, key=len, reverse=True)
 
-    def rooms_in(self, number, names):
+    def rooms_in(self, number, user, names):
+        folder = os.path.dirname(user) or user
         out = set()
         for name in names:
+            name = name if "/" in name or name in self.circle else folder + "/" + name
             found = [room for room in self.circle if room == name or name.endswith("/") and (room + "/").startswith(name)]
             if not found:
                 raise Mistake("rooms.txt:%d: no room is called %s" % (number, name))
@@ -309,26 +313,28 @@ def circle_text(room, most, files, arrows, every):
 
 
 def table_mistakes(table):
-    for circle in strong_components(table.uses):
+    for circle in strong_components(table.sees):
         yield "the table has a circle of rooms: " + " -> ".join(circle)
 
 
-def placed_mistakes(root, table):
+def placed_mistakes(root, table, objects):
     for path in sources_in(root, table):
         if table.room(path) is None:
             yield "%s lies in no room of the table" % path
+        elif path.endswith((".c", ".cpp")) and path not in objects:
+            yield "%s is not compiled: no library has it" % path
 
 
 def room_mistakes(table, arrows, includes):
-    def forbidden(a, b):
+    def forbidden(a, b, allowed):
         mine, theirs = table.room(a), table.room(b)
-        return mine and mine != theirs and (theirs is None or theirs not in table.uses[mine])
+        return mine and mine != theirs and (theirs is None or theirs not in allowed[mine])
 
     for arrow in arrows:
-        if forbidden(arrow.file, arrow.callee_file):
+        if forbidden(arrow.file, arrow.callee_file, table.uses):
             yield "%s: %s may not use %s" % (told(arrow), table.room(arrow.file), table.room(arrow.callee_file))
     for where, path, header in includes:
-        if forbidden(path, header):
+        if forbidden(path, header, table.sees):
             yield "%s includes %s: %s may not use %s" % (where, header, table.room(path), table.room(header) or "it")
 
 
@@ -351,7 +357,7 @@ def circle_mistakes(table, arrows, every=False):
 def mistakes(root, table, objects, every=False):
     arrows, twice = arrows_of(objects)
     yield from table_mistakes(table)
-    yield from placed_mistakes(root, table)
+    yield from placed_mistakes(root, table, objects)
     yield from twice
     yield from room_mistakes(table, arrows, includes_of(root, table))
     yield from circle_mistakes(table, arrows, every)
@@ -421,7 +427,8 @@ def test_reading():
 
 
 def test_rules():
-    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low\nhigh/many* 1 -\ntop 1 high/\nflat 1 high")
+    table = Table("low 1 -\nhigh 2 low\nhigh/in 1 low many*\nhigh/many* 1 -\ntop 1 high/\nflat 1 high")
+    assert table.uses["high/in"] == {"low", "high/many*"}
     assert (table.uses["top"], table.uses["flat"]) == ({"high", "high/in", "high/many*"}, {"high"}), table.uses
     assert [table.room(p) for p in ("low/a.c", "high/in/a.c", "high/in_priv.h", "high/in_a.c", "high/many_b.c", "highest/a.c")] == [
         "low", "high/in", "high/in", "high", "high/many*", None]
@@ -431,6 +438,9 @@ def test_rules():
     expect("a call upwards", room_mistakes(table, arrows_of(up)[0], []), "low/a.c:a -> high/b.c:b: low may not use high")
     expect("an include upwards", room_mistakes(table, [], [("low/a.c:3", "low/a.c", "high/b.h")]),
            "low/a.c:3 includes high/b.h: low may not use high")
+    types = Table("low 1 -\nhigh 1 (low)")
+    expect("a call where types may be seen", room_mistakes(types, arrows_of(down)[0], []), "high/b.c:b -> low/a.c:a")
+    expect("types that may be seen", room_mistakes(types, [], [("high/b.c:1", "high/b.c", "low/a.h")]))
     expect("one name twice", arrows_of(made(low__a="a", high__b="a"))[1], "high/b.c and low/a.c both define a")
     expect("one name in two programs", arrows_of(made(low__a="a main", high__b="a main"))[1])
     expect("a table with a circle", table_mistakes(Table("a 1 b\nb 1 c\nc 1 a")), "a -> b -> c")

@@ -20,7 +20,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from zoneinfo import ZoneInfo
 
-CONSOLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pipeline", "console")
+CONSOLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pipeline", "http", "console")
 UTC = datetime.timezone.utc
 NOW = datetime.datetime(2026, 11, 21, 8, 56, 0, tzinfo=UTC)
 TOKENS = {"read-token": ("dashboard", "read"), "operate-token": ("mei", "operate")}

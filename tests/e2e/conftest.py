@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: one Kafka for a file, a World (topics, Redis, carrier simulator, weir) for a test."""
+"""Fixtures of the end-to-end tests: the Kafka that ctest started, or one for this run; a World (topics, Redis, carrier simulator, weir) for a test."""
 
 import os
 import sys
@@ -25,11 +25,15 @@ def number(name, default):
 
 @pytest.fixture(scope="session")
 def kafka():
+    if not os.path.exists(binary()):
+        pytest.fail("there is no " + binary())
+    server = kafka_module.shared()
+    if server is not None:
+        yield server
+        return
     why = kafka_module.available()
     if why:
         pytest.skip("Kafka's jars cannot be had: " + why)
-    if not os.path.exists(binary()):
-        pytest.fail("there is no " + binary())
     server = kafka_module.Kafka().start()
     yield server
     server.stop()
@@ -46,6 +50,7 @@ class World:
         self.inputs = inputs or [{"topic": self.topics["records"], "format": "canonical"}]
         names = [i["topic"] for i in self.inputs] + [self.topics[t] for t in self.topics if t != "records"]
         kafka.create({n: partitions for n in names})
+        self._made = names
         self.redis = Redis(appendonly=appendonly).start()
         self.sim = CarrierSim(**sim).start() if sim is not None else None
         self.logs = {t: generate.Log(kafka.brokers, t, partitions)
@@ -114,6 +119,24 @@ class World:
             if at != want:
                 out[topic] = (at, want)
         return out
+
+    def wait_flushes(self, count=1, timeout_s=60):
+        """Under load: until each partition has stored a later position of the records `count` times, whoever owns it."""
+        import redis
+        client, topic = self.redis.client(), self.records.topic
+        last, left = {}, [count] * self.partitions
+
+        def flushed():
+            try:
+                now = state.offsets(client, self.partitions, topic)
+            except redis.exceptions.RedisError:
+                return False
+            for p, at in enumerate(now):
+                left[p] -= at > last.setdefault(p, at)
+                last[p] = at  # lower after a loss: it must rise again
+            return max(left) <= 0
+        procs.wait_for(flushed, timeout_s, lambda: "%s more flushes under load; stored %s\n%s" % (
+            left, last, "\n".join(procs.tail(w.log, 15) for w in self.weirs)), 0.05)
 
     def wait_done(self, timeout_s=120):
         """Until Redis holds the position after everything that was sent."""
@@ -216,6 +239,7 @@ class World:
             self._reader.close()
         for log in self.logs.values():
             log._producer.flush(0)
+        self.kafka.discard(self._made)
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_the_server_gives_it(api):
 
 def test_each_route_is_described_and_each_description_is_a_route(api):
     """The table in the server and the paths of the description are the same."""
-    with open(os.path.join(_ROOT, "pipeline", "api", "routes.c")) as f:
+    with open(os.path.join(_ROOT, "pipeline", "http", "api", "routes.c")) as f:
         routes = {(m[2], m[1].lower()) for m in re.finditer(r'^\s*\{"(\w+)", "(/[^"]*)"', f.read(), re.M)}
     assert routes == {(re.sub(r"\{\w+\}", "{}", path), method) for path, method in OPERATIONS}
 

@@ -69,6 +69,19 @@ class Load(threading.Thread):
         self.producer.flush(120)
 
 
+class Lines:
+    """Counts what a follower has written out until now."""
+
+    def __init__(self, path):
+        self.file, self.rest, self.counts = open(path, "rb"), b"", [0] * PARTITIONS
+
+    def of_partitions(self):
+        *lines, self.rest = (self.rest + self.file.read()).split(b"\n")
+        for line in lines:
+            self.counts[int(line.split(b" ", 2)[1])] += 1
+        return list(self.counts)
+
+
 def gap_ms(path):
     with open(path) as f:
         return int(re.search(r"max_gap_ms=(\d+)", f.read()).group(1))
@@ -81,7 +94,7 @@ def disturbed(cluster, topic, disturb):
     followers = [follow(cluster, source, topic) for source in ("direct", "librdkafka")]
     try:
         load.start()
-        disturb()
+        disturb(followers)
         load.ended.set()
         load.join(240)
         assert not load.lost
@@ -111,7 +124,7 @@ def test_leaders_move(cluster):
     moves = number("WEIR_E2E_MOVES", 8)
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka", "Move.java")
 
-    def disturb():
+    def disturb(_):
         done = subprocess.run(["java", "-cp", os.path.join(kafka_module.jars(), "*"), source, cluster.brokers, "moved",
                                str(PARTITIONS), str(moves), "200", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
         if b"jdk.compiler" in done.stderr:
@@ -123,12 +136,19 @@ def test_leaders_move(cluster):
 
 def test_brokers_are_killed(cluster):
     """rule REC-3"""
-    def disturb():
+    def disturb(followers):
+        outs = [Lines(out) for _, out, _ in followers]
+
+        def both_go_on():
+            before = [n for out in outs for n in out.of_partitions()]
+            procs.wait_for(lambda: all(now > was + 300 for now, was in zip((n for out in outs for n in out.of_partitions()), before)),
+                           60, "both to follow all partitions", 0.1)
         for i in range(number("WEIR_E2E_BROKER_KILLS", 2)):
             node = cluster.nodes[i % len(cluster.nodes)]
-            time.sleep(2)
+            both_go_on()
             node.kill()
-            time.sleep(3)
+            both_go_on()
             node.start()
+        both_go_on()
     gaps = disturbed(cluster, "killed", disturb)
     print("gaps ms: direct %d, librdkafka %d" % tuple(gaps))

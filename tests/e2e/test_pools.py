@@ -184,7 +184,7 @@ def test_redis_forgets_a_pool(world):
     for iccid in cards[40:60]:
         pools.use(iccid, MB)
     w.records.flush()
-    time.sleep(1.5)
+    w.wait_done()  # stored, and lost with what is cut off
     w.redis.kill()
     w.redis.cut(size - 7)
     w.redis.start()
@@ -229,7 +229,6 @@ def test_ten_thousand_members(world):
     w.wait_done()
     oracle = w.oracle()
     procs.wait_for(lambda: not state.pool_differences(oracle, w.redis.client()), 30, "the pool to be one card's share below")
-    time.sleep(1)
     pools.use(cards[-1], MB)
     at = w.records.sent[-1][2]
     w.records.flush()

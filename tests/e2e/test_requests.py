@@ -179,9 +179,13 @@ def test_carrier_outage(desk):
     desk.w.sim.outage(True)
     desk.ask(A, "suspend")
     desk.ask(B, "suspend")
-    time.sleep(2)
+
+    def refused(more):
+        was = desk.w.sim.counters()["errors"]
+        procs.wait_for(lambda: desk.w.sim.counters()["errors"] >= was + more, 20, lambda: "%s" % desk.w.sim.counters())
+    refused(3)
     desk.ask(B, "resume")
-    time.sleep(1)
+    refused(2)
     desk.w.sim.outage(False)
     desk.expect(A, "manual")
     desk.expect(B)

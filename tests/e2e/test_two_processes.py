@@ -4,6 +4,7 @@ import threading
 import time
 
 import generate
+from harness import procs
 
 
 def _load(world, seed, seconds, rate=3000, **how):
@@ -15,6 +16,12 @@ def _load(world, seed, seconds, rate=3000, **how):
     stop = threading.Event()
     thread = threading.Thread(target=w.records.send_all, args=(generate.stream(o, cards), rate, stop))
     return w, thread, stop
+
+
+def _holds(weir, count):
+    """It has taken at least `count` partitions since its start."""
+    procs.wait_for(lambda: len({row["partition"] for row in weir.said("taken", since_start=True)}) >= count, 60,
+                   lambda: "%s to take %d partitions:\n%s" % (weir.name, count, procs.tail(weir.log)))
 
 
 def _finish(w, thread, stop):
@@ -33,20 +40,23 @@ def test_partitions_move(world):
     a, b = w.weir("a").start(), w.weir("b")
     thread.start()
     try:
-        time.sleep(1)
+        w.wait_flushes(2)
         b.start()
-        time.sleep(2)
+        _holds(b, 1)
+        w.wait_flushes(2)
         assert b.stop() == 0
-        time.sleep(1)
+        w.wait_flushes()  # the first has them all again
         b.start()
-        time.sleep(2)
+        _holds(b, 1)
+        w.wait_flushes()
         b.kill()
-        time.sleep(1)
-        b.start()
-        time.sleep(1)
+        b.start(ready_s=90)  # beside a member that the broker still takes for alive
+        _holds(b, 1)
         a.kill()
-        time.sleep(1)
+        w.wait_flushes(2)
         a.start(ready_s=90)
+        _holds(a, 1)
+        w.wait_flushes()
     finally:
         _finish(w, thread, stop)
 
@@ -57,13 +67,14 @@ def test_paused_process_is_fenced(world):
     a, b = w.weir("a").start(), w.weir("b").start()
     thread.start()
     try:
-        time.sleep(3)
+        _holds(b, 1)
+        w.wait_flushes(4)
         a.pause()
-        time.sleep(9)  # the session timeout is 6 s
+        w.wait_flushes(2)  # by the other alone, after the session timeout
         a.resume()
-        time.sleep(6)
+        procs.wait_for(lambda: a.said("fenced") or a.said("lost"), 60, lambda: "the older owner to let go:\n" + procs.tail(a.log))
+        w.wait_flushes(2)
         assert a.running() and b.running()
     finally:
         a.resume()
         _finish(w, thread, stop)
-    assert a.said("fenced") or a.said("lost"), a.text()[-3000:]

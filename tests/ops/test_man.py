@@ -1,6 +1,7 @@
 """Manual pages: clean for groff, complete against the program's own tables."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -36,12 +37,11 @@ def test_commands_and_options():
 
 def test_settings():
     text = " ".join(formatted("weir.yaml.5").split())
-    rows = [[c.strip().strip("`") for c in line.strip("|").split("|")] for line in program("check", "--list").splitlines()
-            if line.startswith("| `")]
+    rows = re.findall(r"^- `([^`]+)` \(([^`]*?)(?:, default `([^`]+)`)?\):\n  (.+)$", program("check", "--list"), re.M)
     assert len(rows) > 40
-    for name, _, spread, default, meaning in rows:
+    for name, kind, default, meaning in rows:
         assert name in text and " ".join(meaning.replace("`", "").split()) in text, name
-        assert spread in text and default in text, name
+        assert kind.partition(", ")[2] in text and default in text, name
 
 
 def test_no_hyphen_is_typographic():

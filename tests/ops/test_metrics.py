@@ -1,6 +1,7 @@
 """The exposition as programs other than weir see it: Prometheus' own Python client and promtool."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -37,9 +38,9 @@ def samples(families):
 
 def table():
     """{name: (type, labels, help)} as the program prints it."""
-    rows = [[c.strip().strip("`") for c in line.strip("|\n ").split("|")]
-            for line in output(os.environ["WEIR_BIN"], "run", "--list-metrics").splitlines()[2:]]
-    return {r[0]: (r[2], set(r[3].split(",")) - {""}, r[4]) for r in rows}
+    rows = re.findall(r"^- `(\w+)` \([a-z, ]+; (\w+)(?:; labels `([^`]+)`)?\):\n  (.+)$",
+                      output(os.environ["WEIR_BIN"], "run", "--list-metrics"), re.M)
+    return {name: (kind, set(labels.split(",")) - {""}, text) for name, kind, labels, text in rows}
 
 
 def test_every_metric_is_exposed_as_the_table_says(families):

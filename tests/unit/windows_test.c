@@ -5,7 +5,7 @@
 #include "partition_fixture.h"
 
 #include "aggregators/rollups/feeds.h"
-#include "pipeline/engine/lane_priv.h"
+#include "pipeline/engine/owner_priv.h"
 
 #define HOUR_NOW ((int32_t)(NOW / HOUR))
 
@@ -293,40 +293,74 @@ has_text(const struct weir_buf *body, const char *text)
 	return memmem(body->data, body->len, text, strlen(text)) != NULL;
 }
 
-/* rule ROL-1: a lane deletes the strings of windows that are no longer kept, each once, and those a cut-short purge may
+/* What an owner has the store delete: names of windows' strings, one after another. */
+struct purged {
+	struct weir_buf names;
+	uint32_t windows;
+};
+
+static void
+no_marks(void *ctx, int64_t hour)
+{
+	(void)ctx, (void)hour;
+}
+
+static void
+no_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
+{
+	(void)ctx, (void)cycle, (void)card_pages, (void)pool_pages;
+}
+
+static void
+on_window_purged(void *ctx, unsigned kind, int32_t window, uint32_t first_page, uint32_t pages)
+{
+	struct purged *purged = ctx;
+	for (uint32_t i = 0; i < pages; i++)
+		weir_buf_printf(&purged->names, "%s:%d:%u ", weir_window_tags(kind), window, first_page + i);
+	purged->windows++;
+}
+
+static uint32_t
+purge(struct owner *o, struct purged *purged)
+{
+	purged->windows = 0;
+	owner_purge(o);
+	return purged->windows;
+}
+
+/* rule ROL-1: an owner deletes the strings of windows that are no longer kept, each once, and those a cut-short purge may
  * have left. */
 static void
 test_what_is_not_kept_is_deleted(void **state)
 {
 	(void)state;
-	struct weir_settings settings = {.redis_prefix = (char *)"weir"};
-	struct weir_lane_shared shared = {.settings = &settings};
-	struct weir_lane lane = {.shared = &shared};
+	const struct owner_io io = {.purge_dedupe_keys = no_marks, .purge_past = no_past, .purge_window = on_window_purged};
+	const struct owner_rules rules = {.core = {.dedupe_horizon_h = 48}};
+	struct purged purged = {0};
 	struct weir_partition *p = with_windows();
 	publish_hour(p, 1, HOUR_NOW - 3, 1, 1); /* a pool, and its share */
-	struct lane_partition lp = {.lane = &lane, .number = 4, .core = p};
-	struct weir_buf body = {0};
+	struct owner o = {.rules = &rules, .io = &io, .ctx = &purged, .core = p};
 	char key[64];
-	lane_purge_begin(&lp);
-	while (lane_purge_windows(&lp, &body) > 0) {
+	owner_purge_begin(&o);
+	while (purge(&o, &purged) > 0) {
 	}
-	(void)snprintf(key, sizeof(key), "weir:{4}:uh:%d:0", HOUR_NOW - 62 * 24 - 1);
-	assert_true(has_text(&body, key));
-	(void)snprintf(key, sizeof(key), "weir:{4}:uh:%d:0", HOUR_NOW - 62 * 24);
-	assert_false(has_text(&body, key));
-	body.len = 0;
-	assert_int_equal(lane_purge_windows(&lp, &body), 0);
+	(void)snprintf(key, sizeof(key), "uh:%d:0 ", HOUR_NOW - 62 * 24 - 1);
+	assert_true(has_text(&purged.names, key));
+	(void)snprintf(key, sizeof(key), "uh:%d:0 ", HOUR_NOW - 62 * 24);
+	assert_false(has_text(&purged.names, key));
+	purged.names.len = 0;
+	assert_int_equal(purge(&o, &purged), 0);
 	/* two hours later */
 	weir_partition_set_time(p, NOW + 2 * HOUR, NOW + 2 * HOUR);
 	publish_watermark(p, 1, NOW + HOUR);
 	scan_windows(p);
-	assert_true(lane_purge_windows(&lp, &body) > 0);
-	assert_true(has_text(&body, key));
-	(void)snprintf(key, sizeof(key), "weir:{4}:xh:%d:0", HOUR_NOW - 1 - 48 - 26);
-	assert_true(has_text(&body, key));
-	(void)snprintf(key, sizeof(key), "weir:{4}:uh:%d:0", HOUR_NOW - 62 * 24 + 2);
-	assert_false(has_text(&body, key));
-	weir_buf_free(&body);
+	assert_true(purge(&o, &purged) > 0);
+	assert_true(has_text(&purged.names, key));
+	(void)snprintf(key, sizeof(key), "xh:%d:0 ", HOUR_NOW - 1 - 48 - 26);
+	assert_true(has_text(&purged.names, key));
+	(void)snprintf(key, sizeof(key), "uh:%d:0 ", HOUR_NOW - 62 * 24 + 2);
+	assert_false(has_text(&purged.names, key));
+	weir_buf_free(&purged.names);
 	weir_partition_free(p);
 }
 

@@ -93,10 +93,10 @@ weir_metrics_print_table(FILE *out)
 {
 	uint32_t count;
 	const struct weir_metric *table = weir_metrics_table(&count);
-	(void)fputs("| metric | of | type | labels | meaning |\n|---|---|---|---|---|\n", out);
 	for (uint32_t i = 0; i < count; i++) {
-		const char *tick = table[i].labels[0] != '\0' ? "`" : "";
-		(void)fprintf(out, "| `%s` | %s | %s | %s%s%s | %s |\n", table[i].name, BY_NAMES[table[i].by],
-		    TYPE_NAMES[table[i].type], tick, table[i].labels, tick, table[i].help);
+		(void)fprintf(out, "- `%s` (%s; %s", table[i].name, BY_NAMES[table[i].by], TYPE_NAMES[table[i].type]);
+		if (table[i].labels[0] != '\0')
+			(void)fprintf(out, "; labels `%s`", table[i].labels);
+		(void)fprintf(out, "):\n  %s\n", table[i].help);
 	}
 }

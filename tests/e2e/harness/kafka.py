@@ -1,10 +1,12 @@
-"""A private Apache Kafka: one KRaft node, started as a plain Java program from jars that Maven fetched.
+"""A private Apache Kafka: one KRaft node, started as a plain Java program from jars that Maven fetched; or the one that ctest started
+for all tests that neither hurt nor reconfigure theirs (shared_kafka.py).
 
 The jars are kept outside the source tree and fetched once, with Maven as the machine has it configured and checksums
 enforced. Where they cannot be had, available() says why and the tests that need Kafka are skipped by name.
 """
 
 import glob
+import json
 import os
 import shutil
 import signal
@@ -47,7 +49,9 @@ def jars():
              "-DoutputDirectory=" + fresh],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         if run.returncode or not glob.glob(os.path.join(fresh, "kafka_*.jar")):
-            raise RuntimeError("maven could not fetch Kafka %s: %s" % (VERSION, run.stdout.decode(errors="replace")[-300:]))
+            said = run.stdout.decode(errors="replace").splitlines()
+            why = next((line for line in said if line.startswith("[ERROR]")), said[-1] if said else "it says nothing")
+            raise RuntimeError("maven could not fetch Kafka %s: %s" % (VERSION, why[:400]))
         try:
             os.rename(fresh, cache)
         except OSError:
@@ -66,7 +70,58 @@ def available():
         return str(e)
 
 
-class Kafka:
+class Broker:
+    """What a test may ask of any Kafka: topics, on `brokers` (a bootstrap list) and `port`."""
+
+    def admin(self):
+        from confluent_kafka.admin import AdminClient
+        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+
+    def create(self, topics, config=None):
+        """Creates topics, given as {name: partitions}, all with one configuration."""
+        from confluent_kafka.admin import NewTopic
+        admin = self.admin()  # lives until the answers are here
+        made = admin.create_topics(
+            [NewTopic(name, partitions, 1, config=config or {}) for name, partitions in topics.items()], operation_timeout=20)
+        for name, future in made.items():
+            future.result(30)
+
+        # an answer says that the controller knows them; clients ask the broker, which hears of it a moment later
+        def told():
+            known = admin.list_topics(timeout=5).topics
+            return all(name in known and len(known[name].partitions) == n for name, n in topics.items())
+        procs.wait_for(told, 30, lambda: "topics to be told: %s" % sorted(topics))
+
+    def delete(self, names):
+        admin = self.admin()
+        for future in admin.delete_topics(list(names), operation_timeout=20).values():
+            future.result(30)
+
+    def discard(self, names):
+        """Topics that nobody needs any more: at once where others use the broker, with the broker itself otherwise."""
+
+
+class Shared(Broker):
+    """The Kafka of all tests of one ctest run. A file tells where it is; who started it stops it."""
+
+    def __init__(self, port):
+        self.port, self.brokers = port, "127.0.0.1:%d" % port
+        self._admin = self.admin()
+
+    def discard(self, names):
+        self._admin.delete_topics(list(names), operation_timeout=0)
+
+
+def shared():
+    """The shared Kafka that WEIR_KAFKA_FILE tells of; None without one."""
+    try:
+        with open(os.environ.get("WEIR_KAFKA_FILE") or "") as f:
+            return Shared(json.load(f)["port"])
+    except OSError:
+        return None
+
+
+class Kafka(Broker):
     def __init__(self, heap_mb=512, extra=(), cluster=None, formats=()):
         """extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins. formats:
         more arguments of the tool that formats its directory."""
@@ -123,6 +178,10 @@ class Kafka:
         self.await_answer()
         return self
 
+    def ended(self):
+        """Whether it ended by itself."""
+        return self._child is not None and self._child.poll() is not None
+
     def _answers(self):
         from confluent_kafka import KafkaException
         if self._child.poll() is not None:
@@ -131,30 +190,6 @@ class Kafka:
             return self.admin().list_topics(timeout=1).brokers
         except KafkaException:
             return False
-
-    def admin(self):
-        from confluent_kafka.admin import AdminClient
-        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
-
-    def create(self, topics, config=None):
-        """Creates topics, given as {name: partitions}, all with one configuration."""
-        from confluent_kafka.admin import NewTopic
-        admin = self.admin()  # lives until the answers are here
-        made = admin.create_topics(
-            [NewTopic(name, partitions, 1, config=config or {}) for name, partitions in topics.items()], operation_timeout=20)
-        for name, future in made.items():
-            future.result(30)
-
-        # an answer says that the controller knows them; clients ask the broker, which hears of it a moment later
-        def told():
-            known = admin.list_topics(timeout=5).topics
-            return all(name in known and len(known[name].partitions) == n for name, n in topics.items())
-        procs.wait_for(told, 30, lambda: "topics to be told: %s" % sorted(topics))
-
-    def delete(self, names):
-        admin = self.admin()
-        for future in admin.delete_topics(list(names), operation_timeout=20).values():
-            future.result(30)
 
     def kill(self):
         """kill -9."""

@@ -1,0 +1,221 @@
+/*
+ * Taking a partition, letting go of it, and what goes wrong in between; see owner.c.
+ *
+ * What an owner knows and the store does not is asked three times: a fenced owner knows nothing that counts (the other one
+ * does); one whose store lost writes keeps what it knows of cards' states at their carriers, because commands were sent in
+ * the time that the store lost, and the replay may decide otherwise than the run before it did; one that is given back
+ * flushes first.
+ */
+#include "pipeline/engine/owner_priv.h"
+
+#include "config/calendar/calendar.h"
+
+/* ---- taking ---- */
+
+static void
+submit_take(struct owner *o)
+{
+	owner_become(o, OWNER_TAKING);
+	o->requests++;
+	o->io->store_take(o->ctx, o->epoch);
+}
+
+void
+owner_take(struct owner *o, struct owner_now now, bool from_group)
+{
+	owner_check(o);
+	WEIR_CHECK(o->state == OWNER_NEW);
+	o->now = now;
+	o->from_group = from_group;
+	submit_take(o);
+}
+
+bool
+owner_load_begin(struct owner *o, const struct weir_store_header *header, int64_t wall_us)
+{
+	WEIR_CHECK_MAGIC(o, OWNER_MAGIC);
+	if (header->epoch <= o->epoch)
+		return false;
+	struct weir_partition_opts opts = o->rules->core;
+	opts.number = o->number;
+	opts.epoch = header->epoch;
+	weir_partition_free(o->core);
+	o->core = weir_partition_new(&opts);
+	weir_partition_set_time(o->core, wall_us, header->stream_time_us);
+	weir_partition_load_sizes(o->core, header->slots, header->stream_time_us);
+	return true;
+}
+
+/*
+ * By the clock, so that flushes of all partitions, whoever owns them, take turns at the store. Neighbours, which one lane
+ * often has, are as far apart as can be: the number's bits the other way round.
+ */
+static int64_t
+first_flush_us(const struct owner *o)
+{
+	int64_t interval_us = o->rules->flush_interval_us, now_us = o->now.wall_us;
+	uint32_t turn = 0;
+	for (uint32_t bit = 0; bit < 8; bit++)
+		turn |= (o->number >> bit & 1) << (7 - bit);
+	int64_t due_us = now_us - now_us % interval_us + interval_us * turn / 256;
+	return due_us > now_us ? due_us : due_us + interval_us;
+}
+
+/* What the store does not know of cards' states at their carriers. */
+static void
+take_known(struct owner *o)
+{
+	if (o->lost_writes)
+		weir_partition_load_known(o->core, &o->known);
+	for (uint32_t i = 0; i < o->known.n; i++) /* results that came while it was loaded */
+		weir_partition_unconfirmed(o->core, o->known.v[i].iccid);
+	weir_unconfirmed_free(&o->known);
+	o->lost_writes = false;
+}
+
+static void
+begin_position(struct owner *o, const struct weir_store_header *header)
+{
+	o->epoch = header->epoch;
+	for (uint32_t t = 0; t < o->rules->topic_count; t++)
+		o->stored[t] = o->next_offset[t] = header->offsets[t];
+	o->flush_number = header->offsets[o->rules->topic_count];
+	memset(o->newest_us, 0, sizeof(o->newest_us));
+	memset(o->at_end, 0, sizeof(o->at_end));
+	o->caught_up = o->cards_caught_up = o->pools_caught_up = false;
+	o->flush_due_us = first_flush_us(o);
+	o->rewind_due = !o->from_group;
+	o->from_group = false;
+}
+
+void
+owner_taken(struct owner *o, struct owner_now now, const struct owner_answer *answer)
+{
+	owner_check(o);
+	WEIR_CHECK(o->requests > 0);
+	o->requests--;
+	o->now = now;
+	if (o->state != OWNER_TAKING)
+		return; /* given back meanwhile */
+	if (answer->result == WEIR_STORE_CANCELLED) {
+		owner_become(o, OWNER_GONE);
+		return;
+	}
+	if (answer->result != WEIR_STORE_DONE) {
+		owner_stop(o, answer->error);
+		return;
+	}
+	WEIR_CHECK(answer->header->epoch > o->epoch && o->core->opts.epoch == answer->header->epoch);
+	WEIR_CHECK(o->flush.phase == OWNER_FLUSH_NONE);
+	if (!weir_partition_load_finish(o->core)) {
+		owner_stop(o, "the stored state contradicts itself");
+		return;
+	}
+	take_known(o);
+	owner_become(o, OWNER_RUNNING);
+	begin_position(o, answer->header);
+	owner_purge_begin(o);
+	weir_partition_enqueue_all(o->core, false);
+	o->resumed = true;
+	owner_note(o, OWNER_NOTE_TAKEN, "epoch=%llu cards=%u took_us=%lld", (unsigned long long)o->epoch,
+	    o->core->tables.cards.used, (long long)answer->took_us);
+}
+
+/* Everything here is dropped and loaded anew; the log goes back to what is stored. */
+void
+owner_take_again(struct owner *o)
+{
+	WEIR_CHECK(o->flush.phase == OWNER_FLUSH_NONE);
+	o->io->core_ends(o->ctx, &o->core->stats);
+	o->history.len = 0;
+	o->history_commands = 0;
+	o->changed = false;
+	o->io->forget_commands(o->ctx);
+	submit_take(o);
+}
+
+/* ---- what goes wrong ---- */
+
+void
+owner_fence(struct owner *o, uint64_t stored_epoch)
+{
+	WEIR_CHECK(stored_epoch > o->epoch);
+	owner_note(o, OWNER_NOTE_FENCED, "epoch=%llu stored_epoch=%llu: another owner; letting go",
+	    (unsigned long long)o->epoch, (unsigned long long)stored_epoch);
+	owner_become(o, OWNER_FENCED);
+	o->epoch = stored_epoch;
+	o->retake_us = o->now.wall_us + o->rules->retake_us;
+	o->io->source_drop(o->ctx);
+	o->io->forget_commands(o->ctx);
+}
+
+void
+owner_lose_writes(struct owner *o, uint64_t stored_epoch)
+{
+	owner_note(o, OWNER_NOTE_LOST_WRITES, "epoch=%llu stored_epoch=%llu: reloading and rewinding",
+	    (unsigned long long)o->epoch, (unsigned long long)stored_epoch);
+	o->io->source_drop(o->ctx);
+	if (stored_epoch > o->epoch)
+		o->epoch = stored_epoch;
+	o->io->drain_results(o->ctx);
+	weir_partition_known(o->core, &o->known);
+	o->lost_writes = true;
+	owner_take_again(o);
+}
+
+void
+owner_stop(struct owner *o, const char *why)
+{
+	if (o->state == OWNER_STOPPED)
+		return;
+	owner_become(o, OWNER_STOPPED);
+	o->drop_due = true;
+	owner_note(o, OWNER_NOTE_STOPPED, "%s", why);
+}
+
+/* ---- giving back ---- */
+
+bool
+owner_is_flushed(const struct owner *o)
+{
+	return o->state != OWNER_RUNNING ||
+	       (!o->changed && o->flush.phase == OWNER_FLUSH_NONE && weir_partition_parked(o->core) == 0);
+}
+
+bool
+owner_leave(struct owner *o, struct owner_now now)
+{
+	owner_check(o);
+	o->now = now;
+	if (!o->leaving) {
+		o->leaving = true;
+		o->leave_until_us = now.wall_us + o->rules->leave_us;
+	}
+	if (owner_is_flushed(o) || now.wall_us >= o->leave_until_us)
+		return true;
+	o->flush_due_us = 0;
+	owner_flush_round(o);
+	if (o->state == OWNER_RUNNING)
+		owner_publish(o); /* rows hold up the next flush; fetches waited for this one to be sent */
+	return false;
+}
+
+void
+owner_gone(struct owner *o, struct owner_now now, bool lost)
+{
+	owner_check(o);
+	o->now = now;
+	bool loading = o->state == OWNER_TAKING; /* the core is not ours to look at */
+	owner_note(o, lost ? OWNER_NOTE_LOST : OWNER_NOTE_GIVEN_BACK, "flushed=%d", owner_is_flushed(o));
+	owner_become(o, OWNER_GONE);
+	o->io->store_cancel(o->ctx);
+	o->io->forget_commands(o->ctx);
+	if (!loading && o->core != NULL)
+		o->io->core_ends(o->ctx, &o->core->stats);
+}
+
+bool
+owner_is_done(const struct owner *o)
+{
+	return o->state == OWNER_GONE && o->requests == 0;
+}
