@@ -1,7 +1,6 @@
 /* Stored positions over time, against what was sent; see latency_watch.h. */
 #include "bench/latency_watch.h"
 
-#include <hiredis/hiredis.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include "bench/servers.h"
 #include "config/base/check.h"
 #include "config/base/clock.h"
-#include "pipeline/store/store.h"
+#include "pipeline/redis/client.h"
 
 enum { PIECES = 8, AWAY_US = 10000 };
 
@@ -56,24 +55,16 @@ watch_run(void *arg)
 {
 	struct watch *w = arg;
 	struct weir_error err;
-	struct redisContext *redis = NULL;
+	struct weir_redis *redis = weir_redis_new(&(struct weir_redis_opts){.settings = w->opts.settings});
 	int64_t *offsets = weir_calloc(w->opts.partitions, sizeof(*offsets));
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) { /* nothing hangs on when it is seen */
-		if (redis == NULL)
-			redis = weir_redis_connect(w->opts.settings, &err);
-		if (redis != NULL && bench_redis_offsets(redis, w->opts.prefix, w->opts.topic, w->opts.partitions, offsets,
-					 &err) == WEIR_OK) {
+		bool read =
+		    bench_redis_offsets(redis, w->opts.prefix, w->opts.topic, w->opts.partitions, offsets, &err) == WEIR_OK;
+		if (read)
 			note_marks(w, offsets, weir_wall_now().us);
-			bench_sleep_us(w->opts.poll_us);
-			continue;
-		}
-		if (redis != NULL)
-			redisFree(redis);
-		redis = NULL;
-		bench_sleep_us(AWAY_US);
+		bench_sleep_us(read ? w->opts.poll_us : AWAY_US);
 	}
-	if (redis != NULL)
-		redisFree(redis);
+	weir_redis_free(redis);
 	free(offsets);
 	return NULL;
 }

@@ -1,9 +1,9 @@
 /* The machine and the versions; see machine.h. All of it from /proc and the libraries themselves. */
 #include "bench/machine.h"
+#include "pipeline/redis/connection.h"
 
 #include <curl/curl.h>
 #include <dlfcn.h>
-#include <hiredis/hiredis.h>
 #include <librdkafka/rdkafka.h>
 #include <sched.h>
 #include <stdio.h>
@@ -82,8 +82,6 @@ bench_machine(void)
 json_t *
 bench_versions(void)
 {
-	char hiredis[32];
-	(void)snprintf(hiredis, sizeof(hiredis), "%d.%d.%d", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
 #if defined(__AVX2__)
 	const char *instructions = "x86-64 with AVX2";
 #elif defined(__x86_64__)
@@ -98,5 +96,6 @@ bench_versions(void)
 	    "gcc " __VERSION__,
 #endif
 	    "instructions", instructions, "jemalloc", dlsym(RTLD_DEFAULT, "mallctl") != NULL ? "yes" : "no", "librdkafka",
-	    rd_kafka_version_str(), "hiredis", hiredis, "libcurl", curl_version_info(CURLVERSION_NOW)->version);
+	    rd_kafka_version_str(), "hiredis", weir_redis_library(), "libcurl",
+	    curl_version_info(CURLVERSION_NOW)->version);
 }

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
-#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "config/base/clock.h"
 #include "consumers/source/source.h"
 #include "pipeline/kafka/admin.h"
+#include "pipeline/redis/client.h"
 
 static void __attribute__((format(printf, 2, 3))) add_set(struct bench_site *site, const char *format, ...)
 {
@@ -228,8 +228,7 @@ void
 bench_site_close(struct bench_site *site)
 {
 	clean_servers(site);
-	if (site->redis != NULL)
-		redisFree(site->redis);
+	weir_redis_free(site->redis);
 	if (site->kafka != NULL)
 		rd_kafka_destroy(site->kafka);
 	(void)bench_child_stop(&site->redis_child, SIGKILL, 5000);

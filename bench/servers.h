@@ -21,7 +21,7 @@
 #define BENCH_BASE "-base" /* ends of key prefixes: a loaded fleet, and the copy of it that a drain works on */
 #define BENCH_RUN "-run"
 
-struct redisContext;
+struct weir_redis;
 
 struct bench_site_opts {
 	const struct weir_settings_options *common;
@@ -39,7 +39,7 @@ struct bench_site {
 	uint32_t set_count, given;       /* the first `given` are the user's */
 	uint32_t renewals;
 	struct weir_settings *settings; /* file and sets, as `weir run` sees them */
-	struct redisContext *redis;
+	struct weir_redis *redis;
 	rd_kafka_t *kafka; /* asks and administers, carries no records */
 	struct bench_child redis_child, kafka_child;
 	uint16_t redis_port, kafka_port; /* of the started ones */
@@ -102,7 +102,7 @@ enum weir_class bench_topic_ends(
 
 enum weir_class bench_redis_connect(struct bench_site *site, struct weir_error *err);
 /* Positions stored for a topic, by partition; 0 where there is none. `redis` may be a connection of another thread. */
-enum weir_class bench_redis_offsets(struct redisContext *redis, const char *prefix, const char *topic, uint32_t partitions,
+enum weir_class bench_redis_offsets(struct weir_redis *redis, const char *prefix, const char *topic, uint32_t partitions,
     int64_t *offsets_out, struct weir_error *err);
 /* Waits until what is stored has reached `ends`; watches the processes meanwhile. */
 enum weir_class bench_redis_reach(struct bench_site *site, const char *prefix, const char *topic, const int64_t *ends,

@@ -1,13 +1,13 @@
 /* Options that the benchmarks of the whole share; see servers_options.h. */
 #include "bench/servers_options.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/base/check.h"
+#include "pipeline/redis/client.h"
 
 static bool
 number_take(const char *text, size_t len, uint64_t *out)
@@ -78,15 +78,14 @@ bench_place_report(const struct bench_place *place, struct bench_site *site, str
 {
 	report_config_text(report, "servers", place->start ? "started for this run" : "those of the settings");
 	report_config_number(report, "partitions", place->partitions);
-	redisReply *reply = redisCommand(site->redis, "INFO server");
-	const char *at = reply != NULL && reply->str != NULL ? strstr(reply->str, "redis_version:") : NULL;
+	struct weir_reply *reply = WEIR_REDIS_ASK(site->redis, WEIR_SLOT_ANY, NULL, "INFO", "server");
+	const char *at = reply != NULL ? strstr(weir_reply_text(reply), "redis_version:") : NULL;
 	if (at != NULL) {
 		char version[32];
 		(void)snprintf(version, sizeof(version), "%.*s", (int)strcspn(at + 14, "\r\n"), at + 14);
 		report_version(report, "redis", version);
 	}
-	if (reply != NULL)
-		freeReplyObject(reply);
+	weir_reply_free(reply);
 	if (site->kafka_pid == 0)
 		report_note(report, "The broker's process is not to be seen from here: its CPU time is left out.");
 }

@@ -1,6 +1,5 @@
 /* What the benchmarks read of a Redis that `weir run` writes, and how a run's keys are copied and deleted; see servers.h.
  */
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,27 +10,22 @@
 #include "config/base/check.h"
 #include "config/base/clock.h"
 #include "config/base/iccid.h"
-#include "pipeline/store/store.h"
+#include "pipeline/redis/client.h"
 
 enum {
 	POLL_US = 4000,
 	PAGES_A_TIME = 64,
 	CARDS_A_PAGE = 128,
 	CARD_BYTES = 64,
-	WAIT_S = 120 /* for a copy of millions of keys beside an append-only file */
+	WAIT_MS = 120000 /* for a copy of millions of keys beside an append-only file */
 };
 
 enum weir_class
 bench_redis_connect(struct bench_site *site, struct weir_error *err)
 {
-	struct timeval patience = {.tv_sec = WAIT_S};
 	double cluster = 0;
-	if (site->redis != NULL)
-		redisFree(site->redis);
-	site->redis = weir_redis_connect(site->settings, err);
-	if (site->redis == NULL)
-		return WEIR_FATAL;
-	(void)redisSetTimeout(site->redis, patience);
+	weir_redis_free(site->redis);
+	site->redis = weir_redis_new(&(struct weir_redis_opts){.settings = site->settings, .timeout_ms = WAIT_MS});
 	if (bench_redis_info(site, "cluster", "cluster_enabled", &cluster, err) != WEIR_OK)
 		return WEIR_FATAL;
 	if (cluster > 0)
@@ -39,53 +33,42 @@ bench_redis_connect(struct bench_site *site, struct weir_error *err)
 	return WEIR_OK;
 }
 
-/* The next answer of a pipeline; NULL with err when it is an error or none came. */
-static redisReply *
-read_reply(struct redisContext *redis, struct weir_error *err)
+/* Sends the batch; OK when every reply came and none is an error. */
+static enum weir_class
+send_batch(struct weir_redis *redis, struct weir_error *err)
 {
-	void *got = NULL;
-	if (redisGetReply(redis, &got) != REDIS_OK) {
-		(void)weir_error_set(err, WEIR_RETRY, "Redis: %s", redis->errstr);
-		return NULL;
-	}
-	redisReply *reply = got;
-	if (reply->type != REDIS_REPLY_ERROR)
-		return reply;
-	(void)weir_error_set(err, WEIR_RETRY, "Redis: %.300s", reply->str);
-	freeReplyObject(reply);
-	return NULL;
+	enum weir_class class = weir_redis_send(redis, err);
+	return class == WEIR_OK ? weir_redis_errors(redis, err) : class;
 }
 
-static redisReply *
-redis_command(struct redisContext *redis, struct weir_error *err, const char *format, const char *a, const char *b)
+/* A stored number; 0 when there is none. */
+static int64_t
+number_of(const struct weir_reply *reply)
 {
-	if (redisAppendCommand(redis, format, a, b) != REDIS_OK) {
-		(void)weir_error_set(err, WEIR_RETRY, "Redis: %s", redis->errstr);
-		return NULL;
-	}
-	return read_reply(redis, err);
+	return reply->type == WEIR_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
 }
 
 /* ---- positions ---- */
 
 enum weir_class
-bench_redis_offsets(struct redisContext *redis, const char *prefix, const char *topic, uint32_t partitions,
+bench_redis_offsets(struct weir_redis *redis, const char *prefix, const char *topic, uint32_t partitions,
     int64_t *offsets_out, struct weir_error *err)
 {
-	enum weir_class class = WEIR_OK;
-	for (uint32_t p = 0; p < partitions; p++)
-		(void)redisAppendCommand(redis, "HGET %s:{%u}:h o:%s", prefix, p, topic);
+	char field[BENCH_NAME_MAX + 8];
+	struct weir_buf *out;
+	(void)snprintf(field, sizeof(field), "o:%s", topic);
+	weir_redis_clear(redis);
 	for (uint32_t p = 0; p < partitions; p++) {
-		redisReply *reply = read_reply(redis, err);
-		offsets_out[p] = reply != NULL && reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
-		if (reply == NULL)
-			class = WEIR_RETRY;
-		if (reply == NULL && redis->err != 0)
-			return class;
-		if (reply != NULL)
-			freeReplyObject(reply);
+		(void)weir_redis_add(redis, weir_slot_of_partition(prefix, p), 3, &out);
+		weir_resp_text(out, "HGET");
+		weir_resp_key(out, prefix, p, "h");
+		weir_resp_text(out, field);
 	}
-	return class;
+	if (send_batch(redis, err) != WEIR_OK)
+		return WEIR_RETRY;
+	for (uint32_t p = 0; p < partitions; p++)
+		offsets_out[p] = number_of(weir_redis_reply(redis, p));
+	return WEIR_OK;
 }
 
 static bool
@@ -124,43 +107,38 @@ bench_redis_reach(struct bench_site *site, const char *prefix, const char *topic
 
 /* ---- keys ---- */
 
-/* What to do with one page of keys; the connection is the site's. */
-typedef enum weir_class (*keys_fn)(
-    struct bench_site *site, redisReply *const *keys, size_t count, const void *ctx, struct weir_error *err);
+/* Adds what is to be done with one key to the client's batch. */
+typedef void (*key_fn)(struct weir_redis *redis, struct weir_slice key, const void *ctx);
 
 static enum weir_class
-each_key(struct bench_site *site, const char *prefix, keys_fn fn, const void *ctx, struct weir_error *err)
+page_keys(struct bench_site *site, const struct weir_reply *keys, key_fn fn, const void *ctx, struct weir_error *err)
+{
+	weir_redis_clear(site->redis);
+	for (size_t i = 0; i < keys->elements; i++)
+		fn(site->redis, weir_reply_bytes(keys->element[i]), ctx);
+	return send_batch(site->redis, err) == WEIR_OK ? WEIR_OK : WEIR_RETRY;
+}
+
+static enum weir_class
+each_key(struct bench_site *site, const char *prefix, key_fn fn, const void *ctx, struct weir_error *err)
 {
 	char cursor[32] = "0", pattern[BENCH_NAME_MAX + 8];
 	(void)snprintf(pattern, sizeof(pattern), "%s:*", prefix);
 	do {
-		redisReply *page = redis_command(site->redis, err, "SCAN %s MATCH %s COUNT 2000", cursor, pattern);
+		struct weir_reply *page =
+		    WEIR_REDIS_ASK(site->redis, WEIR_SLOT_ANY, err, "SCAN", cursor, "MATCH", pattern, "COUNT", "2000");
 		if (page == NULL)
 			return WEIR_RETRY;
 		enum weir_class class = WEIR_FATAL;
-		if (page->type == REDIS_REPLY_ARRAY && page->elements == 2 && page->element[1]->type == REDIS_REPLY_ARRAY) {
-			(void)snprintf(cursor, sizeof(cursor), "%s", page->element[0]->str);
-			class = fn(site, page->element[1]->element, page->element[1]->elements, ctx, err);
+		if (page->type == WEIR_REPLY_ARRAY && page->elements == 2 && page->element[1]->type == WEIR_REPLY_ARRAY) {
+			(void)snprintf(cursor, sizeof(cursor), "%s", weir_reply_text(page->element[0]));
+			class = page_keys(site, page->element[1], fn, ctx, err);
 		}
-		freeReplyObject(page);
+		weir_reply_free(page);
 		if (class != WEIR_OK)
 			return class;
 	} while (strcmp(cursor, "0") != 0);
 	return WEIR_OK;
-}
-
-static enum weir_class
-take_answers(struct bench_site *site, size_t count, struct weir_error *err)
-{
-	enum weir_class class = WEIR_OK;
-	for (size_t i = 0; i < count; i++) {
-		redisReply *reply = read_reply(site->redis, err);
-		if (reply == NULL)
-			class = WEIR_RETRY;
-		else
-			freeReplyObject(reply);
-	}
-	return class;
 }
 
 struct copy {
@@ -168,38 +146,42 @@ struct copy {
 	size_t from_len;
 };
 
-static enum weir_class
-copy_keys(struct bench_site *site, redisReply *const *keys, size_t count, const void *ctx, struct weir_error *err)
+static void
+copy_key(struct weir_redis *redis, struct weir_slice key, const void *ctx)
 {
 	const struct copy *copy = ctx;
-	for (size_t i = 0; i < count; i++) {
-		const redisReply *key = keys[i];
-		(void)redisAppendCommand(site->redis, "COPY %b %s%b REPLACE", key->str, key->len, copy->to,
-		    key->str + copy->from_len, key->len - copy->from_len);
-	}
-	return take_answers(site, count, err);
+	struct weir_buf *out;
+	size_t to_len = strlen(copy->to), rest_len = key.len - copy->from_len;
+	(void)weir_redis_add(redis, WEIR_SLOT_ANY, 4, &out);
+	weir_resp_text(out, "COPY");
+	weir_resp_bulk(out, key.data, key.len);
+	uint8_t *to = weir_resp_reserve(out, to_len + rest_len);
+	memcpy(to, copy->to, to_len);
+	memcpy(to + to_len, key.data + copy->from_len, rest_len);
+	weir_resp_text(out, "REPLACE");
 }
 
 enum weir_class
 bench_redis_copy(struct bench_site *site, const char *from, const char *to, struct weir_error *err)
 {
 	const struct copy copy = {.to = to, .from_len = strlen(from)};
-	return each_key(site, from, copy_keys, &copy, err);
+	return each_key(site, from, copy_key, &copy, err);
 }
 
-static enum weir_class
-delete_keys(struct bench_site *site, redisReply *const *keys, size_t count, const void *ctx, struct weir_error *err)
+static void
+delete_key(struct weir_redis *redis, struct weir_slice key, const void *ctx)
 {
+	struct weir_buf *out;
 	(void)ctx;
-	for (size_t i = 0; i < count; i++)
-		(void)redisAppendCommand(site->redis, "DEL %b", keys[i]->str, keys[i]->len);
-	return take_answers(site, count, err);
+	(void)weir_redis_add(redis, WEIR_SLOT_ANY, 2, &out);
+	weir_resp_text(out, "DEL");
+	weir_resp_bulk(out, key.data, key.len);
 }
 
 enum weir_class
 bench_redis_delete(struct bench_site *site, const char *prefix, struct weir_error *err)
 {
-	return each_key(site, prefix, delete_keys, NULL, err);
+	return each_key(site, prefix, delete_key, NULL, err);
 }
 
 /* ---- figures ---- */
@@ -208,13 +190,13 @@ enum weir_class
 bench_redis_info(struct bench_site *site, const char *section, const char *name, double *value_out, struct weir_error *err)
 {
 	char wanted[64];
-	redisReply *reply = redis_command(site->redis, err, "INFO %s", section, NULL);
+	struct weir_reply *reply = WEIR_REDIS_ASK(site->redis, WEIR_SLOT_ANY, err, "INFO", section);
 	if (reply == NULL)
 		return WEIR_RETRY;
 	(void)snprintf(wanted, sizeof(wanted), "\n%s:", name);
-	const char *at = reply->str != NULL ? strstr(reply->str, wanted) : NULL;
+	const char *at = strstr(weir_reply_text(reply), wanted);
 	*value_out = at != NULL ? strtod(at + strlen(wanted), NULL) : 0;
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return at != NULL ? WEIR_OK : weir_error_set(err, WEIR_FATAL, "Redis' INFO has no %s", name);
 }
 
@@ -234,11 +216,11 @@ bench_redis_aof(struct bench_site *site, const char *aof, struct weir_error *err
 {
 	bool on = strcmp(aof, "none") != 0;
 	double busy = 1;
-	redisReply *reply =
-	    redis_command(site->redis, err, "CONFIG SET appendonly %s appendfsync %s", on ? "yes" : "no", on ? aof : "no");
+	struct weir_reply *reply = WEIR_REDIS_ASK(site->redis, WEIR_SLOT_ANY, err, "CONFIG", "SET", "appendonly",
+	    on ? "yes" : "no", "appendfsync", on ? aof : "no");
 	if (reply == NULL)
 		return WEIR_FATAL;
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	while (on && busy > 0) {
 		bench_sleep_us(POLL_US);
 		if (bench_redis_info(site, "persistence", "aof_rewrite_in_progress", &busy, err) != WEIR_OK)
@@ -297,18 +279,20 @@ static enum weir_class
 pages_usage(struct bench_site *site, const char *prefix, uint32_t partition, uint64_t pages, struct usage *usage,
     struct weir_error *err)
 {
+	struct weir_buf *out;
 	for (uint64_t from = 0; from < pages; from += PAGES_A_TIME) {
 		uint64_t to = from + PAGES_A_TIME < pages ? from + PAGES_A_TIME : pages;
-		for (uint64_t page = from; page < to; page++)
-			(void)redisAppendCommand(
-			    site->redis, "GET %s:{%u}:c:%llu", prefix, partition, (unsigned long long)page);
+		weir_redis_clear(site->redis);
 		for (uint64_t page = from; page < to; page++) {
-			redisReply *reply = read_reply(site->redis, err);
-			if (reply == NULL)
-				return WEIR_RETRY;
-			if (reply->type == REDIS_REPLY_STRING)
-				page_usage((const uint8_t *)reply->str, reply->len, usage);
-			freeReplyObject(reply);
+			(void)weir_redis_add(site->redis, weir_slot_of_partition(prefix, partition), 2, &out);
+			weir_resp_text(out, "GET");
+			weir_resp_key(out, prefix, partition, "c:%llu", (unsigned long long)page);
+		}
+		if (send_batch(site->redis, err) != WEIR_OK)
+			return WEIR_RETRY;
+		for (uint32_t i = 0; i < weir_redis_count(site->redis); i++) {
+			struct weir_slice bytes = weir_reply_bytes(weir_redis_reply(site->redis, i));
+			page_usage(bytes.data, bytes.len, usage);
 		}
 	}
 	return WEIR_OK;
@@ -322,11 +306,12 @@ bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t below, u
 	for (uint32_t p = 0; p < site->opts.partitions; p++) {
 		char key[BENCH_NAME_MAX + 16];
 		(void)snprintf(key, sizeof(key), "%s:{%u}:h", prefix, p);
-		redisReply *reply = redis_command(site->redis, err, "HGET %s %s", key, "cards");
+		struct weir_reply *reply =
+		    WEIR_REDIS_ASK(site->redis, weir_slot_of_key(weir_slice_of(key)), err, "HGET", key, "cards");
 		if (reply == NULL)
 			return WEIR_RETRY;
-		uint64_t slots = reply->type == REDIS_REPLY_STRING ? strtoull(reply->str, NULL, 10) : 0;
-		freeReplyObject(reply);
+		uint64_t slots = (uint64_t)number_of(reply);
+		weir_reply_free(reply);
 		if (pages_usage(site, prefix, p, (slots + CARDS_A_PAGE - 1) / CARDS_A_PAGE, &usage, err) != WEIR_OK)
 			return WEIR_RETRY;
 	}
@@ -340,13 +325,13 @@ bench_redis_usage(struct bench_site *site, const char *prefix, uint64_t below, u
 
 /* The text stored under "library_code" anywhere in FUNCTION LIST's nested answer. */
 static const char *
-library_code(const redisReply *reply)
+library_code(const struct weir_reply *reply)
 {
-	if (reply->type != REDIS_REPLY_ARRAY)
+	if (reply->type != WEIR_REPLY_ARRAY)
 		return NULL;
 	for (size_t i = 0; i < reply->elements; i++) {
-		const redisReply *e = reply->element[i];
-		if (e->type == REDIS_REPLY_STRING && strcmp(e->str, "library_code") == 0 && i + 1 < reply->elements)
+		const struct weir_reply *e = reply->element[i];
+		if (e->type == WEIR_REPLY_STRING && strcmp(e->str, "library_code") == 0 && i + 1 < reply->elements)
 			return reply->element[i + 1]->str;
 		const char *inner = library_code(e);
 		if (inner != NULL)
@@ -358,22 +343,23 @@ library_code(const redisReply *reply)
 enum weir_class
 bench_redis_functions_keep(struct bench_site *site, struct weir_error *err)
 {
-	redisReply *reply = redis_command(site->redis, err, "FUNCTION LIST LIBRARYNAME %s WITHCODE", "weir", NULL);
-	if (reply == NULL) /* before Redis 7, or not allowed: then weir installs nothing either */
-		return site->redis->err == 0 ? WEIR_OK : WEIR_FATAL;
-	const char *code = library_code(reply);
+	const char *const words[] = {"FUNCTION", "LIST", "LIBRARYNAME", "weir", "WITHCODE"};
+	weir_redis_clear(site->redis);
+	(void)weir_redis_add_words(site->redis, WEIR_SLOT_ANY, 5, words);
+	if (weir_redis_send(site->redis, err) != WEIR_OK)
+		return WEIR_FATAL;
+	/* An error is of a Redis before 7, or of one that does not allow them: then weir installs nothing either. */
+	const char *code = library_code(weir_redis_reply(site->redis, 0));
 	site->functions = code != NULL ? weir_strdup(code) : NULL;
-	freeReplyObject(reply);
 	return WEIR_OK;
 }
 
 void
 bench_redis_functions_back(struct bench_site *site)
 {
-	struct weir_error err;
-	redisReply *reply = site->functions != NULL
-				? redis_command(site->redis, &err, "FUNCTION LOAD REPLACE %s", site->functions, NULL)
-				: redis_command(site->redis, &err, "FUNCTION DELETE %s", "weir", NULL);
-	if (reply != NULL)
-		freeReplyObject(reply);
+	struct weir_reply *reply =
+	    site->functions != NULL
+		? WEIR_REDIS_ASK(site->redis, WEIR_SLOT_ANY, NULL, "FUNCTION", "LOAD", "REPLACE", site->functions)
+		: WEIR_REDIS_ASK(site->redis, WEIR_SLOT_ANY, NULL, "FUNCTION", "DELETE", "weir");
+	weir_reply_free(reply);
 }

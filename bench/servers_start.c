@@ -1,6 +1,5 @@
 /* A Redis and a Kafka for the run alone, on loopback and free ports; see servers.h. */
 #include <glob.h>
-#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +21,9 @@ redis_wait(struct bench_site *site, struct weir_error *err)
 {
 	struct weir_steady until = weir_steady_in_ms(REDIS_UP_MS);
 	while (!weir_steady_reached(until)) {
-		struct timeval timeout = {.tv_sec = 1};
 		if (bench_child_alive(&site->redis_child, err) != WEIR_OK)
 			return WEIR_FATAL;
-		struct redisContext *redis = redisConnectWithTimeout("127.0.0.1", site->redis_port, timeout);
-		bool up = redis != NULL && redis->err == 0;
-		if (redis != NULL)
-			redisFree(redis);
-		if (up)
+		if (bench_pid_of_port(site->redis_port) != 0)
 			return WEIR_OK;
 		bench_sleep_us(2000);
 	}

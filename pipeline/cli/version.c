@@ -1,7 +1,6 @@
 /* `weir version`: what this binary is made of and what it found at run time; the first thing a bug report needs. */
 #include <curl/curl.h>
 #include <dlfcn.h>
-#include <hiredis/hiredis.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 
@@ -9,6 +8,7 @@
 #include "config/base/options.h"
 #include "consumers/decode/decode.h"
 #include "pipeline/cli/cli.h"
+#include "pipeline/redis/connection.h"
 
 static const struct weir_usage usage = {.command = "version", .arguments = "", .text = "Prints versions.\n"};
 
@@ -35,7 +35,7 @@ weir_cli_version(int argc, char **argv)
 		return code;
 	(void)printf("weir        %s\n", WEIR_VERSION);
 	(void)printf("librdkafka  %s\n", rd_kafka_version_str());
-	(void)printf("hiredis     %d.%d.%d\n", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+	(void)printf("hiredis     %s\n", weir_redis_library());
 	(void)printf("libcurl     %s\n", curl_version_info(CURLVERSION_NOW)->version);
 	(void)printf("simdjson    %s\n", SIMDJSON);
 	(void)printf("jemalloc    %s\n", allocator_name());

@@ -1,20 +1,19 @@
 /* Comparison of Redis and carrier with the generator's sums; see demo_verify.h. */
 #include "pipeline/demo/demo_verify.h"
 
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/settings/settings.h"
-#include "pipeline/store/store.h"
+#include "pipeline/redis/client.h"
 
 #define REPORTED_MAX 10
 #define BATCH 256 /* cards asked for in one go */
 
 struct verify {
-	redisContext *redis;
+	struct weir_redis *redis;
 	const struct weir_settings *settings;
 	struct weir_carrier_sim *carrier;
 	const struct weir_demo_fleet *fleet;
@@ -24,7 +23,7 @@ struct verify {
 
 /* What weir_card answered. */
 struct shown {
-	const redisReply *reply;
+	const struct weir_reply *reply;
 	int32_t cycle; /* -1 = none */
 };
 
@@ -94,13 +93,16 @@ closed_cycle_equal(const struct verify *v, const struct weir_demo_card *card, co
 {
 	uint64_t slot = shown_number(shown, "slot");
 	unsigned from = (unsigned)(slot % 256 * 32);
-	redisReply *reply = redisCommand(v->redis, "GETRANGE %s:{%s}:y:%d:%u %u %u", v->settings->redis_prefix,
-	    shown_text(shown, "partition"), want->number, (unsigned)(slot / 256), from, from + 31);
-	char bytes[32] = {0};
-	if (reply != NULL && reply->type == REDIS_REPLY_STRING && reply->len == sizeof(bytes))
+	char key[160], first[16], last[16], bytes[32] = {0};
+	(void)snprintf(key, sizeof(key), "%s:{%s}:y:%d:%u", v->settings->redis_prefix, shown_text(shown, "partition"),
+	    want->number, (unsigned)(slot / 256));
+	(void)snprintf(first, sizeof(first), "%u", from);
+	(void)snprintf(last, sizeof(last), "%u", from + 31);
+	struct weir_reply *reply =
+	    WEIR_REDIS_ASK(v->redis, weir_slot_of_key(weir_slice_of(key)), NULL, "GETRANGE", key, first, last);
+	if (reply != NULL && reply->type == WEIR_REPLY_STRING && reply->len == sizeof(bytes))
 		memcpy(bytes, reply->str, sizeof(bytes));
-	if (reply != NULL)
-		freeReplyObject(reply);
+	weir_reply_free(reply);
 	return sums_equal(
 	    v, card, want, little_endian(bytes, 8), little_endian(bytes + 8, 8), little_endian(bytes + 16, 4));
 }
@@ -156,12 +158,12 @@ weir_demo_carrier_differs(struct weir_carrier_sim *carrier, const struct weir_de
 }
 
 static bool
-card_equal(const struct verify *v, const struct weir_demo_card *card, const redisReply *reply)
+card_equal(const struct verify *v, const struct weir_demo_card *card, const struct weir_reply *reply)
 {
 	struct weir_carrier_sim_card at_carrier;
-	if (reply->type == REDIS_REPLY_ERROR)
+	if (reply->type == WEIR_REPLY_ERROR)
 		return differs(v, card, "Redis: %s", reply->str);
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0)
+	if (reply->type != WEIR_REPLY_ARRAY || reply->elements == 0)
 		return differs(v, card, "is not in Redis");
 	struct shown shown = {reply, -1};
 	shown.cycle = cycle_parse(shown_text(&shown, "cycle"));
@@ -173,23 +175,25 @@ card_equal(const struct verify *v, const struct weir_demo_card *card, const redi
 	return true;
 }
 
-/* Replies of a batch are all read before past cycles are asked for on the same connection. */
-static bool
-batch_compare(struct verify *v, uint32_t from, uint32_t count)
+/* Replies of a batch are the caller's before past cycles are asked for by the same client. */
+static enum weir_class
+batch_compare(struct verify *v, uint32_t from, uint32_t count, struct weir_error *err)
 {
-	redisReply *replies[BATCH] = {NULL};
-	bool read = true;
-	for (uint32_t i = 0; i < count; i++)
-		(void)redisAppendCommand(
-		    v->redis, "FCALL_RO weir_card 0 %s %s", v->fleet->cards[from + i].iccid, v->settings->redis_prefix);
-	for (uint32_t i = 0; i < count && read; i++)
-		read = redisGetReply(v->redis, (void **)&replies[i]) == REDIS_OK;
-	for (uint32_t i = 0; i < count && read; i++)
+	struct weir_reply *replies[BATCH] = {NULL};
+	weir_redis_clear(v->redis);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *const words[] = {
+		    "FCALL_RO", "weir_card", "0", v->fleet->cards[from + i].iccid, v->settings->redis_prefix};
+		(void)weir_redis_add_words(v->redis, WEIR_SLOT_ANY, 5, words);
+	}
+	enum weir_class class = weir_redis_send(v->redis, err);
+	for (uint32_t i = 0; i < count && class == WEIR_OK; i++)
+		replies[i] = weir_redis_take_reply(v->redis, i);
+	for (uint32_t i = 0; i < count && class == WEIR_OK; i++)
 		v->mismatches += !card_equal(v, &v->fleet->cards[from + i], replies[i]);
 	for (uint32_t i = 0; i < count; i++)
-		if (replies[i] != NULL)
-			freeReplyObject(replies[i]);
-	return read;
+		weir_reply_free(replies[i]);
+	return class;
 }
 
 static bool
@@ -206,14 +210,14 @@ pool_field_equal(
 
 /* Sums over members (POOL-3) of this cycle and the one before, members, total and reasons. */
 static bool
-pool_equal(struct verify *v, const struct weir_demo_pool *pool, const redisReply *reply)
+pool_equal(struct verify *v, const struct weir_demo_pool *pool, const struct weir_reply *reply)
 {
 	struct shown shown = {reply, weir_demo_pool_cycle(v->fleet, pool, v->now_us)};
 	struct weir_demo_cycle now = weir_demo_pool_sums(pool, shown.cycle),
 			       closed_cycles = weir_demo_pool_sums(pool, shown.cycle - 1);
 	uint64_t total = weir_demo_pool_total(pool, shown.cycle);
 	char text[64], reasons[WEIR_DEMO_POOL_REASONS_MAX];
-	bool equal = reply->type == REDIS_REPLY_ARRAY;
+	bool equal = reply->type == WEIR_REPLY_ARRAY;
 	(void)snprintf(text, sizeof(text), "%" PRIu64, now.up + now.down);
 	equal = equal && pool_field_equal(v, pool, &shown, "used_bytes", text);
 	(void)snprintf(text, sizeof(text), "%" PRIu32, pool->members);
@@ -229,40 +233,40 @@ pool_equal(struct verify *v, const struct weir_demo_pool *pool, const redisReply
 	return equal && pool_field_equal(v, pool, &shown, "previous", closed_cycles.records == 0 ? "none" : text);
 }
 
-static bool
-pools_compare(struct verify *v)
+static enum weir_class
+pools_compare(struct verify *v, struct weir_error *err)
 {
 	for (uint32_t i = 0; i < v->fleet->pool_count; i++) {
-		redisReply *reply =
-		    redisCommand(v->redis, "FCALL_RO weir_pool 0 %s %s", v->fleet->pools[i].id, v->settings->redis_prefix);
+		struct weir_reply *reply = WEIR_REDIS_ASK(v->redis, WEIR_SLOT_ANY, err, "FCALL_RO", "weir_pool", "0",
+		    v->fleet->pools[i].id, v->settings->redis_prefix);
 		if (reply == NULL)
-			return false;
+			return WEIR_RETRY;
 		v->mismatches += !pool_equal(v, &v->fleet->pools[i], reply);
-		freeReplyObject(reply);
+		weir_reply_free(reply);
 	}
-	return true;
+	return WEIR_OK;
 }
 
 enum weir_class
 weir_demo_verify(const struct weir_settings *settings, struct weir_carrier_sim *carrier,
     const struct weir_demo_fleet *fleet, int64_t now_us, uint32_t *mismatches_out, struct weir_error *err)
 {
+	struct weir_error why = {0};
 	struct verify v = {.settings = settings,
 	    .carrier = carrier,
 	    .fleet = fleet,
 	    .now_us = now_us,
-	    .redis = weir_redis_connect(settings, err)};
-	if (v.redis == NULL)
-		return WEIR_RETRY;
+	    .redis = weir_redis_new(&(struct weir_redis_opts){.settings = settings})};
 	enum weir_class class = WEIR_OK;
 	for (uint32_t from = 0; from < fleet->count && class == WEIR_OK; from += BATCH) {
 		uint32_t left = fleet->count - from;
-		if (!batch_compare(&v, from, left < BATCH ? left : BATCH))
-			class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", v.redis->errstr);
+		class = batch_compare(&v, from, left < BATCH ? left : BATCH, &why);
 	}
-	if (class == WEIR_OK && !pools_compare(&v))
-		class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", v.redis->errstr);
-	redisFree(v.redis);
+	if (class == WEIR_OK)
+		class = pools_compare(&v, &why);
+	if (class != WEIR_OK)
+		class = weir_error_set(err, WEIR_RETRY, "Redis cannot be read: %s", why.text);
+	weir_redis_free(v.redis);
 	*mismatches_out = v.mismatches;
 	return class;
 }

@@ -17,7 +17,6 @@
 #include "config/base/signals.h"
 #include "pipeline/demo/demo_feeds.h"
 #include "pipeline/kafka/admin.h"
-#include "pipeline/store/store.h"
 
 #define REDIS_TRIES 200
 #define PAUSE_MS 25

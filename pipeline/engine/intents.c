@@ -1,25 +1,19 @@
 /* Writing of intents; see intents.h. */
 #include "pipeline/engine/intents.h"
 
-#include <hiredis/hiredis.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/time.h>
 
-#include "config/base/clock.h"
 #include "config/base/log.h"
-#include "pipeline/redis/resp.h"
-#include "pipeline/store/store.h"
+#include "pipeline/redis/client.h"
 
 #define ANSWER_TIMEOUT_MS 300 /* a flush may hold Redis up for some tens of milliseconds */
-#define RECONNECT_MS 500
+#define REST_MS 500           /* of a node that did not answer */
 
 struct weir_intents {
-	struct weir_settings settings; /* a copy with a shorter timeout; strings are borrowed */
-	struct redisContext *redis;
-	struct weir_steady next_try;
-	struct weir_buf commands;
+	const char *prefix;
+	struct weir_redis *redis;
 	_Atomic uint64_t skipped; /* relaxed: a figure by itself */
 };
 
@@ -27,8 +21,9 @@ struct weir_intents *
 weir_intents_new(const struct weir_settings *settings)
 {
 	struct weir_intents *intents = weir_calloc(1, sizeof(*intents));
-	intents->settings = *settings;
-	intents->settings.redis_timeout_ms = ANSWER_TIMEOUT_MS;
+	intents->prefix = settings->redis_prefix;
+	intents->redis = weir_redis_new(
+	    &(struct weir_redis_opts){.settings = settings, .timeout_ms = ANSWER_TIMEOUT_MS, .rest_ms = REST_MS});
 	return intents;
 }
 
@@ -37,28 +32,8 @@ weir_intents_free(struct weir_intents *intents)
 {
 	if (intents == NULL)
 		return;
-	if (intents->redis != NULL)
-		redisFree(intents->redis);
-	weir_buf_free(&intents->commands);
+	weir_redis_free(intents->redis);
 	free(intents);
-}
-
-static bool
-connected(struct weir_intents *intents)
-{
-	if (intents->redis != NULL)
-		return true;
-	if (!weir_steady_reached(intents->next_try))
-		return false;
-	struct weir_error err;
-	intents->redis = weir_redis_connect(&intents->settings, &err);
-	if (intents->redis == NULL) {
-		intents->next_try = weir_steady_in_ms(RECONNECT_MS);
-		return false;
-	}
-	struct timeval timeout = {ANSWER_TIMEOUT_MS / 1000, ANSWER_TIMEOUT_MS % 1000 * 1000};
-	(void)redisSetTimeout(intents->redis, timeout);
-	return true;
 }
 
 void
@@ -68,29 +43,27 @@ weir_intent_field(struct weir_iccid iccid, uint64_t token, char out[WEIR_INTENT_
 	(void)snprintf(out + len, WEIR_INTENT_FIELD_MAX - len, ":%llu", (unsigned long long)token);
 }
 
-static bool
-write_all(struct weir_intents *intents, const struct weir_pending_command *pending_commands, uint32_t count)
+/* HSET <prefix>:{<partition>}:i <iccid>:<token> <desired>: absolute, so that it may be sent twice. */
+static void
+add_intent(struct weir_intents *intents, const struct weir_pending_command *pending_command)
 {
-	struct weir_buf *buf = &intents->commands;
 	char field[WEIR_INTENT_FIELD_MAX];
-	buf->len = 0;
+	struct weir_buf *out;
+	(void)weir_redis_add(intents->redis, weir_slot_of_partition(intents->prefix, pending_command->partition), 4, &out);
+	weir_resp_text(out, "HSET");
+	weir_resp_key(out, intents->prefix, pending_command->partition, "i");
+	weir_intent_field(pending_command->iccid, pending_command->token, field);
+	weir_resp_text(out, field);
+	weir_resp_i64(out, pending_command->desired);
+}
+
+static uint32_t
+count_written(const struct weir_intents *intents)
+{
+	uint32_t written = 0, count = weir_redis_count(intents->redis);
 	for (uint32_t i = 0; i < count; i++) {
-		weir_resp_command(buf, 4);
-		weir_resp_text(buf, "HSET");
-		weir_resp_key(buf, intents->settings.redis_prefix, pending_commands[i].partition, "i");
-		weir_intent_field(pending_commands[i].iccid, pending_commands[i].token, field);
-		weir_resp_text(buf, field);
-		weir_resp_i64(buf, pending_commands[i].desired);
-	}
-	if (redisAppendFormattedCommand(intents->redis, (const char *)buf->data, buf->len) != REDIS_OK)
-		return false;
-	bool written = true;
-	for (uint32_t i = 0; i < count; i++) {
-		redisReply *reply = NULL;
-		if (redisGetReply(intents->redis, (void **)&reply) != REDIS_OK)
-			return false;
-		written &= reply->type == REDIS_REPLY_INTEGER;
-		freeReplyObject(reply);
+		const struct weir_reply *reply = weir_redis_reply(intents->redis, i);
+		written += reply != NULL && reply->type == WEIR_REPLY_INTEGER;
 	}
 	return written;
 }
@@ -99,16 +72,20 @@ void
 weir_intents_write(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count)
 {
 	struct weir_intents *intents = ctx;
-	if (connected(intents) && write_all(intents, pending_commands, count))
+	struct weir_error err = {0};
+	WEIR_CHECK(intents != NULL && count > 0);
+	weir_redis_clear(intents->redis);
+	for (uint32_t i = 0; i < count; i++)
+		add_intent(intents, &pending_commands[i]);
+	if (weir_redis_send(intents->redis, &err) == WEIR_OK)
+		(void)weir_redis_errors(intents->redis, &err);
+	uint32_t written = count_written(intents);
+	WEIR_CHECK(written <= count);
+	if (written == count)
 		return;
-	atomic_fetch_add_explicit(&intents->skipped, count, memory_order_relaxed);
-	if (intents->redis != NULL && intents->redis->err != 0) {
-		redisFree(intents->redis);
-		intents->redis = NULL;
-		intents->next_try = weir_steady_in_ms(RECONNECT_MS);
-	}
+	atomic_fetch_add_explicit(&intents->skipped, count - written, memory_order_relaxed);
 	WEIR_LOG_LIMITED(
-	    WEIR_LOG_WARN, "intents_skipped", "count=%u: Redis does not answer; commands go out without", count);
+	    WEIR_LOG_WARN, "intents_skipped", "count=%u: %.300s; commands go out without", count - written, err.text);
 }
 
 uint64_t

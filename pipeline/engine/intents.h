@@ -1,7 +1,8 @@
 /*
  * Intents: written to Redis before the first call for a card (docs/ARCHITECTURE.md "Commands against a crash"), on the
- * dispatcher's thread, through a connection of its own with a short timeout: a Redis that does not answer costs a bounded
- * wait and a counter, and enforcement goes on.
+ * dispatcher's thread, through a client of its own with short waits: each intent goes to the node that holds its
+ * partition's slot; a node that does not answer costs a bounded wait, a counter, and its own intents alone, and enforcement
+ * goes on.
  */
 #ifndef WEIR_PIPELINE_INTENTS_H
 #define WEIR_PIPELINE_INTENTS_H

@@ -1,7 +1,6 @@
 /* The engine as one object: start in order, stop in reverse order. Its figures are in run_figures.c. See run.h. */
 #include "pipeline/engine/run.h"
 
-#include <hiredis/hiredis.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,7 @@
 #include "pipeline/engine/lane.h"
 #include "pipeline/engine/lane_priv.h"
 #include "pipeline/engine/run_priv.h"
-#include "pipeline/store/store.h"
+#include "pipeline/redis/functions.h"
 
 #define TOPICS_TIMEOUT_MS 10000u
 #define STOP_GRACE_MS 5000u
@@ -56,17 +55,18 @@ static void
 prepare_redis(const struct weir_run *run)
 {
 	struct weir_error err = {0};
-	struct redisContext *redis = weir_redis_connect(run->settings, &err);
-	if (redis == NULL) {
+	const char *prefix = run->settings->redis_prefix;
+	struct weir_redis *redis = weir_redis_new(&(struct weir_redis_opts){.settings = run->settings});
+	char key[128], count[16];
+	(void)snprintf(key, sizeof(key), "%s:partitions", prefix);
+	(void)snprintf(count, sizeof(count), "%u", run->partitions);
+	struct weir_reply *reply = WEIR_REDIS_ASK(redis, weir_slot_of_key(weir_slice_of(key)), &err, "SET", key, count);
+	if (reply == NULL)
 		weir_log(WEIR_LOG_WARN, "redis_away", "%s", err.text);
-		return;
-	}
-	if (weir_redis_install_functions_at(redis, run->settings->redis_prefix, &err) != WEIR_OK)
+	else if (weir_redis_install_functions(redis, prefix, &err) != WEIR_OK)
 		weir_log(WEIR_LOG_WARN, "redis_functions", "%s", err.text);
-	redisReply *reply = redisCommand(redis, "SET %s:partitions %u", run->settings->redis_prefix, run->partitions);
-	if (reply != NULL)
-		freeReplyObject(reply);
-	redisFree(redis);
+	weir_reply_free(reply);
+	weir_redis_free(redis);
 }
 
 static enum weir_class

@@ -163,9 +163,9 @@ load_cards(struct weir_reader *reader, struct card_raw *cards, uint32_t count, s
 
 /* A text that an answer holds, in the arena; "" for none. */
 static const char *
-text_of(struct weir_reader *reader, const redisReply *reply)
+text_of(struct weir_reader *reader, const struct weir_reply *reply)
 {
-	return reply->type == REDIS_REPLY_STRING ? arena_text(&reader->arena, reply->str, (size_t)reply->len) : "";
+	return reply->type == WEIR_REPLY_STRING ? arena_text(&reader->arena, reply->str, (size_t)reply->len) : "";
 }
 
 static void
@@ -203,8 +203,8 @@ load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, 
 	for (uint32_t i = 0; i < count; i++) {
 		if (!cards[i].found)
 			continue;
-		const redisReply *reply = query_reply(reader, n++);
-		if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+		const struct weir_reply *reply = query_reply(reader, n++);
+		if (reply->type == WEIR_REPLY_ARRAY && reply->elements == 2) {
 			cards[i].tags = text_of(reader, reply->element[0]);
 			cards[i].remark = text_of(reader, reply->element[1]);
 		}

@@ -115,7 +115,7 @@ query_card_usage(
 		totals->closed_cycles[i].command =
 		    query_range(reader, card->partition, card->slot % CLOSED_CYCLES_A_PAGE * CLOSED_CYCLE_BYTES,
 			CLOSED_CYCLE_BYTES, "y:%d:%u", totals->closed_cycles[i].cycle, card->slot / CLOSED_CYCLES_A_PAGE);
-	uint32_t first = reader->pipeline.n;
+	uint32_t first = query_count(reader);
 	for (uint32_t i = 0; plan->span != WEIR_SPAN_CYCLE && i < plan->count; i++)
 		query_baselines(reader, card, plan->span == WEIR_SPAN_DAY, plan->rows[i].window.number);
 	for (uint32_t i = 0; i < plan->tail_count; i++)
@@ -254,7 +254,7 @@ query_group(struct group *g, struct calendars *calendars)
 	for (uint32_t i = 0; i < g->cycles.count; i++)
 		g->cycles.closed_cycles[i].command =
 		    query_get(g->reader, g->partition, "y:%d:%u", g->cycles.closed_cycles[i].cycle, g->page / 2);
-	uint32_t first = g->reader->pipeline.n;
+	uint32_t first = query_count(g->reader);
 	for (uint32_t w = 0; g->span == WEIR_SPAN_DAY && w < g->windows + g->tail; w++)
 		(void)query_get(g->reader, g->partition, "wd:%d:%u", g->first + (int32_t)w, g->page);
 	return first;

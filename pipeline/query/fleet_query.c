@@ -102,7 +102,7 @@ current_cycles(struct weir_reader *reader, uint32_t partition, int32_t cycles[25
 	for (uint32_t i = 1; i <= count; i++)
 		want_carrier(reader, partition, i);
 	definitions_query(reader);
-	enum weir_read answer = reader->pipeline.n > 0 ? query_send(reader, err) : WEIR_READ_OK;
+	enum weir_read answer = query_count(reader) > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
 	definitions_take(reader);

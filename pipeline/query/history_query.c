@@ -55,9 +55,9 @@ reasons_of(const json_t *list)
 
 /* Amounts above 2^63 are no JSON integers for the parser: such an entry is left out. */
 static bool
-entry_parse(struct weir_reader *reader, const redisReply *reply, struct weir_history_entry *entry)
+entry_parse(struct weir_reader *reader, const struct weir_reply *reply, struct weir_history_entry *entry)
 {
-	json_t *json = reply->type == REDIS_REPLY_STRING ? json_loadb(reply->str, (size_t)reply->len, 0, NULL) : NULL;
+	json_t *json = reply->type == WEIR_REPLY_STRING ? json_loadb(reply->str, (size_t)reply->len, 0, NULL) : NULL;
 	if (!json_is_object(json)) {
 		json_decref(json);
 		return false;
@@ -101,8 +101,8 @@ read_list(
 	*history = (struct weir_history){0};
 	if (answer != WEIR_READ_OK)
 		return answer;
-	const redisReply *reply = query_reply(reader, number);
-	size_t elements = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+	const struct weir_reply *reply = query_reply(reader, number);
+	size_t elements = reply->type == WEIR_REPLY_ARRAY ? reply->elements : 0;
 	struct weir_history_entry *entries = arena_take(&reader->arena, elements + 1, sizeof(*entries));
 	for (size_t i = 0; i < elements; i++) {
 		if (entry_parse(reader, reply->element[i], &entries[history->count]))

@@ -30,9 +30,9 @@ partition_metas_free(struct weir_reader *reader)
 	for (uint32_t i = 0; i < reader->partitions; i++)
 		partition_meta_clear(&reader->partition_metas[i]);
 	free(reader->partition_metas);
-	free(reader->node_of);
+	free(reader->slot_of);
 	reader->partition_metas = NULL;
-	reader->node_of = NULL;
+	reader->slot_of = NULL;
 	reader->partitions = 0;
 	reader->want_count = 0;
 }
@@ -40,7 +40,7 @@ partition_metas_free(struct weir_reader *reader)
 /* ---- the header ---- */
 
 static uint64_t
-number_of(const redisReply *value)
+number_of(const struct weir_reply *value)
 {
 	uint64_t number = 0;
 	for (size_t i = 0; i < (size_t)value->len; i++) {
@@ -53,7 +53,7 @@ number_of(const redisReply *value)
 }
 
 static int64_t
-signed_of(const redisReply *value)
+signed_of(const struct weir_reply *value)
 {
 	uint64_t number = number_of(value);
 	return number > INT64_MAX ? 0 : (int64_t)number;
@@ -61,7 +61,7 @@ signed_of(const redisReply *value)
 
 /* "k:<carrier>": two masks, then its current cycle, which the reader tells by its own clock. */
 static void
-take_ability(struct partition_meta *partition_meta, const char *carrier, const redisReply *value)
+take_ability(struct partition_meta *partition_meta, const char *carrier, const struct weir_reply *value)
 {
 	unsigned single, pooled;
 	if (strlen(carrier) >= WEIR_ID_MAX || sscanf(value->str, "%u %u", &single, &pooled) != 2)
@@ -75,7 +75,7 @@ take_ability(struct partition_meta *partition_meta, const char *carrier, const r
 }
 
 static void
-take_checkpoint_offset(struct partition_meta *partition_meta, const char *topic, const redisReply *value)
+take_checkpoint_offset(struct partition_meta *partition_meta, const char *topic, const struct weir_reply *value)
 {
 	partition_meta->checkpoint_offsets = weir_realloc(partition_meta->checkpoint_offsets,
 	    (partition_meta->checkpoint_offset_count + 1) * sizeof(*partition_meta->checkpoint_offsets));
@@ -86,7 +86,7 @@ take_checkpoint_offset(struct partition_meta *partition_meta, const char *topic,
 }
 
 static void
-take_field(struct partition_meta *partition_meta, const char *name, const redisReply *value)
+take_field(struct partition_meta *partition_meta, const char *name, const struct weir_reply *value)
 {
 	static const char *const slabs[WEIR_SLAB_COUNT] = {
 	    "cards", "terms", "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
@@ -111,16 +111,16 @@ take_field(struct partition_meta *partition_meta, const char *name, const redisR
 }
 
 static const char *
-field_text(const redisReply *reply, size_t i)
+field_text(const struct weir_reply *reply, size_t i)
 {
-	return reply->element[i]->type == REDIS_REPLY_STRING ? reply->element[i]->str : NULL;
+	return reply->element[i]->type == WEIR_REPLY_STRING ? reply->element[i]->str : NULL;
 }
 
 static enum weir_read
-take_header(struct weir_reader *reader, uint32_t number, const redisReply *reply, struct weir_error *err)
+take_header(struct weir_reader *reader, uint32_t number, const struct weir_reply *reply, struct weir_error *err)
 {
 	struct partition_meta *partition_meta = &reader->partition_metas[number];
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0)
+	if (reply->type != WEIR_REPLY_ARRAY || reply->elements % 2 != 0)
 		return read_fail(err, WEIR_READ_BROKEN, "%s:{%u}:h in Redis is no hash", reader->prefix, number);
 	partition_meta->ability_count = partition_meta->checkpoint_offset_count = 0;
 	partition_meta->exists = reply->elements > 0;
@@ -171,11 +171,11 @@ grow_names(struct partition_meta *partition_meta, const char *name, uint32_t *ca
 }
 
 static enum weir_read
-take_names(struct weir_reader *reader, uint32_t number, const redisReply *reply, struct weir_error *err)
+take_names(struct weir_reader *reader, uint32_t number, const struct weir_reply *reply, struct weir_error *err)
 {
 	struct partition_meta *partition_meta = &reader->partition_metas[number];
 	uint32_t carriers = 0, plans = 0;
-	if (reply->type != REDIS_REPLY_ARRAY)
+	if (reply->type != WEIR_REPLY_ARRAY)
 		return read_fail(err, WEIR_READ_BROKEN, "%s:{%u}:n in Redis is no list", reader->prefix, number);
 	for (size_t i = 0; i < reply->elements; i++) {
 		const char *name = field_text(reply, i);

@@ -6,16 +6,14 @@
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
 
-#include <hiredis/hiredis.h>
-
 #include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/query.h"
+#include "pipeline/redis/client.h"
 #include "pipeline/redis/resp.h"
 #include "pipeline/store/store.h"
 
-#define READ_NODES 16
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
 
@@ -36,22 +34,7 @@ void arena_free(struct arena *arena);
 
 /* ---- pipelines (redis_pipeline.c) ---- */
 
-#define QUERY_ANY_NODE UINT32_MAX /* for no partition's key: the node of redis.url */
-
-struct command {
-	uint32_t partition;
-	size_t at, len;    /* of the command in asks.bytes */
-	redisReply *reply; /* owned */
-};
-struct pipeline {
-	struct weir_buf bytes;
-	struct command *v;
-	uint32_t n, cap;
-};
-struct link {
-	redisContext *redis; /* NULL = closed */
-	char node[280];      /* host:port that MOVED named; "" = redis.url */
-};
+#define QUERY_ANY_NODE UINT32_MAX /* for no partition: the key <prefix>:partitions */
 
 /* Forgets the commands and answers before. */
 void query_clear(struct weir_reader *reader);
@@ -71,10 +54,11 @@ enum weir_read query_send(struct weir_reader *reader, struct weir_error *err);
  * a partition must lie side by side.
  */
 enum weir_read query_send_together(struct weir_reader *reader, struct weir_error *err);
-const redisReply *query_reply(const struct weir_reader *reader, uint32_t number);
+/* Commands since query_clear. */
+uint32_t query_count(const struct weir_reader *reader);
+const struct weir_reply *query_reply(const struct weir_reader *reader, uint32_t number);
 /* A string's bytes; empty when there is none. */
 struct weir_slice query_bytes(const struct weir_reader *reader, uint32_t number);
-void query_close(struct weir_reader *reader);
 
 /* ---- partitions (partition_meta.c) ---- */
 
@@ -359,14 +343,11 @@ struct weir_reader {
 	uint32_t magic;
 	struct weir_reader_opts opts;
 	const char *prefix;
-	struct link links[READ_NODES];
-	uint32_t link_count;
-	struct pipeline pipeline;
+	struct weir_redis *redis; /* its batch is the question's (redis_pipeline.c) */
 	struct arena arena;
 	uint32_t partitions;
 	struct weir_steady partitions_at; /* fetched */
-	uint8_t *node_of;                 /* partition -> link */
-	uint8_t any_link;                 /* of the number of partitions */
+	uint16_t *slot_of;                /* partition -> hash slot of its keys */
 	struct partition_meta *partition_metas;
 	struct definition_want *wants;
 	uint32_t want_count, want_cap;

@@ -11,7 +11,7 @@ weir_reader_new(const struct weir_reader_opts *opts)
 	reader->magic = READ_MAGIC;
 	reader->opts = *opts;
 	reader->prefix = opts->settings->redis_prefix;
-	reader->link_count = 1;
+	reader->redis = weir_redis_new(&(struct weir_redis_opts){.settings = opts->settings});
 	return reader;
 }
 
@@ -21,13 +21,10 @@ weir_reader_free(struct weir_reader *reader)
 	if (reader == NULL)
 		return;
 	WEIR_CHECK_MAGIC(reader, READ_MAGIC);
-	query_clear(reader);
-	query_close(reader);
+	weir_redis_free(reader->redis);
 	partition_metas_free(reader);
 	fleet_free(reader->fleet);
 	free(reader->wants);
-	free(reader->pipeline.v);
-	weir_buf_free(&reader->pipeline.bytes);
 	zones_free(reader);
 	arena_free(&reader->arena);
 	reader->magic = 0;

@@ -31,7 +31,9 @@ set_partitions(struct weir_reader *reader, uint32_t count)
 	partition_metas_free(reader);
 	reader->partitions = count;
 	reader->partition_metas = weir_calloc(count, sizeof(*reader->partition_metas));
-	reader->node_of = weir_calloc(count, 1);
+	reader->slot_of = weir_calloc(count, sizeof(*reader->slot_of));
+	for (uint32_t p = 0; p < count; p++)
+		reader->slot_of[p] = weir_slot_of_partition(reader->prefix, p);
 }
 
 static enum weir_read

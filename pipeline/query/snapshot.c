@@ -76,7 +76,7 @@ read_carriers(struct weir_reader *reader, uint32_t partition, struct weir_snapsh
 	for (uint32_t i = 0; i < partition_meta->carrier_count; i++)
 		want_carrier(reader, partition, i + 1);
 	definitions_query(reader);
-	enum weir_read answer = reader->pipeline.n > 0 ? query_send(reader, err) : WEIR_READ_OK;
+	enum weir_read answer = query_count(reader) > 0 ? query_send(reader, err) : WEIR_READ_OK;
 	if (answer != WEIR_READ_OK)
 		return answer;
 	definitions_take(reader);

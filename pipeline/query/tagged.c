@@ -23,7 +23,7 @@ iccid_order(const void *a, const void *b)
 }
 
 static bool
-json_has_tag(const redisReply *value, const char *tag)
+json_has_tag(const struct weir_reply *value, const char *tag)
 {
 	/* Most are told apart without parsing; a tag that needs an escape in JSON is not. */
 	bool plain = true;
@@ -50,17 +50,17 @@ struct batch {
 
 /* A cursor of HSCAN, [cursor, [field, value, ...]]. */
 static bool
-take_scan(struct search *search, const redisReply *reply, struct batch *batch)
+take_scan(struct search *search, const struct weir_reply *reply, struct batch *batch)
 {
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
-	    reply->element[1]->type != REDIS_REPLY_ARRAY)
+	if (reply->type != WEIR_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != WEIR_REPLY_STRING ||
+	    reply->element[1]->type != WEIR_REPLY_ARRAY)
 		return false;
-	const redisReply *list = reply->element[1];
+	const struct weir_reply *list = reply->element[1];
 	batch->next = strtoull(reply->element[0]->str, NULL, 10);
 	batch->iccids = arena_take(&search->reader->arena, list->elements / 2 + 1, sizeof(*batch->iccids));
 	for (size_t i = 0; i + 1 < list->elements; i += 2) {
-		const redisReply *field = list->element[i], *value = list->element[i + 1];
-		if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING ||
+		const struct weir_reply *field = list->element[i], *value = list->element[i + 1];
+		if (field->type != WEIR_REPLY_STRING || value->type != WEIR_REPLY_STRING ||
 		    strncmp(field->str, FIELD, sizeof(FIELD) - 1) != 0)
 			continue;
 		search->examined++;

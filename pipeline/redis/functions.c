@@ -2,13 +2,14 @@
  * Installing the Redis Function library: functions/weir.lua, built in as text, with the key prefix put where @PREFIX@
  * stands. Replaced when the stored text differs, unless the stored one says a higher version: two weirs of different
  * age at one Redis must not take turns. weir works without it; only people at redis-cli miss it, so that a Redis before 7
- * or an ACL without FUNCTION is POISON (skip this, go on), not fatal. Any thread that owns the connection.
+ * or an ACL without FUNCTION is POISON (skip this, go on), not fatal.
  */
-#include <hiredis/hiredis.h>
+#include "pipeline/redis/functions.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/store/store.h"
+#include "pipeline/redis/batch.h"
 #include "weir_lua.h"
 
 #define PLACE "@PREFIX@"
@@ -42,17 +43,17 @@ version_of(const char *code)
 }
 
 /* The text stored under "library_code" anywhere in FUNCTION LIST's nested answer, NULL when there is none. */
-static const redisReply *
-stored_code(const redisReply *reply)
+static const struct weir_reply *
+stored_code(const struct weir_reply *reply)
 {
-	if (reply->type != REDIS_REPLY_ARRAY)
+	if (reply->type != WEIR_REPLY_ARRAY)
 		return NULL;
 	for (size_t i = 0; i < reply->elements; i++) {
-		const redisReply *element = reply->element[i];
-		if (element->type == REDIS_REPLY_STRING && strcmp(element->str, "library_code") == 0 &&
-		    i + 1 < reply->elements && reply->element[i + 1]->type == REDIS_REPLY_STRING)
+		const struct weir_reply *element = reply->element[i];
+		if (element->type == WEIR_REPLY_STRING && strcmp(element->str, "library_code") == 0 &&
+		    i + 1 < reply->elements && reply->element[i + 1]->type == WEIR_REPLY_STRING)
 			return reply->element[i + 1];
-		const redisReply *inner = stored_code(element);
+		const struct weir_reply *inner = stored_code(element);
 		if (inner != NULL)
 			return inner;
 	}
@@ -60,55 +61,95 @@ stored_code(const redisReply *reply)
 }
 
 static enum weir_class
-refused(const redisReply *reply, struct weir_error *err)
+refused(const struct weir_reply *error, struct weir_error *err)
 {
-	if (strstr(reply->str, "unknown command") != NULL)
+	if (strstr(error->str, "unknown command") != NULL)
 		return weir_error_set(err, WEIR_POISON,
 		    "this Redis has no functions (they came with 7.0): weir_card is not installed, all else works");
-	if (strncmp(reply->str, "LOADING", 7) == 0 || strncmp(reply->str, "READONLY", 8) == 0 ||
-	    strncmp(reply->str, "OOM", 3) == 0 || strncmp(reply->str, "MISCONF", 7) == 0 ||
-	    strncmp(reply->str, "BUSY", 4) == 0 || strncmp(reply->str, "CLUSTERDOWN", 11) == 0)
-		return weir_error_set(err, WEIR_RETRY, "weir_card is not installed: %.300s", reply->str);
-	return weir_error_set(err, WEIR_POISON, "weir_card is not installed, all else works: %.300s", reply->str);
+	if (weir_refusal_of(error) != WEIR_REFUSAL_FINAL)
+		return weir_error_set(err, WEIR_RETRY, "weir_card is not installed: %.300s", error->str);
+	return weir_error_set(err, WEIR_POISON, "weir_card is not installed, all else works: %.300s", error->str);
+}
+
+/* One command of one node: OK with its reply, or what its refusal means. */
+static enum weir_class
+ask(struct weir_connection *connection, const struct weir_buf *command, struct weir_reply **reply_out,
+    struct weir_error *err)
+{
+	enum weir_exchange end = weir_connection_open(connection);
+	if (end == WEIR_EXCHANGE_OK)
+		end = weir_connection_send(connection, command->data, command->len, 1);
+	if (end == WEIR_EXCHANGE_OK)
+		end = weir_connection_reply(connection, reply_out);
+	if (end != WEIR_EXCHANGE_OK) {
+		weir_connection_close(connection);
+		return weir_error_set(err, WEIR_RETRY, "weir_card is not installed: %s", weir_connection_why(connection));
+	}
+	return (*reply_out)->type == WEIR_REPLY_ERROR ? refused(*reply_out, err) : WEIR_OK;
 }
 
 static enum weir_class
-load(struct redisContext *redis, const struct weir_buf *code, struct weir_error *err)
+load(struct weir_connection *connection, const struct weir_buf *code, struct weir_error *err)
 {
-	redisReply *reply = redisCommand(redis, "FUNCTION LOAD REPLACE %b", code->data, code->len);
-	if (reply == NULL)
-		return weir_error_set(err, WEIR_RETRY, "weir_card is not installed: %s", redis->errstr);
-	enum weir_class class = reply->type == REDIS_REPLY_ERROR ? refused(reply, err) : WEIR_OK;
-	freeReplyObject(reply);
+	struct weir_buf command = {0};
+	struct weir_reply *reply = NULL;
+	weir_resp_command(&command, 4);
+	weir_resp_text(&command, "FUNCTION");
+	weir_resp_text(&command, "LOAD");
+	weir_resp_text(&command, "REPLACE");
+	weir_resp_bulk(&command, code->data, code->len);
+	enum weir_class class = ask(connection, &command, &reply, err);
+	weir_reply_free(reply);
+	weir_buf_free(&command);
+	return class;
+}
+
+/* Is what the node holds the same, or a newer weir's? */
+static bool
+is_kept(const struct weir_reply *list, const struct weir_buf *code)
+{
+	const struct weir_reply *stored = stored_code(list);
+	return stored != NULL && ((stored->len == code->len && memcmp(stored->str, code->data, code->len) == 0) ||
+				     version_of(stored->str) > version_of(WEIR_LUA));
+}
+
+static enum weir_class
+install_on(struct weir_connection *connection, const struct weir_buf *code, struct weir_error *err)
+{
+	struct weir_buf command = {0};
+	struct weir_reply *list = NULL;
+	weir_resp_command(&command, 5);
+	weir_resp_text(&command, "FUNCTION");
+	weir_resp_text(&command, "LIST");
+	weir_resp_text(&command, "LIBRARYNAME");
+	weir_resp_text(&command, "weir");
+	weir_resp_text(&command, "WITHCODE");
+	enum weir_class class = ask(connection, &command, &list, err);
+	if (class == WEIR_OK && !is_kept(list, code))
+		class = load(connection, code, err);
+	weir_reply_free(list);
+	weir_buf_free(&command);
 	return class;
 }
 
 enum weir_class
-weir_redis_install_functions_at(struct redisContext *redis, const char *prefix, struct weir_error *err)
+weir_redis_install_functions(struct weir_redis *redis, const char *prefix, struct weir_error *err)
 {
 	if (!prefix_is_plain(prefix))
 		return weir_error_set(err, WEIR_POISON, "weir_card is not installed: redis.prefix has a quote in it");
-	redisReply *reply = redisCommand(redis, "FUNCTION LIST LIBRARYNAME weir WITHCODE");
-	if (reply == NULL)
-		return weir_error_set(err, WEIR_RETRY, "weir_card is not installed: %s", redis->errstr);
-	if (reply->type == REDIS_REPLY_ERROR) {
-		enum weir_class class = refused(reply, err);
-		freeReplyObject(reply);
-		return class;
-	}
+	if (redis->cluster == NULL)
+		return weir_error_set(err, redis->url_error.class, "%s", redis->url_error.text);
 	struct weir_buf code = {0};
+	enum weir_class class = WEIR_OK;
 	write_code(&code, prefix);
-	const redisReply *stored = stored_code(reply);
-	bool keep = stored != NULL && ((stored->len == code.len && memcmp(stored->str, code.data, code.len) == 0) ||
-					  version_of(stored->str) > version_of(WEIR_LUA));
-	enum weir_class class = keep ? WEIR_OK : load(redis, &code, err);
-	freeReplyObject(reply);
+	(void)weir_cluster_discover(redis->cluster); /* a plain Redis refuses it, and one that is away says so below */
+	for (uint32_t node = 0; node < weir_cluster_node_end(redis->cluster); node++) {
+		struct weir_connection *connection = weir_cluster_connection(redis->cluster, node);
+		if (connection == NULL || !weir_cluster_is_master(redis->cluster, node))
+			continue;
+		enum weir_class now = install_on(connection, &code, err);
+		class = now != WEIR_OK ? now : class;
+	}
 	weir_buf_free(&code);
 	return class;
-}
-
-enum weir_class
-weir_redis_install_functions(struct redisContext *redis, struct weir_error *err)
-{
-	return weir_redis_install_functions_at(redis, "weir", err);
 }

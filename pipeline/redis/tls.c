@@ -6,7 +6,7 @@
  */
 #include <hiredis/hiredis.h>
 
-#include "pipeline/redis/url.h"
+#include "pipeline/redis/connection_priv.h"
 
 #ifdef WEIR_HAVE_HIREDIS_SSL
 #include <hiredis/hiredis_ssl.h>

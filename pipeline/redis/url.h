@@ -32,8 +32,4 @@ void weir_redis_url_free(struct weir_redis_url *url);
 /* AUTH and SELECT as far as needed, as RESP; returns the number of commands. */
 uint32_t weir_redis_url_greet(const struct weir_redis_url *url, struct weir_buf *out);
 
-/* Starts TLS on a connected context (blocking or not). FATAL when this build's hiredis has no TLS. */
-struct redisContext;
-enum weir_class weir_redis_tls_start(struct redisContext *redis, const struct weir_redis_url *url, struct weir_error *err);
-
 #endif

@@ -1,14 +1,16 @@
 /*
- * The store: Redis, seen from a lane. One thread and one connection per lane; it moves bytes and holds the fence, and knows
- * nothing of cards. Requests go in and come back through two SPSC rings, in order; the lane's bell rings for each that came
- * back.
+ * The store: Redis, seen from a lane. One thread and one connection per lane and node; it moves bytes and holds the fence,
+ * and knows nothing of cards. Requests go in and come back through two SPSC rings, in order; the lane's bell rings for each
+ * that came back.
  *
  * Fence (ARCHITECTURE "Position, fencing, recovery"): every flush is WATCH h, HMGET h epoch o:…, comparison, MULTI body
  * EXEC. A lost connection is retried by the store itself (reconnect with growing, jittered delay) until the request is
  * decided; a flush whose acknowledgement was lost is decided by reading the header. Redis' refusals have classes:
  * LOADING, READONLY, OOM, MISCONF, CLUSTERDOWN, TRYAGAIN, BUSY, NOREPLICAS -> retry with delay (counted, logged once a
- * second at most); MOVED -> reconnect to the node it names and go on; NOAUTH, WRONGPASS, NOPERM, WRONGTYPE, unknown command
- * -> fatal; bytes that are no RESP -> close, reconnect, retry.
+ * second at most); MOVED -> go on at the node it names; ASK -> wait, since a transaction cannot span two nodes, until the
+ * slot has arrived and MOVED says so; NOAUTH, WRONGPASS, NOPERM, WRONGTYPE, unknown command -> fatal; bytes that are no
+ * RESP
+ * -> close, reconnect, retry.
  */
 #ifndef WEIR_PIPELINE_STORE_H
 #define WEIR_PIPELINE_STORE_H
@@ -34,6 +36,13 @@ enum weir_store_result {
 	WEIR_STORE_LOST_WRITES, /* stored epoch or offsets are not ours: Redis lost writes; take the partition again */
 	WEIR_STORE_FAILED,      /* fatal, see error */
 	WEIR_STORE_CANCELLED,   /* weir_store_cancel, or the store is stopping */
+};
+
+/* Where a request is: its owner's, waiting or in hand, or answered and not yet taken back. The store's alone to change. */
+enum weir_request_state {
+	WEIR_REQUEST_IDLE = 0,
+	WEIR_REQUEST_SUBMITTED,
+	WEIR_REQUEST_ANSWERED,
 };
 
 /* The core's slabs by number (weir_partition_slab); letters of their keys are WEIR_SLAB_TAGS. */
@@ -94,6 +103,7 @@ struct weir_store_fetch {
 
 struct weir_store_request {
 	enum weir_store_kind kind;
+	enum weir_request_state state; /* IDLE when it is submitted */
 	uint32_t partition;
 	void *owner; /* caller's */
 	/* TAKE */
@@ -147,22 +157,5 @@ void weir_store_cancel(struct weir_store *store, uint32_t partition);
 void weir_store_stop(struct weir_store *store);
 void weir_store_free(struct weir_store *store);
 void weir_store_counters_get(struct weir_store *store, struct weir_store_counters *counters_out);
-
-/*
- * Plain connection for other users (command line, dispatcher's intents): connects by settings (tcp or unix, user/password,
- * db, TLS where hiredis has it). Returns a hiredis context owned by the caller (as void * in this header only so that users
- * need not include hiredis) or NULL with err.
- */
-struct redisContext;
-struct redisContext *weir_redis_connect(const struct weir_settings *settings, struct weir_error *err);
-/* The same at another node ("host:port", as MOVED names it) with the credentials and transport of redis.url. */
-struct redisContext *weir_redis_connect_node(
-    const struct weir_settings *settings, const char *node, struct weir_error *err);
-/* Installs or replaces the Redis Function library (weir_card) when its version differs from the stored one. */
-enum weir_class weir_redis_install_functions(struct redisContext *redis, struct weir_error *err);
-/* The same for another key prefix than "weir" (redis.prefix). RETRY: Redis is not ready; POISON: it has no functions
- * (before 7.0) or does not allow them, go on without. Without a key weir_card needs `<prefix>:partitions` = number of
- * partitions. */
-enum weir_class weir_redis_install_functions_at(struct redisContext *redis, const char *prefix, struct weir_error *err);
 
 #endif

@@ -12,12 +12,12 @@ write_fetch(struct weir_store *store, uint32_t partition, const struct weir_stor
 	struct weir_buf *out = &store->out;
 	int key_len = (int)strnlen(fetch->key, sizeof(fetch->key));
 	if (fetch->len == 0 && fetch->from == 0) {
-		weir_resp_command(out, 2);
+		weir_store_command(store, 2);
 		weir_resp_text(out, "GET");
 		weir_resp_key(out, store->prefix, partition, "%.*s", key_len, fetch->key);
 		return;
 	}
-	weir_resp_command(out, 4);
+	weir_store_command(store, 4);
 	weir_resp_text(out, "GETRANGE");
 	weir_resp_key(out, store->prefix, partition, "%.*s", key_len, fetch->key);
 	weir_resp_i64(out, fetch->from);
@@ -27,18 +27,18 @@ write_fetch(struct weir_store *store, uint32_t partition, const struct weir_stor
 static enum weir_step
 read_value(struct weir_store *store, struct weir_store_request *request, struct weir_store_fetch *fetch)
 {
-	redisReply *reply = NULL;
-	enum weir_step step = weir_link_reply(store->link, &reply);
+	struct weir_reply *reply = NULL;
+	enum weir_step step = weir_store_reply(store, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	fetch->value_out.len = 0;
-	if (reply->type == REDIS_REPLY_STRING)
+	if (reply->type == WEIR_REPLY_STRING)
 		weir_buf_append(&fetch->value_out, reply->str, reply->len);
-	else if (reply->type == REDIS_REPLY_ERROR)
+	else if (reply->type == WEIR_REPLY_ERROR)
 		step = weir_store_refuse(store, request, reply);
-	else if (reply->type != REDIS_REPLY_NIL)
+	else if (reply->type != WEIR_REPLY_NIL)
 		step = weir_store_nonsense(store, "GET", reply);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }
 
@@ -48,10 +48,9 @@ weir_store_fetch_all(struct weir_store *store, struct weir_store_request *reques
 	for (uint32_t first = 0; first < request->fetch_count; first += GROUP) {
 		uint32_t left = request->fetch_count - first;
 		uint32_t count = left < GROUP ? left : GROUP;
-		store->out.len = 0;
 		for (uint32_t i = 0; i < count; i++)
 			write_fetch(store, request->partition, &request->fetches[first + i]);
-		enum weir_step step = weir_link_send(store->link, store->out.data, store->out.len);
+		enum weir_step step = weir_store_send_out(store);
 		for (uint32_t i = 0; i < count && step == WEIR_STEP_OK; i++)
 			step = read_value(store, request, &request->fetches[first + i]);
 		if (step != WEIR_STEP_OK)

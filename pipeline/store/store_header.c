@@ -65,11 +65,11 @@ weir_parse_i64(const char *text, size_t len, int64_t *number_out)
 
 /* One field; a missing one leaves the default. */
 static bool
-parse_field(const redisReply *field, uint32_t index, struct weir_store_header *header)
+parse_field(const struct weir_reply *field, uint32_t index, struct weir_store_header *header)
 {
-	if (field->type == REDIS_REPLY_NIL)
+	if (field->type == WEIR_REPLY_NIL)
 		return true;
-	if (field->type != REDIS_REPLY_STRING)
+	if (field->type != WEIR_REPLY_STRING)
 		return false;
 	uint64_t number = 0;
 	if (index == FIELD_STREAM_TIME || index >= FIELD_OFFSETS) {
@@ -92,11 +92,11 @@ parse_field(const redisReply *field, uint32_t index, struct weir_store_header *h
 
 /* What is wrong with field `index`, in words: another format is nobody's fault, the rest should not be. */
 static enum weir_step
-refuse_field(struct weir_store *store, struct weir_store_request *request, const redisReply *field, uint32_t index)
+refuse_field(struct weir_store *store, struct weir_store_request *request, const struct weir_reply *field, uint32_t index)
 {
 	const char *text = field->str != NULL ? field->str : "";
 	uint64_t format = 0;
-	if (index == FIELD_FORMAT && field->type == REDIS_REPLY_STRING && weir_parse_u64(field->str, field->len, &format))
+	if (index == FIELD_FORMAT && field->type == WEIR_REPLY_STRING && weir_parse_u64(field->str, field->len, &format))
 		return weir_store_fail(request, WEIR_POISON,
 		    "%s:{%u}:h is of format %.20s%s; this weir reads and writes format %d", store->prefix,
 		    request->partition, text,
@@ -110,13 +110,13 @@ refuse_field(struct weir_store *store, struct weir_store_request *request, const
 
 /* The answer to HMGET. */
 static enum weir_step
-parse_header(
-    struct weir_store *store, struct weir_store_request *request, const redisReply *reply, struct weir_store_header *header)
+parse_header(struct weir_store *store, struct weir_store_request *request, const struct weir_reply *reply,
+    struct weir_store_header *header)
 {
 	*header = (struct weir_store_header){0};
 	for (size_t i = 0; i < sizeof(header->offsets) / sizeof(header->offsets[0]); i++)
 		header->offsets[i] = -1;
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != store->header_field_count)
+	if (reply->type != WEIR_REPLY_ARRAY || reply->elements != store->header_field_count)
 		return weir_store_nonsense(store, "HMGET", reply);
 	for (uint32_t i = 0; i < reply->elements; i++) {
 		if (!parse_field(reply->element[i], i, header))
@@ -129,30 +129,29 @@ static void
 write_watch(struct weir_store *store, uint32_t partition)
 {
 	struct weir_buf *out = &store->out;
-	out->len = 0;
-	weir_resp_command(out, 2);
+	weir_store_command(store, 2);
 	weir_resp_text(out, "WATCH");
 	weir_resp_key(out, store->prefix, partition, "h");
-	weir_resp_command(out, 2 + store->header_field_count);
+	weir_store_command(store, 2 + store->header_field_count);
 	weir_resp_text(out, "HMGET");
 	weir_resp_key(out, store->prefix, partition, "h");
 	weir_buf_append(out, store->header_fields.data, store->header_fields.len);
-	weir_resp_command(out, 1);
+	weir_store_command(store, 1);
 	weir_resp_text(out, "MULTI");
 }
 
 static enum weir_step
 read_status(struct weir_store *store, struct weir_store_request *request, const char *command)
 {
-	redisReply *reply = NULL;
-	enum weir_step step = weir_link_reply(store->link, &reply);
+	struct weir_reply *reply = NULL;
+	enum weir_step step = weir_store_reply(store, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
-	if (reply->type == REDIS_REPLY_ERROR)
+	if (reply->type == WEIR_REPLY_ERROR)
 		step = weir_store_refuse(store, request, reply);
-	else if (reply->type != REDIS_REPLY_STATUS)
+	else if (reply->type != WEIR_REPLY_STATUS)
 		step = weir_store_nonsense(store, command, reply);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }
 
@@ -160,36 +159,35 @@ enum weir_step
 weir_header_watch(struct weir_store *store, struct weir_store_request *request, struct weir_store_header *header_out)
 {
 	write_watch(store, request->partition);
-	enum weir_step step = weir_link_send(store->link, store->out.data, store->out.len);
-	store->out.len = 0;
+	enum weir_step step = weir_store_send_out(store);
 	if (step == WEIR_STEP_OK)
 		step = read_status(store, request, "WATCH");
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	if (step == WEIR_STEP_OK)
-		step = weir_link_reply(store->link, &reply);
+		step = weir_store_reply(store, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
-	if (reply->type == REDIS_REPLY_ERROR)
+	if (reply->type == WEIR_REPLY_ERROR)
 		step = weir_store_refuse(store, request, reply);
 	else
 		step = parse_header(store, request, reply, header_out);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step == WEIR_STEP_OK ? read_status(store, request, "MULTI") : step;
 }
 
 void
 weir_header_leave(struct weir_store *store)
 {
-	redisReply *reply = NULL;
-	store->out.len = 0;
-	weir_resp_command(&store->out, 1);
+	struct weir_reply *reply = NULL;
+	weir_store_command(store, 1);
 	weir_resp_text(&store->out, "DISCARD");
-	enum weir_step step = weir_link_query(store->link, &reply);
-	bool left = step == WEIR_STEP_OK && reply->type == REDIS_REPLY_STATUS;
-	if (reply != NULL)
-		freeReplyObject(reply);
+	enum weir_step step = weir_store_send_out(store);
+	if (step == WEIR_STEP_OK)
+		step = weir_store_reply(store, &reply);
+	bool left = step == WEIR_STEP_OK && reply->type == WEIR_REPLY_STATUS;
+	weir_reply_free(reply);
 	if (!left)
-		weir_link_close(store->link);
+		weir_store_close(store);
 }
 
 /* The answers QUEUED; the first refusal among them, whose cause EXEC's own answer does not tell, is kept. */
@@ -198,17 +196,17 @@ read_queued(struct weir_store *store, struct weir_store_request *request, uint32
 {
 	*refused_out = WEIR_STEP_OK;
 	for (uint32_t i = 0; i < commands; i++) {
-		redisReply *reply = NULL;
-		enum weir_step step = weir_link_reply(store->link, &reply);
+		struct weir_reply *reply = NULL;
+		enum weir_step step = weir_store_reply(store, &reply);
 		if (step != WEIR_STEP_OK)
 			return step;
-		if (reply->type == REDIS_REPLY_ERROR) {
+		if (reply->type == WEIR_REPLY_ERROR) {
 			if (*refused_out == WEIR_STEP_OK)
 				*refused_out = weir_store_refuse(store, request, reply);
-		} else if (reply->type != REDIS_REPLY_STATUS) {
+		} else if (reply->type != WEIR_REPLY_STATUS) {
 			step = weir_store_nonsense(store, "a queued command", reply);
 		}
-		freeReplyObject(reply);
+		weir_reply_free(reply);
 		if (step != WEIR_STEP_OK)
 			return step;
 	}
@@ -217,10 +215,10 @@ read_queued(struct weir_store *store, struct weir_store_request *request, uint32
 
 /* EXEC ran: nothing in it may have failed. */
 static enum weir_step
-check_results(struct weir_store_request *request, const redisReply *reply, uint32_t commands)
+check_results(struct weir_store_request *request, const struct weir_reply *reply, uint32_t commands)
 {
 	for (size_t i = 0; i < reply->elements; i++) {
-		if (reply->element[i]->type != REDIS_REPLY_ERROR)
+		if (reply->element[i]->type != WEIR_REPLY_ERROR)
 			continue;
 		return weir_store_fail(request, WEIR_FATAL,
 		    "command %zu of %u failed INSIDE the transaction of partition %u, and Redis does not roll back: what "
@@ -240,28 +238,28 @@ weir_header_exec(
 {
 	static const char EXEC[] = "*1\r\n$4\r\nEXEC\r\n";
 	enum weir_step refused = WEIR_STEP_OK;
-	redisReply *reply = NULL;
-	enum weir_step step = weir_link_send(store->link, body->data, body->len);
+	struct weir_reply *reply = NULL;
+	enum weir_step step = weir_store_send(store, body->data, body->len, commands);
 	if (step == WEIR_STEP_OK)
-		step = weir_link_send(store->link, (const uint8_t *)EXEC, sizeof(EXEC) - 1);
+		step = weir_store_send(store, (const uint8_t *)EXEC, sizeof(EXEC) - 1, 1);
 	if (step == WEIR_STEP_OK)
 		step = read_queued(store, request, commands, &refused);
 	if (step == WEIR_STEP_OK)
-		step = weir_link_reply(store->link, &reply);
+		step = weir_store_reply(store, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
-	if (reply->type == REDIS_REPLY_ERROR)
+	if (reply->type == WEIR_REPLY_ERROR)
 		step = refused != WEIR_STEP_OK ? refused : weir_store_refuse(store, request, reply);
-	else if (reply->type == REDIS_REPLY_NIL)
+	else if (reply->type == WEIR_REPLY_NIL)
 		step = WEIR_STEP_AGAIN;
-	else if (reply->type == REDIS_REPLY_ARRAY && refused != WEIR_STEP_OK)
+	else if (reply->type == WEIR_REPLY_ARRAY && refused != WEIR_STEP_OK)
 		step = weir_store_fail(request, WEIR_FATAL,
 		    "the transaction of partition %u ran WITHOUT a command that was refused: %.300s", request->partition,
 		    store->why.text);
-	else if (reply->type == REDIS_REPLY_ARRAY)
+	else if (reply->type == WEIR_REPLY_ARRAY)
 		step = check_results(request, reply, commands);
 	else
 		step = weir_store_nonsense(store, "EXEC", reply);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }

@@ -34,32 +34,31 @@ poisoned(struct weir_store *store, struct weir_store_request *request, const cha
 /* One command on one key of the partition, answered by an array. */
 static enum weir_step
 ask_array(struct weir_store *store, struct weir_store_request *request, const char *command, const char *name,
-    const char *from, const char *to, redisReply **reply_out)
+    const char *from, const char *to, struct weir_reply **reply_out)
 {
 	struct weir_buf *out = &store->out;
-	out->len = 0;
-	weir_resp_command(out, from != NULL ? 4 : 2);
+	weir_store_command(store, from != NULL ? 4 : 2);
 	weir_resp_text(out, command);
 	weir_resp_key(out, store->prefix, request->partition, "%s", name);
 	if (from != NULL) {
 		weir_resp_text(out, from);
 		weir_resp_text(out, to);
 	}
-	return weir_link_query_for(store->link, request, REDIS_REPLY_ARRAY, reply_out);
+	return weir_store_ask_for(store, request, WEIR_REPLY_ARRAY, reply_out);
 }
 
 static struct weir_slice
-slice_of(const redisReply *reply)
+slice_of(const struct weir_reply *reply)
 {
 	return (struct weir_slice){(const uint8_t *)reply->str, reply->len};
 }
 
 /* All elements are strings. */
 static bool
-all_strings(const redisReply *reply)
+all_strings(const struct weir_reply *reply)
 {
 	for (size_t i = 0; i < reply->elements; i++)
-		if (reply->element[i]->type != REDIS_REPLY_STRING)
+		if (reply->element[i]->type != WEIR_REPLY_STRING)
 			return false;
 	return true;
 }
@@ -67,21 +66,21 @@ all_strings(const redisReply *reply)
 static enum weir_step
 load_names(struct weir_store *store, struct weir_store_request *request)
 {
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_array(store, request, "LRANGE", "n", "0", "-1", &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = all_strings(reply);
 	for (size_t i = 0; i < reply->elements && good; i++)
 		good = request->sink.name(request->sink.ctx, (uint32_t)i, slice_of(reply->element[i]));
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return good ? WEIR_STEP_OK : poisoned(store, request, "n");
 }
 
 static enum weir_step
 load_reference(struct weir_store *store, struct weir_store_request *request)
 {
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_array(store, request, "HGETALL", "r", NULL, NULL, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
@@ -89,12 +88,12 @@ load_reference(struct weir_store *store, struct weir_store_request *request)
 	for (size_t i = 0; i + 1 < reply->elements && good; i += 2)
 		good = request->sink.reference(
 		    request->sink.ctx, slice_of(reply->element[i]), slice_of(reply->element[i + 1]));
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return good ? WEIR_STEP_OK : poisoned(store, request, "r");
 }
 
 static bool
-give_intent(struct weir_store_request *request, const redisReply *field, const redisReply *value)
+give_intent(struct weir_store_request *request, const struct weir_reply *field, const struct weir_reply *value)
 {
 	struct weir_iccid iccid;
 	uint64_t token = 0, desired = 0;
@@ -111,31 +110,31 @@ give_intent(struct weir_store_request *request, const redisReply *field, const r
 static enum weir_step
 load_intents(struct weir_store *store, struct weir_store_request *request)
 {
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_array(store, request, "HGETALL", "i", NULL, NULL, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = all_strings(reply) && reply->elements % 2 == 0;
 	for (size_t i = 0; i + 1 < reply->elements && good; i += 2)
 		good = give_intent(request, reply->element[i], reply->element[i + 1]);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return good ? WEIR_STEP_OK : poisoned(store, request, "i");
 }
 
 /* Sends the MGET in store->out and checks the shape of its answer. */
 static enum weir_step
-ask_strings(struct weir_store *store, struct weir_store_request *request, uint32_t expected, redisReply **reply_out)
+ask_strings(struct weir_store *store, struct weir_store_request *request, uint32_t expected, struct weir_reply **reply_out)
 {
-	redisReply *reply = NULL;
-	enum weir_step step = weir_link_query_for(store->link, request, REDIS_REPLY_ARRAY, &reply);
+	struct weir_reply *reply = NULL;
+	enum weir_step step = weir_store_ask_for(store, request, WEIR_REPLY_ARRAY, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	bool good = reply->elements == expected;
 	for (size_t i = 0; i < reply->elements && good; i++)
-		good = reply->element[i]->type == REDIS_REPLY_STRING || reply->element[i]->type == REDIS_REPLY_NIL;
+		good = reply->element[i]->type == WEIR_REPLY_STRING || reply->element[i]->type == WEIR_REPLY_NIL;
 	if (!good) {
 		step = weir_store_nonsense(store, "MGET", reply);
-		freeReplyObject(reply);
+		weir_reply_free(reply);
 		return step;
 	}
 	*reply_out = reply;
@@ -147,17 +146,16 @@ load_pages_piece(
     struct weir_store *store, struct weir_store_request *request, enum weir_slab_kind slab, uint32_t first, uint32_t count)
 {
 	char tag = WEIR_SLAB_TAGS[slab];
-	store->out.len = 0;
-	weir_resp_command(&store->out, 1 + count);
+	weir_store_command(store, 1 + count);
 	weir_resp_text(&store->out, "MGET");
 	for (uint32_t i = 0; i < count; i++)
 		weir_resp_key(&store->out, store->prefix, request->partition, "%c:%u", tag, first + i);
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_strings(store, request, count, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	for (uint32_t i = 0; i < count && step == WEIR_STEP_OK; i++) {
-		if (reply->element[i]->type == REDIS_REPLY_NIL)
+		if (reply->element[i]->type == WEIR_REPLY_NIL)
 			continue;
 		if (!request->sink.page(request->sink.ctx, slab, first + i, slice_of(reply->element[i]))) {
 			char name[24];
@@ -165,7 +163,7 @@ load_pages_piece(
 			step = poisoned(store, request, name);
 		}
 	}
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }
 
@@ -186,17 +184,16 @@ load_slab(struct weir_store *store, struct weir_store_request *request, enum wei
 static enum weir_step
 load_dedupe_keys_piece(struct weir_store *store, struct weir_store_request *request, int64_t hour, uint32_t first)
 {
-	store->out.len = 0;
-	weir_resp_command(&store->out, 1 + BUCKETS_A_PIECE);
+	weir_store_command(store, 1 + BUCKETS_A_PIECE);
 	weir_resp_text(&store->out, "MGET");
 	for (uint32_t i = 0; i < BUCKETS_A_PIECE; i++)
 		weir_resp_key(&store->out, store->prefix, request->partition, "m:%lld:%u", (long long)hour, first + i);
-	redisReply *reply = NULL;
+	struct weir_reply *reply = NULL;
 	enum weir_step step = ask_strings(store, request, BUCKETS_A_PIECE, &reply);
 	if (step != WEIR_STEP_OK)
 		return step;
 	for (uint32_t i = 0; i < BUCKETS_A_PIECE && step == WEIR_STEP_OK; i++) {
-		if (reply->element[i]->type == REDIS_REPLY_NIL)
+		if (reply->element[i]->type == WEIR_REPLY_NIL)
 			continue;
 		if (!request->sink.dedupe_keys(request->sink.ctx, hour, first + i, slice_of(reply->element[i]))) {
 			char name[40];
@@ -204,7 +201,7 @@ load_dedupe_keys_piece(struct weir_store *store, struct weir_store_request *requ
 			step = poisoned(store, request, name);
 		}
 	}
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	return step;
 }
 

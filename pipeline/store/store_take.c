@@ -6,7 +6,16 @@
  * The epoch is at least the clock's microseconds: partials and words in Kafka carry epochs of owners that a Redis which
  * forgot knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
  */
+#include <stdio.h>
+
 #include "pipeline/store/store_priv.h"
+
+static uint64_t
+clock_us(void)
+{
+	int64_t now_us = weir_wall_now().us;
+	return now_us <= 0 ? 1 : (uint64_t)now_us;
+}
 
 static void
 write_raise(struct weir_store *store, const struct weir_store_request *request, uint64_t epoch, struct weir_buf *body)
@@ -31,8 +40,7 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = weir_header_watch(store, request, header);
 	if (step != WEIR_STEP_OK)
 		return step;
-	int64_t now_us = weir_wall_now().us;
-	uint64_t base = now_us > 0 ? (uint64_t)now_us - 1 : 0;
+	uint64_t base = clock_us() - 1;
 	if (base < request->epoch_floor)
 		base = request->epoch_floor;
 	if (base < header->epoch)

@@ -4,15 +4,13 @@
  *
  * A connection whose attempt ended otherwise than in an answer is closed: what it still holds (a watch, an open
  * transaction, answers on their way) ends with it, which is simpler to be sure of than to undo. Refusals are rare and
- * delayed anyway. In Redis Cluster each partition remembers the node that MOVED named; a node that fails is forgotten and
- * the one of redis.url asked again.
+ * delayed anyway. Which node has a partition's slot, the cluster knows (redis/cluster.h); it is told of nodes that fail,
+ * and asked for a new map of slots between attempts.
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
 
+#include "config/base/backoff.h"
 #include "config/base/log.h"
 #include "pipeline/store/store_priv.h"
 
@@ -21,113 +19,53 @@
 #define SAY_EVERY_US 1000000
 #define HOPS_MAX 5 /* MOVED in a row before it is treated as a refusal */
 
-void
-weir_store_drain_wake(struct weir_store *store)
-{
-	uint64_t rings;
-	ssize_t got = read(store->wake_fd, &rings, sizeof(rings));
-	(void)got; /* non-blocking: nothing to read is fine */
-}
-
-static struct weir_store_slot *
-slot_in_hand(struct weir_store *store)
-{
-	uint64_t answered = atomic_load_explicit(&store->answered, memory_order_relaxed); /* own counter */
-	return &store->slots[answered % WEIR_STORE_RING];
-}
-
-bool
-weir_store_interrupted(struct weir_store *store)
-{
-	/* Relaxed: the flags carry no data, and the wake descriptor orders them well enough to be seen at once. */
-	return atomic_load_explicit(&store->stopping, memory_order_relaxed) ||
-	       atomic_load_explicit(&slot_in_hand(store)->cancelled, memory_order_relaxed);
-}
-
-/* Equal jitter: between half and the whole of a delay that doubles. */
-static void
-grow_delay(struct weir_store *store)
-{
-	store->delay_ms = store->delay_ms == 0 ? DELAY_MIN_MS : store->delay_ms * 2;
-	if (store->delay_ms > DELAY_MAX_MS)
-		store->delay_ms = DELAY_MAX_MS;
-}
+/* ---- delays ---- */
 
 static void
 sleep_delay(struct weir_store *store)
 {
-	store->jitter = store->jitter * 6364136223846793005u + 1442695040888963407u;
-	uint32_t half = store->delay_ms / 2;
-	struct weir_steady until = weir_steady_in_ms(half + (int64_t)((store->jitter >> 33) % (half + 1)));
-	while (!weir_store_interrupted(store)) {
+	uint64_t delay_ms = weir_backoff_grow(DELAY_MIN_MS, DELAY_MAX_MS, store->attempts++);
+	WEIR_CHECK(delay_ms >= DELAY_MIN_MS && delay_ms <= DELAY_MAX_MS);
+	struct weir_steady until =
+	    weir_steady_in_ms((int64_t)weir_backoff_jitter(delay_ms, weir_random_next(&store->jitter)));
+	while (!weir_queue_interrupted(&store->queue)) {
 		int64_t left_us = weir_steady_left_us(until);
 		if (left_us <= 0)
 			return;
-		struct pollfd wake = {.fd = store->wake_fd, .events = POLLIN};
+		struct pollfd wake = {.fd = store->queue.wake_fd, .events = POLLIN};
 		if (poll(&wake, 1, (int)(left_us / 1000) + 1) > 0)
-			weir_store_drain_wake(store);
+			weir_queue_drain_wake(&store->queue);
 	}
 }
 
-static uint8_t
-node_index(const struct weir_store *store, uint32_t partition)
-{
-	return partition < store->node_of_count ? store->node_of[partition] : 0;
-}
+/* ---- attempts ---- */
 
-static void
-node_remember(struct weir_store *store, uint32_t partition, uint8_t index)
+/* The connection to the node that has the partition's slot, as far as it is known. */
+static enum weir_step
+choose_node(struct weir_store *store, uint32_t partition)
 {
-	if (partition >= store->node_of_count) {
-		if (index == 0)
-			return;
-		uint32_t count = partition + 64;
-		store->node_of = weir_realloc(store->node_of, count);
-		memset(store->node_of + store->node_of_count, 0, count - store->node_of_count);
-		store->node_of_count = count;
-	}
-	store->node_of[partition] = index;
-}
-
-static bool
-same_place(const struct weir_redis_url *a, const struct weir_redis_url *b)
-{
-	return a->host != NULL && b->host != NULL && a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
-/* Follows store->moved_to; false when it is no address. */
-static bool
-follow_moved(struct weir_store *store, uint32_t partition)
-{
-	struct weir_redis_url *url = weir_redis_url_at(store->link->url, store->moved_to);
-	if (url == NULL)
-		return false;
-	uint32_t index = 0;
-	while (index < store->link_count && !same_place(store->links[index].url, url))
-		index++;
-	if (index == WEIR_STORE_NODES) { /* more nodes than connections: the last one is lent on */
-		index--;
-		weir_link_close(&store->links[index]);
-		weir_redis_url_free(store->links[index].url);
-		store->links[index].url = url;
-	} else if (index == store->link_count) {
-		store->links[store->link_count++] = (struct weir_link){.store = store, .url = url};
-	} else {
-		weir_redis_url_free(url);
-	}
-	node_remember(store, partition, (uint8_t)index);
-	return true;
+	if (weir_cluster_refresh(store->cluster) == WEIR_EXCHANGE_CANCELLED)
+		return WEIR_STEP_CANCELLED;
+	store->slot = weir_slot_of_partition(store->prefix, partition);
+	store->node = weir_cluster_node_of(store->cluster, store->slot);
+	store->connection = weir_cluster_connection(store->cluster, store->node);
+	WEIR_CHECK(store->connection != NULL);
+	return WEIR_STEP_OK;
 }
 
 static enum weir_step
 attempt(struct weir_store *store, struct weir_store_request *request)
 {
-	if (weir_store_interrupted(store))
+	if (weir_queue_interrupted(&store->queue))
 		return WEIR_STEP_CANCELLED;
-	store->link = &store->links[node_index(store, request->partition)];
-	store->why_reconnect = false;
+	enum weir_step step = choose_node(store, request->partition);
+	if (step != WEIR_STEP_OK)
+		return step;
+	store->why_elsewhere = false;
+	store->out.len = 0;
+	store->out_commands = 0;
 	request->error = (struct weir_error){0};
-	enum weir_step step = store->link->redis != NULL ? WEIR_STEP_OK : weir_link_open(store->link, request);
+	step = weir_store_open(store, request);
 	if (step != WEIR_STEP_OK)
 		return step;
 	switch (request->kind) {
@@ -159,22 +97,21 @@ say_why(struct weir_store *store, const struct weir_store_request *request, enum
 static void
 between(struct weir_store *store, const struct weir_store_request *request, enum weir_step step, uint32_t *hops)
 {
-	bool had_worked = store->link->redis != NULL;
+	bool had_worked = weir_connection_is_open(store->connection);
+	WEIR_CHECK(step == WEIR_STEP_LOST || step == WEIR_STEP_LATER || step == WEIR_STEP_MOVED);
 	say_why(store, request, step);
 	if (step == WEIR_STEP_LOST)
-		store->link->was_lost = true;
-	weir_link_close(store->link);
-	if (step == WEIR_STEP_MOVED && ++*hops <= HOPS_MAX && follow_moved(store, request->partition))
+		store->lost[store->node] = true;
+	weir_store_close(store);
+	if (step == WEIR_STEP_MOVED && ++*hops <= HOPS_MAX)
 		return;
-	if (step != WEIR_STEP_LATER || store->why_reconnect)
-		node_remember(store, request->partition, 0);
+	if (step == WEIR_STEP_LOST || store->why_elsewhere)
+		weir_cluster_failed(store->cluster, store->node);
 	/* A connection that died while idle is worth one attempt at once. */
-	if (step != WEIR_STEP_LOST || !had_worked || store->delay_ms != 0) {
-		grow_delay(store);
+	if (step == WEIR_STEP_LOST && had_worked && !store->failing)
+		store->failing = true;
+	else
 		sleep_delay(store);
-	} else {
-		store->delay_ms = 1;
-	}
 }
 
 static void
@@ -183,6 +120,7 @@ work_on(struct weir_store *store, struct weir_store_request *request)
 	struct weir_steady started = weir_steady_now();
 	uint32_t hops = 0;
 	enum weir_step step;
+	WEIR_CHECK(request->state == WEIR_REQUEST_SUBMITTED);
 	request->result = WEIR_STORE_PENDING;
 	while ((step = attempt(store, request)) != WEIR_STEP_ANSWERED && step != WEIR_STEP_CANCELLED)
 		if (step != WEIR_STEP_AGAIN)
@@ -191,31 +129,38 @@ work_on(struct weir_store *store, struct weir_store_request *request)
 		request->result = WEIR_STORE_CANCELLED;
 		(void)weir_error_set(&request->error, WEIR_RETRY, "cancelled; before that: %.400s", store->why.text);
 	}
-	if (store->link != NULL && (step == WEIR_STEP_CANCELLED || request->result == WEIR_STORE_FAILED))
-		weir_link_close(store->link); /* whatever it was in the middle of */
-	if (step == WEIR_STEP_ANSWERED)
-		store->delay_ms = 0;
+	if (store->connection != NULL && (step == WEIR_STEP_CANCELLED || request->result == WEIR_STORE_FAILED))
+		weir_store_close(store); /* whatever it was in the middle of */
+	if (step == WEIR_STEP_ANSWERED) {
+		store->attempts = 0;
+		store->failing = false;
+	}
 	request->took_us = weir_steady_since_us(started);
 }
+
+/* ---- the thread ---- */
 
 /* Nothing to do: sleeps until rung; a connection that says something now has been closed by Redis. */
 static void
 idle(struct weir_store *store)
 {
-	struct pollfd fds[1 + WEIR_STORE_NODES] = {{.fd = store->wake_fd, .events = POLLIN}};
-	for (uint32_t i = 0; i < store->link_count; i++) {
-		struct redisContext *redis = store->links[i].redis;
-		fds[1 + i] = (struct pollfd){.fd = redis != NULL ? redis->fd : -1, .events = POLLIN};
+	struct pollfd fds[1 + WEIR_NODES_MAX] = {{.fd = store->queue.wake_fd, .events = POLLIN}};
+	uint32_t nodes = weir_cluster_node_end(store->cluster);
+	for (uint32_t i = 0; i < nodes; i++) {
+		const struct weir_connection *connection = weir_cluster_connection(store->cluster, i);
+		fds[1 + i] =
+		    (struct pollfd){.fd = connection != NULL ? weir_connection_fd(connection) : -1, .events = POLLIN};
 	}
-	if (poll(fds, 1 + store->link_count, -1) <= 0)
+	if (poll(fds, 1 + nodes, -1) <= 0)
 		return;
 	if (fds[0].revents != 0)
-		weir_store_drain_wake(store);
-	for (uint32_t i = 0; i < store->link_count; i++) {
+		weir_queue_drain_wake(&store->queue);
+	for (uint32_t i = 0; i < nodes; i++) {
 		if (fds[1 + i].revents == 0)
 			continue;
-		store->links[i].was_lost = true;
-		weir_link_close(&store->links[i]);
+		store->lost[i] = true;
+		weir_connection_close(weir_cluster_connection(store->cluster, i));
+		atomic_store_explicit(&store->connected, false, memory_order_relaxed);
 	}
 }
 
@@ -223,22 +168,21 @@ void *
 weir_store_thread(void *arg)
 {
 	struct weir_store *store = arg;
+	WEIR_CHECK_MAGIC(store, WEIR_STORE_MAGIC);
 	sigset_t all; /* signals are the main thread's; SIGPIPE of a TLS write is nobody's */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
 	(void)pthread_setname_np(pthread_self(), "weir-store");
 	for (;;) {
-		uint64_t answered = atomic_load_explicit(&store->answered, memory_order_relaxed); /* own counter */
-		/* Acquire: the request written before `submitted` was raised. */
-		if (answered == atomic_load_explicit(&store->submitted, memory_order_acquire)) {
-			if (atomic_load_explicit(&store->stopping, memory_order_acquire))
+		struct weir_store_request *request = weir_queue_in_hand(&store->queue);
+		if (request == NULL) {
+			if (weir_queue_is_stopping(&store->queue))
 				return NULL;
 			idle(store);
 			continue;
 		}
-		work_on(store, store->slots[answered % WEIR_STORE_RING].request);
-		/* Release: the lane that sees the counter sees the answer. */
-		atomic_store_explicit(&store->answered, answered + 1, memory_order_release);
+		work_on(store, request);
+		weir_queue_answer(&store->queue);
 		if (store->opts.bell != NULL)
 			store->opts.bell(store->opts.bell_ctx);
 	}

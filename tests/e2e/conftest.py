@@ -42,7 +42,7 @@ def kafka():
 class World:
     """Everything that one test needs around weir, and what it was sent."""
 
-    def __init__(self, kafka, partitions=4, sim=None, appendonly=False, settings=None, inputs=None):
+    def __init__(self, kafka, partitions=4, sim=None, appendonly=False, settings=None, inputs=None, redis=None):
         self.kafka, self.partitions = kafka, partitions
         self.name = "t" + uuid.uuid4().hex[:8]
         self.topics = {t: "%s.%s" % (self.name, t) for t in ("records", "cards", "partials", "dead", "audit", "alerts",
@@ -51,7 +51,7 @@ class World:
         names = [i["topic"] for i in self.inputs] + [self.topics[t] for t in self.topics if t != "records"]
         kafka.create({n: partitions for n in names})
         self._made = names
-        self.redis = Redis(appendonly=appendonly).start()
+        self.redis = redis.start() if redis is not None else Redis(appendonly=appendonly).start()
         self.sim = CarrierSim(**sim).start() if sim is not None else None
         self.logs = {t: generate.Log(kafka.brokers, t, partitions)
                      for t in [i["topic"] for i in self.inputs] + [self.topics["cards"]]}

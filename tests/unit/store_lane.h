@@ -215,9 +215,9 @@ take(struct lane *lane, uint32_t partition)
 static inline redisContext *
 by_hand(void)
 {
-	struct weir_error err = {0};
-	redisContext *redis = weir_redis_connect(&settings, &err);
+	redisContext *redis = redisConnectUnix(server.socket);
 	assert_non_null(redis);
+	assert_int_equal(redis->err, 0);
 	return redis;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "aggregators/tables/slots.h"
 #include "config/base/iccid.h"
+#include "pipeline/redis/functions.h"
 #include "store_lane.h"
 
 #define CYCLE(year, month) (((year)-1970) * 12 + (month)-1)
@@ -110,14 +111,23 @@ assert_field(redisContext *redis, const char *iccid, bool by_key, const char *fi
 	freeReplyObject(reply);
 }
 
+static enum weir_class
+install(const char *prefix, struct weir_error *err)
+{
+	struct weir_redis *redis = weir_redis_new(&(struct weir_redis_opts){.settings = &settings});
+	enum weir_class class = weir_redis_install_functions(redis, prefix, err);
+	weir_redis_free(redis);
+	return class;
+}
+
 static void
 weir_card_answers_in_words(void **state)
 {
 	(void)state;
 	redisContext *redis = by_hand();
 	struct weir_error err = {0};
-	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
-	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
+	assert_int_equal(install("weir", &err), WEIR_OK);
+	assert_int_equal(install("weir", &err), WEIR_OK);
 	assert_says(
 	    redis, "weir_card", "89860000000000000001", false, "ERR weir_card: weir:partitions is not set: has weir run?");
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 12"));
@@ -153,10 +163,10 @@ weir_card_answers_in_words(void **state)
 	freeReplyObject(reply);
 
 	/* another prefix: the library is replaced */
-	assert_int_equal(weir_redis_install_functions_at(redis, "other", &err), WEIR_OK);
+	assert_int_equal(install("other", &err), WEIR_OK);
 	assert_says(
 	    redis, "weir_card", "89860000000000000001", false, "ERR weir_card: other:partitions is not set: has weir run?");
-	assert_int_equal(weir_redis_install_functions_at(redis, "it's", &err), WEIR_POISON);
+	assert_int_equal(install("it's", &err), WEIR_POISON);
 	redisFree(redis);
 }
 
@@ -167,7 +177,7 @@ a_card_s_lifecycle_is_shown(void **state)
 	(void)state;
 	redisContext *redis = by_hand();
 	struct weir_error err = {0};
-	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
+	assert_int_equal(install("weir", &err), WEIR_OK);
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 4"));
 	freeReplyObject(redisCommand(redis, "RPUSH weir:{3}:n c:ct p:x"));
 	/* usage_limit is not enforced on cards outside pools, device_change on those inside */
@@ -224,7 +234,7 @@ a_smart_card_shows_its_children(void **state)
 	(void)state;
 	redisContext *redis = by_hand();
 	struct weir_error err = {0};
-	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
+	assert_int_equal(install("weir", &err), WEIR_OK);
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 4"));
 	const char *parent = "89860000000000000010", *first = "89860000000000000011", *second = "8986000000000000012S";
 	struct weir_card_slot card = {.iccid = iccid_of(parent),
@@ -273,7 +283,7 @@ weir_pool_answers_in_words(void **state)
 	(void)state;
 	redisContext *redis = by_hand();
 	struct weir_error err = {0};
-	assert_int_equal(weir_redis_install_functions(redis, &err), WEIR_OK);
+	assert_int_equal(install("weir", &err), WEIR_OK);
 	assert_says(redis, "weir_pool", "city-7", false, "ERR weir_pool: weir:partitions is not set: has weir run?");
 	freeReplyObject(redisCommand(redis, "SET weir:partitions 4"));
 	freeReplyObject(redisCommand(redis, "RPUSH weir:{3}:n c:cm p:x c:cu p:gold"));

@@ -17,12 +17,12 @@
 #include "pipeline/http/api/api.h"
 #include "pipeline/query/print.h"
 #include "pipeline/query/query.h"
+#include "pipeline/redis/reply.h"
 
 #define WEIR_API_PARAMS_MAX 32
 #define WEIR_API_ID_TEXT 33 /* 32 hex digits and a terminator */
 #define WEIR_API_HASH 32    /* bytes of SHA-256 */
 
-struct redisReply;
 struct weir_api_redis;
 struct weir_api_producer;
 struct weir_api_request;
@@ -307,10 +307,10 @@ void weir_api_redis_free(struct weir_api_redis *redis); /* NULL is fine */
  * One command, key by name: `<prefix>:{api}:<name>` takes the place of argument 1. NULL with err when Redis does not answer
  * or refuses. Caller frees the reply. A broken connection is opened again once.
  */
-struct redisReply *weir_api_redis_query(struct weir_api_redis *redis, const char *key, struct weir_error *err,
+struct weir_reply *weir_api_redis_query(struct weir_api_redis *redis, const char *key, struct weir_error *err,
     uint32_t argc, const struct weir_slice *argv); /* argv without the key: command, then what follows the key */
 /* The same of texts, ended by NULL. */
-struct redisReply *weir_api_redis_texts(struct weir_api_redis *redis, const char *key, struct weir_error *err, ...);
+struct weir_reply *weir_api_redis_texts(struct weir_api_redis *redis, const char *key, struct weir_error *err, ...);
 
 /* ---- producer.c ---- */
 

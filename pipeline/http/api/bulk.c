@@ -1,5 +1,4 @@
 /* Taking a request in bulk: judged, stored, and left to the thread that carries it out. */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +127,7 @@ bulk_exists(struct weir_api_redis *redis, const char *id, struct weir_error *err
 {
 	char name[64];
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(redis, name, err, "EXISTS", NULL);
+	struct weir_reply *reply = weir_api_redis_texts(redis, name, err, "EXISTS", NULL);
 	bool exists = reply != NULL && reply->integer == 1;
 	(void)weir_bulk_done(reply);
 	return exists;

@@ -1,5 +1,4 @@
 /* The lease on a bulk request: one process works on it, and another takes over when that one dies. */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,9 +13,9 @@ weir_bulk_lease_take(struct weir_api_bulks *bulks, const char *id)
 	char name[64];
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "w:%s", id);
-	struct redisReply *reply =
+	struct weir_reply *reply =
 	    weir_api_redis_texts(bulks->worker->redis, name, &err, "SET", bulks->owner, "NX", "PX", LEASE_MS, NULL);
-	bool ours = reply != NULL && reply->type == REDIS_REPLY_STATUS;
+	bool ours = reply != NULL && reply->type == WEIR_REPLY_STATUS;
 	(void)weir_bulk_done(reply);
 	return ours;
 }
@@ -29,8 +28,8 @@ weir_bulk_lease_keep(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	if (!weir_steady_is_past(bulk->renewed, RENEW_US))
 		return true;
 	(void)snprintf(name, sizeof(name), "w:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "GET", NULL);
-	bool lost = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
+	struct weir_reply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "GET", NULL);
+	bool lost = reply != NULL && reply->type == WEIR_REPLY_STRING && strcmp(reply->str, bulks->owner) != 0;
 	(void)weir_bulk_done(reply);
 	if (lost)
 		return false;

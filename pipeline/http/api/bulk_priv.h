@@ -30,7 +30,7 @@ struct weir_bulk_entries {
 	uint32_t n, cap;
 };
 /* bulk_store.c. Frees the reply; false when there is none: Redis is away. */
-bool weir_bulk_done(struct redisReply *reply);
+bool weir_bulk_done(struct weir_reply *reply);
 void weir_bulk_add(struct weir_bulk_entries *entries, struct weir_iccid iccid);
 /* Replaces what is stored under `l:<id>`; from `first` on, `count` of them. False: Redis is away. */
 bool weir_bulk_store(struct weir_api_redis *redis, const char *id, const struct weir_bulk_entries *entries, uint32_t first,

@@ -5,7 +5,6 @@
  * weir.cards goes before records in each round of a lane, so that a flood of it would hold records up. Kafka or Redis away:
  * it says so in `why` and tries again until it is stopped.
  */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +63,9 @@ entries_load(struct weir_api_bulks *bulks, struct weir_bulk *bulk)
 	char name[64];
 	struct weir_error err = {0};
 	(void)snprintf(name, sizeof(name), "l:%s", bulk->id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "GET", NULL);
+	struct weir_reply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "GET", NULL);
 	size_t size = sizeof(struct weir_bulk_entry);
-	bool right = reply != NULL && reply->type == REDIS_REPLY_STRING && (size_t)reply->len % size == 0;
+	bool right = reply != NULL && reply->type == WEIR_REPLY_STRING && (size_t)reply->len % size == 0;
 	if (right) {
 		bulk->entries.n = bulk->entries.cap = (uint32_t)((size_t)reply->len / size);
 		bulk->entries.v = weir_calloc(bulk->entries.n + 1u, size);
@@ -86,8 +85,8 @@ bulk_load(struct weir_api_bulks *bulks, const char *id)
 	memcpy(bulk->id, id, sizeof(bulk->id));
 	bulk->renewed = weir_steady_now();
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "HGETALL", NULL);
-	bool asked = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+	struct weir_reply *reply = weir_api_redis_texts(bulks->worker->redis, name, &err, "HGETALL", NULL);
+	bool asked = reply != NULL && reply->type == WEIR_REPLY_ARRAY;
 	for (size_t i = 0; asked && i + 1 < reply->elements; i += 2)
 		field_take(bulk, reply->element[i]->str, reply->element[i + 1]->str);
 	(void)weir_bulk_done(reply);
@@ -115,8 +114,8 @@ static void
 bulks_poll(struct weir_api_bulks *bulks)
 {
 	struct weir_error err = {0};
-	struct redisReply *reply = weir_api_redis_texts(bulks->worker->redis, "bulks", &err, "SMEMBERS", NULL);
-	for (size_t i = 0; reply != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+	struct weir_reply *reply = weir_api_redis_texts(bulks->worker->redis, "bulks", &err, "SMEMBERS", NULL);
+	for (size_t i = 0; reply != NULL && reply->type == WEIR_REPLY_ARRAY && i < reply->elements; i++) {
 		const char *id = reply->element[i]->str;
 		struct weir_bulk *bulk = NULL;
 		if (weir_api_id_is_valid(id) && !in_hand(bulks, id) && weir_bulk_lease_take(bulks, id))

@@ -1,5 +1,4 @@
 /* What is stored of bulk requests: their fields and their entries; see bulk_priv.h. */
-#include <hiredis/hiredis.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -18,10 +17,9 @@ weir_bulk_add(struct weir_bulk_entries *entries, struct weir_iccid iccid)
 }
 
 bool
-weir_bulk_done(struct redisReply *reply)
+weir_bulk_done(struct weir_reply *reply)
 {
-	if (reply != NULL)
-		freeReplyObject(reply);
+	weir_reply_free(reply);
 	return reply != NULL;
 }
 

@@ -1,5 +1,4 @@
 /* How far a request in bulk is, with a result for each card. */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,7 @@ number_of(const char *text)
 
 /* Texts point into the reply. */
 static void
-view_fill(const struct redisReply *reply, struct view *view)
+view_fill(const struct weir_reply *reply, struct view *view)
 {
 	const char *at = "", *total = "", *sent = "", *skipped = "", *taken = "";
 	*view = (struct view){"", "", "{}", "", "", 0, 0, 0, 0, 0};
@@ -117,7 +116,7 @@ one_result(struct weir_api_request *request, struct weir_api_worker *worker, str
 /* `cards` and `next`. False after a problem, which replaced all. */
 static bool
 print_results(struct weir_api_request *request, struct weir_api_worker *worker, struct weir_json *json, const char *id,
-    const struct redisReply *page, uint64_t at, uint64_t total)
+    const struct weir_reply *page, uint64_t at, uint64_t total)
 {
 	uint32_t partitions = 0;
 	enum weir_read code;
@@ -185,10 +184,10 @@ bulk_answer(struct weir_api_request *request, struct weir_api_worker *worker, co
 	(void)snprintf(name, sizeof(name), "l:%s", id);
 	(void)snprintf(from, sizeof(from), "%llu", (unsigned long long)(at * sizeof(struct weir_bulk_entry)));
 	(void)snprintf(to, sizeof(to), "%llu", (unsigned long long)((at + limit) * sizeof(struct weir_bulk_entry) - 1));
-	struct redisReply *page = weir_api_redis_texts(worker->redis, name, &err, "GETRANGE", from, to, NULL);
-	if (page == NULL || page->type != REDIS_REPLY_STRING) {
+	struct weir_reply *page = weir_api_redis_texts(worker->redis, name, &err, "GETRANGE", from, to, NULL);
+	if (page == NULL || page->type != WEIR_REPLY_STRING) {
 		if (page != NULL)
-			freeReplyObject(page);
+			weir_reply_free(page);
 		(void)weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 		return;
 	}
@@ -196,7 +195,7 @@ bulk_answer(struct weir_api_request *request, struct weir_api_worker *worker, co
 	print_head(&json, id, view);
 	if (print_results(request, worker, &json, id, page, at, view->total))
 		weir_json_close(&json, '}');
-	freeReplyObject(page);
+	weir_reply_free(page);
 }
 
 void
@@ -211,16 +210,16 @@ weir_api_bulk_one(struct weir_api_request *request, struct weir_api_worker *work
 		return;
 	}
 	(void)snprintf(name, sizeof(name), "b:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "HGETALL", NULL);
+	struct weir_reply *reply = weir_api_redis_texts(worker->redis, name, &err, "HGETALL", NULL);
 	if (reply == NULL) {
 		(void)weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 		return;
 	}
 	view_fill(reply, &view);
-	if (reply->type != REDIS_REPLY_ARRAY || view.state[0] == '\0')
+	if (reply->type != WEIR_REPLY_ARRAY || view.state[0] == '\0')
 		weir_api_problem(
 		    request, 404, "not-found", NULL, "there is no such bulk request, or it is no longer remembered");
 	else
 		bulk_answer(request, worker, id, &view);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 }

@@ -8,7 +8,6 @@
  */
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +86,7 @@ stored_answer(struct weir_api_request *request, const char *text, char id_out[WE
 }
 
 static enum weir_api_key
-check_stored(struct weir_api_request *request, const char *print, const struct redisReply *reply, char *id_out)
+check_stored(struct weir_api_request *request, const char *print, const struct weir_reply *reply, char *id_out)
 {
 	if (reply->len <= FINGERPRINT || memcmp(reply->str, print, FINGERPRINT) != 0) {
 		weir_api_problem(request, 409, "key-reused", "Idempotency-Key",
@@ -122,19 +121,19 @@ weir_api_key_begin(struct weir_api_request *request, struct weir_api_worker *wor
 	fingerprint(request, print);
 	kept_seconds(request, seconds);
 	(void)snprintf(value, sizeof(value), "%s %s 0 \n", print, id_out);
-	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", value, "NX", "EX", seconds, NULL);
+	struct weir_reply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", value, "NX", "EX", seconds, NULL);
 	if (reply == NULL)
 		return redis_is_away(request);
-	bool fresh = reply->type == REDIS_REPLY_STATUS;
-	freeReplyObject(reply);
+	bool fresh = reply->type == WEIR_REPLY_STATUS;
+	weir_reply_free(reply);
 	if (fresh)
 		return WEIR_API_KEY_GO_ON;
 	reply = weir_api_redis_texts(worker->redis, name, &err, "GET", NULL);
 	if (reply == NULL)
 		return redis_is_away(request);
 	enum weir_api_key answer =
-	    reply->type == REDIS_REPLY_STRING ? check_stored(request, print, reply, id_out) : WEIR_API_KEY_GO_ON;
-	freeReplyObject(reply);
+	    reply->type == WEIR_REPLY_STRING ? check_stored(request, print, reply, id_out) : WEIR_API_KEY_GO_ON;
+	weir_reply_free(reply);
 	return answer;
 }
 
@@ -154,8 +153,7 @@ weir_api_key_end(struct weir_api_request *request, struct weir_api_worker *worke
 	const struct weir_slice argv[] = {
 	    weir_slice_of("SET"), {value.data, value.len}, weir_slice_of("EX"), weir_slice_of(seconds)};
 	/* When this fails, a repeat sends the same request under the same id once more, which changes nothing. */
-	struct redisReply *reply = weir_api_redis_query(worker->redis, name, &err, 4, argv);
-	if (reply != NULL)
-		freeReplyObject(reply);
+	struct weir_reply *reply = weir_api_redis_query(worker->redis, name, &err, 4, argv);
+	weir_reply_free(reply);
 	weir_buf_free(&value);
 }

@@ -3,7 +3,6 @@
  * whether it has been taken, the subject's audit what came of it: what was done, or why it was refused. One that was taken
  * and left no entry had no card or pool to leave it with any more; its dead letter says so.
  */
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,14 +88,14 @@ stored_find(struct weir_api_request *request, struct weir_api_worker *worker, co
 		return NULL;
 	}
 	(void)snprintf(name, sizeof(name), "q:%s", id);
-	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "GET", NULL);
+	struct weir_reply *reply = weir_api_redis_texts(worker->redis, name, &err, "GET", NULL);
 	if (reply == NULL) {
 		(void)weir_api_read_failed(request, worker, WEIR_READ_AWAY, &err);
 		return NULL;
 	}
-	if (reply->type == REDIS_REPLY_STRING)
+	if (reply->type == WEIR_REPLY_STRING)
 		json = json_loadb(reply->str, (size_t)reply->len, 0, NULL);
-	freeReplyObject(reply);
+	weir_reply_free(reply);
 	const char *of = json_string_value(json_object_get(json, "subject"));
 	if (of != NULL && strcmp(of, subject) == 0)
 		return json;

@@ -5,7 +5,6 @@
  * of the messages themselves judges it, so that what is answered 202 is never refused for its shape later. Whether it can
  * be applied the card's partition decides; its answer is read back from the audit (GET …/requests/{id}).
  */
-#include <hiredis/hiredis.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,11 +115,10 @@ remember(struct weir_api_request *request, struct weir_api_worker *worker, const
 	char *text = json_dumps(json, JSON_COMPACT);
 	(void)snprintf(name, sizeof(name), "q:%s", asked->id);
 	(void)snprintf(seconds, sizeof(seconds), "%u", request->api->settings->api_kept_h * 3600u);
-	struct redisReply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", text, "EX", seconds, NULL);
-	if (reply != NULL)
-		freeReplyObject(reply);
-	else /* it is asked for all the same; only its result cannot be told */
+	struct weir_reply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", text, "EX", seconds, NULL);
+	if (reply == NULL) /* it is asked for all the same; only its result cannot be told */
 		WEIR_LOG_LIMITED(WEIR_LOG_WARN, "api_request_forgotten", "id=%s %s", asked->id, err.text);
+	weir_reply_free(reply);
 	free(text);
 	json_decref(json);
 }
