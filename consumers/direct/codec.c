@@ -14,7 +14,7 @@
 #include <zstd.h>
 
 #include "consumers/direct/records.h"
-#include "consumers/direct/wire.h"
+#include "consumers/wire/wire.h"
 
 struct records_codecs {
 	z_stream gzip;

@@ -8,11 +8,11 @@
 
 #include "config/base/backoff.h"
 #include "config/base/log.h"
-#include "consumers/direct/brokers.h"
 #include "consumers/direct/direct_priv.h"
+#include "consumers/wire/brokers.h"
 
 #define PERIOD_US 5000000ll   /* also when nothing seems to move: a topic that is at rest may be created again */
-#define MISMATCH_US 2000000ll /* so long brokers may still tell of a topic that was created again since */
+#define MISMATCH_US 2000000ll /* so long brokers may still name a topic that was created again since */
 #define RETRY_US 20000ll
 #define RETRY_MAX_US 500000ll
 
@@ -140,7 +140,7 @@ take_leader(struct direct_part *part, const struct protocol_leader *leader)
 
 /*
  * The topic's id is the one that the part reads, or becomes it. False: it is another one. A broker that has not heard the
- * latest tells an old id for a moment, so it must be told for a while before it is believed.
+ * latest names an old id for a moment, so it must be named for a while before it is believed.
  */
 static bool
 take_id(struct direct_source *s, struct direct_part *part, const struct log_id *id)

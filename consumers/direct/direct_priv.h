@@ -8,9 +8,9 @@
 #ifndef WEIR_CONSUMERS_DIRECT_PRIV_H
 #define WEIR_CONSUMERS_DIRECT_PRIV_H
 
-#include "consumers/direct/conn.h"
 #include "consumers/direct/records.h"
 #include "consumers/source/source_kind.h"
+#include "consumers/wire/conn.h"
 
 #define RESPONSES 3u /* of a connection: one is walked, one waits, one is being received */
 #define SEGMENTS 3u  /* of a partition: no more than one in each response */
@@ -61,7 +61,7 @@ struct direct_part {
 	bool end_known, end_reported;
 	bool failed;
 	enum direct_need need;
-	struct log_id id; /* of the topic that is read; unknown until metadata told it, or with old brokers for ever */
+	struct log_id id; /* of the topic that is read; unknown until metadata named it, or with old brokers for ever */
 	enum log_verdict verdict;     /* failed: because the log is no longer the one that was read */
 	struct log_evidence evidence; /* for it */
 	int64_t mismatch_us;          /* since when metadata names another id; 0: it does not */
@@ -180,7 +180,7 @@ struct direct_node *direct_node(struct direct_source *s, int32_t id);
 /* direct_check.c: offsets and epochs */
 /* Stops reading the part: its log is no longer the one that was read. */
 void direct_check_stop(struct direct_part *part, enum log_verdict verdict);
-/* What the lane is told of a part that failed. */
+/* What the lane hears of a part that failed. */
 enum weir_class direct_check_error(
     const struct direct_source *s, const struct direct_part *part, struct weir_batch *batch, struct weir_error *err);
 void direct_check_send(struct direct_source *s, struct direct_part *part);

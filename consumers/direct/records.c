@@ -2,7 +2,7 @@
 #include "consumers/direct/records.h"
 
 #include "consumers/direct/crc32c.h"
-#include "consumers/direct/wire.h"
+#include "consumers/wire/wire.h"
 
 enum {
 	LENGTH_AT = 8,

@@ -11,7 +11,7 @@
 #include "config/base/log.h"
 #include "consumers/direct/direct.h"
 #include "consumers/direct/direct_priv.h"
-#include "consumers/direct/transport.h"
+#include "consumers/wire/transport.h"
 
 #define EVENTS_MAX 32
 #define TIMEOUT_MS 10000u

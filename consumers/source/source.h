@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 #include "config/base/error.h"
+#include "config/base/log_place.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
-#include "consumers/source/log_place.h"
 
 #define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 2) /* inputs in settings order, then the cards and the partials topic */
 #define WEIR_OFFSET_START (-1)                /* from the log's beginning */
@@ -85,7 +85,7 @@ int64_t weir_source_serve(struct weir_source *source);
 int weir_source_fd(struct weir_source *source);
 /*
  * Next batch of one topic and partition, at most max messages, without waiting. WEIR_RETRY: nothing there now. WEIR_FATAL:
- * the place asked for is no longer in the log (err says why): batch_out->verdict tells how, batch_out->log which log is
+ * the place asked for is no longer in the log (err says why): batch_out->verdict says how, batch_out->log which log is
  * there now, and batch_out->next_offset where reading it could go on. On WEIR_OK the batch must be released before the next
  * call for the same source.
  */
@@ -95,7 +95,7 @@ void weir_source_release(struct weir_source *source, struct weir_batch *batch);
 
 enum weir_proof {
 	WEIR_PROOF_GOOD,    /* all that was delivered came from the logs named */
-	WEIR_PROOF_PENDING, /* brokers are being asked; the source's descriptor or the bell tells when to ask again */
+	WEIR_PROOF_PENDING, /* brokers are being asked; the source's descriptor or the bell says when to ask again */
 	WEIR_PROOF_AGAIN,   /* what was delivered since the last proof may be of a log that was cut off: rewind, to read it
 			       again */
 };

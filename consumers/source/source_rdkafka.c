@@ -11,8 +11,8 @@
  * to stop twice, and aborts on the second answer (librdkafka issue 5573). Several partitions that go back at once do just
  * that, hence change_barrier.
  *
- * librdkafka 2.0 tells neither topic ids nor leader epochs. A watch beside it (consumers/direct/log_watch.h) asks the
- * brokers over connections of its own: a partition is assigned once its places are known to lie in the logs that are there,
+ * librdkafka 2.0 says neither topic ids nor leader epochs. A watch beside it (consumers/source/log_watch.h) asks the
+ * brokers over connections of its own: a partition is assigned once its places are known to be in the logs that are there,
  * and what was delivered is proven before it is stored. Where the settings name what those connections do not do, an offset
  * is all there is; that is said at start.
  *
@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
-#include "consumers/direct/log_watch.h"
+#include "consumers/source/log_watch.h"
 #include "consumers/source/source_kind.h"
 
 struct owned {
@@ -470,7 +470,7 @@ source_prove(struct weir_source *source, uint32_t partition, struct log_name *lo
 
 /*
  * The end of the log as far as it was read: librdkafka names the offset behind all that it passed over, markers of
- * transactions and aborted records included, which no message tells.
+ * transactions and aborted records included, which no message shows.
  */
 static void
 take_end(struct owned *owned, uint32_t topic, int64_t offset)
@@ -490,8 +490,8 @@ queue_error(struct rdkafka_source *s, uint32_t topic, const rd_kafka_message_t *
 			(void)source_gone(err, rd_kafka_topic_name(message->rkt), partition, owned->next_offset[topic]);
 			return true;
 		}
-		owned->waiting = true; /* the watch will tell why, or that it was a replica that is behind */
-		log_watch_doubt(s->watch, partition, topic, owned->next_offset[topic]);
+		owned->waiting = true; /* the watch will say why, or that it was a replica that is behind */
+		log_watch_recheck(s->watch, partition, topic, owned->next_offset[topic]);
 		return false;
 	}
 	weir_log(WEIR_LOG_WARN, "kafka_partition", "%s [%d]: %s", rd_kafka_topic_name(message->rkt), message->partition,

@@ -7,8 +7,9 @@ import os
 import re
 import sys
 
-RULES = {"REC": 7, "CYC": 4, "LIFE": 7, "SUS": 6, "POOL": 8, "ALR": 2, "CMD": 5, "ROL": 4}
-MUST = ["%s-%d" % (family, n) for family, count in RULES.items() for n in range(1, count + 1)]
+RULES = {"REC": 10, "CYC": 4, "LIFE": 7, "SUS": 6, "POOL": 8, "ALR": 2, "CMD": 5, "ROL": 4}
+NOT_YET = ["REC-8", "REC-10"]  # known, and no test's matter until they are built
+MUST = [rule for family, count in RULES.items() for rule in ("%s-%d" % (family, n) for n in range(1, count + 1)) if rule not in NOT_YET]
 NOT_HOLDING = ["test_oracle.py"]  # tests the oracle, not weir
 MENTION = re.compile(r"\brules?\s+((?:[A-Z]{3,4}-\d+(?:\s*(?:,|and|,\s*rule)\s*)?)+)")
 NAME = re.compile(r"[A-Z]{3,4}-\d+")

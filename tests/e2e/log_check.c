@@ -1,5 +1,5 @@
 /*
- * Asks a cluster which logs it serves, a line a partition, and judges a place in each of them; for tests against real
+ * Asks a cluster which logs it serves, a line a partition, and compares a place in each of them; for tests against real
  * brokers. weir_log_check CONFIG TIMEOUT_MS TOPIC:PARTITION[:ID:EPOCH:OFFSET]...   (ordered by topic, then partition)
  *
  * Prints "TOPIC PARTITION id=… partitions=… leader=… leader_epoch=… first=… end=… epoch_found=… epoch_end=… verdict=…
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumers/direct/log_identity.h"
+#include "consumers/wire/log_identity.h"
 
 #define PARTS_MAX 64u
 
@@ -59,7 +59,7 @@ print_part(const struct log_identity *client, const char *topic, const struct lo
 {
 	char id[LOG_ID_CHARS + 1];
 	const struct log_evidence *e = &part->evidence;
-	enum log_verdict verdict = log_judge(&place->name, place->next_offset, e);
+	enum log_verdict verdict = log_verdict_of(&place->name, place->next_offset, e);
 	log_id_text(&e->id, id);
 	printf("%s %u id=%s partitions=%u leader=%d leader_epoch=%d first=%" PRId64 " end=%" PRId64
 	       " epoch_found=%d epoch_end=%" PRId64 " verdict=%s resume=%" PRId64 " error=%d\n",

@@ -1,6 +1,6 @@
 """Which log a topic's name stands for, as real brokers tell it: ids, leader epochs, ends of epochs (rule REC-9).
 
-weir_log_check asks as weir does, and judges a place that the test gives it.
+weir_log_check asks as weir does, and compares a place that the test gives it.
 """
 
 import json

@@ -8,9 +8,9 @@
  */
 #include <stdlib.h>
 
-#include "consumers/direct/protocol.h"
 #include "consumers/direct/records.h"
-#include "consumers/direct/scram.h"
+#include "consumers/wire/protocol.h"
+#include "consumers/wire/scram.h"
 
 #define ROOM (64u << 10)
 

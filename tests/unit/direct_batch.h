@@ -4,7 +4,7 @@
 
 #include "consumers/direct/crc32c.h"
 #include "consumers/direct/records.h"
-#include "consumers/direct/wire.h"
+#include "consumers/wire/wire.h"
 
 struct batch_of {
 	int64_t base_offset, base_ms, max_ms, producer_id;

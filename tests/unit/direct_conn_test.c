@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #include "config/base/clock.h"
-#include "consumers/direct/conn.h"
+#include "consumers/wire/conn.h"
 
 struct world {
 	struct security security;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "consumers/direct/protocol.h"
+#include "consumers/wire/protocol.h"
 
 static struct wire_reader
 reader_of(const struct weir_buf *b)

@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "consumers/direct/log_identity.h"
-#include "consumers/direct/protocol.h"
+#include "consumers/wire/log_identity.h"
+#include "consumers/wire/protocol.h"
 
 #define CONNECTIONS 16
 #define TOPIC "t"

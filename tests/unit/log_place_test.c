@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "consumers/source/log_place.h"
+#include "config/base/log_place.h"
 
 static struct log_id
 id_of(const char *text)
@@ -113,7 +113,7 @@ test_verdicts(void **state)
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
 		struct log_evidence evidence =
 		    evidence_of(CASES[i].id, CASES[i].first, CASES[i].end, CASES[i].found, CASES[i].epoch_end);
-		enum log_verdict verdict = log_judge(&name, CASES[i].next_offset, &evidence);
+		enum log_verdict verdict = log_verdict_of(&name, CASES[i].next_offset, &evidence);
 		assert_string_equal(log_verdict_name(verdict), log_verdict_name(CASES[i].verdict));
 		assert_int_equal(log_resume_offset(verdict, CASES[i].next_offset, &evidence), CASES[i].resume);
 	}
@@ -126,15 +126,15 @@ test_unknown(void **state)
 	(void)state;
 	struct log_evidence none = LOG_NO_EVIDENCE, other = evidence_of(OTHER, 0, 300, 5, 300);
 	const struct log_name name = {id_of(OURS), 5}, no_name = {{{0}}, 0};
-	assert_int_equal(log_judge(&name, 100, &none), LOG_SAME);
-	assert_int_equal(log_judge(&no_name, 100, &other), LOG_SAME);
+	assert_int_equal(log_verdict_of(&name, 100, &none), LOG_SAME);
+	assert_int_equal(log_verdict_of(&no_name, 100, &other), LOG_SAME);
 	other.epoch_end = 50;
-	assert_int_equal(log_judge(&no_name, 100, &other), LOG_SAME); /* an end of no epoch of ours */
+	assert_int_equal(log_verdict_of(&no_name, 100, &other), LOG_SAME); /* an end of no epoch of ours */
 	other.id = (struct log_id){{0}};
 	other.epoch_answered = false;
-	assert_int_equal(log_judge(&name, 100, &other), LOG_SAME);
+	assert_int_equal(log_verdict_of(&name, 100, &other), LOG_SAME);
 	other.end_offset = 99; /* also where nothing else is known */
-	assert_int_equal(log_judge(&no_name, 100, &other), LOG_TRUNCATED);
+	assert_int_equal(log_verdict_of(&no_name, 100, &other), LOG_TRUNCATED);
 }
 
 static void

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "consumers/direct/scram.h"
+#include "consumers/wire/scram.h"
 
 static bool
 message_is(const struct weir_buf *said, const char *text)

@@ -1,5 +1,5 @@
 /* Watched partitions; see log_watch.h. */
-#include "consumers/direct/log_watch.h"
+#include "consumers/source/log_watch.h"
 
 #include <stdlib.h>
 
@@ -107,7 +107,7 @@ log_watch_start(struct log_watch *watch, const struct weir_start *start)
 }
 
 void
-log_watch_doubt(struct log_watch *watch, uint32_t partition, uint32_t topic, int64_t next_offset)
+log_watch_recheck(struct log_watch *watch, uint32_t partition, uint32_t topic, int64_t next_offset)
 {
 	struct watched *w = find(watch, partition);
 	if (w == NULL || w->state != WATCH_READY)
@@ -171,7 +171,7 @@ log_watch_error(
 	WEIR_CHECK(w != NULL && w->state == WATCH_FAILED);
 	const struct place *place = &w->places[w->failed_topic];
 	if (topic != w->failed_topic)
-		return WEIR_RETRY; /* the other one tells */
+		return WEIR_RETRY; /* the other topic says it */
 	batch->verdict = w->verdict;
 	batch->log = (struct log_name){w->evidence.id, LOG_EPOCH_UNKNOWN};
 	batch->next_offset = log_resume_offset(w->verdict, place->asked_offset, &w->evidence);
@@ -253,7 +253,7 @@ fail(struct watched *w, const struct log_part *part, enum log_verdict verdict, i
 }
 
 /*
- * One answer. True when the place is proven up to asked_offset. The proven place must lie in the log in any case; what was
+ * One answer. True when the place is proven up to asked_offset. The proven place must be in the log in any case; what was
  * delivered behind it is known to come from that log unless leaders changed meanwhile.
  */
 static bool
@@ -262,7 +262,7 @@ take_answer(struct watched *w, const struct log_part *part)
 	struct place *place = &w->places[part->topic];
 	bool checking = w->state == WATCH_CHECKING;
 	int64_t offset = checking ? place->next_offset : place->proven_offset;
-	enum log_verdict verdict = log_judge(&place->log, offset, &part->evidence);
+	enum log_verdict verdict = log_verdict_of(&place->log, offset, &part->evidence);
 	if (verdict == LOG_EXPIRED && !checking)
 		verdict = LOG_SAME; /* it was read before it expired */
 	if (verdict != LOG_SAME) {
@@ -281,7 +281,7 @@ take_answer(struct watched *w, const struct log_part *part)
 	return !w->again;
 }
 
-/* All its places were judged. */
+/* All its places were compared. */
 static void
 take_partition(struct log_watch *watch, struct watched *w)
 {
@@ -302,7 +302,7 @@ check_counts(struct log_watch *watch)
 {
 	for (uint32_t t = 0; t < watch->opts.topic_count; t++) {
 		const struct log_topic *topic = log_identity_topic(watch->client, t);
-		if (!topic->told || topic->error != 0 || watch->partitions == 0 ||
+		if (!topic->known || topic->error != 0 || watch->partitions == 0 ||
 		    topic->partition_count == watch->partitions)
 			continue;
 		watch->repartitioned = true;

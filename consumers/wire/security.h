@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "config/settings/settings.h"
-#include "consumers/direct/scram.h"
+#include "consumers/wire/scram.h"
 
 struct ssl_ctx_st;
 

@@ -1,5 +1,5 @@
 /* Requests and responses; see protocol.h. What each version has is said where it is read or written. */
-#include "consumers/direct/protocol.h"
+#include "consumers/wire/protocol.h"
 
 static const struct api {
 	int16_t key, least, most; /* versions spoken here; most >= the least that any broker since 2.0 has */

@@ -1,5 +1,5 @@
 /* SCRAM; see scram.h. */
-#include "consumers/direct/scram.h"
+#include "consumers/wire/scram.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

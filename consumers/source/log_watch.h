@@ -2,7 +2,7 @@
  * Watches the logs behind partitions that are read by a source which cannot tell one log from another (librdkafka 2.0
  * names neither topic id nor leader epoch), by asking the brokers beside it (log_identity.h; docs/logs.md "Proof").
  *
- * A partition is checked before it is read: its places must lie in the logs that are there. While it is read, a proof says
+ * A partition is checked before it is read: its places must be in the logs that are there. While it is read, a proof says
  * that all that was delivered came from those logs. It rests on three facts: a round of questions that was begun after the
  * last message was delivered; a topic id that never comes back once it is gone; and a leader epoch that has not risen since
  * the round before. Where the epoch has risen and the new leader's part of the log begins below what was delivered, nobody
@@ -13,8 +13,8 @@
 #ifndef WEIR_CONSUMERS_LOG_WATCH_H
 #define WEIR_CONSUMERS_LOG_WATCH_H
 
-#include "consumers/direct/log_identity.h"
 #include "consumers/source/source.h"
+#include "consumers/wire/log_identity.h"
 
 enum watch_state {
 	WATCH_NONE,     /* not started, or stopped */
@@ -33,7 +33,7 @@ void log_watch_close(struct log_watch *watch);
 /* The partition is to be read from these places on, once it is WATCH_READY; what was known of it before is forgotten. */
 void log_watch_start(struct log_watch *watch, const struct weir_start *start);
 /* One topic's place is in doubt (the brokers said: out of range): checked again, from that offset, before it is read on. */
-void log_watch_doubt(struct log_watch *watch, uint32_t partition, uint32_t topic, int64_t next_offset);
+void log_watch_recheck(struct log_watch *watch, uint32_t partition, uint32_t topic, int64_t next_offset);
 void log_watch_stop(struct log_watch *watch, uint32_t partition);
 /* A batch of the topic was delivered, up to that offset. */
 void log_watch_delivered(struct log_watch *watch, uint32_t partition, uint32_t topic, int64_t next_offset);

@@ -1,5 +1,5 @@
 /* A broker's connection; see conn.h. */
-#include "consumers/direct/conn.h"
+#include "consumers/wire/conn.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -15,7 +15,7 @@
 
 #include "config/base/backoff.h"
 #include "config/base/log.h"
-#include "consumers/direct/transport.h"
+#include "consumers/wire/transport.h"
 
 #define BACKOFF_US 50000ll
 #define BACKOFF_MAX_US 1000000ll

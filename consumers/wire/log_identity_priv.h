@@ -3,8 +3,8 @@
 #define WEIR_CONSUMERS_LOG_IDENTITY_PRIV_H
 
 #include "config/base/random.h"
-#include "consumers/direct/conn.h"
-#include "consumers/direct/log_identity.h"
+#include "consumers/wire/conn.h"
+#include "consumers/wire/log_identity.h"
 
 enum log_phase {
 	LOG_IDLE,

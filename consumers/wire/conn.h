@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "config/base/random.h"
-#include "consumers/direct/protocol.h"
-#include "consumers/direct/security.h"
+#include "consumers/wire/protocol.h"
+#include "consumers/wire/security.h"
 
 #define CONN_REQUESTS_MAX 16u
 

@@ -1,13 +1,13 @@
 /*
  * A place in a log: topic id, leader epoch, offset (rule REC-9; docs/logs.md). Pure: types, their text form, and the
- * judgement whether a place still lies in the log that the brokers serve.
+ * verdict whether a place is still in the log that the brokers serve.
  *
  * An offset alone names no record. A topic that was deleted and created again has another id; a log that an unclean
  * election cut off ends an epoch earlier than before. The evidence is what brokers answered; what they did not answer is
  * unknown and decides nothing.
  */
-#ifndef WEIR_CONSUMERS_LOG_PLACE_H
-#define WEIR_CONSUMERS_LOG_PLACE_H
+#ifndef WEIR_BASE_LOG_PLACE_H
+#define WEIR_BASE_LOG_PLACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,8 +66,8 @@ enum log_verdict {
 };
 const char *log_verdict_name(enum log_verdict verdict);
 
-/* Does the place (name, next_offset) lie in the log? A negative offset is no place yet: only its id is compared. */
-enum log_verdict log_judge(const struct log_name *name, int64_t next_offset, const struct log_evidence *evidence);
+/* Does the place (name, next_offset) belong to the log? A negative offset is no place yet: only its id is compared. */
+enum log_verdict log_verdict_of(const struct log_name *name, int64_t next_offset, const struct log_evidence *evidence);
 /* Where reading goes on in the log that is there: the start of a new one, or where a truncated one parts from ours. */
 int64_t log_resume_offset(enum log_verdict verdict, int64_t next_offset, const struct log_evidence *evidence);
 /* Why a partition stops, for people: topic, partition, both logs, what is known. FATAL. Not for LOG_SAME. */

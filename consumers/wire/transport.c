@@ -4,7 +4,7 @@
  * A name that is no address goes to the C library's own look-up beside (getaddrinfo_a), for a resolver may take seconds and
  * the thread that asks has a fleet to enforce.
  */
-#include "consumers/direct/transport.h"
+#include "consumers/wire/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "consumers/direct/brokers.h"
-#include "consumers/direct/log_identity_priv.h"
+#include "consumers/wire/brokers.h"
+#include "consumers/wire/log_identity_priv.h"
 
 #define TIMEOUT_MS 5000u
 #define FRAME_MAX (64u << 20)
@@ -281,7 +281,7 @@ take_answer(struct log_part *part, enum log_question question, int16_t version, 
 		evidence->first_offset = answer->offset;
 		break;
 	default:
-		/* Before version 5 a new leader tells an end that may be lower than what the old one delivered. */
+		/* Before version 5 a new leader names an end that may be lower than what the old one delivered. */
 		evidence->end_offset = version >= 5 ? answer->offset : LOG_OFFSET_UNKNOWN;
 		break;
 	}

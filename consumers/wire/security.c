@@ -1,5 +1,5 @@
 /* Security of the direct source's connections; see security.h. */
-#include "consumers/direct/security.h"
+#include "consumers/wire/security.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

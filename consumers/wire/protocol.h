@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/base/log_place.h"
 #include "config/base/slice.h"
-#include "consumers/direct/wire.h"
-#include "consumers/source/log_place.h"
+#include "consumers/wire/wire.h"
 
 enum protocol_api {
 	API_FETCH,

@@ -1,5 +1,5 @@
 /* Places in logs; see log_place.h. */
-#include "consumers/source/log_place.h"
+#include "config/base/log_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,7 +107,7 @@ log_name_parse(struct weir_slice text, struct log_name *name_out)
 	return false;
 }
 
-/* ---- judgement ---- */
+/* ---- verdict ---- */
 
 const char *
 log_verdict_name(enum log_verdict verdict)
@@ -134,7 +134,7 @@ is_truncated(const struct log_name *name, int64_t next_offset, const struct log_
 }
 
 enum log_verdict
-log_judge(const struct log_name *name, int64_t next_offset, const struct log_evidence *evidence)
+log_verdict_of(const struct log_name *name, int64_t next_offset, const struct log_evidence *evidence)
 {
 	if (is_replaced(name, evidence))
 		return LOG_REPLACED;

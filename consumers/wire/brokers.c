@@ -1,11 +1,11 @@
 /* Bootstrap brokers; see brokers.h. */
-#include "consumers/direct/brokers.h"
+#include "consumers/wire/brokers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumers/direct/security.h"
+#include "consumers/wire/security.h"
 
 #define PORT 9092
 

@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "consumers/direct/conn.h"
+#include "consumers/wire/conn.h"
 
 /* Looks the host up: 1 done (conn->address), 0 under way, -1 there is no such host. */
 int naming_begin(struct conn *conn);

@@ -1,11 +1,11 @@
 /*
  * Asks the brokers which logs they serve: topic ids, numbers of partitions, leader epochs, first and last offsets, and
- * where the log of an epoch ends (docs/logs.md). For either source of records: librdkafka 2.0 tells none of the first.
+ * where the log of an epoch ends (docs/logs.md). For either source of records: librdkafka 2.0 says none of the first.
  *
  * A client has connections of its own and belongs to the thread that made it; it never waits. One round of questions runs
  * at a time, within a time limit: Metadata from any broker, then each leader is asked for its partitions, and for Metadata
  * once more at last. That last answer is the leader's own word: where it names the same topic id and leader epoch as the
- * first, all that the leader said between lies in one log, and the partition is decided. What is not decided is asked again
+ * first, all that the leader said between is of one log, and the partition is decided. What is not decided is asked again
  * after a short pause, until the time is up.
  *
  * Rejected: librdkafka's own calls (they tell neither id nor epoch), and one request for all partitions of a cluster in one
@@ -17,8 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/base/log_place.h"
 #include "config/settings/settings.h"
-#include "consumers/source/log_place.h"
 
 /* A question about one topic's partition, and its answer. */
 struct log_part {
@@ -33,7 +33,7 @@ struct log_part {
 
 /* What the last Metadata said of a topic. */
 struct log_topic {
-	bool told;
+	bool known;
 	int16_t error;
 	uint32_t partition_count;
 	struct log_id id; /* unknown with brokers before 2.8 */

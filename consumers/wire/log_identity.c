@@ -1,5 +1,5 @@
 /* The round of questions; see log_identity.h. */
-#include "consumers/direct/log_identity.h"
+#include "consumers/wire/log_identity.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 
 #include "config/base/backoff.h"
 #include "config/base/clock.h"
-#include "consumers/direct/log_identity_priv.h"
-#include "consumers/direct/transport.h"
+#include "consumers/wire/log_identity_priv.h"
+#include "consumers/wire/transport.h"
 
 #define EVENTS_MAX 32
 #define PAUSE_US 20000u
@@ -298,8 +298,8 @@ undecided(const struct log_identity *client, struct weir_error *err)
 					      part->partition, part->error);
 	}
 	for (uint32_t t = 0; t < client->opts.topic_count; t++)
-		if (!client->topics[t].told)
-			return weir_error_set(err, WEIR_RETRY, "no broker tells of topic %s", client->opts.topics[t]);
+		if (!client->topics[t].known)
+			return weir_error_set(err, WEIR_RETRY, "no broker knows topic %s", client->opts.topics[t]);
 	return WEIR_OK;
 }
 
