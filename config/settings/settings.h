@@ -55,15 +55,16 @@ struct weir_carrier_settings {
 
 struct weir_settings {
 	/* kafka */
-	char *kafka_brokers;  /* kafka.brokers, default localhost:9092 */
-	char *kafka_group;    /* kafka.group, default weir */
-	char *kafka_source;   /* kafka.source: auto, direct or librdkafka, default auto */
-	char *kafka_instance; /* kafka.instance: static membership id of this process, empty = dynamic */
-	char *topic_cards;    /* topics.cards, default weir.cards */
-	char *topic_dead;     /* topics.dead, default weir.dead */
-	char *topic_audit;    /* topics.audit, default weir.audit */
-	char *topic_partials; /* topics.partials, default weir.partials: pools' shares between partitions */
-	char *topic_alerts;   /* topics.alerts, default weir.alerts */
+	char *kafka_brokers;    /* kafka.brokers, default localhost:9092 */
+	char *kafka_group;      /* kafka.group, default weir */
+	char *kafka_source;     /* kafka.source: auto, direct or librdkafka, default auto */
+	char *kafka_on_new_log; /* kafka.on_new_log: stop or read_from_start, default stop */
+	char *kafka_instance;   /* kafka.instance: static membership id of this process, empty = dynamic */
+	char *topic_cards;      /* topics.cards, default weir.cards */
+	char *topic_dead;       /* topics.dead, default weir.dead */
+	char *topic_audit;      /* topics.audit, default weir.audit */
+	char *topic_partials;   /* topics.partials, default weir.partials: pools' shares between partitions */
+	char *topic_alerts;     /* topics.alerts, default weir.alerts */
 	char *
 	    topic_pool_hourly; /* topics.pool_hourly, default weir.pool.hourly; empty = no such feed (ROL-3), as the next */
 	char *topic_pool_daily;    /* topics.pool_daily, default weir.pool.daily */

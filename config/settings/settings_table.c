@@ -76,6 +76,13 @@ check_source(const char *text)
 }
 
 static const char *
+check_new_log(const char *text)
+{
+	bool right = strcmp(text, "stop") == 0 || strcmp(text, "read_from_start") == 0;
+	return right ? NULL : "must be stop or read_from_start";
+}
+
+static const char *
 check_adapter(const char *text)
 {
 	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "log or cisco is right";
@@ -121,6 +128,7 @@ static const struct weir_setting TABLE[] = {
 	TEXT("kafka.group", 1, 255, "weir", kafka_group, NULL, "Consumer group."),
 	TEXT("kafka.instance", 0, 255, "", kafka_instance, NULL, "Static membership id of this process; empty = dynamic membership."),
 	TEXT("kafka.source", 1, 16, "auto", kafka_source, check_source, "What reads the records: auto, direct (weir's own connections) or librdkafka."),
+	TEXT("kafka.on_new_log", 1, 32, "stop", kafka_on_new_log, check_new_log, "When a topic was created again, or cut off below what was counted: stop the partition, or read_from_start (the new topic's start; where a cut-off log parts from what was counted)."),
 	U32("kafka.queue_kb", "KiB", 1024, 2097151, "262144", kafka_queue_kb, "Fetch queue of each lane."),
 	U32("kafka.session_timeout_ms", "ms", 1000, 3600000, "10000", kafka_session_ms, "How long a silent member keeps its partitions."),
 	TEXT("topics.cards", 1, 249, "weir.cards", topic_cards, check_topic, "Reference data and operator requests."),

@@ -465,7 +465,10 @@ static enum weir_proof
 source_prove(struct weir_source *source, uint32_t partition, struct log_name *logs_out)
 {
 	struct rdkafka_source *s = (struct rdkafka_source *)source;
-	return s->watch == NULL ? WEIR_PROOF_GOOD : log_watch_prove(s->watch, partition, logs_out);
+	if (s->watch == NULL)
+		return WEIR_PROOF_GOOD;
+	(void)log_watch_serve(s->watch); /* also while partitions are given back, when nobody serves the source */
+	return log_watch_prove(s->watch, partition, logs_out);
 }
 
 /*

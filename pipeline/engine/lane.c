@@ -228,7 +228,8 @@ set_rules(struct weir_lane *lane)
 	    .flush_interval_us = (int64_t)settings->flush_interval_ms * 1000,
 	    .backlog_interval_us = (int64_t)settings->flush_behind_interval_ms * 1000,
 	    .retake_us = 2000ll * settings->kafka_session_ms,
-	    .leave_us = REVOKE_WAIT_US};
+	    .leave_us = REVOKE_WAIT_US,
+	    .read_new_logs = strcmp(settings->kafka_on_new_log, "read_from_start") == 0};
 	memcpy(lane->rules.topics, shared->topics, sizeof(shared->topics));
 }
 
@@ -244,7 +245,8 @@ open_parts(struct weir_lane *lane, const char *const *checkpoint_offsets, struct
 	    .topic_count = shared->topic_count + 1,
 	    .bell = ring_bell,
 	    .bell_ctx = lane,
-	    .owner_name = shared->owner_name};
+	    .owner_name = shared->owner_name,
+	    .partitions = shared->partitions};
 	lane->store = weir_store_start(&store, err);
 	if (lane->store == NULL)
 		return WEIR_FATAL;
@@ -252,6 +254,7 @@ open_parts(struct weir_lane *lane, const char *const *checkpoint_offsets, struct
 	    .settings = shared->settings,
 	    .topics = shared->topics,
 	    .topic_count = shared->topic_count,
+	    .partitions = shared->partitions,
 	    .lane = lane->number,
 	    .bell_fd = lane->bell_fd,
 	    .ctx = lane,

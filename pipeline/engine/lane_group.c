@@ -91,8 +91,10 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		const struct lane_partition *lp = lane_find(lane, starts[i].partition);
-		if (lp != NULL)
-			memcpy(starts[i].offsets, lp->owner->next_offset, sizeof(starts[i].offsets));
+		if (lp == NULL)
+			continue;
+		memcpy(starts[i].offsets, lp->owner->next_offset, sizeof(starts[i].offsets));
+		memcpy(starts[i].logs, lp->owner->logs, sizeof(starts[i].logs));
 	}
 	return true;
 }

@@ -63,10 +63,17 @@ start_at(const struct lane_partition *lp, const int64_t *offsets)
 }
 
 static enum weir_class
-source_rewind(void *ctx, const int64_t *offsets, struct weir_error *err)
+source_rewind(void *ctx, const int64_t *offsets, const struct log_name *logs, struct weir_error *err)
 {
-	const struct weir_start start = start_at(ctx, offsets);
+	struct weir_start start = start_at(ctx, offsets);
+	memcpy(start.logs, logs, sizeof(start.logs));
 	return weir_source_rewind(of(ctx)->lane->source, &start, err);
+}
+
+static enum weir_proof
+prove(void *ctx, struct log_name *logs_out)
+{
+	return weir_source_prove(of(ctx)->lane->source, of(ctx)->owner->number, logs_out);
 }
 
 static int64_t
@@ -185,6 +192,8 @@ note(void *ctx, enum owner_note note, const char *text)
 	} NOTES[] = {[OWNER_NOTE_TAKEN] = {WEIR_LOG_INFO, "taken"},
 	    [OWNER_NOTE_FENCED] = {WEIR_LOG_WARN, "fenced"},
 	    [OWNER_NOTE_LOST_WRITES] = {WEIR_LOG_WARN, "redis_forgot"},
+	    [OWNER_NOTE_NEW_LOG] = {WEIR_LOG_WARN, "log_replaced"},
+	    [OWNER_NOTE_UNPROVEN] = {WEIR_LOG_INFO, "log_unproven"},
 	    [OWNER_NOTE_STOPPED] = {WEIR_LOG_ERROR, "partition_stopped"},
 	    [OWNER_NOTE_GIVEN_BACK] = {WEIR_LOG_INFO, "given_back"},
 	    [OWNER_NOTE_LOST] = {WEIR_LOG_WARN, "lost"}};
@@ -193,6 +202,7 @@ note(void *ctx, enum owner_note note, const char *text)
 
 const struct owner_io LANE_IO = {.next_batch = next_batch,
     .release_batch = release_batch,
+    .prove = prove,
     .decode = decode,
     .source_drop = source_drop,
     .source_rewind = source_rewind,

@@ -132,29 +132,34 @@ write_header(const struct lane_partition *lp, struct weir_body *w)
 	uint32_t topics = 0;
 	for (uint32_t t = 0; t < shared->topic_count; t++)
 		topics += flush->after[t] >= 0;
+	char name[300], log[LOG_TEXT_MAX];
 	const struct {
 		const char *name;
 		int64_t value;
-	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"stream_time_us", p->clock.stream_time_us},
-	    {"cards", p->tables.cards.used}, {"terms", p->tables.overrides.used},
-	    {"enforcements", p->tables.enforcements.used}, {"sessions", p->tables.sessions.used},
-	    {"lives", p->tables.lifecycles.used}, {"accounts", p->tables.pool_locals.used}, {"pools", p->tables.pools.used},
+	} fields[] = {{"format", WEIR_STORE_FORMAT}, {"partitions", shared->partitions},
+	    {"stream_time_us", p->clock.stream_time_us}, {"cards", p->tables.cards.used},
+	    {"terms", p->tables.overrides.used}, {"enforcements", p->tables.enforcements.used},
+	    {"sessions", p->tables.sessions.used}, {"lives", p->tables.lifecycles.used},
+	    {"accounts", p->tables.pool_locals.used}, {"pools", p->tables.pools.used},
 	    {"shares", p->tables.pool_sources.used}, {WEIR_FLUSH_FIELD, flush->number}};
 	const uint32_t count = sizeof(fields) / sizeof(fields[0]);
-	weir_resp_command(w->bytes, 2 + 2 * count + 2 * topics + 2 * known_carriers(p));
+	weir_resp_command(w->bytes, 2 + 2 * count + 4 * topics + 2 * known_carriers(p));
 	weir_resp_text(w->bytes, "HSET");
 	weir_resp_key(w->bytes, w->prefix, w->partition, "h");
 	for (uint32_t i = 0; i < count; i++) {
 		weir_resp_text(w->bytes, fields[i].name);
 		weir_resp_i64(w->bytes, fields[i].value);
 	}
-	char name[300];
 	for (uint32_t t = 0; t < shared->topic_count; t++) {
 		if (flush->after[t] < 0)
 			continue;
 		(void)snprintf(name, sizeof(name), "o:%s", shared->topics[t]);
 		weir_resp_text(w->bytes, name);
 		weir_resp_i64(w->bytes, flush->after[t]);
+		(void)snprintf(name, sizeof(name), "log:%s", shared->topics[t]);
+		log_name_text(&flush->logs[t], log);
+		weir_resp_text(w->bytes, name);
+		weir_resp_text(w->bytes, log);
 	}
 	write_carriers(p, w->bytes);
 	w->commands++;

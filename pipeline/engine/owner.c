@@ -136,7 +136,7 @@ tell_source(struct owner *o)
 	if (!o->rewind_due || o->state != OWNER_RUNNING)
 		return;
 	o->rewind_due = false;
-	if (o->io->source_rewind(o->ctx, o->next_offset, &err) != WEIR_OK)
+	if (o->io->source_rewind(o->ctx, o->next_offset, o->logs, &err) != WEIR_OK)
 		owner_stop(o, err.text);
 }
 
@@ -170,6 +170,10 @@ owner_round(struct owner *o, struct owner_now now)
 		return true;
 	}
 	tell_source(o);
+	if (o->state == OWNER_RUNNING && o->reload_due && o->flush.phase == OWNER_FLUSH_NONE) {
+		owner_reload(o);
+		return true;
+	}
 	return o->state == OWNER_RUNNING && run_round(o);
 }
 

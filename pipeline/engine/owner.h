@@ -48,7 +48,8 @@ struct owner_rules {
 	uint64_t unflushed_max;                         /* bytes above which nothing is read */
 	int64_t flush_interval_us, backlog_interval_us; /* the second while old records are read */
 	int64_t retake_us;                              /* from fenced to taking again */
-	int64_t leave_us;                               /* longest that a give-back waits for its last flush */
+	bool read_new_logs; /* a log that was replaced or cut off is read on; false: the partition stops (REC-9) */
+	int64_t leave_us;   /* longest that a give-back waits for its last flush */
 };
 
 enum owner_flush_phase {
@@ -65,6 +66,7 @@ struct owner_flush {
 	int64_t number;                              /* rises with each: tells two flushes at one position apart */
 	int64_t before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* by topic, then the flush number: what the store must hold */
 	int64_t after[WEIR_CHECKPOINT_OFFSETS_MAX];  /* and holds then */
+	struct log_name logs[WEIR_TOPICS_MAX];       /* that the offsets after it are places in */
 	uint64_t bytes;                              /* of its body */
 };
 
@@ -79,6 +81,8 @@ enum owner_note {
 	OWNER_NOTE_TAKEN,
 	OWNER_NOTE_FENCED,
 	OWNER_NOTE_LOST_WRITES,
+	OWNER_NOTE_NEW_LOG,
+	OWNER_NOTE_UNPROVEN, /* leaders changed: what was read since the last flush is read again */
 	OWNER_NOTE_STOPPED,
 	OWNER_NOTE_GIVEN_BACK,
 	OWNER_NOTE_LOST, /* taken away without a last flush */
@@ -96,7 +100,9 @@ struct owner_io {
 	uint32_t (*decode)(
 	    void *ctx, uint32_t input, const struct weir_batch *batch, const struct weir_record **records_out);
 	void (*source_drop)(void *ctx); /* no more batches until the rewind */
-	enum weir_class (*source_rewind)(void *ctx, const int64_t *offsets, struct weir_error *err);
+	enum weir_class (*source_rewind)(
+	    void *ctx, const int64_t *offsets, const struct log_name *logs, struct weir_error *err);
+	enum weir_proof (*prove)(void *ctx, struct log_name *logs_out); /* as weir_source_prove */
 	int64_t (*source_lag)(void *ctx, uint32_t topic, int64_t offset);
 	void (*source_commit)(void *ctx, const int64_t *offsets); /* what Kafka shows as lag; decides nothing */
 
@@ -140,6 +146,13 @@ struct owner_io {
 	void (*note)(void *ctx, enum owner_note note, const char *text);
 };
 
+/* A topic's log that was replaced or cut off, to be read on once the stored state is loaded again. */
+struct owner_new_log {
+	enum log_verdict verdict; /* LOG_SAME: none */
+	struct log_name log;
+	int64_t next_offset; /* negative: from its start */
+};
+
 #define OWNER_MAGIC 0x4f574e52u
 
 /* Others read; the files owner*.c write. */
@@ -159,15 +172,19 @@ struct owner {
 	bool rewind_due;   /* taken; the source does not deliver yet */
 	bool drop_due;     /* stopped; the source still delivers */
 
-	int64_t next_offset[WEIR_TOPICS_MAX]; /* next offset to fold */
-	int64_t stored[WEIR_TOPICS_MAX];      /* as the store holds it */
-	int64_t newest_us[WEIR_TOPICS_MAX];   /* newest Kafka timestamp read since it was taken; 0 = none */
-	bool at_end[WEIR_TOPICS_MAX];         /* reached the end once since it was taken */
-	bool cards_caught_up;                 /* the card stage has: what it reports is no replay's */
-	bool pools_caught_up;                 /* the pool stage has: it publishes pool states */
-	bool caught_up;                       /* both have, once; unknown states were enqueued */
-	bool resumed;                         /* commands to enqueue come from stored state */
-	bool changed;                         /* something to flush */
+	int64_t next_offset[WEIR_TOPICS_MAX];  /* next offset to fold */
+	struct log_name logs[WEIR_TOPICS_MAX]; /* that it was last known to be a place in */
+	struct owner_new_log new_logs[WEIR_TOPICS_MAX];
+	bool reload_due;                    /* to be taken again, when the flush that is out has been answered */
+	bool proving;                       /* a flush is due and waits for the source's proof: nothing is read */
+	int64_t stored[WEIR_TOPICS_MAX];    /* as the store holds it */
+	int64_t newest_us[WEIR_TOPICS_MAX]; /* newest Kafka timestamp read since it was taken; 0 = none */
+	bool at_end[WEIR_TOPICS_MAX];       /* reached the end once since it was taken */
+	bool cards_caught_up;               /* the card stage has: what it reports is no replay's */
+	bool pools_caught_up;               /* the pool stage has: it publishes pool states */
+	bool caught_up;                     /* both have, once; unknown states were enqueued */
+	bool resumed;                       /* commands to enqueue come from stored state */
+	bool changed;                       /* something to flush */
 
 	struct owner_flush flush;
 	int64_t flush_number;    /* of the last flush encoded */

@@ -50,6 +50,8 @@ bool
 owner_is_paused(const struct owner *o)
 {
 	uint32_t parked = weir_partition_parked(o->core);
+	if (o->proving || o->reload_due)
+		return true;
 	if (parked >= o->rules->core.parked_max)
 		return true;
 	if (parked > 0 && o->flush.phase == OWNER_FLUSH_NONE && is_due(o) && o->io->store_connected(o->ctx))
@@ -66,9 +68,10 @@ describe(struct owner *o)
 	uint32_t topics = o->rules->topic_count;
 	*flush = (struct owner_flush){.phase = OWNER_FLUSH_ENCODED, .probe = !o->changed, .epoch = o->epoch};
 	for (uint32_t t = 0; t < topics; t++) {
-		WEIR_CHECK(o->stored[t] <= o->next_offset[t]);
+		WEIR_CHECK(o->stored[t] <= o->next_offset[t] || o->new_logs[t].verdict != LOG_SAME);
 		flush->before[t] = o->stored[t];
 		flush->after[t] = o->next_offset[t];
+		flush->logs[t] = o->logs[t];
 	}
 	flush->before[topics] = o->flush_number;
 	flush->number = flush->after[topics] = ++o->flush_number;
@@ -110,6 +113,35 @@ is_acknowledged(struct owner *o)
 	return window == OWNER_WINDOW_ACKNOWLEDGED;
 }
 
+/* A new log's start is not an offset yet: the source will say which. */
+static bool
+is_placed(const struct owner *o)
+{
+	for (uint32_t t = 0; t < o->rules->topic_count; t++)
+		if (o->next_offset[t] < 0 && o->stored[t] >= 0)
+			return false;
+	return true;
+}
+
+/*
+ * In which logs are the offsets places that a flush would store? Until the source knows, nothing more is read: it would
+ * have to be proven too. What cannot be proven is read again.
+ */
+static bool
+is_proven(struct owner *o)
+{
+	struct log_name logs[WEIR_TOPICS_MAX];
+	enum weir_proof proof = o->io->prove(o->ctx, logs);
+	o->proving = proof == WEIR_PROOF_PENDING;
+	if (proof == WEIR_PROOF_GOOD)
+		memcpy(o->logs, logs, o->rules->topic_count * sizeof(logs[0]));
+	if (proof == WEIR_PROOF_AGAIN) {
+		owner_note(o, OWNER_NOTE_UNPROVEN, "leaders changed: what was read since the last flush is read again");
+		owner_reload(o);
+	}
+	return proof == WEIR_PROOF_GOOD;
+}
+
 void
 owner_flush_round(struct owner *o)
 {
@@ -119,6 +151,8 @@ owner_flush_round(struct owner *o)
 		int64_t now_us = o->now.wall_us;
 		bool probe = now_us - o->flushed_us >= PROBE_US || now_us < o->flushed_us;
 		if ((!o->changed && !probe) || !is_due(o) || weir_partition_parked(o->core) > 0 || !is_acknowledged(o))
+			return;
+		if (o->reload_due || !is_placed(o) || !is_proven(o))
 			return;
 		int64_t next_us = o->flush_due_us + o->rules->flush_interval_us;
 		encode(o);
@@ -136,6 +170,7 @@ stored(struct owner *o, const struct owner_flush *flush, int64_t took_us)
 	WEIR_CHECK(flush->epoch == o->epoch &&
 		   memcmp(flush->before, o->stored, sizeof(o->stored[0]) * o->rules->topic_count) == 0);
 	memcpy(o->stored, flush->after, sizeof(o->stored[0]) * o->rules->topic_count);
+	memset(o->new_logs, 0, sizeof(o->new_logs)); /* their places are stored */
 	o->flushed_us = o->now.wall_us;
 	o->io->flushed(o->ctx, took_us);
 	weir_partition_stored(o->core);

@@ -20,6 +20,10 @@ owner_check(const struct owner *o)
 void owner_fence(struct owner *o, uint64_t stored_epoch);
 void owner_lose_writes(struct owner *o, uint64_t stored_epoch);
 void owner_take_again(struct owner *o);
+/* Drops what is not flushed and reads it again, once no flush is out. */
+void owner_reload(struct owner *o);
+/* The source says that a topic's log is another one, or was cut off; batch says which and where it could go on. */
+void owner_log_changed(struct owner *o, uint32_t topic, const struct weir_batch *batch, const char *why);
 void owner_stop(struct owner *o, const char *why);
 
 /* owner_read.c */

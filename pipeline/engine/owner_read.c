@@ -7,26 +7,39 @@
 
 #define CHECK_EVERY_US 100000ll /* between two looks at the inputs' ends */
 
-/* Takes one batch of a topic; false when there was none. Of a log that was cut short nothing is guessed: it stops. */
+/* How far the source is: behind the messages, and behind what it passed after them that is no message (REC-9). */
+static void
+move_offset(struct owner *o, uint32_t topic, int64_t next_offset)
+{
+	if (next_offset <= o->next_offset[topic])
+		return;
+	o->next_offset[topic] = next_offset;
+	o->changed = true;
+}
+
+/* Takes one batch of a topic; false when there was none. Of a log that was cut short nothing is guessed. */
 static bool
 next_batch(struct owner *o, uint32_t topic, uint32_t max, struct weir_batch *batch)
 {
 	struct weir_error err;
 	enum weir_class class = o->io->next_batch(o->ctx, topic, max, batch, &err);
 	if (class == WEIR_FATAL)
-		owner_stop(o, err.text);
+		owner_log_changed(o, topic, batch, err.text);
 	if (class != WEIR_OK)
 		return false;
+	WEIR_CHECK(!o->rewind_due);
 	if (batch->end)
 		o->at_end[topic] = true;
-	if (batch->count == 0)
+	if (batch->count == 0) {
+		move_offset(o, topic, batch->next_offset);
 		return true;
+	}
 	const struct weir_message *first = batch->messages, *last = first + batch->count - 1;
 	WEIR_CHECK(first->offset >= o->next_offset[topic] && last->offset >= first->offset);
-	WEIR_CHECK(batch->count <= max && !o->rewind_due);
-	o->next_offset[topic] = last->offset + 1;
+	WEIR_CHECK(batch->count <= max);
+	move_offset(o, topic, last->offset + 1);
+	move_offset(o, topic, batch->next_offset);
 	o->newest_us[topic] = last->timestamp_us > o->newest_us[topic] ? last->timestamp_us : o->newest_us[topic];
-	o->changed = true;
 	return true;
 }
 
@@ -104,9 +117,9 @@ owner_read(struct owner *o)
 {
 	uint32_t cards = o->rules->cards;
 	bool worked = read_cards(o);
-	if (o->state == OWNER_RUNNING && o->at_end[cards])
+	if (o->state == OWNER_RUNNING && o->at_end[cards] && !o->reload_due)
 		worked |= read_reports(o);
-	for (uint32_t i = 0; i < cards && o->at_end[cards] && o->state == OWNER_RUNNING; i++)
+	for (uint32_t i = 0; i < cards && o->at_end[cards] && o->state == OWNER_RUNNING && !o->reload_due; i++)
 		worked |= read_records(o, i);
 	return worked;
 }

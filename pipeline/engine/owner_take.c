@@ -73,12 +73,36 @@ take_known(struct owner *o)
 	o->lost_writes = false;
 }
 
+/*
+ * A log that was replaced or cut off is read on from where the source said. The stored place may be of before that by now,
+ * or another owner's of after it: then it is as good as any.
+ */
+static void
+take_new_log(struct owner *o, uint32_t topic)
+{
+	struct owner_new_log *new_log = &o->new_logs[topic];
+	bool replaced = new_log->verdict == LOG_REPLACED && !log_id_equals(&new_log->log.id, &o->logs[topic].id);
+	bool truncated = new_log->verdict == LOG_TRUNCATED && log_id_equals(&new_log->log.id, &o->logs[topic].id) &&
+			 new_log->next_offset < o->next_offset[topic];
+	if (!replaced && !truncated) {
+		*new_log = (struct owner_new_log){0};
+		return;
+	}
+	o->next_offset[topic] = new_log->next_offset;
+	o->logs[topic] = new_log->log;
+	o->changed = true;
+}
+
 static void
 begin_position(struct owner *o, const struct weir_store_header *header)
 {
 	o->epoch = header->epoch;
-	for (uint32_t t = 0; t < o->rules->topic_count; t++)
+	for (uint32_t t = 0; t < o->rules->topic_count; t++) {
 		o->stored[t] = o->next_offset[t] = header->offsets[t];
+		o->logs[t] = header->logs[t];
+		take_new_log(o, t);
+	}
+	o->reload_due = o->proving = false;
 	o->flush_number = header->offsets[o->rules->topic_count];
 	memset(o->newest_us, 0, sizeof(o->newest_us));
 	memset(o->at_end, 0, sizeof(o->at_end));
@@ -149,18 +173,46 @@ owner_fence(struct owner *o, uint64_t stored_epoch)
 	o->io->forget_commands(o->ctx);
 }
 
+/* Loads what is stored and goes back to it, but keeps what was decided since: commands were sent in that time. */
+static void
+load_again(struct owner *o)
+{
+	o->io->source_drop(o->ctx);
+	o->io->drain_results(o->ctx);
+	weir_partition_known(o->core, &o->known);
+	o->lost_writes = true;
+	owner_take_again(o);
+}
+
 void
 owner_lose_writes(struct owner *o, uint64_t stored_epoch)
 {
 	owner_note(o, OWNER_NOTE_LOST_WRITES, "epoch=%llu stored_epoch=%llu: reloading and rewinding",
 	    (unsigned long long)o->epoch, (unsigned long long)stored_epoch);
-	o->io->source_drop(o->ctx);
 	if (stored_epoch > o->epoch)
 		o->epoch = stored_epoch;
-	o->io->drain_results(o->ctx);
-	weir_partition_known(o->core, &o->known);
-	o->lost_writes = true;
-	owner_take_again(o);
+	load_again(o);
+}
+
+void
+owner_reload(struct owner *o)
+{
+	o->reload_due = true;
+	o->proving = false;
+	if (o->flush.phase == OWNER_FLUSH_NONE)
+		load_again(o);
+}
+
+void
+owner_log_changed(struct owner *o, uint32_t topic, const struct weir_batch *batch, const char *why)
+{
+	if (!o->rules->read_new_logs || (batch->verdict != LOG_REPLACED && batch->verdict != LOG_TRUNCATED)) {
+		owner_stop(o, why);
+		return;
+	}
+	owner_note(o, OWNER_NOTE_NEW_LOG, "%s: reading on", why);
+	o->new_logs[topic] = (struct owner_new_log){batch->verdict, batch->log, batch->next_offset};
+	owner_reload(o);
 }
 
 void

@@ -20,6 +20,7 @@
 
 #include "aggregators/partition.h"
 #include "config/base/error.h"
+#include "config/base/log_place.h"
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
 
@@ -59,7 +60,8 @@ enum weir_slab_kind {
 };
 _Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of them");
 #define WEIR_PAGE_BYTES 8192
-#define WEIR_STORE_FORMAT 3 /* of keys and bytes in Redis (docs/formats.md); field `format` of each header */
+/* Of keys and bytes in Redis (docs/formats.md); field `format` of each header. 4: places in logs, pinned partitions. */
+#define WEIR_STORE_FORMAT 4
 /*
  * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
  * topic does).
@@ -73,6 +75,8 @@ struct weir_store_header {
 	int64_t stream_time_us;
 	uint32_t slots[WEIR_SLAB_COUNT]; /* slots given out */
 	int64_t offsets[WEIR_CHECKPOINT_OFFSETS_MAX];
+	struct log_name logs[WEIR_CHECKPOINT_OFFSETS_MAX]; /* that the offsets are places in */
+	uint32_t partitions; /* of every topic when the installation was made; 0 when not stored yet */
 };
 
 /*
@@ -138,6 +142,7 @@ struct weir_store_opts {
 	void (*bell)(void *ctx); /* rung on the store thread after each answer */
 	void *bell_ctx;
 	const char *owner_name; /* text stored in header field owner */
+	uint32_t partitions;    /* of every topic: a header made with another number is refused; 0: not checked */
 };
 
 struct weir_store_counters { /* relaxed snapshot; any thread */

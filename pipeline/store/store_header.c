@@ -9,30 +9,38 @@
 
 #include "pipeline/store/store_priv.h"
 
-/* Fields in the order asked for; the offsets of topics follow. */
+/* Fields in the order asked for; then the offsets of topics, and their logs' names. */
 enum header_field {
 	FIELD_FORMAT = 0,
 	FIELD_EPOCH,
+	FIELD_PARTITIONS,
 	FIELD_STREAM_TIME,
 	FIELD_SLOTS, /* WEIR_SLAB_COUNT of them */
 	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLAB_COUNT,
 };
-static const char *const FIELD_NAMES[FIELD_OFFSETS] = {"format", "epoch", "stream_time_us", "cards", "terms",
+static const char *const FIELD_NAMES[FIELD_OFFSETS] = {"format", "epoch", "partitions", "stream_time_us", "cards", "terms",
     "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
+
+static void
+name_topics(struct weir_store *store, const char *prefix)
+{
+	struct weir_buf name = {0};
+	for (uint32_t i = 0; i < store->opts.topic_count; i++) {
+		name.len = 0;
+		weir_buf_printf(&name, "%s%s", prefix, store->opts.topics[i]);
+		weir_resp_bulk(&store->header_fields, name.data, name.len);
+	}
+	weir_buf_free(&name);
+}
 
 void
 weir_header_init(struct weir_store *store)
 {
 	for (uint32_t i = 0; i < FIELD_OFFSETS; i++)
 		weir_resp_text(&store->header_fields, FIELD_NAMES[i]);
-	struct weir_buf name = {0};
-	for (uint32_t i = 0; i < store->opts.topic_count; i++) {
-		name.len = 0;
-		weir_buf_printf(&name, "o:%s", store->opts.topics[i]);
-		weir_resp_bulk(&store->header_fields, name.data, name.len);
-	}
-	weir_buf_free(&name);
-	store->header_field_count = FIELD_OFFSETS + store->opts.topic_count;
+	name_topics(store, "o:");
+	name_topics(store, "log:");
+	store->header_field_count = FIELD_OFFSETS + 2 * store->opts.topic_count;
 }
 
 bool
@@ -65,13 +73,18 @@ weir_parse_i64(const char *text, size_t len, int64_t *number_out)
 
 /* One field; a missing one leaves the default. */
 static bool
-parse_field(const struct weir_reply *field, uint32_t index, struct weir_store_header *header)
+parse_field(
+    const struct weir_store *store, const struct weir_reply *field, uint32_t index, struct weir_store_header *header)
 {
+	const uint32_t logs = FIELD_OFFSETS + store->opts.topic_count;
 	if (field->type == WEIR_REPLY_NIL)
 		return true;
 	if (field->type != WEIR_REPLY_STRING)
 		return false;
 	uint64_t number = 0;
+	if (index >= logs)
+		return log_name_parse(
+		    (struct weir_slice){(const uint8_t *)field->str, field->len}, &header->logs[index - logs]);
 	if (index == FIELD_STREAM_TIME || index >= FIELD_OFFSETS) {
 		header->exists = true;
 		return weir_parse_i64(field->str, field->len,
@@ -84,6 +97,10 @@ parse_field(const struct weir_reply *field, uint32_t index, struct weir_store_he
 	if (index == FIELD_EPOCH) {
 		header->epoch = number;
 		return true;
+	}
+	if (index == FIELD_PARTITIONS) {
+		header->partitions = (uint32_t)number;
+		return number > 0 && number <= UINT32_MAX;
 	}
 	header->exists = true;
 	header->slots[index - FIELD_SLOTS] = (uint32_t)number;
@@ -100,12 +117,15 @@ refuse_field(struct weir_store *store, struct weir_store_request *request, const
 		return weir_store_fail(request, WEIR_POISON,
 		    "%s:{%u}:h is of format %.20s%s; this weir reads and writes format %d", store->prefix,
 		    request->partition, text,
-		    format < WEIR_STORE_FORMAT ? ", which is of a development version: start with an empty Redis"
-					       : ", a newer weir's",
+		    format == 3                  ? ": weir migrate brings it to this one"
+		    : format < WEIR_STORE_FORMAT ? ", which is of a development version: start with an empty Redis"
+						 : ", a newer weir's",
 		    WEIR_STORE_FORMAT);
+	const uint32_t logs = FIELD_OFFSETS + store->opts.topic_count;
+	const char *name = index < FIELD_OFFSETS ? FIELD_NAMES[index] : index < logs ? "o:" : "log:";
+	const char *topic = index < FIELD_OFFSETS ? "" : store->opts.topics[index - (index < logs ? FIELD_OFFSETS : logs)];
 	return weir_store_fail(request, WEIR_POISON, "%s:{%u}:h field %s%s holds what this weir cannot read: %.64s",
-	    store->prefix, request->partition, index < FIELD_OFFSETS ? FIELD_NAMES[index] : "o:",
-	    index < FIELD_OFFSETS ? "" : store->opts.topics[index - FIELD_OFFSETS], text);
+	    store->prefix, request->partition, name, topic, text);
 }
 
 /* The answer to HMGET. */
@@ -114,12 +134,14 @@ parse_header(struct weir_store *store, struct weir_store_request *request, const
     struct weir_store_header *header)
 {
 	*header = (struct weir_store_header){0};
-	for (size_t i = 0; i < sizeof(header->offsets) / sizeof(header->offsets[0]); i++)
+	for (size_t i = 0; i < sizeof(header->offsets) / sizeof(header->offsets[0]); i++) {
 		header->offsets[i] = -1;
+		header->logs[i] = LOG_UNKNOWN;
+	}
 	if (reply->type != WEIR_REPLY_ARRAY || reply->elements != store->header_field_count)
 		return weir_store_nonsense(store, "HMGET", reply);
 	for (uint32_t i = 0; i < reply->elements; i++) {
-		if (!parse_field(reply->element[i], i, header))
+		if (!parse_field(store, reply->element[i], i, header))
 			return refuse_field(store, request, reply->element[i], i);
 	}
 	return WEIR_STEP_OK;

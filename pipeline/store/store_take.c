@@ -40,6 +40,13 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = weir_header_watch(store, request, header);
 	if (step != WEIR_STEP_OK)
 		return step;
+	if (header->partitions != 0 && store->opts.partitions != 0 && header->partitions != store->opts.partitions) {
+		weir_header_leave(store);
+		return weir_store_fail(request, WEIR_POISON,
+		    "%s:{%u}:h was made with %u partitions and the topics have %u: a card's records would come to two of "
+		    "them; give the topics %u partitions again",
+		    store->prefix, request->partition, header->partitions, store->opts.partitions, header->partitions);
+	}
 	uint64_t base = clock_us() - 1;
 	if (base < request->epoch_floor)
 		base = request->epoch_floor;

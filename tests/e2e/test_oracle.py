@@ -182,7 +182,7 @@ def test_page_reader():
     terms = struct.pack("<IIQ", 2, 1, 500).ljust(128, b"\0")
     enforcement = struct.pack("<IBBBB", 2, 2, 2, 4, 2).ljust(256, b"\0")
     redis = FakeRedis({
-        "weir:{3}:h": {"format": "3", "cards": "2", "terms": "1", "enforcements": "1", "o:t": "9"},
+        "weir:{3}:h": {"format": "4", "cards": "2", "terms": "1", "enforcements": "1", "o:t": "9"},
         "weir:{3}:n": [b"c:cu", b"p:q", b"c:cm", b"p:p"], "weir:{3}:c:0": bytes(64) + card, "weir:{3}:t:0": terms,
         "weir:{3}:e:0": enforcement, "weir:{3}:y:681:0": bytes(32) + struct.pack("<QQIIQ", 1, 2, 3, 4, 0)})
     p = state.Partition(redis, 3)

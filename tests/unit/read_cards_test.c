@@ -342,9 +342,9 @@ formats_and_partitions_are_checked(void **state)
 	put_card(CARD, 130, IN_USE, LIFE);
 	assert_int_equal(weir_reader_check(*state, &partitions, &err), WEIR_READ_OK);
 	assert_int_equal(partitions, PARTITIONS);
-	put("HSET weir:{%u}:h format 4", home_of(CARD));
+	put("HSET weir:{%u}:h format 5", home_of(CARD));
 	assert_int_equal(weir_read_card(*state, iccid_of(CARD), &card, &err), WEIR_READ_BROKEN);
-	assert_non_null(strstr(err.text, "format 4"));
+	assert_non_null(strstr(err.text, "format 5"));
 	put("SET weir:partitions -1");
 	assert_int_equal(weir_reader_check(*state, &partitions, &err), WEIR_READ_BROKEN);
 	put("SET weir:partitions 99999999999");

@@ -50,7 +50,7 @@ put_cluster_fleet(void)
 {
 	put_somewhere("SET weir:partitions %u", PARTITIONS);
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
-		put_somewhere("HSET weir:{%u}:h format 3 cards %u lives %u o:#flush 1", p, CARDS, CARDS);
+		put_somewhere("HSET weir:{%u}:h format 4 cards %u lives %u o:#flush 1", p, CARDS, CARDS);
 		put_somewhere("DEL weir:{%u}:n", p);
 		put_somewhere("RPUSH weir:{%u}:n c:cm", p);
 	}

@@ -146,7 +146,7 @@ put_fleet(void)
 {
 	put("SET weir:partitions %u", PARTITIONS);
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
-		put("HSET weir:{%u}:h format 3 epoch 7 owner me stream_time_us %lld cards 300 lives 300 accounts 40 pools "
+		put("HSET weir:{%u}:h format 4 epoch 7 owner me stream_time_us %lld cards 300 lives 300 accounts 40 pools "
 		    "40 "
 		    "shares 40 terms 40 enforcements 40 o:#flush 5 o:weir.records 100 o:weir.cards 9",
 		    p, (long long)(NOW_S * S_US));

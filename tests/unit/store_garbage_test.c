@@ -29,6 +29,7 @@
 #define EPOCH INT64_C(4102444800000000) /* beyond any clock, so that a taking raises it by one */
 #define OFFSET 10
 #define CLIENTS 8
+#define NO_LOGS "$-1\r\n$-1\r\n" /* names of the logs of two topics: none */
 #define ZERO "$1\r\n0\r\n"
 #define ZEROS ZERO ZERO ZERO ZERO ZERO ZERO /* slots of all slabs but the first and the last */
 #define CLOSE "\x01"                        /* in a reply: what precedes it is sent, then the connection is closed */
@@ -62,7 +63,7 @@ static const char *const TOPICS[] = {"weir.records", "weir.cards"};
 static const char *
 healthy_reply(const char *command)
 {
-	static const char HEADER[] = "$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$1\r\n0\r\n$2\r\n10\r\n$-1\r\n";
+	static const char HEADER[] = "$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$1\r\n0\r\n$2\r\n10\r\n$-1\r\n" NO_LOGS;
 	if (strcmp(command, "HMGET") == 0)
 		return HEADER;
 	if (strcmp(command, "SET") == 0 || strcmp(command, "HSET") == 0)
@@ -106,7 +107,7 @@ answer_command(struct client *client, const char *command, uint32_t argc)
 			weir_buf_printf(&out, "$-1\r\n");
 	} else {
 		if (!odd && strcmp(command, "HMGET") == 0)
-			weir_buf_printf(&out, "*13\r\n$1\r\n3\r\n$16\r\n%lld\r\n", (long long)epoch);
+			weir_buf_printf(&out, "*16\r\n$1\r\n4\r\n$16\r\n%lld\r\n", (long long)epoch);
 		weir_buf_append(&out, reply.data, reply.len);
 	}
 	bool hang_up = out.len > 0 && out.data[out.len - 1] == CLOSE[0];
@@ -407,19 +408,33 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "*1\r\n-WRONGTYPE Operation\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "does not roll back"},
     {"EXEC", "*2\r\n+OK\r\n+OK\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 2 answers"},
     {"EXEC", "*0\r\n", WEIR_STORE_FAILED, WEIR_FATAL, "gave 0 answers"},
-    {"HMGET", "*13\r\n$1\r\n3\r\n$2\r\n-5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+    {"HMGET",
+	"*16\r\n$1\r\n4\r\n$2\r\n-5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n" NO_LOGS,
 	WEIR_STORE_FAILED, WEIR_POISON, "epoch"},
-    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n" ZEROS "$2\r\n10\r\n$-1\r\n",
+    {"HMGET",
+	"*16\r\n$1\r\n4\r\n$1\r\n5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n:0\r\n" ZEROS "$2\r\n10\r\n$-1\r\n" NO_LOGS,
 	WEIR_STORE_FAILED, WEIR_POISON, "terms"},
-    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS "$2\r\n-1\r\n$2\r\n10\r\n$-1\r\n",
+    {"HMGET",
+	"*16\r\n$1\r\n4\r\n$1\r\n5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS
+	"$2\r\n-1\r\n$2\r\n10\r\n$-1\r\n" NO_LOGS,
 	WEIR_STORE_FAILED, WEIR_POISON, "shares"},
-    {"HMGET", "*13\r\n$1\r\n1\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*16\r\n$1\r\n1\r\n$1\r\n5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n" NO_LOGS,
 	WEIR_STORE_FAILED, WEIR_POISON, "development version"},
-    {"HMGET", "*13\r\n$1\r\n4\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n",
+    {"HMGET", "*16\r\n$1\r\n5\r\n$1\r\n5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n" NO_LOGS,
 	WEIR_STORE_FAILED, WEIR_POISON, "a newer weir's"},
     {"HMGET",
-	"*13\r\n$1\r\n3\r\n$1\r\n5\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$20\r\n99999999999999999999\r\n$-1\r\n",
+	"*16\r\n$1\r\n4\r\n$1\r\n5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO
+	"$20\r\n99999999999999999999\r\n$-1\r\n" NO_LOGS,
 	WEIR_STORE_FAILED, WEIR_POISON, "weir.records"},
+    {"HMGET",
+	"*16\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n0\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n" NO_LOGS,
+	WEIR_STORE_FAILED, WEIR_POISON, "partitions"},
+    {"HMGET",
+	"*16\r\n$1\r\n4\r\n$1\r\n5\r\n$1\r\n7\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO
+	"$2\r\n10\r\n$-1\r\n$3\r\nx 1\r\n$-1\r\n",
+	WEIR_STORE_FAILED, WEIR_POISON, "field log:weir.records"},
+    {"HMGET", "*16\r\n$1\r\n3\r\n$1\r\n5\r\n$-1\r\n$7\r\n7200000\r\n$3\r\n130\r\n" ZEROS ZERO "$2\r\n10\r\n$-1\r\n" NO_LOGS,
+	WEIR_STORE_FAILED, WEIR_POISON, "weir migrate"},
     /* no RESP, or not what this command answers: reconnect and ask again */
     {"WATCH", "HTTP/1.1 400 Bad Request\r\n\r\n", WEIR_STORE_DONE, 0, NULL},
     {"WATCH", "\xff\xfe\xfd\r\n", WEIR_STORE_DONE, 0, NULL},
@@ -435,8 +450,8 @@ static const struct row FLUSH_ROWS[] = {
     {"EXEC", "?", WEIR_STORE_DONE, 0, NULL},
     /* half answers, silence, hanging up */
     {"WATCH", "", WEIR_STORE_DONE, 0, NULL},
-    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r", WEIR_STORE_DONE, 0, NULL},
-    {"HMGET", "*13\r\n$1\r\n3\r\n$1\r" CLOSE, WEIR_STORE_DONE, 0, NULL},
+    {"HMGET", "*16\r\n$1\r\n4\r\n$1\r", WEIR_STORE_DONE, 0, NULL},
+    {"HMGET", "*16\r\n$1\r\n4\r\n$1\r" CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"WATCH", CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"SET", CLOSE, WEIR_STORE_DONE, 0, NULL},
     {"SET", "+QUE" CLOSE, WEIR_STORE_DONE, 0, NULL},

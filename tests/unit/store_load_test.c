@@ -11,7 +11,7 @@ a_partition_is_loaded_whole(void **state)
 	static char page[WEIR_PAGE_BYTES];
 	int64_t hour = 1774847286 / 3600;
 	freeReplyObject(redisCommand(redis,
-	    "HSET weir:{5}:h format 3 epoch 6 stream_time_us 1774847286000000 cards %d terms 66 enforcements 33 sessions "
+	    "HSET weir:{5}:h format 4 epoch 6 stream_time_us 1774847286000000 cards %d terms 66 enforcements 33 sessions "
 	    "1 lives %d accounts 33 pools 33 shares 65 o:weir.records 5 o:weir.cards 9007199254740993",
 	    600 * 128, 600 * 128));
 	for (int i = 0; i < 600; i++)
@@ -80,7 +80,7 @@ a_partition_is_loaded_whole(void **state)
 	assert_int_equal(run(lane, &request), WEIR_STORE_FAILED);
 	assert_int_equal(request.error.class, WEIR_POISON);
 	assert_non_null(strstr(request.error.text, "weir:{5}:h is of format 1, which is of a development version"));
-	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 3"));
+	freeReplyObject(redisCommand(redis, "HSET weir:{5}:h format 4"));
 	assert_int_equal(run(lane, &request), WEIR_STORE_DONE);
 	lane_close(lane);
 	redisFree(redis);
