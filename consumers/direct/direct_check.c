@@ -58,6 +58,7 @@ direct_check_error(
 		return WEIR_FATAL;
 	}
 	batch->verdict = part->verdict;
+	batch->topic = part->topic;
 	batch->log = (struct log_name){part->verdict == LOG_REPLACED ? part->evidence.id : part->id, LOG_EPOCH_UNKNOWN};
 	batch->next_offset = log_resume_offset(part->verdict, part->next_offset, &part->evidence);
 	return log_verdict_error(

@@ -154,6 +154,8 @@ log_watch_prove(struct log_watch *watch, uint32_t partition, struct log_name log
 		return WEIR_PROOF_GOOD; /* nothing was delivered */
 	if (w->again)
 		return WEIR_PROOF_AGAIN;
+	if (w->state == WATCH_FAILED)
+		return WEIR_PROOF_NONE;
 	if (w->state != WATCH_READY || w->delivered != w->proven_delivered) {
 		watch->wanted = true;
 		return WEIR_PROOF_PENDING;
@@ -164,19 +166,17 @@ log_watch_prove(struct log_watch *watch, uint32_t partition, struct log_name log
 }
 
 enum weir_class
-log_watch_error(
-    const struct log_watch *watch, uint32_t partition, uint32_t topic, struct weir_batch *batch, struct weir_error *err)
+log_watch_error(const struct log_watch *watch, uint32_t partition, struct weir_batch *batch, struct weir_error *err)
 {
 	const struct watched *w = find(watch, partition);
 	WEIR_CHECK(w != NULL && w->state == WATCH_FAILED);
 	const struct place *place = &w->places[w->failed_topic];
-	if (topic != w->failed_topic)
-		return WEIR_RETRY; /* the other topic says it */
 	batch->verdict = w->verdict;
+	batch->topic = w->failed_topic;
 	batch->log = (struct log_name){w->evidence.id, LOG_EPOCH_UNKNOWN};
 	batch->next_offset = log_resume_offset(w->verdict, place->asked_offset, &w->evidence);
-	return log_verdict_error(
-	    err, w->verdict, watch->opts.topics[topic], partition, &place->log, place->asked_offset, &w->evidence);
+	return log_verdict_error(err, w->verdict, watch->opts.topics[w->failed_topic], partition, &place->log,
+	    place->asked_offset, &w->evidence);
 }
 
 enum weir_class

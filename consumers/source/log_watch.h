@@ -43,7 +43,7 @@ enum watch_state log_watch_state(const struct log_watch *watch, uint32_t partiti
 enum weir_proof log_watch_prove(struct log_watch *watch, uint32_t partition, struct log_name logs_out[WEIR_TOPICS_MAX]);
 /* What weir_source_next answers for a partition that is WATCH_FAILED. */
 enum weir_class log_watch_error(
-    const struct log_watch *watch, uint32_t partition, uint32_t topic, struct weir_batch *batch, struct weir_error *err);
+    const struct log_watch *watch, uint32_t partition, struct weir_batch *batch, struct weir_error *err);
 /* FATAL when a topic has another number of partitions than it must have. */
 enum weir_class log_watch_partitions(const struct log_watch *watch, struct weir_error *err);
 

@@ -38,8 +38,9 @@ struct weir_batch {
 	uint32_t count;      /* may be 0: only records that are none (control batches, aborted transactions) were passed */
 	int64_t next_offset; /* where reading goes on: behind the messages and what was passed after them; -1: not known */
 	bool end;            /* after these messages the partition's end was reached */
-	/* Of FATAL, where the log is no longer the one that was read; otherwise LOG_SAME: */
+	/* Of FATAL, where a log is no longer the one that was read; otherwise LOG_SAME: */
 	enum log_verdict verdict;
+	uint32_t topic;      /* whose log; it may be another one than was asked for */
 	struct log_name log; /* that is there now */
 	void *priv;
 };
@@ -96,8 +97,9 @@ void weir_source_release(struct weir_source *source, struct weir_batch *batch);
 enum weir_proof {
 	WEIR_PROOF_GOOD,    /* all that was delivered came from the logs named */
 	WEIR_PROOF_PENDING, /* brokers are being asked; the source's descriptor or the bell says when to ask again */
-	WEIR_PROOF_AGAIN,   /* what was delivered since the last proof may be of a log that was cut off: rewind, to read it
+	WEIR_PROOF_AGAIN,   /* what was delivered since the last proof may be of a log that was cut off: rewind to read it
 			       again */
+	WEIR_PROOF_NONE,    /* it came from another log: weir_source_next says which */
 };
 /*
  * Before a partition's offsets are stored: in which logs are they places? GOOD fills logs_out, by topic, for what was

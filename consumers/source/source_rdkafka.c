@@ -521,7 +521,7 @@ source_next(struct weir_source *source, uint32_t topic, uint32_t partition, uint
 		return WEIR_RETRY;
 	struct owned *owned = &s->owned[partition];
 	if (s->watch != NULL && log_watch_state(s->watch, partition) == WATCH_FAILED)
-		return log_watch_error(s->watch, partition, topic, batch, err);
+		return log_watch_error(s->watch, partition, batch, err);
 	if (owned->queue[topic] == NULL || owned->waiting)
 		return WEIR_RETRY;
 	ssize_t got =

@@ -22,8 +22,8 @@ void owner_lose_writes(struct owner *o, uint64_t stored_epoch);
 void owner_take_again(struct owner *o);
 /* Drops what is not flushed and reads it again, once no flush is out. */
 void owner_reload(struct owner *o);
-/* The source says that a topic's log is another one, or was cut off; batch says which and where it could go on. */
-void owner_log_changed(struct owner *o, uint32_t topic, const struct weir_batch *batch, const char *why);
+/* The source cannot go on: batch says which topic's log is another one, or was cut off, and where it could be read on. */
+void owner_log_changed(struct owner *o, const struct weir_batch *batch, const char *why);
 void owner_stop(struct owner *o, const char *why);
 
 /* owner_read.c */

@@ -24,7 +24,7 @@ next_batch(struct owner *o, uint32_t topic, uint32_t max, struct weir_batch *bat
 	struct weir_error err;
 	enum weir_class class = o->io->next_batch(o->ctx, topic, max, batch, &err);
 	if (class == WEIR_FATAL)
-		owner_log_changed(o, topic, batch, err.text);
+		owner_log_changed(o, batch, err.text);
 	if (class != WEIR_OK)
 		return false;
 	WEIR_CHECK(!o->rewind_due);

@@ -204,14 +204,15 @@ owner_reload(struct owner *o)
 }
 
 void
-owner_log_changed(struct owner *o, uint32_t topic, const struct weir_batch *batch, const char *why)
+owner_log_changed(struct owner *o, const struct weir_batch *batch, const char *why)
 {
 	if (!o->rules->read_new_logs || (batch->verdict != LOG_REPLACED && batch->verdict != LOG_TRUNCATED)) {
 		owner_stop(o, why);
 		return;
 	}
-	owner_note(o, OWNER_NOTE_NEW_LOG, "%s: reading on", why);
-	o->new_logs[topic] = (struct owner_new_log){batch->verdict, batch->log, batch->next_offset};
+	WEIR_CHECK(batch->topic < o->rules->topic_count);
+	owner_note(o, OWNER_NOTE_NEW_LOG, "reading on: %s", why);
+	o->new_logs[batch->topic] = (struct owner_new_log){batch->verdict, batch->log, batch->next_offset};
 	owner_reload(o);
 }
 

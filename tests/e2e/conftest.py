@@ -104,10 +104,17 @@ class World:
 
     def ends(self, topic):
         """Offsets after the last message of each partition, as the broker has them."""
+        return [high for _, high in self._watermarks(topic)]
+
+    def lows(self, topic):
+        """Offsets of the first message of each partition, as the broker has them."""
+        return [low for low, _ in self._watermarks(topic)]
+
+    def _watermarks(self, topic):
         from confluent_kafka import Consumer, TopicPartition
         if self._reader is None:
             self._reader = Consumer({"bootstrap.servers": self.kafka.brokers, "group.id": self.name + "-ends", "log_level": 2})
-        return [self._reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(self.partitions)]
+        return [self._reader.get_watermark_offsets(TopicPartition(topic, p), timeout=10) for p in range(self.partitions)]
 
     def stored(self):
         """{topic: offsets in Redis} as far as they are not at the end; of what weir itself writes to, by the broker."""
