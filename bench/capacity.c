@@ -184,7 +184,7 @@ skew_take(const char *text, uint64_t *ppm_out, struct weir_error *err)
 	(void)snprintf(line, sizeof(line),
 	    "version: 1\ntitle: x\ncards: 1\nrecords: 1\ninterval: 1s\nstart: 2026-01-01T00:00:00Z\nskew: %.16s\n", text);
 	if (workload_parse(weir_slice_of(line), "--skew", &w, err) != WEIR_OK) {
-		(void)weir_error_set(err, WEIR_POISON, "--skew %s: a number such as 1.1 is right, up to 3", text);
+		(void)weir_error_set(err, WEIR_POISON, "--skew %s: must be a number such as 1.1, up to 3", text);
 		return false;
 	}
 	*ppm_out = w.skew_ppm;

@@ -58,7 +58,7 @@ skews_take(const char *text, struct list *out, struct weir_error *err)
 			return WEIR_OK;
 		text = end + 1;
 	}
-	return weir_error_set(err, WEIR_POISON, "--skew: exponents from 0 to 3 such as 0,1.1 are right");
+	return weir_error_set(err, WEIR_POISON, "--skew: must be exponents from 0 to 3 such as 0,1.1");
 }
 
 static enum weir_class

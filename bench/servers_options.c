@@ -33,7 +33,7 @@ bench_numbers(
 		size_t len = strcspn(text, ",");
 		if (*count_out == max || !number_take(text, len, &out[*count_out]) || out[*count_out] == 0)
 			return weir_error_set(err, WEIR_POISON,
-			    "--%s: '%.*s' is none; up to %u numbers such as 1,2,4 or 10k,1M are right", option, (int)len,
+			    "--%s: '%.*s' is none; must be up to %u numbers such as 1,2,4 or 10k,1M", option, (int)len,
 			    text, max);
 		(*count_out)++;
 		if (text[len] == '\0')
@@ -52,8 +52,8 @@ bench_choices(const char *option, const char *text, const char *const *words, ui
 		while (words[i] != NULL && (strlen(words[i]) != len || strncmp(words[i], text, len) != 0))
 			i++;
 		if (words[i] == NULL || *count_out == max)
-			return weir_error_set(err, WEIR_POISON, "--%s: '%.*s' is none; words such as %s,%s are right",
-			    option, (int)len, text, words[0], words[1]);
+			return weir_error_set(err, WEIR_POISON, "--%s: '%.*s' is none; must be names such as %s,%s", option,
+			    (int)len, text, words[0], words[1]);
 		out[(*count_out)++] = i;
 		if (text[len] == '\0')
 			return WEIR_OK;

@@ -92,7 +92,7 @@ time_take(const char *text, uint64_t *out)
 	return good;
 }
 
-/* False: *right_out says what is right. */
+/* False: *right_out says what it must be. */
 static bool
 value_take(struct workload *w, const struct key *key, const char *text, const char **right_out)
 {
@@ -200,9 +200,9 @@ key_read(
 	char what[256];
 	const char *right;
 	if (node->kind != WEIR_YAML_SCALAR)
-		return mistake(err, source, node->line, key->name, "one value is right");
+		return mistake(err, source, node->line, key->name, "must be one value");
 	if (!value_take(w, key, node->text, &right)) {
-		(void)snprintf(what, sizeof(what), "'%.64s' is none; %s is right", node->text, right);
+		(void)snprintf(what, sizeof(what), "'%.64s' is none; must be %s", node->text, right);
 		return mistake(err, source, node->line, key->name, what);
 	}
 	uint64_t value = *number_at(w, key);
@@ -214,7 +214,7 @@ key_read(
 	value_print(&bound, key, least, sizeof(least));
 	*number_at(&bound, key) = key->max;
 	value_print(&bound, key, most, sizeof(most));
-	(void)snprintf(what, sizeof(what), "'%.64s' is out of bounds; %.48s to %.48s is right", node->text, least, most);
+	(void)snprintf(what, sizeof(what), "'%.64s' is out of bounds; must be %.48s to %.48s", node->text, least, most);
 	return mistake(err, source, node->line, key->name, what);
 }
 
@@ -281,7 +281,7 @@ workload_parse(struct weir_slice text, const char *source, struct workload *out,
 		return WEIR_POISON;
 	enum weir_class class = root.kind == WEIR_YAML_MAP
 				    ? tree_read(out, &root, source, err)
-				    : weir_error_set(err, WEIR_POISON, "%s:1: lines of `key: value` are right", source);
+				    : weir_error_set(err, WEIR_POISON, "%s:1: must be lines of `key: value`", source);
 	weir_yaml_free(&root);
 	return class;
 }

@@ -6,89 +6,13 @@
  * bit is set gives no second alert in the cycle, also when an add-on puts it out of reach again. Ladders have numbers like
  * carriers and plans have; number 0 is "default" and always there.
  */
+#include "aggregators/alerts/ladders.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "aggregators/partition_priv.h"
+#include "aggregators/state/card_table.h"
 #include "config/base/timetext.h"
-
-/* rule ALR-2: the ladder of all that name none. */
-static const struct weir_ref_alerts DEFAULT_LADDER = {
-    .id = "default", .level_count = 4, .levels = {{true, 50}, {true, 70}, {true, 90}, {true, 100}}};
-
-static uint32_t
-add_ladder(struct weir_partition *p, const char *id)
-{
-	if (p->registry.ladder_count >= UINT16_MAX)
-		return UINT32_MAX;
-	if ((p->registry.ladder_count & (p->registry.ladder_count + 1)) == 0)
-		p->registry.ladders = weir_realloc(
-		    p->registry.ladders, ((size_t)p->registry.ladder_count + 1) * 2 * sizeof(*p->registry.ladders));
-	struct weir_ladder_entry *ladder = &p->registry.ladders[p->registry.ladder_count];
-	*ladder = (struct weir_ladder_entry){0};
-	(void)strncpy(ladder->ref.id, id, sizeof(ladder->ref.id) - 1);
-	return p->registry.ladder_count++;
-}
-
-static void
-add_default(struct weir_partition *p)
-{
-	if (p->registry.ladder_count > 0)
-		return;
-	(void)add_ladder(p, DEFAULT_LADDER.id);
-	p->registry.ladders[0] = (struct weir_ladder_entry){DEFAULT_LADDER, true};
-}
-
-uint32_t
-weir_ladder_number(struct weir_partition *p, const char *id)
-{
-	add_default(p);
-	for (uint32_t i = 0; i < p->registry.ladder_count; i++)
-		if (strcmp(p->registry.ladders[i].ref.id, id) == 0)
-			return i;
-	uint32_t number = add_ladder(p, id);
-	if (number != UINT32_MAX) {
-		weir_buf_printf(&p->registry.new_names, "l:%s\n", id);
-		p->registry.new_name_count++;
-	}
-	return number;
-}
-
-bool
-weir_ladder_load_name(struct weir_partition *p, const char *id)
-{
-	add_default(p);
-	return add_ladder(p, id) != UINT32_MAX;
-}
-
-/* Gates hold the next level: cards of plans with this ladder, and pools, are looked at anew. */
-void
-weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
-{
-	uint32_t number = weir_ladder_number(p, ref->id);
-	if (number == UINT32_MAX)
-		return;
-	p->registry.ladders[number].ref = *ref;
-	p->registry.ladders[number].known = true;
-	for (uint32_t i = 0; i < p->registry.plan_count; i++) {
-		const char *named =
-		    p->registry.plans[i].ref.alerts[0] == '\0' ? DEFAULT_LADDER.id : p->registry.plans[i].ref.alerts;
-		if (strcmp(named, ref->id) != 0)
-			continue;
-		p->registry.plans[i].changed = true;
-		p->scans.scan_running = p->tables.cards.used > 0;
-		p->scans.scan_slot = 0;
-	}
-}
-
-/* One that is named but not defined yet has no levels. */
-static const struct weir_ref_alerts *
-ladder_of(const struct weir_partition *p, uint16_t ladder_plus_1)
-{
-	uint32_t number = ladder_plus_1 == 0 ? 0 : ladder_plus_1 - 1u;
-	return number < p->registry.ladder_count ? &p->registry.ladders[number].ref : &DEFAULT_LADDER;
-}
 
 /* ---- another ladder in mid-cycle ---- */
 
@@ -133,7 +57,7 @@ carry_on(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, u
 void
 weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 {
-	const struct weir_ref_alerts *from = ladder_of(p, before), *to = ladder_of(p, weir_card_ladder(p, slot));
+	const struct weir_ref_alerts *from = weir_ladder_of(p, before), *to = weir_ladder_of(p, weir_card_ladder(p, slot));
 	if (from != to && carry_on(from, to, &weir_lifecycle_at(p, slot)->ladder))
 		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
@@ -151,7 +75,7 @@ weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref
 	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++) {
 		struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 		if (weir_slab_is_filler(&p->tables.cards, slot) || lifecycle->ladder == 0 ||
-		    ladder_of(p, weir_card_ladder(p, slot)) != now)
+		    weir_ladder_of(p, weir_card_ladder(p, slot)) != now)
 			continue;
 		if (carry_on(&before, now, &lifecycle->ladder))
 			weir_slab_dirty(&p->tables.lifecycles, slot);
@@ -160,7 +84,7 @@ weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref
 		if (weir_slab_is_filler(&p->tables.pools, slot))
 			continue;
 		struct weir_pool_slot *pool = weir_slab_at(&p->tables.pools, slot);
-		if (ladder_of(p, pool->alerts) == now && carry_on(&before, now, &pool->ladder))
+		if (weir_ladder_of(p, pool->alerts) == now && carry_on(&before, now, &pool->ladder))
 			weir_slab_dirty(&p->tables.pools, slot);
 	}
 }
@@ -194,7 +118,7 @@ uint16_t
 weir_ladder_reached(
     const struct weir_partition *p, uint16_t ladder_plus_1, uint64_t base, uint64_t used, uint64_t *next_out)
 {
-	const struct weir_ref_alerts *ladder = ladder_of(p, ladder_plus_1);
+	const struct weir_ref_alerts *ladder = weir_ladder_of(p, ladder_plus_1);
 	uint16_t reached = 0;
 	*next_out = UINT64_MAX;
 	if (ladder->step_bytes > 0)
@@ -231,7 +155,7 @@ bool
 weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, uint16_t ladder_plus_1, uint64_t base,
     uint64_t used, int32_t cycle, uint16_t *reached_io, const struct weir_cause *cause)
 {
-	const struct weir_ref_alerts *ladder = ladder_of(p, ladder_plus_1);
+	const struct weir_ref_alerts *ladder = weir_ladder_of(p, ladder_plus_1);
 	uint64_t next;
 	uint16_t had = *reached_io, reached = weir_ladder_reached(p, ladder_plus_1, base, used, &next);
 	if (ladder->step_bytes > 0 ? reached <= had : (reached & ~had) == 0)

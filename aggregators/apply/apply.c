@@ -3,21 +3,26 @@
  * theirs. A change is effective at once and re-evaluates what it touches (SUS-2). Absolute values, so that a repeated
  * message changes nothing. A message that does not fit is refused whole: everything is checked before anything is changed.
  */
+#include "aggregators/apply/apply.h"
+
 #include <string.h>
 
-#include "aggregators/partition_priv.h"
-#include "aggregators/rollups/feeds.h"
-
-void
-weir_partition_remember(struct weir_partition *p, const char *kind, const char *id, struct weir_slice json)
-{
-	weir_buf_printf(&p->registry.new_references, "%s:%s", kind, id);
-	weir_buf_append(&p->registry.new_references, "", 1);
-	uint32_t len = (uint32_t)json.len;
-	weir_buf_append(&p->registry.new_references, &len, sizeof(len));
-	weir_buf_append(&p->registry.new_references, json.data, json.len);
-	p->registry.new_reference_count++;
-}
+#include "aggregators/alerts/ladders.h"
+#include "aggregators/apply/card_requests.h"
+#include "aggregators/apply/pool_requests.h"
+#include "aggregators/apply/smart_cards.h"
+#include "aggregators/enforcement/command_state.h"
+#include "aggregators/enforcement/device_lock.h"
+#include "aggregators/enforcement/evaluate.h"
+#include "aggregators/enforcement/guard.h"
+#include "aggregators/enforcement/rollover.h"
+#include "aggregators/lifecycle/card_register.h"
+#include "aggregators/lifecycle/lifecycle.h"
+#include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
+#include "aggregators/rollups/feed_pools.h"
+#include "aggregators/rollups/pool_texts.h"
 
 static uint32_t
 carrier_for_card(struct weir_partition *p, const struct weir_ref_card *ref, struct weir_error *err)
@@ -129,7 +134,7 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 	if (check_card(p, card, slot, ref, &to, err) != WEIR_OK)
 		return WEIR_POISON;
 	if (card == NULL)
-		slot = weir_partition_new_card(p, ref->iccid, to.carrier - 1u);
+		slot = weir_card_register(p, ref->iccid, to.carrier - 1u);
 	/* First of the changes, because it can still refuse; a new card has no children for which it would. */
 	if (ref->has_parent && weir_smart_parent(p, slot, ref->parent, err) != WEIR_OK)
 		return WEIR_POISON;
@@ -149,6 +154,22 @@ apply_card(struct weir_partition *p, const struct weir_ref_card *ref, struct wei
 }
 
 static enum weir_class
+define_pool(struct weir_partition *p, const struct weir_ref_pool *ref, struct weir_slice json, struct weir_error *err)
+{
+	uint32_t slot;
+	const struct weir_pool_slot *pool = weir_partition_find_pool(p, ref->id, &slot);
+	bool had_traffic = pool != NULL && (pool->flags & WEIR_POOL_DEFINED) == 0 && pool->first_source != 0;
+	enum weir_class class = weir_pool_define(p, ref, err);
+	if (class != WEIR_OK)
+		return class;
+	if (had_traffic)
+		weir_feeds_pool_defined(p, slot);
+	weir_partition_remember(p, "pool", ref->id, json);
+	weir_feeds_pool_text(p, ref->id, json);
+	return WEIR_OK;
+}
+
+static enum weir_class
 define(struct weir_partition *p, const struct weir_reference *reference, struct weir_slice json, struct weir_error *err)
 {
 	enum weir_class class = WEIR_OK;
@@ -164,11 +185,7 @@ define(struct weir_partition *p, const struct weir_reference *reference, struct 
 		weir_partition_remember(p, "plan", reference->plan.id, json);
 		break;
 	case WEIR_REF_POOL:
-		class = weir_pool_define(p, &reference->pool, err);
-		if (class != WEIR_OK)
-			break;
-		weir_partition_remember(p, "pool", reference->pool.id, json);
-		weir_feeds_pool_text(p, reference->pool.id, json);
+		class = define_pool(p, &reference->pool, json, err);
 		break;
 	default:
 		weir_ladder_redefine(p, &reference->alerts);
@@ -201,7 +218,8 @@ weir_partition_apply(struct weir_partition *p, const struct weir_reference *refe
 	case WEIR_REF_CHILD:
 		return weir_smart_child(p, &reference->child, err);
 	case WEIR_REF_GUARD:
-		weir_guard_release(p);
+		if (weir_guard_release(p))
+			weir_partition_enqueue_all(p, p->pools_work.cards_caught_up && p->pools_work.pools_caught_up);
 		return WEIR_OK;
 	}
 	return WEIR_OK;

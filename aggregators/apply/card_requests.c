@@ -5,10 +5,14 @@
  * came of it in words; one that cannot be applied leaves the reason there, for whoever asked, and is a dead letter.
  * Absolute, so that a repeated one changes nothing; the two increments, add-on and renewal, are told by their id.
  */
-#include <stdio.h>
-#include <string.h>
+#include "aggregators/apply/card_requests.h"
 
-#include "aggregators/partition_priv.h"
+#include <stdio.h>
+
+#include "aggregators/apply/life_requests.h"
+#include "aggregators/enforcement/device_lock.h"
+#include "aggregators/enforcement/rollover.h"
+#include "aggregators/state/carrier_windows.h"
 
 /* The card's own limit, else its plan's. */
 static uint64_t

@@ -4,9 +4,14 @@
  * A request acts on the pool's current cycle. By the clock that is, but while the stage replays by the request's own time
  * in the log, so that an add-on bought a minute before a boundary is not taken for the next cycle's.
  */
-#include <stdio.h>
+#include "aggregators/apply/pool_requests.h"
 
-#include "aggregators/pools/pools.h"
+#include <stdio.h>
+#include <string.h>
+
+#include "aggregators/pools/pool_evaluate.h"
+#include "aggregators/pools/pool_sources.h"
+#include "aggregators/state/carrier_windows.h"
 
 #define S_US 1000000ll
 

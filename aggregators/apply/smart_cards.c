@@ -9,67 +9,12 @@
  * A list may be there before its parent is: the two come by different ways. Children are some two to four; more than
  * WEIR_CHILDREN_MAX are a mistake in somebody's data.
  */
-#include <stdlib.h>
+#include "aggregators/apply/smart_cards.h"
 
-#include "aggregators/partition_priv.h"
+#include <string.h>
 
-#define WEIR_CHILDREN_MAX 16
-
-struct family {
-	struct weir_iccid parent;
-	uint32_t count;
-	struct weir_iccid child[WEIR_CHILDREN_MAX];
-};
-
-struct weir_families {
-	struct family *v;
-	uint32_t n, cap;
-	struct weir_shards index; /* by the parent's ICCID */
-};
-
-static struct family *
-find_family(const struct weir_partition *p, struct weir_iccid parent)
-{
-	if (p->families == NULL)
-		return NULL;
-	uint64_t hash = weir_iccid_hash(parent);
-	const struct weir_shard *shard = &p->families->index.shard[hash & (WEIR_SHARDS - 1)];
-	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), i;
-	while (weir_index_candidate(shard, hash, &pos, &i))
-		if (weir_iccid_equal(p->families->v[i].parent, parent))
-			return &p->families->v[i];
-	return NULL;
-}
-
-static struct family *
-make_family(struct weir_partition *p, struct weir_iccid parent)
-{
-	struct family *family = find_family(p, parent);
-	if (family != NULL)
-		return family;
-	if (p->families == NULL)
-		p->families = weir_calloc(1, sizeof(*p->families));
-	struct weir_families *all = p->families;
-	if (all->n == all->cap) {
-		all->cap = all->cap == 0 ? 16 : all->cap * 2;
-		all->v = weir_realloc(all->v, all->cap * sizeof(*all->v));
-	}
-	uint64_t hash = weir_iccid_hash(parent);
-	weir_shard_insert(weir_shards_of(&all->index, hash), weir_index_entry(hash, all->n));
-	all->v[all->n] = (struct family){.parent = parent};
-	return &all->v[all->n++];
-}
-
-void
-weir_smart_free(struct weir_partition *p)
-{
-	if (p->families == NULL)
-		return;
-	weir_shards_free(&p->families->index);
-	free(p->families->v);
-	free(p->families);
-	p->families = NULL;
-}
+#include "aggregators/state/card_table.h"
+#include "aggregators/state/families.h"
 
 /* ---- the sub-card's side ---- */
 
@@ -110,7 +55,7 @@ weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid par
 /* ---- the parent's side ---- */
 
 static void
-remember(struct weir_partition *p, const struct family *family)
+remember(struct weir_partition *p, const struct weir_family *family)
 {
 	char text[WEIR_ICCID_TEXT_MAX];
 	struct weir_buf json = {0};
@@ -126,28 +71,8 @@ remember(struct weir_partition *p, const struct family *family)
 	weir_buf_free(&json);
 }
 
-static void
-flag_parent(struct weir_partition *p, const struct family *family)
-{
-	uint32_t slot;
-	struct weir_card_slot *card = weir_partition_find(p, family->parent, &slot);
-	if (card == NULL)
-		return;
-	card->flags &= (uint8_t)~WEIR_CARD_HAS_CHILDREN;
-	card->flags |= family->count > 0 ? WEIR_CARD_HAS_CHILDREN : 0;
-	weir_slab_dirty(&p->tables.cards, slot);
-}
-
-void
-weir_smart_card_made(struct weir_partition *p, struct weir_iccid iccid)
-{
-	const struct family *family = find_family(p, iccid);
-	if (family != NULL)
-		flag_parent(p, family);
-}
-
 static uint32_t
-place_of(const struct family *family, struct weir_iccid child)
+place_of(const struct weir_family *family, struct weir_iccid child)
 {
 	uint32_t i = 0;
 	while (i < family->count && !weir_iccid_equal(family->child[i], child))
@@ -162,7 +87,7 @@ add_child(struct weir_partition *p, const struct weir_ref_child *child, struct w
 	const struct weir_card_slot *parent = weir_partition_find(p, child->parent, &slot);
 	if (parent != NULL && (parent->flags & WEIR_CARD_HAS_PARENT) != 0)
 		return weir_error_set(err, WEIR_POISON, "a sub-card's parent is a sub-card itself: one level (POOL-8)");
-	struct family *family = make_family(p, child->parent);
+	struct weir_family *family = weir_family_get(p, child->parent);
 	if (place_of(family, child->child) < family->count)
 		return WEIR_OK;
 	if (family->count == WEIR_CHILDREN_MAX)
@@ -170,7 +95,7 @@ add_child(struct weir_partition *p, const struct weir_ref_child *child, struct w
 		    err, WEIR_POISON, "more than %d sub-cards of one smart card (POOL-8)", WEIR_CHILDREN_MAX);
 	family->child[family->count++] = child->child;
 	remember(p, family);
-	flag_parent(p, family);
+	weir_family_flag_parent(p, family);
 	return WEIR_OK;
 }
 
@@ -179,13 +104,13 @@ weir_smart_child(struct weir_partition *p, const struct weir_ref_child *child, s
 {
 	if (!child->removed)
 		return add_child(p, child, err);
-	struct family *family = find_family(p, child->parent);
+	struct weir_family *family = weir_family_find(p, child->parent);
 	uint32_t at = family == NULL ? 0 : place_of(family, child->child);
 	if (family == NULL || at == family->count)
 		return WEIR_OK;
 	family->child[at] = family->child[--family->count];
 	remember(p, family);
-	flag_parent(p, family);
+	weir_family_flag_parent(p, family);
 	return WEIR_OK;
 }
 
@@ -217,7 +142,7 @@ take_iccid(struct weir_slice *json, struct weir_iccid *iccid_out)
 bool
 weir_smart_load(struct weir_partition *p, struct weir_slice json)
 {
-	struct family family = {0};
+	struct weir_family family = {0};
 	if (!take_text(&json, "{\"type\":\"children\",\"parent\":") || !take_iccid(&json, &family.parent) ||
 	    !take_text(&json, ",\"children\":["))
 		return false;
@@ -227,8 +152,8 @@ weir_smart_load(struct weir_partition *p, struct weir_slice json)
 			return false;
 		family.count++;
 	}
-	if (json.len != 0 || find_family(p, family.parent) != NULL)
+	if (json.len != 0 || weir_family_find(p, family.parent) != NULL)
 		return false;
-	*make_family(p, family.parent) = family;
+	*weir_family_get(p, family.parent) = family;
 	return true;
 }

@@ -3,11 +3,13 @@
  * card's enforcement slot and to the audit. Level-triggered: the slot holds desired and confirmed state, and whoever finds
  * them apart offers the card to the dispatcher again.
  */
+#include "aggregators/enforcement/command_state.h"
+
 #include <string.h>
 
-#include "aggregators/partition_priv.h"
-
-enum { IDLE, QUEUED, SENT, ACCEPTED, CONFIRMED, FAILED }; /* enum weir_command_state of dispatch.h, as stored */
+#include "aggregators/enforcement/evaluate.h"
+#include "aggregators/enforcement/guard.h"
+#include "aggregators/state/pool_table.h"
 
 static struct weir_audit *
 audit_command(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_enforcement_slot *e,
@@ -69,7 +71,7 @@ intent_done(struct weir_partition *p, const struct weir_command_report *report)
 static bool
 is_left_unknown(const struct weir_command_report *report)
 {
-	return report->state == QUEUED && report->next_us == 0 && report->attempts > 0;
+	return report->state == WEIR_COMMAND_QUEUED && report->next_us == 0 && report->attempts > 0;
 }
 
 void
@@ -79,7 +81,7 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 		return;
 	/* A slot given back meanwhile is made again only for what happened at the carrier. */
 	bool known = weir_partition_enforcement(p, report->slot) != NULL;
-	if (!known && (report->state == IDLE || report->state == QUEUED))
+	if (!known && (report->state == WEIR_COMMAND_IDLE || report->state == WEIR_COMMAND_QUEUED))
 		return;
 	struct weir_enforcement_slot *e = weir_partition_enforce(p, report->slot);
 	e->command = report->state;
@@ -91,34 +93,35 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	if (report->ticket != NULL)
 		(void)strncpy(e->ticket, report->ticket, sizeof(e->ticket) - 1);
 	switch (report->state) {
-	case SENT:
+	case WEIR_COMMAND_SENT:
 		if (e->sent_us == 0) {
 			e->sent_us = report->at_us;
 			(void)audit_command(p, report->slot, WEIR_AUDIT_SENT, e, report);
 		}
 		intent_done(p, report);
 		break;
-	case ACCEPTED:
+	case WEIR_COMMAND_ACCEPTED:
 		(void)audit_command(p, report->slot, WEIR_AUDIT_ACCEPTED, e, report);
 		break;
-	case CONFIRMED:
+	case WEIR_COMMAND_CONFIRMED:
 		confirmed(p, report->slot, e, report);
 		intent_done(p, report); /* again: a Redis that was slow may have written it after the first time */
 		break;
-	case FAILED:
+	case WEIR_COMMAND_FAILED:
 		e->confirmed = WEIR_DESIRED_UNKNOWN;
 		(void)audit_command(p, report->slot, WEIR_AUDIT_FAILED, e, report);
 		break;
-	case QUEUED: /* for a retry; or left undone */
+	case WEIR_COMMAND_QUEUED: /* for a retry; or left undone */
 		if (is_left_unknown(report))
 			e->confirmed = WEIR_DESIRED_UNKNOWN;
 		break;
 	default: /* idle: withdrawn before it was sent */
 		break;
 	}
-	bool ended = report->state == CONFIRMED || report->state == IDLE || is_left_unknown(report);
+	bool ended =
+	    report->state == WEIR_COMMAND_CONFIRMED || report->state == WEIR_COMMAND_IDLE || is_left_unknown(report);
 	/* LIFE-6: offered before the card ceased to take commands, and its owner had lost sight of it: withdrawn now. */
-	bool goes_on = report->state == SENT || (report->state == QUEUED && report->next_us != 0);
+	bool goes_on = report->state == WEIR_COMMAND_SENT || (report->state == WEIR_COMMAND_QUEUED && report->next_us != 0);
 	bool may_command = weir_card_may_command(weir_card_at(p, report->slot));
 	bool stray = goes_on && !may_command;
 	bool undone = ended && e->desired != e->confirmed && (may_command || !is_left_unknown(report));
@@ -133,7 +136,7 @@ weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	if (!weir_card_may_command(weir_card_at(p, slot)))
 		return false;
-	if (!p->guard.tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
+	if (!p->guard->tripped || e == NULL || e->desired != WEIR_DESIRED_SUSPENDED)
 		return true;
 	p->stats.guarded++;
 	return false;
@@ -144,7 +147,7 @@ weir_partition_enqueue_all(struct weir_partition *p, bool unknown_too)
 {
 	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) {
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);
-		if (e->card == 0 || !weir_command_is_due(e) || e->command == FAILED)
+		if (e->card == 0 || !weir_command_is_due(e) || e->command == WEIR_COMMAND_FAILED)
 			continue;
 		if (!weir_card_may_command(weir_card_at(p, e->card - 1)))
 			continue;

@@ -5,9 +5,11 @@
  * which few cards have. Only a record that is not older than the card's newest says in which device the card is now: a
  * record of the old device that comes after a rebind must not cut the card off again.
  */
+#include "aggregators/enforcement/device_lock.h"
+
 #include <inttypes.h>
 
-#include "aggregators/partition_priv.h"
+#include "aggregators/enforcement/rollover.h"
 #include "config/base/timetext.h"
 
 static void

@@ -8,9 +8,15 @@
  * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
  * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
  */
+#include "aggregators/enforcement/evaluate.h"
+
 #include <inttypes.h>
 
-#include "aggregators/partition_priv.h"
+#include "aggregators/alerts/ladders.h"
+#include "aggregators/enforcement/guard.h"
+#include "aggregators/enforcement/thresholds.h"
+#include "aggregators/pools/pool_local_state.h"
+#include "aggregators/state/pool_table.h"
 #include "config/base/timetext.h"
 
 #define POOL_REASONS                                                                                                       \
@@ -19,61 +25,6 @@
 #define DERIVED                                                                                                            \
 	(WEIR_REASON_BIT(WEIR_REASON_PLAN_EXHAUSTED) | WEIR_REASON_BIT(WEIR_REASON_USAGE_LIMIT) |                          \
 	    WEIR_REASON_BIT(WEIR_REASON_PLAN_EXPIRED) | WEIR_REASON_BIT(WEIR_REASON_RESET) | POOL_REASONS)
-
-static uint64_t
-sub_saturating(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-static uint64_t
-exempt_of(const struct weir_partition *p, const struct weir_card_slot *card)
-{
-	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
-	return overrides != NULL && overrides->exempt_cycle == card->cycle ? overrides->exempt_bytes : 0;
-}
-
-uint64_t
-weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card)
-{
-	return sub_saturating(weir_card_used(card), exempt_of(p, card));
-}
-
-uint16_t
-weir_partition_enforced(const struct weir_partition *p, uint32_t slot)
-{
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_ref_carrier *carrier = &p->registry.carriers[card->carrier - 1].ref;
-	bool pooled = weir_lifecycle_at(p, slot)->pool_local != 0;
-	return card->reasons & (uint16_t) ~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
-}
-
-/* A card in a pool uses the pool's total, not its plan's allowance; its own limit holds in the pool as well (POOL-4). */
-struct weir_thresholds
-weir_card_thresholds(const struct weir_partition *p, uint32_t slot)
-{
-	struct weir_thresholds t = {UINT64_MAX, WEIR_NO_LIMIT, false};
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
-	const struct weir_plan_entry *plan = card->plan == 0 ? NULL : &p->registry.plans[card->plan - 1];
-	if (weir_card_status_of(card) <= WEIR_STATUS_INACTIVE) /* LIFE-3 */
-		return t;
-	if (plan != NULL && plan->known) {
-		t.limit = plan->ref.limit_bytes;
-		if (plan->ref.kind == WEIR_PLAN_SINGLE && weir_lifecycle_at(p, slot)->pool_local == 0)
-			t.plan = plan->ref.allowance_bytes;
-	}
-	if (overrides == NULL)
-		return t;
-	if (t.plan != UINT64_MAX && overrides->addon_cycle == card->cycle)
-		t.plan = weir_add_saturating(t.plan, overrides->addon_bytes);
-	if (overrides->limit != WEIR_NO_LIMIT)
-		t.limit = overrides->limit;
-	if (overrides->lifted_cycle == card->cycle)
-		t.limit = WEIR_NO_LIMIT;
-	t.limit_held = (overrides->flags & WEIR_OVERRIDES_LIMIT_HELD) != 0 && t.limit != WEIR_NO_LIMIT;
-	return t;
-}
 
 /* All derived reasons, and the usage at which the next one by usage is due. */
 static uint16_t
@@ -161,8 +112,8 @@ grounds_of(const struct weir_partition *p, uint32_t slot, uint8_t reason, const 
 {
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_pool_local_slot *pool_local = weir_pool_local_of(p, slot);
-	struct grounds g = {reason, 0, sub_saturating(cause->usage_before, exempt_of(p, card)), weir_card_metered(p, card),
-	    cause->arrived_us};
+	struct grounds g = {reason, 0, weir_sub_saturating(cause->usage_before, weir_card_exempt(p, card)),
+	    weir_card_metered(p, card), cause->arrived_us};
 	if (reason == WEIR_REASON_PLAN_EXHAUSTED && t->plan != UINT64_MAX)
 		g.limit = t->plan;
 	if (reason == WEIR_REASON_USAGE_LIMIT && t->limit != WEIR_NO_LIMIT)
@@ -191,7 +142,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 	e->sent_us = e->confirmed_us = 0;
 	e->usage_before = g->usage_before;
 	e->usage_after = g->usage_after;
-	e->overshoot = g->limit != 0 ? sub_saturating(g->usage_after, g->limit) : 0;
+	e->overshoot = g->limit != 0 ? weir_sub_saturating(g->usage_after, g->limit) : 0;
 }
 
 /* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
@@ -272,7 +223,7 @@ apply_reasons(struct weir_partition *p, uint32_t slot, uint16_t before, const st
 	audit->limit = g.limit;
 	audit->usage_before = g.usage_before;
 	audit->usage_after = g.usage_after;
-	audit->overshoot = g.limit != 0 ? sub_saturating(g.usage_after, g.limit) : 0;
+	audit->overshoot = g.limit != 0 ? weir_sub_saturating(g.usage_after, g.limit) : 0;
 	p->stats.decisions++;
 	uint16_t unsupported = card->reasons & (uint16_t) ~(before | enforced);
 	if (unsupported != 0 && weir_card_may_command(card))
@@ -281,19 +232,16 @@ apply_reasons(struct weir_partition *p, uint32_t slot, uint16_t before, const st
 }
 
 void
-weir_partition_change_reasons(
-    struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause)
+weir_card_evaluate(struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
-	int32_t current = p->registry.carriers[card->carrier - 1].current.number;
-	if (card->cycle < current)
-		weir_card_roll_over(p, slot, current, cause); /* comes back here with nothing to set */
+	WEIR_CHECK(card->cycle >= p->registry.carriers[card->carrier - 1].current.number);
 	struct weir_thresholds t = weir_card_thresholds(p, slot);
 	uint64_t next_threshold, used = weir_card_metered(p, card);
 	uint16_t derived = derive_reasons(p, slot, &t, used, &next_threshold);
 	uint64_t level = alert_levels(p, slot, &t, used, cause);
 	next_threshold = weir_add_saturating(
-	    level < next_threshold ? level : next_threshold, exempt_of(p, card)); /* the fold compares all usage */
+	    level < next_threshold ? level : next_threshold, weir_card_exempt(p, card)); /* the fold compares all usage */
 	uint16_t before = card->reasons;
 	uint16_t after = (uint16_t)((((before & ~DERIVED) | derived) | set) & ~clear);
 	if (card->next_threshold != next_threshold || before != after) {
@@ -302,38 +250,4 @@ weir_partition_change_reasons(
 		weir_slab_dirty(&p->tables.cards, slot);
 	}
 	apply_reasons(p, slot, before, &t, cause);
-}
-
-void
-weir_partition_evaluate(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
-{
-	weir_partition_change_reasons(p, slot, 0, 0, cause);
-}
-
-struct weir_audit *
-weir_partition_add_audit(
-    struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
-{
-	if (p->effects.audits.n == p->effects.audits.cap) {
-		p->effects.audits.cap = p->effects.audits.cap == 0 ? 64 : p->effects.audits.cap * 2;
-		p->effects.audits.v =
-		    weir_realloc(p->effects.audits.v, p->effects.audits.cap * sizeof(*p->effects.audits.v));
-	}
-	const struct weir_card_slot *card = weir_card_at(p, slot);
-	struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n++];
-	*audit = (struct weir_audit){.iccid = card->iccid,
-	    .slot = slot,
-	    .event = (uint8_t)event,
-	    .reason = WEIR_REASON_NONE,
-	    .carrier = card->carrier,
-	    .reasons_before = card->reasons,
-	    .reasons = card->reasons,
-	    .input = cause->input,
-	    .offset = cause->offset,
-	    .record_us = cause->record_us,
-	    .decided_us = p->clock.now_us,
-	    .at_us = p->clock.now_us,
-	    .usage_before = cause->usage_before,
-	    .usage_after = weir_card_metered(p, card)};
-	return audit;
 }

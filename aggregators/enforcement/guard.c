@@ -8,13 +8,28 @@
  * sixteen together: every window is covered whole wherever it begins, at the price of counting up to a fifteenth too much.
  * A counter that starts anew each window was rejected: twice the share goes through over its edge.
  */
-#include <stdio.h>
+#include "aggregators/enforcement/guard.h"
 
-#include "aggregators/partition_priv.h"
+#include <stdlib.h>
+#include <string.h>
+
 #include "config/base/timetext.h"
 
 static const char TRIPPED[] = "{\"type\":\"guard_state\",\"tripped\":true}";
 static const char RELEASED[] = "{\"type\":\"guard_state\",\"tripped\":false}";
+
+void
+weir_guard_init(struct weir_partition *p)
+{
+	p->guard = weir_calloc(1, sizeof(*p->guard));
+}
+
+void
+weir_guard_free(struct weir_partition *p)
+{
+	free(p->guard);
+	p->guard = NULL;
+}
 
 /* Forgets the slices that have left the window. */
 static void
@@ -22,12 +37,12 @@ advance(struct weir_partition *p)
 {
 	int64_t slice_us = (int64_t)p->opts.guard_window_s * 1000000 / (WEIR_GUARD_SLICES - 1);
 	int64_t slice = p->clock.now_us / (slice_us > 0 ? slice_us : 1);
-	int64_t passed = slice - p->guard.slice;
+	int64_t passed = slice - p->guard->slice;
 	if (passed < 0 || passed > WEIR_GUARD_SLICES)
 		passed = WEIR_GUARD_SLICES;
 	for (int64_t i = 0; i < passed; i++)
-		p->guard.suspends[(uint64_t)(slice - i) % WEIR_GUARD_SLICES] = 0;
-	p->guard.slice = slice;
+		p->guard->suspends[(uint64_t)(slice - i) % WEIR_GUARD_SLICES] = 0;
+	p->guard->slice = slice;
 }
 
 static uint64_t
@@ -35,7 +50,7 @@ counted(const struct weir_partition *p)
 {
 	uint64_t sum = 0;
 	for (int i = 0; i < WEIR_GUARD_SLICES; i++)
-		sum += p->guard.suspends[i];
+		sum += p->guard->suspends[i];
 	return sum;
 }
 
@@ -58,7 +73,7 @@ trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
 {
 	char at[WEIR_TIME_TEXT_MAX];
 	(void)weir_time_format_ms(p->clock.now_us, at);
-	p->guard.tripped = true;
+	p->guard->tripped = true;
 	withdraw_suspends(p);
 	weir_partition_remember(p, "guard", "", weir_slice_of(TRIPPED));
 	weir_partition_alert(p, "guard",
@@ -71,24 +86,24 @@ trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
 void
 weir_guard_suspend(struct weir_partition *p)
 {
-	if (p->opts.guard_percent == 0 || p->guard.tripped)
+	if (p->opts.guard_percent == 0 || p->guard->tripped)
 		return;
 	advance(p);
-	p->guard.suspends[(uint64_t)p->guard.slice % WEIR_GUARD_SLICES]++;
+	p->guard->suspends[(uint64_t)p->guard->slice % WEIR_GUARD_SLICES]++;
 	uint64_t suspends = counted(p), cards = weir_slab_count(&p->tables.cards);
 	if (suspends >= p->opts.guard_cards_min && suspends * 100 > cards * p->opts.guard_percent)
 		trip(p, suspends, cards);
 }
 
-void
+bool
 weir_guard_release(struct weir_partition *p)
 {
-	memset(p->guard.suspends, 0, sizeof(p->guard.suspends));
-	if (!p->guard.tripped)
-		return;
-	p->guard.tripped = false;
+	memset(p->guard->suspends, 0, sizeof(p->guard->suspends));
+	if (!p->guard->tripped)
+		return false;
+	p->guard->tripped = false;
 	weir_partition_remember(p, "guard", "", weir_slice_of(RELEASED));
-	weir_partition_enqueue_all(p, p->pools_work.cards_caught_up && p->pools_work.pools_caught_up);
+	return true;
 }
 
 bool
@@ -97,6 +112,6 @@ weir_guard_load(struct weir_partition *p, struct weir_slice json)
 	bool tripped = weir_slice_equals(json, TRIPPED);
 	if (!tripped && !weir_slice_equals(json, RELEASED))
 		return false;
-	p->guard.tripped = tripped;
+	p->guard->tripped = tripped;
 	return true;
 }

@@ -6,16 +6,10 @@
  * a boundary costs time in proportion to suspended cards only. A card's cycle is never behind the clock's once anything has
  * looked at it.
  */
-#include "aggregators/partition_priv.h"
+#include "aggregators/enforcement/rollover.h"
 
-int32_t
-weir_partition_cycle_slow(struct weir_carrier_entry *carrier, int64_t at_us)
-{
-	if (at_us < carrier->other.start_us || at_us >= carrier->other.end_us)
-		carrier->other =
-		    weir_zone_cycle(carrier->zone, carrier->ref.cycle_day, carrier->ref.named_after_end, at_us);
-	return carrier->other.number;
-}
+#include "aggregators/enforcement/evaluate.h"
+#include "aggregators/state/card_table.h"
 
 static void
 keep_closed_cycle(struct weir_partition *p, const struct weir_card_slot *card, uint32_t slot)
@@ -55,5 +49,22 @@ weir_card_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle, cons
 	card->records = card->sessions = 0;
 	card->cycle = (uint16_t)cycle;
 	weir_slab_dirty(&p->tables.cards, slot);
-	weir_partition_evaluate(p, slot, cause);
+	weir_card_evaluate(p, slot, 0, 0, cause);
+}
+
+void
+weir_partition_change_reasons(
+    struct weir_partition *p, uint32_t slot, uint16_t set, uint16_t clear, const struct weir_cause *cause)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	int32_t current = p->registry.carriers[card->carrier - 1].current.number;
+	if (card->cycle < current)
+		weir_card_roll_over(p, slot, current, cause);
+	weir_card_evaluate(p, slot, set, clear, cause);
+}
+
+void
+weir_partition_evaluate(struct weir_partition *p, uint32_t slot, const struct weir_cause *cause)
+{
+	weir_partition_change_reasons(p, slot, 0, 0, cause);
 }

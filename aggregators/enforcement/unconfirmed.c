@@ -7,27 +7,9 @@
  * Told by ICCID, not by slot: what was not stored may be replayed in another order, and slots are given in that order. A
  * card that is not there yet is doubted when it is made.
  */
+#include "aggregators/enforcement/unconfirmed.h"
+
 #include <stdlib.h>
-#include <string.h>
-
-#include "aggregators/partition_priv.h"
-
-void
-weir_unconfirmed_push(struct weir_unconfirmed_list *list, const struct weir_unconfirmed_card *unconfirmed_card)
-{
-	if (list->n == list->cap) {
-		list->cap = list->cap == 0 ? 16 : list->cap * 2;
-		list->v = weir_realloc(list->v, list->cap * sizeof(*list->v));
-	}
-	list->v[list->n++] = *unconfirmed_card;
-}
-
-void
-weir_unconfirmed_free(struct weir_unconfirmed_list *list)
-{
-	free(list->v);
-	*list = (struct weir_unconfirmed_list){0};
-}
 
 static int
 compare(struct weir_iccid a, struct weir_iccid b)

@@ -7,23 +7,23 @@
  * that may be missing in memory (an old hour's marks, past totals) is checked before anything is changed, so that a parked
  * record can simply be folded again.
  */
-#include <stdio.h>
-#include <string.h>
+#include "aggregators/fold/fold.h"
 
-#include "aggregators/partition_priv.h"
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/enforcement/device_lock.h"
+#include "aggregators/enforcement/rollover.h"
+#include "aggregators/fold/park.h"
+#include "aggregators/fold/sessions.h"
+#include "aggregators/lifecycle/card_register.h"
+#include "aggregators/lifecycle/lifecycle.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/rollups/feed_cards.h"
+#include "aggregators/rollups/feed_pools.h"
+#include "aggregators/rollups/restated.h"
+#include "aggregators/rollups/window_usage.h"
+#include "aggregators/state/carrier_windows.h"
 
 #define BLOCK 64u
 #define NO_SLOT UINT32_MAX
-
-void
-weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
-{
-	struct weir_record *kept = weir_records_add(&p->effects.dead_letters);
-	*kept = *record;
-	kept->reject = (uint8_t)reject;
-	p->stats.rejected[reject]++;
-}
 
 /* Stream time moves with each record, so that a replay judges each as the first run did, wherever batches end. */
 static inline void
@@ -35,69 +35,7 @@ advance_stream(struct weir_partition *p, int64_t arrived_us)
 	if (__builtin_expect(p->clock.stream_time_us == 0, 0))
 		weir_feeds_begin(p, to);
 	p->clock.stream_time_us = to;
-	weir_partition_limits(p, to);
-}
-
-void
-weir_partition_request_fetch(struct weir_partition *p, struct weir_fetch_request fetch)
-{
-	if (p->effects.fetch_requests.n == p->effects.fetch_requests.cap) {
-		p->effects.fetch_requests.cap = p->effects.fetch_requests.cap == 0 ? 64 : p->effects.fetch_requests.cap * 2;
-		p->effects.fetch_requests.v = weir_realloc(
-		    p->effects.fetch_requests.v, p->effects.fetch_requests.cap * sizeof(*p->effects.fetch_requests.v));
-	}
-	p->effects.fetch_requests.v[p->effects.fetch_requests.n++] = fetch;
-}
-
-/* A card's bit among those of parked cards. Cards that share one wait for each other now and then. */
-static inline uint64_t
-parked_bit(uint32_t slot, uint32_t *word_out)
-{
-	*word_out = slot / 64 % WEIR_PARKED_WORDS;
-	return UINT64_C(1) << slot % 64;
-}
-
-/* In a device that the card is not bound to, or not yet. */
-static inline bool
-is_of_other_device(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
-{
-	return r->imei14 != 0 && weir_lifecycle_imei(weir_lifecycle_at(p, slot)) != r->imei14;
-}
-
-static void
-park_record(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
-{
-	uint32_t word;
-	uint64_t bit = parked_bit(slot, &word);
-	p->parked.cards[word] |= bit;
-	if (is_of_other_device(p, slot, r))
-		p->parked.devices[word] |= bit;
-	*weir_records_add(&p->parked.records) = *r;
-	p->stats.parked++;
-}
-
-/*
- * SUS-5 goes by which of a card's records is the newest so far: one of another device, overtaken by a newer one, would be
- * taken for late; one that overtakes a newer one would not.
- */
-static bool
-waits_by_device(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
-{
-	uint32_t word;
-	uint64_t bit = parked_bit(slot, &word);
-	return (p->parked.devices[word] & bit) != 0 ||
-	       ((p->parked.cards[word] & bit) != 0 && is_of_other_device(p, slot, r));
-}
-
-struct weir_closed_cycle_entry *
-weir_partition_closed_cycle(struct weir_partition *p, uint16_t cycle, uint32_t slot)
-{
-	bool created;
-	struct weir_closed_cycle_entry *entry = weir_closed_cycles_get(&p->tables.closed_cycles, cycle, slot, &created);
-	if (created)
-		weir_partition_request_fetch(
-		    p, (struct weir_fetch_request){.kind = WEIR_FETCH_CLOSED_CYCLE, .number = cycle, .place = slot});
-	return entry->loaded ? entry : NULL;
+	weir_clock_limits(&p->clock, &p->opts, &p->tables.dedupe_keys, to);
 }
 
 /* The old hour's bucket, or NULL when it must be fetched first. */
@@ -240,24 +178,19 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 	return false;
 }
 
-/*
- * What a record does may depend on those before it: a total counts by them, a test quota is used up in their order and so
- * decides which of them are the pool's (LIFE-3, POOL-3), the first one activates (LIFE-2), the first IMEI is bound (SUS-5).
- * Such a record waits behind whatever is parked, one of a card that was seen in another device behind that card's; all
- * others may overtake.
- */
+/* Is all of the windows in memory that the record may change, or that its account is about to forget? Else asked for. */
 static bool
-must_not_overtake(const struct weir_partition *p, uint32_t slot, const struct weir_record *r)
+windows_are_ready(struct weir_partition *p, uint32_t slot, const struct counting *c)
 {
-	return (r->flags & WEIR_RECORD_TOTALS) != 0 || weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE ||
-	       (r->imei14 != 0 && weir_lifecycle_imei(weir_lifecycle_at(p, slot)) == 0) || waits_by_device(p, slot, r);
+	bool ready = weir_window_ready(p, slot, c->pool_local, c->record);
+	return (c->pool_local == 0 || weir_feeds_keep_cycles(p, c->pool_local - 1, c->cycle)) && ready;
 }
 
 static void
 fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
-	if (__builtin_expect(p->parked.records.n > 0, 0) && must_not_overtake(p, slot, r)) {
-		park_record(p, slot, r);
+	if (__builtin_expect(p->parked.records.n > 0, 0) && weir_park_must_wait(p, slot, r)) {
+		weir_park(p, slot, r);
 		return;
 	}
 	struct weir_card_slot *card = weir_card_at(p, slot);
@@ -281,10 +214,10 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	struct counting c = {.record = r, .cycle = cycle};
 	c.pool_local = p->tables.pool_locals.used == 0 ? 0 : weir_lifecycle_at(p, slot)->pool_local;
 	c.unchanged = weir_window_unchanged(p, carrier, card, c.pool_local, r);
-	bool baselines = c.unchanged || weir_window_ready(p, slot, c.pool_local, r);
+	bool baselines = c.unchanged || windows_are_ready(p, slot, &c);
 	bool identity = r->id_hash == 0 || hour != NULL || bucket != NULL;
 	if (__builtin_expect((closed && closed_cycles == NULL) || !baselines || !identity, 0)) {
-		park_record(p, slot, r);
+		weir_park(p, slot, r);
 		return;
 	}
 
@@ -296,8 +229,8 @@ fold_card(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 	if (by_session && !session_says_count(p, slot, cycle, r, &up, &down, &session))
 		return;
 	p->stats.counted++;
-	p->stats.up += up;
-	p->stats.down += down;
+	p->stats.bytes_up += up;
+	p->stats.bytes_down += down;
 	c.more = (struct weir_counts){up, down, 1, session};
 	if (closed) {
 		p->stats.late++;
@@ -323,7 +256,7 @@ unknown_card(struct weir_partition *p, const struct weir_record *r)
 		carrier = weir_partition_carrier_number(p, p->opts.auto_register_carrier);
 	if (carrier == UINT32_MAX)
 		return NO_SLOT;
-	slot = weir_partition_new_card(p, r->iccid, carrier);
+	slot = weir_card_register(p, r->iccid, carrier);
 	weir_card_at(p, slot)->flags |= WEIR_CARD_AUTO_REGISTERED;
 	return slot;
 }
@@ -457,58 +390,11 @@ weir_partition_fold(struct weir_partition *p, const struct weir_record *records,
 		fold_block(p, records + at, count - at < BLOCK ? count - at : BLOCK);
 }
 
-bool
-weir_partition_fetched(struct weir_partition *p, const struct weir_fetch_request *fetch, struct weir_slice value)
-{
-	if (fetch->kind == WEIR_FETCH_DEDUPE_KEYS) {
-		struct weir_dedupe_keys_bucket *bucket =
-		    weir_dedupe_keys_bucket_find(&p->tables.dedupe_keys, fetch->number, fetch->place);
-		return bucket == NULL || bucket->loaded || weir_dedupe_keys_bucket_load(bucket, value.data, value.len);
-	}
-	if (fetch->kind == WEIR_FETCH_WINDOW)
-		return fetch->window < WEIR_WINDOW_KINDS &&
-		       weir_windows_answer(&p->tables.windows[fetch->window], (int32_t)fetch->number, fetch->place, value);
-	struct weir_closed_cycle_entry *entry =
-	    weir_closed_cycles_find(&p->tables.closed_cycles, (uint16_t)fetch->number, fetch->place);
-	if (entry == NULL || entry->loaded)
-		return true;
-	if (value.len != 0 && value.len != sizeof(entry->value))
-		return false;
-	if (value.len != 0)
-		memcpy(&entry->value, value.data, sizeof(entry->value));
-	entry->loaded = true;
-	return true;
-}
-
-void
-weir_fetch_key(
-    const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out)
-{
-	const uint32_t size = sizeof(struct weir_closed_cycle_slot), slots = WEIR_SLAB_PAGE_BYTES / size;
-	const char *tags = fetch->kind == WEIR_FETCH_DEDUPE_KEYS    ? "m"
-			   : fetch->kind == WEIR_FETCH_CLOSED_CYCLE ? "y"
-								    : weir_window_tags(fetch->window);
-	bool closed_cycles = fetch->kind == WEIR_FETCH_CLOSED_CYCLE;
-	*from_out = closed_cycles ? fetch->place % slots * size : 0;
-	*len_out = closed_cycles ? size : 0;
-	(void)snprintf(name_out, WEIR_FETCH_KEY_MAX, "%s:%lld:%u", tags, (long long)fetch->number,
-	    closed_cycles ? fetch->place / slots : fetch->place);
-}
-
-uint32_t
-weir_partition_parked(const struct weir_partition *p)
-{
-	return p->parked.records.n + weir_feeds_waiting(p);
-}
-
 void
 weir_partition_unpark(struct weir_partition *p)
 {
 	weir_feeds_unpark(p);
-	struct weir_records parked = p->parked.records;
-	p->parked.records = (struct weir_records){0};
-	memset(p->parked.cards, 0, sizeof(p->parked.cards));
-	memset(p->parked.devices, 0, sizeof(p->parked.devices));
+	struct weir_records parked = weir_park_take(p);
 	for (uint32_t i = 0; i < parked.n; i++) {
 		uint32_t slot;
 		if (weir_partition_find(p, parked.v[i].iccid, &slot) != NULL)

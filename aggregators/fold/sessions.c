@@ -9,9 +9,9 @@
  * anything seen of the session begins the count anew. A session unknown here that began before the retention may have been
  * forgotten: its total cannot be told from what was counted, so it is too late.
  */
-#include <string.h>
+#include "aggregators/fold/sessions.h"
 
-#include "aggregators/partition_priv.h"
+#include <string.h>
 
 #define WINDOW 64u
 #define RANGES 3u

@@ -1,5 +1,5 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/life.md is the design.
+ * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
  *
  * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
  * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its account's
@@ -11,6 +11,10 @@
  */
 #include "aggregators/lifecycle/lifecycle.h"
 
+#include "aggregators/enforcement/rollover.h"
+#include "aggregators/lifecycle/timers.h"
+#include "aggregators/pools/pool_local.h"
+
 static struct weir_carrier_entry *
 carrier_of(const struct weir_partition *p, uint32_t slot)
 {
@@ -20,7 +24,7 @@ carrier_of(const struct weir_partition *p, uint32_t slot)
 uint32_t
 weir_lifecycle_seconds(int64_t at_us)
 {
-	int64_t at_s = at_us / S_US;
+	int64_t at_s = at_us / WEIR_LIFE_S_US;
 	return at_s < 1 ? 1 : at_s >= WEIR_LIFECYCLE_NEVER ? WEIR_LIFECYCLE_NEVER - 1 : (uint32_t)at_s;
 }
 
@@ -39,7 +43,7 @@ weir_lifecycle_cause_us(const struct weir_partition *p, const struct weir_cause 
 uint32_t
 weir_lifecycle_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months)
 {
-	return weir_lifecycle_seconds(weir_zone_add_months(carrier_of(p, slot)->zone, from_s * S_US, months));
+	return weir_lifecycle_seconds(weir_zone_add_months(carrier_of(p, slot)->zone, from_s * WEIR_LIFE_S_US, months));
 }
 
 bool
@@ -104,7 +108,7 @@ deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int6
 	case WEIR_STATUS_INACTIVE:
 		if (carrier->ref.silent_months == 0)
 			return 0;
-		int64_t end_us = weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * S_US;
+		int64_t end_us = weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * WEIR_LIFE_S_US;
 		return weir_lifecycle_seconds(weir_zone_month_start_after(carrier->zone, end_us));
 	case WEIR_STATUS_DEACTIVATED:
 		return carrier->ref.cancel_months == 0
@@ -241,13 +245,13 @@ status_due(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 {
 	switch (weir_card_status_of(weir_card_at(p, slot))) {
 	case WEIR_STATUS_TESTABLE:
-		end_test(p, slot, due_s * S_US);
+		end_test(p, slot, due_s * WEIR_LIFE_S_US);
 		break;
 	case WEIR_STATUS_INACTIVE: /* LIFE-4: forced */
-		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, due_s * S_US);
+		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, due_s * WEIR_LIFE_S_US);
 		break;
 	case WEIR_STATUS_DEACTIVATED: /* LIFE-7 */
-		weir_lifecycle_enter(p, slot, WEIR_STATUS_CANCELLED, due_s * S_US);
+		weir_lifecycle_enter(p, slot, WEIR_STATUS_CANCELLED, due_s * WEIR_LIFE_S_US);
 		break;
 	default: /* in use: expiry; settle sees to it */
 		set_deadline(p, slot, 0);
@@ -260,7 +264,8 @@ weir_lifecycle_due(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
-	struct weir_cause cause = {UINT32_MAX, -1, weir_lifecycle_at(p, slot)->due_s * S_US, 0, weir_card_metered(p, card)};
+	struct weir_cause cause = {
+	    UINT32_MAX, -1, weir_lifecycle_at(p, slot)->due_s * WEIR_LIFE_S_US, 0, weir_card_metered(p, card)};
 	bool was_active = weir_card_is_activated(card);
 	uint32_t now_s = weir_lifecycle_now(p);
 	if (overrides != NULL && overrides->reset_s != 0 && overrides->reset_s <= now_s)

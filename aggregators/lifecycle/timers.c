@@ -1,5 +1,5 @@
 /*
- * Cards' next events of life by the clock (docs/life.md "Timers").
+ * Cards' next events of life by the clock (docs/lifecycle.md "Timers").
  *
  * The truth is `due_s` in the life slots; in memory lies only what is near. A heap of (time, card) holds all events before
  * the horizon. Once an hour of the clock a scan over the life slots, a bounded number a tick, moves the horizon to two
@@ -10,9 +10,11 @@
  *
  * Deterministic: equal times run in the order of slots.
  */
+#include "aggregators/lifecycle/timers.h"
+
 #include <stdlib.h>
 
-#include "aggregators/partition_priv.h"
+#include "aggregators/state/card_table.h"
 
 #define SCAN_EVERY_S 3600u
 #define HORIZON_S 7200u
@@ -105,16 +107,40 @@ scan(struct weir_partition *p, struct weir_timers *t, uint32_t now_s, uint64_t s
 	}
 }
 
+static uint32_t
+now_seconds(const struct weir_partition *p)
+{
+	return p->clock.now_us <= 0 ? 0 : (uint32_t)(p->clock.now_us / 1000000);
+}
+
+static bool
+first_is_due(const struct weir_partition *p, const struct weir_timers *t)
+{
+	return t->n > 0 && t->heap[0] >> 32 <= now_seconds(p);
+}
+
+void
+weir_timers_scan(struct weir_partition *p, uint32_t max)
+{
+	scan(p, timers_of(p), now_seconds(p), (uint64_t)max * SCAN_SLOTS_PER_EVENT);
+}
+
 bool
-weir_timers_run(struct weir_partition *p, uint32_t max)
+weir_timers_next_due(struct weir_partition *p, uint32_t *slot_out)
 {
 	struct weir_timers *t = timers_of(p);
-	uint32_t now_s = p->clock.now_us <= 0 ? 0 : (uint32_t)(p->clock.now_us / 1000000);
-	scan(p, t, now_s, (uint64_t)max * SCAN_SLOTS_PER_EVENT);
-	for (uint32_t i = 0; i < max && t->n > 0 && t->heap[0] >> 32 <= now_s; i++) {
-		uint64_t entry = heap_pop(t);
-		if (weir_lifecycle_at(p, (uint32_t)entry)->due_s == entry >> 32)
-			weir_lifecycle_due(p, (uint32_t)entry);
-	}
-	return t->scanning || (t->n > 0 && t->heap[0] >> 32 <= now_s);
+	if (!first_is_due(p, t))
+		return false;
+	uint64_t entry = heap_pop(t);
+	*slot_out = (uint32_t)entry;
+	if (weir_lifecycle_at(p, *slot_out)->due_s != entry >> 32)
+		*slot_out = UINT32_MAX;
+	return true;
+}
+
+bool
+weir_timers_are_due(struct weir_partition *p)
+{
+	struct weir_timers *t = timers_of(p);
+	return t->scanning || first_is_due(p, t);
 }

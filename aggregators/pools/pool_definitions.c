@@ -6,60 +6,15 @@
  * hundred partials are judged once. While the stage replays, nothing is judged and no cycle ended: partials of the cycle
  * that ended meanwhile are still to come.
  */
-#include "aggregators/pools/pools.h"
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/pools/pool_definitions.h"
+
+#include <string.h>
+
+#include "aggregators/pools/pool_sources.h"
 
 #define S_US 1000000ll
 #define SCAN_US (60 * S_US) /* at the latest: a carrier's calendar may have been defined anew */
 #define DAY_S 86400u
-
-struct weir_pool_slot *
-weir_partition_find_pool(const struct weir_partition *p, const char *id, uint32_t *slot_out)
-{
-	uint64_t hash = weir_pool_hash(id);
-	const struct weir_shard *shard = &p->tables.pool_index.shard[hash & (WEIR_SHARDS - 1)];
-	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
-	while (weir_index_candidate(shard, hash, &pos, &slot)) {
-		if (strcmp(weir_pool_at(p, slot)->id, id) == 0) {
-			*slot_out = slot;
-			return weir_pool_at(p, slot);
-		}
-	}
-	return NULL;
-}
-
-static void
-index_pool(struct weir_partition *p, uint32_t slot)
-{
-	uint64_t hash = weir_pool_hash(weir_pool_at(p, slot)->id);
-	weir_shard_insert(weir_shards_of(&p->tables.pool_index, hash), weir_index_entry(hash, slot));
-}
-
-uint32_t
-weir_pool_get(struct weir_partition *p, const char *id)
-{
-	uint32_t slot;
-	if (weir_partition_find_pool(p, id, &slot) != NULL)
-		return slot;
-	slot = weir_slab_new(&p->tables.pools);
-	struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	(void)strncpy(pool->id, id, sizeof(pool->id) - 1);
-	pool->threshold_bytes = WEIR_NO_LIMIT;
-	pool->effective_total = UINT64_MAX;
-	index_pool(p, slot);
-	return slot;
-}
-
-void
-weir_pool_touch(struct weir_partition *p, uint32_t slot)
-{
-	struct weir_pool_slot *pool = weir_pool_at(p, slot);
-	weir_slab_dirty(&p->tables.pools, slot);
-	if ((pool->flags & WEIR_POOL_EVALUATE_DUE) != 0)
-		return;
-	pool->flags |= WEIR_POOL_EVALUATE_DUE;
-	weir_u64_list_push(&p->pools_work.pool_states, slot);
-}
 
 /* ---- definitions ---- */
 
@@ -117,10 +72,7 @@ weir_pool_define(struct weir_partition *p, const struct weir_ref_pool *ref, stru
 	if (class != WEIR_OK)
 		return class;
 	slot = weir_pool_get(p, ref->id);
-	bool was_defined = (weir_pool_at(p, slot)->flags & WEIR_POOL_DEFINED) != 0;
 	take_definition(p, slot, ref, carrier, plan);
-	if (!was_defined && weir_pool_at(p, slot)->first_source != 0)
-		weir_feeds_pool_defined(p, slot);
 	weir_pool_due(p, p->clock.now_us); /* of boundaries and retention */
 	weir_pool_sum(p, slot);
 	weir_pool_touch(p, slot);
@@ -139,13 +91,6 @@ weir_pools_plan_changed(struct weir_partition *p, uint32_t plan_number)
 }
 
 /* ---- the clock ---- */
-
-void
-weir_pool_due(struct weir_partition *p, int64_t at_us)
-{
-	if (at_us < p->pools_work.scan.due_us)
-		p->pools_work.scan.due_us = at_us;
-}
 
 /* POOL-5: arrears past the retention period disable a metered pool. */
 static void
@@ -223,7 +168,7 @@ check_pool(struct weir_partition *p, uint32_t slot)
 		return false;
 	/* Lists that only memory holds; every word is told when the stage has settled. */
 	pool->flags &= (uint8_t) ~(WEIR_POOL_EVALUATE_DUE | WEIR_POOL_FORCE);
-	index_pool(p, slot);
+	weir_pool_index(p, slot);
 	return true;
 }
 

@@ -4,10 +4,12 @@
  * Once a round, after all of its partials and requests, and never while the stage replays. The decision is audited here,
  * with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
  */
-#include "aggregators/pools/pools.h"
+#include "aggregators/pools/pool_evaluate.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "aggregators/alerts/ladders.h"
 #include "config/base/timetext.h"
 
 uint64_t
@@ -46,14 +48,9 @@ status_of(const struct weir_pool_slot *pool)
 struct weir_audit *
 weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
-	if (p->effects.audits.n == p->effects.audits.cap) {
-		p->effects.audits.cap = p->effects.audits.cap == 0 ? 64 : p->effects.audits.cap * 2;
-		p->effects.audits.v =
-		    weir_realloc(p->effects.audits.v, p->effects.audits.cap * sizeof(*p->effects.audits.v));
-	}
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint64_t limit = weir_pool_limit(pool);
-	struct weir_audit *audit = &p->effects.audits.v[p->effects.audits.n++];
+	struct weir_audit *audit = weir_effects_add_audit(&p->effects);
 	*audit = (struct weir_audit){.slot = UINT32_MAX,
 	    .event = (uint8_t)event,
 	    .action = pool->reasons != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE,

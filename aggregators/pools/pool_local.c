@@ -5,33 +5,10 @@
  * has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life slots, so
  * that joining and leaving cost the same however many there are, and a walk needs nothing but its place.
  */
+#include "aggregators/pools/pool_local.h"
+
 #include <stdlib.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#include "aggregators/pools/pool_local_priv.h"
-
-uint64_t
-weir_pool_hash(const char *id)
-{
-	return XXH3_64bits(id, strlen(id));
-}
-
-struct weir_pool_local_slot *
-weir_partition_find_pool_local(const struct weir_partition *p, const char *id, uint32_t *slot_out)
-{
-	uint64_t hash = weir_pool_hash(id);
-	const struct weir_shard *shard = &p->tables.pool_local_index.shard[hash & (WEIR_SHARDS - 1)];
-	uint32_t pos = shard->cap == 0 ? 0 : weir_shard_home(shard, hash), slot;
-	while (weir_index_candidate(shard, hash, &pos, &slot)) {
-		if (strcmp(weir_pool_local_at(p, slot)->pool, id) == 0) {
-			*slot_out = slot;
-			return weir_pool_local_at(p, slot);
-		}
-	}
-	return NULL;
-}
+#include <string.h>
 
 uint32_t
 weir_pool_local_get(struct weir_partition *p, const char *pool)
@@ -244,6 +221,17 @@ publish_one(struct weir_partition *p, uint32_t pool_local)
 	a->flags |= WEIR_POOL_LOCAL_PUBLISHED;
 	weir_slab_dirty(&p->tables.pool_locals, pool_local);
 	p->stats.reports_published++;
+}
+
+void
+weir_pool_local_begin_scan(struct weir_partition *p, uint32_t pool_local)
+{
+	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
+	a->member_scan = a->first;
+	if (a->first == 0 || (a->flags & WEIR_POOL_LOCAL_SCAN) != 0)
+		return;
+	a->flags |= WEIR_POOL_LOCAL_SCAN;
+	weir_u64_list_push(&p->pools_work.scans, pool_local);
 }
 
 static void

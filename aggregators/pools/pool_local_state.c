@@ -9,9 +9,11 @@
  * Walks are one queue; the first account in it is walked, so many members a tick. A walk is a place in the list of members:
  * who leaves takes it on to the next one, who joins is evaluated anyway.
  */
+#include "aggregators/pools/pool_local_state.h"
+
 #include <stdio.h>
 
-#include "aggregators/pools/pool_local_priv.h"
+#include "aggregators/pools/pool_local.h"
 #include "config/base/timetext.h"
 
 #define EXHAUSTED WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)
@@ -25,12 +27,6 @@ fits_definition(const struct weir_pool_local_slot *a, uint8_t carrier, uint16_t 
 	return a->carrier == 0 || (a->carrier == carrier && (a->plan == 0 || a->plan == plan));
 }
 
-static const char *
-plan_name(const struct weir_partition *p, uint16_t plan)
-{
-	return plan == 0 || plan > p->registry.plan_count ? "" : p->registry.plans[plan - 1].ref.id;
-}
-
 enum weir_class
 weir_pool_local_admits(
     const struct weir_partition *p, const char *pool, uint8_t carrier, uint16_t plan, struct weir_error *err)
@@ -41,23 +37,25 @@ weir_pool_local_admits(
 		return WEIR_OK;
 	return weir_error_set(err, WEIR_POISON,
 	    "pool '%s' is of carrier '%s' and plan '%s', the card of '%s' and '%s': a pool's members share both (POOL-1)",
-	    pool, weir_partition_carrier_name(p, a->carrier), plan_name(p, a->plan),
-	    weir_partition_carrier_name(p, carrier), plan_name(p, plan));
+	    pool, weir_partition_carrier_name(p, a->carrier), weir_partition_plan_name(p, a->plan),
+	    weir_partition_carrier_name(p, carrier), weir_partition_plan_name(p, plan));
 }
 
 /* It was taken in before the pool's definition was known here: it leaves, what it has used stays (POOL-3). */
-static void
-expel_member(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
+void
+weir_account_check_member(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
 {
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
+	if (fits_definition(a, card->carrier, card->plan))
+		return;
 	char iccid[WEIR_ICCID_TEXT_MAX], at[WEIR_TIME_TEXT_MAX], id[WEIR_JSON_ID_MAX], carrier[WEIR_JSON_ID_MAX],
 	    plan[WEIR_JSON_ID_MAX];
 	(void)weir_iccid_format(card->iccid, iccid);
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_json_id(a->pool, id);
 	weir_json_id(weir_partition_carrier_name(p, card->carrier), carrier);
-	weir_json_id(plan_name(p, card->plan), plan);
+	weir_json_id(weir_partition_plan_name(p, card->plan), plan);
 	weir_pool_local_move(p, card_slot, "");
 	struct weir_audit *audit = weir_partition_add_audit(p, card_slot, WEIR_AUDIT_REASON, cause);
 	(void)snprintf(
@@ -100,17 +98,6 @@ weir_pool_local_reasons(const struct weir_partition *p, uint32_t card_slot)
 	const struct weir_pool_local_slot *a = weir_pool_local_of(p, card_slot);
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	return a == NULL || !weir_card_is_activated(card) ? 0 : reasons_in(p, a, card->cycle);
-}
-
-void
-weir_pool_local_begin_scan(struct weir_partition *p, uint32_t pool_local)
-{
-	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
-	a->member_scan = a->first;
-	if (a->first == 0 || (a->flags & WEIR_POOL_LOCAL_SCAN) != 0)
-		return;
-	a->flags |= WEIR_POOL_LOCAL_SCAN;
-	weir_u64_list_push(&p->pools_work.scans, pool_local);
 }
 
 /* Carrier, plan and kind of the word; true when they are not what the account knew, so that members must be looked at. */
@@ -164,38 +151,4 @@ weir_pool_local_apply_state(struct weir_partition *p, const struct weir_ref_pool
 	weir_slab_dirty(&p->tables.pool_locals, slot);
 	p->stats.pool_states_applied++;
 	return WEIR_OK;
-}
-
-/* ---- walks ---- */
-
-static void
-scan_step(struct weir_partition *p, uint32_t pool_local)
-{
-	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
-	uint32_t card_slot = a->member_scan - 1;
-	const struct weir_card_slot *card = weir_card_at(p, card_slot);
-	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, a->cut_us, weir_card_used(card)};
-	a->member_scan = weir_lifecycle_at(p, card_slot)->next;
-	if (!fits_definition(a, card->carrier, card->plan))
-		expel_member(p, pool_local, card_slot, &cause);
-	weir_partition_evaluate(p, card_slot, &cause);
-	p->stats.members_scanned++;
-}
-
-bool
-weir_pool_locals_scan(struct weir_partition *p, uint32_t max)
-{
-	while (p->pools_work.scans_head < p->pools_work.scans.n) {
-		uint32_t pool_local = (uint32_t)p->pools_work.scans.v[p->pools_work.scans_head];
-		struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
-		for (; max > 0 && a->member_scan != 0; max--)
-			scan_step(p, pool_local);
-		if (a->member_scan != 0)
-			return true;
-		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_SCAN;
-		weir_slab_dirty(&p->tables.pool_locals, pool_local);
-		p->pools_work.scans_head++;
-	}
-	p->pools_work.scans.n = p->pools_work.scans_head = 0;
-	return false;
 }

@@ -10,8 +10,7 @@
  * source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is made
  * anew cannot drift.
  */
-#include "aggregators/pools/pools.h"
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/pools/pool_sources.h"
 
 struct sums {
 	uint64_t members, active, up, down, before_up, before_down, before_records, before_sessions;
@@ -22,23 +21,6 @@ static uint64_t
 larger_of(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
-}
-
-uint32_t
-weir_pool_source_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
-{
-	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	for (uint32_t at = pool->first_source; at != 0; at = weir_pool_source_at(p, at - 1)->next)
-		if (weir_pool_source_at(p, at - 1)->source == source)
-			return at - 1;
-	uint32_t slot = weir_slab_new(&p->tables.pool_sources);
-	struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, slot);
-	pool_source->pool = pool_slot + 1;
-	pool_source->source = source;
-	pool_source->next = pool->first_source;
-	pool_source->flags = WEIR_POOL_SOURCE_NEW;
-	pool->first_source = slot + 1;
-	return slot;
 }
 
 /* ---- partials ---- */
@@ -97,82 +79,34 @@ keep_larger(struct weir_pool_source_slot *pool_source, const struct weir_usage_r
 	}
 }
 
-bool
-weir_is_text_of_id(const char id[WEIR_ID_MAX])
+void
+weir_share_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
 {
-	size_t len = strnlen(id, WEIR_ID_MAX);
-	for (size_t i = 0; i < WEIR_ID_MAX; i++)
-		if (i < len ? id[i] <= 0x20 || id[i] >= 0x7f || strchr("{}\"'", id[i]) != NULL : id[i] != '\0')
-			return false;
-	return len > 0 && len < WEIR_ID_MAX;
-}
-
-static enum weir_class
-read_report(const struct weir_partition *p, struct weir_slice value, struct weir_usage_report *out, struct weir_error *err)
-{
-	if (value.len != sizeof(*out))
-		return weir_error_set(
-		    err, WEIR_POISON, "a partial is %zu bytes long, this one %zu", sizeof(*out), value.len);
-	memcpy(out, value.data, sizeof(*out));
-	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
-		return weir_error_set(err, WEIR_POISON, "no partial: it does not begin with WPA1");
-	if (!weir_is_text_of_id(out->pool))
-		return weir_error_set(err, WEIR_POISON, "a partial without a pool's id");
-	if (out->source >= p->opts.partitions)
-		return weir_error_set(
-		    err, WEIR_POISON, "a partial of partition %u, but there are %u", out->source, p->opts.partitions);
-	if (out->active > out->members)
-		return weir_error_set(
-		    err, WEIR_POISON, "a partial of %u activated members, but %u members", out->active, out->members);
-	return WEIR_OK;
-}
-
-enum weir_class
-weir_partition_apply_report(struct weir_partition *p, struct weir_slice value, int64_t arrived_us, struct weir_error *err)
-{
-	WEIR_CHECK_MAGIC(p, WEIR_PARTITION_MAGIC);
-	struct weir_usage_report_hour window;
-	struct weir_source_watermark watermark;
-	struct weir_usage_report report;
-	if (value.len == sizeof(window) && memcmp(value.data, "WPH1", sizeof(window.magic)) == 0) {
-		memcpy(&window, value.data, sizeof(window));
-		return weir_feeds_window(p, &window, err);
-	}
-	if (value.len == sizeof(watermark) && (memcmp(value.data, "WPM1", sizeof(watermark.magic)) == 0 ||
-						  memcmp(value.data, "WPB1", sizeof(watermark.magic)) == 0)) {
-		memcpy(&watermark, value.data, sizeof(watermark));
-		return weir_feeds_watermark_of_source(p, &watermark, err);
-	}
-	enum weir_class class = read_report(p, value, &report, err);
-	if (class != WEIR_OK)
-		return class;
-	(void)weir_feeds_is_of_owner(p, report.source, report.epoch);
-	uint32_t pool_slot = weir_pool_get(p, report.pool);
-	uint32_t slot = weir_pool_source_get(p, pool_slot, report.source);
+	uint32_t pool_slot = weir_pool_get(p, report->pool);
+	uint32_t slot = weir_pool_source_get(p, pool_slot, report->source);
 	struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, slot);
-	if (report.epoch < pool_source->epoch)
-		return WEIR_OK; /* of an owner that was overthrown */
-	bool caught_up = (report.flags & WEIR_REPORT_CAUGHT_UP) != 0;
+	if (report->epoch < pool_source->epoch)
+		return; /* of an owner that was overthrown */
+	bool caught_up = (report->flags & WEIR_REPORT_CAUGHT_UP) != 0;
 	if (caught_up)
-		replace(pool_source, &report);
+		replace(pool_source, report);
 	else
-		keep_larger(pool_source, &report);
-	pool_source->epoch = report.epoch;
+		keep_larger(pool_source, report);
+	pool_source->epoch = report->epoch;
 	pool_source->at_us = arrived_us;
 	pool_source->flags &= (uint8_t)~WEIR_POOL_SOURCE_CAUGHT_UP;
 	pool_source->flags |= (uint8_t)((caught_up ? WEIR_POOL_SOURCE_CAUGHT_UP : 0) |
-					((report.flags & WEIR_REPORT_ASKS) != 0 ? WEIR_POOL_SOURCE_NEW : 0));
+					((report->flags & WEIR_REPORT_ASKS) != 0 ? WEIR_POOL_SOURCE_NEW : 0));
 	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
-	if (report.crossed_us != 0) {
-		pool_source->crossed_us = report.crossed_us;
-		pool->newest_us = report.crossed_us;
+	if (report->crossed_us != 0) {
+		pool_source->crossed_us = report->crossed_us;
+		pool->newest_us = report->crossed_us;
 	}
 	pool->changed_us = p->clock.now_us;
 	weir_slab_dirty(&p->tables.pool_sources, slot);
 	weir_pool_sum(p, pool_slot);
 	weir_pool_touch(p, pool_slot);
 	p->stats.reports_applied++;
-	return WEIR_OK;
 }
 
 /* ---- sums ---- */

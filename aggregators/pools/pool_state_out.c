@@ -9,7 +9,11 @@
  * It is told again when it has halved or doubled, so a pool that is used up evenly costs a word a halving; once the limit
  * is met nothing depends on being told early and the tick is enough.
  */
-#include "aggregators/pools/pools.h"
+#include "aggregators/pools/pool_state_out.h"
+
+#include <string.h>
+
+#include "aggregators/pools/pool_evaluate.h"
 
 static uint64_t
 unreported_allowance_of(const struct weir_partition *p, const struct weir_pool_slot *pool)

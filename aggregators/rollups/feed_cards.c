@@ -6,9 +6,15 @@
  * an hour; when it has told the last account, every partition is told how far that is. A base that is not in memory stops
  * the walk until the next flush; what lies ahead is asked for meanwhile.
  */
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/feed_cards.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "aggregators/rollups/feed_rows.h"
+#include "aggregators/rollups/restated.h"
+#include "aggregators/rollups/window_usage.h"
+#include "aggregators/state/carrier_windows.h"
 
 #define POOL_LOCALS_A_FLUSH 32768u
 #define AGAIN_A_FLUSH 32768u

@@ -11,26 +11,21 @@
  * What needs pages that are not in memory waits in order; marks wait behind it, so that nothing is called complete before
  * it is there.
  */
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/feed_pools.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "aggregators/pools/pools.h"
+#include "aggregators/rollups/feed_rows.h"
+#include "aggregators/rollups/restated.h"
+#include "aggregators/rollups/retention.h"
+#include "aggregators/state/carrier_windows.h"
+#include "aggregators/state/pool_table.h"
 
 #define PAGES_AHEAD 64u
 #define LATELY_H 26                   /* a day of any length, and an hour */
 #define FUTURE_US (48 * WEIR_HOUR_US) /* no source's clock is ahead by as much */
 
 /* ---- what sources tell ---- */
-
-int64_t
-weir_feeds_whole_us(const struct weir_partition *p)
-{
-	int64_t least_us = p->opts.partitions == 0 ? 0 : INT64_MAX;
-	for (uint32_t i = 0; i < p->opts.partitions; i++)
-		least_us = p->feeds->watermarks[i] < least_us ? p->feeds->watermarks[i] : least_us;
-	return least_us;
-}
 
 /* Rows of windows that end up to here are complete, and stay so when a source goes back. */
 static int64_t

@@ -5,13 +5,13 @@
  * A row is an upsert: its key is the message's, `<id>|<window's start>`, and of two the one with the higher revision
  * counts.
  */
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/feed_rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "aggregators/pools/pools.h"
+#include "aggregators/state/carrier_windows.h"
+#include "aggregators/state/pool_table.h"
 #include "config/base/timetext.h"
 
 static void
@@ -155,56 +155,4 @@ weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct w
 	weir_buf_printf(json, ",\"status\":\"%s\"", status_of(p, slot));
 	member_cycle(json, weir_partition_cycle_of(carrier, row->window.start_us));
 	weir_buf_append(json, "}", 1);
-}
-
-/* ---- pools' texts ---- */
-
-static void
-set_text(struct weir_feeds *f, uint32_t slot, char *text)
-{
-	if (slot >= f->text_cap) {
-		uint32_t cap = f->text_cap == 0 ? 64 : f->text_cap;
-		while (cap <= slot)
-			cap *= 2;
-		f->texts = weir_realloc(f->texts, cap * sizeof(*f->texts));
-		memset(f->texts + f->text_cap, 0, (cap - f->text_cap) * sizeof(*f->texts));
-		f->text_cap = cap;
-	}
-	free(f->texts[slot]);
-	f->texts[slot] = text;
-}
-
-void
-weir_feeds_pool_text(struct weir_partition *p, const char *pool, struct weir_slice json)
-{
-	struct weir_feeds *f = p->feeds;
-	struct weir_buf text = {0};
-	uint32_t slot;
-	weir_reference_pool_texts(json, &text);
-	weir_buf_append(&text, "", 1);
-	if (weir_partition_find_pool(p, pool, &slot) != NULL) {
-		set_text(f, slot, (char *)text.data);
-		return;
-	}
-	if (f->early_count == f->early_cap) {
-		f->early_cap = f->early_cap == 0 ? 64 : f->early_cap * 2;
-		f->early = weir_realloc(f->early, f->early_cap * sizeof(*f->early));
-	}
-	struct weir_feed_text *early = &f->early[f->early_count++];
-	(void)snprintf(early->pool, sizeof(early->pool), "%s", pool);
-	early->text = (char *)text.data;
-}
-
-void
-weir_feeds_place_texts(struct weir_partition *p)
-{
-	struct weir_feeds *f = p->feeds;
-	for (uint32_t i = 0; i < f->early_count; i++) {
-		uint32_t slot;
-		if (weir_partition_find_pool(p, f->early[i].pool, &slot) != NULL)
-			set_text(f, slot, f->early[i].text);
-		else
-			free(f->early[i].text);
-	}
-	f->early_count = 0;
 }

@@ -6,10 +6,14 @@
  * Of the cards' side it is what the next owner must tell again: the place as of the last flush whose messages were all
  * given, and what was restated or sealed since. Of the pools' side it is what the log has said so far.
  */
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/feed_state.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "aggregators/rollups/pool_texts.h"
+#include "aggregators/rollups/restated.h"
 
 #define BEGIN "{\"type\":\"feeds_state\",\"v\":["
 #define END "]}"

@@ -1,5 +1,5 @@
 /*
- * What of the windows was told to whom, and what is to be (ROL-3; docs/rollups.md): shared by the files feed_….c.
+ * What of the windows was told to whom, and what is to be (ROL-3; docs/rollups.md).
  *
  * Two sides, as everywhere in a partition. The cards' side tells its accounts' hours to their pools and emits cards' days.
  * It tells only what is stored: messages are made when a flush is encoded ("sealed"), and given out when that flush is in
@@ -12,7 +12,7 @@
 #ifndef WEIR_AGGREGATORS_ROLLUPS_FEEDS_H
 #define WEIR_AGGREGATORS_ROLLUPS_FEEDS_H
 
-#include "aggregators/partition_priv.h"
+#include "aggregators/state/state.h"
 
 /* All zones' hours end at quarters of an hour: watermarks are told in whole ones. */
 #define WEIR_FEED_STEP_US (900 * 1000000ll)
@@ -22,9 +22,6 @@ struct weir_feed_pairs {
 	struct weir_u64_list list; /* slot << 32 | window */
 	struct weir_shard seen;
 };
-void weir_feed_pairs_add(struct weir_feed_pairs *pairs, uint32_t slot, int32_t window);
-void weir_feed_pairs_clear(struct weir_feed_pairs *pairs);
-void weir_feed_pairs_free(struct weir_feed_pairs *pairs);
 
 /* A walk over all slots, for windows that end after from_us and up to to_us. */
 struct weir_feed_scan {
@@ -99,74 +96,31 @@ struct weir_feeds {
 	struct weir_buf json;       /* scratch */
 };
 
-/* feeds.c */
 void weir_feeds_init(struct weir_partition *p);
 void weir_feeds_free(struct weir_partition *p);
-/* A restated window of a card or an account; nothing when it was not told yet. */
-void weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct weir_window *day);
-void weir_feeds_pool_local_changed(struct weir_partition *p, uint32_t pool_local, const struct weir_window *hour);
-/*
- * The first that is known of time, by a record or a watermark: no record is older than the horizon, so telling begins
- * there. Not by the watermark alone: it may already be the clock when a backlog of days was read at once.
- */
-void weir_feeds_begin(struct weir_partition *p, int64_t at_us);
-/* Puts in order up to where a record restates what was told (published_edge_us), after any change of it. */
-void weir_feeds_edge(struct weir_partition *p);
+
 /* Messages that wait for pages. */
 uint32_t weir_feeds_waiting(const struct weir_partition *p);
-void weir_feeds_unpark(struct weir_partition *p);
+
 /* Before tables are encoded: makes messages of what is due, and writes down where it is. */
 void weir_feeds_encode(struct weir_partition *p);
+
 /* Of the sealed messages of a stored flush, at most max become tells; true when more are left. */
 bool weir_feeds_give(struct weir_partition *p, uint32_t max);
-int64_t weir_feeds_quarter(int64_t at_us);
 
-/* feed_state.c: the state as a line of the reference data. */
-void weir_feeds_remember(struct weir_partition *p);
-/* False when it is none. */
-bool weir_feeds_load(struct weir_partition *p, struct weir_slice json);
-/* After the pages: false when it names slots that do not exist. */
-bool weir_feeds_load_finish(struct weir_partition *p);
+/* ---- for the owner ---- */
 
-/* feed_cards.c */
-void weir_feeds_seal(struct weir_partition *p);
 /*
- * The account is about to count in `cycle`, and will hold no totals of those before the one before it: what is untold of
- * them is kept. False when bases must be fetched for that.
+ * Watermark of the partition's records (docs/rollups.md): the newest Kafka timestamp of the input that is furthest behind,
+ * or the clock when all were read to their end. Never goes back. What it makes due is told with the next flushes.
  */
-bool weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cycle);
-
-/* feed_pools.c */
-enum weir_class weir_feeds_window(
-    struct weir_partition *p, const struct weir_usage_report_hour *window, struct weir_error *err);
-enum weir_class weir_feeds_watermark_of_source(
-    struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err);
-/* Hears of a source's owner; false when a later one was heard of. */
-bool weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch);
-/* The pool is defined at last, and had traffic before: rows of what was told of late are due. */
-void weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot);
-/* Walks over pools; bounded; true when more is due. */
-bool weir_feeds_tick(struct weir_partition *p, uint32_t max);
-/* Rows of windows restated in this round become tells. */
-void weir_feeds_publish_rows(struct weir_partition *p);
-/* Windows up to here have been told by all sources; 0 = not all have told. */
-int64_t weir_feeds_whole_us(const struct weir_partition *p);
-
-/* feed_rows.c: rows as JSON, with their keys, into a list of messages. */
-struct weir_feed_row {
-	bool daily;
-	struct weir_window window;
-	struct weir_counts usage;
-	bool complete;
-	uint64_t revision;
-};
-#define WEIR_FEED_KEY_MAX (WEIR_ID_MAX + 40)
-void weir_feed_pool_row(const struct weir_partition *p, uint32_t pool, const struct weir_feed_row *row,
-    char key_out[WEIR_FEED_KEY_MAX], struct weir_buf *json);
-/* The pool's texts for people, from its definition. Before the pools are loaded they are kept by id, until place_texts. */
-void weir_feeds_pool_text(struct weir_partition *p, const char *pool, struct weir_slice json);
-void weir_feeds_place_texts(struct weir_partition *p);
-void weir_feed_card_row(const struct weir_partition *p, uint32_t slot, const struct weir_feed_row *row,
-    char key_out[WEIR_FEED_KEY_MAX], struct weir_buf *json);
+void weir_partition_watermark(struct weir_partition *partition, int64_t at_us);
+/* Is there something that only a flush brings on: windows or rows due, and not sealed yet? */
+bool weir_partition_feeds_due(const struct weir_partition *partition);
+/* Which windows have ended for it, and up to where the rows of its pools are complete; 0 = not known yet. */
+int64_t weir_partition_watermark_us(const struct weir_partition *partition);
+int64_t weir_partition_complete_us(const struct weir_partition *partition);
+/* The flush that was encoded last is in the store: windows and rows of it may be told. */
+void weir_partition_stored(struct weir_partition *partition);
 
 #endif

@@ -10,80 +10,12 @@
  * of the next window before the raising. All of those must be in memory first, so they are looked at before anything is
  * changed, and the record is parked for what is missing.
  */
-#include "aggregators/partition_priv.h"
+#include "aggregators/rollups/window_usage.h"
 
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/rollups/restated.h"
+#include "aggregators/state/carrier_windows.h"
 
 #define S_US 1000000ll
-#define DAY_US (24 * WEIR_HOUR_US)
-
-/* ---- windows of a carrier ---- */
-
-static bool
-window_holds(const struct weir_window *window, int64_t at_us)
-{
-	return at_us >= window->start_us && at_us < window->end_us;
-}
-
-/*
- * What is rare lies apart, here and below: a function that takes a window by value has it on its stack, and a guard
- * there is paid by each call.
- */
-static __attribute__((noinline)) const struct weir_window *
-other_hour(struct weir_carrier_entry *carrier, int64_t at_us)
-{
-	if (at_us < carrier->hour.end_us) {
-		carrier->hour_other = weir_zone_hour(carrier->zone, at_us);
-		return &carrier->hour_other;
-	}
-	carrier->hour_other = carrier->hour;
-	carrier->hour = weir_zone_hour(carrier->zone, at_us);
-	carrier->hour_s = (uint32_t)(carrier->hour.start_us / S_US);
-	carrier->hour_len_s = (uint32_t)((carrier->hour.end_us - carrier->hour.start_us) / S_US);
-	return &carrier->hour;
-}
-
-const struct weir_window *
-weir_carrier_hour(struct weir_carrier_entry *carrier, int64_t at_us)
-{
-	if (window_holds(&carrier->hour, at_us))
-		return &carrier->hour;
-	if (window_holds(&carrier->hour_other, at_us))
-		return &carrier->hour_other;
-	return other_hour(carrier, at_us);
-}
-
-static __attribute__((noinline)) const struct weir_window *
-other_day(struct weir_carrier_entry *carrier, int64_t at_us)
-{
-	bool newer = at_us >= carrier->day.end_us;
-	if (newer)
-		carrier->day_other = carrier->day;
-	struct weir_window *to = newer ? &carrier->day : &carrier->day_other;
-	*to = weir_zone_day(carrier->zone, at_us);
-	return to;
-}
-
-const struct weir_window *
-weir_carrier_day(struct weir_carrier_entry *carrier, int64_t at_us)
-{
-	if (window_holds(&carrier->day, at_us))
-		return &carrier->day;
-	if (window_holds(&carrier->day_other, at_us))
-		return &carrier->day_other;
-	return other_day(carrier, at_us);
-}
-
-struct weir_window
-weir_carrier_day_by_number(const struct weir_carrier_entry *carrier, int32_t number)
-{
-	struct weir_window day = weir_zone_day(carrier->zone, (int64_t)number * DAY_US + DAY_US / 2);
-	while (day.number < number)
-		day = weir_zone_day(carrier->zone, day.end_us);
-	while (day.number > number)
-		day = weir_zone_day(carrier->zone, day.start_us - 1);
-	return day;
-}
 
 /* ---- a row of windows ---- */
 
@@ -121,16 +53,6 @@ static bool
 row_may_count(struct weir_partition *p, const struct row *row)
 {
 	return row->number >= row->newest || row_is_ready(p, row);
-}
-
-void
-weir_partition_request_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot)
-{
-	struct weir_window_page *page = weir_windows_get(&p->tables.windows[kind], number, slot / WEIR_WINDOW_SLOTS);
-	if (page->complete || page->asked)
-		return;
-	page->asked = true;
-	weir_partition_request_fetch(p, (struct weir_fetch_request){WEIR_FETCH_WINDOW, (uint8_t)kind, number, page->page});
 }
 
 /* The first base after the row's window, or NULL when there is none in its cycle. */
@@ -196,11 +118,11 @@ set_ends(struct weir_carrier_entry *carrier, int64_t at_us, struct row *hours, s
 static __attribute__((noinline)) void
 rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
 {
-	hours->newest = window_holds(&carrier->hour, newest_us) ? carrier->hour.number
-								: weir_zone_hour(carrier->zone, newest_us).number;
+	hours->newest = weir_window_holds(&carrier->hour, newest_us) ? carrier->hour.number
+								     : weir_zone_hour(carrier->zone, newest_us).number;
 	if (newest_us >= weir_carrier_day(carrier, at_us)->end_us)
-		days->newest = window_holds(&carrier->day, newest_us) ? carrier->day.number
-								      : weir_zone_day(carrier->zone, newest_us).number;
+		days->newest = weir_window_holds(&carrier->day, newest_us) ? carrier->day.number
+									   : weir_zone_day(carrier->zone, newest_us).number;
 	set_ends(carrier, at_us, hours, days);
 }
 
@@ -257,8 +179,7 @@ weir_window_ready(struct weir_partition *p, uint32_t slot, uint32_t pool_local, 
 	struct weir_carrier_entry *carrier = card_carrier(p, slot);
 	pool_local_rows(p, pool_local - 1, carrier, r->end_us, &hours, &days);
 	ready = row_may_count(p, &hours) && ready;
-	ready = row_may_count(p, &days) && ready;
-	return weir_feeds_keep_cycles(p, pool_local - 1, weir_partition_cycle_of(carrier, r->end_us)) && ready;
+	return row_may_count(p, &days) && ready;
 }
 
 void
@@ -370,13 +291,6 @@ weir_window_usage(
 		return card ? WEIR_WINDOW_USAGE_WAIT : WEIR_WINDOW_USAGE_GONE;
 	*usage_out = row_usage(p, row, &total);
 	return WEIR_WINDOW_USAGE_KNOWN;
-}
-
-bool
-weir_partition_usage(
-    struct weir_partition *p, enum weir_window_kind kind, uint32_t slot, int32_t number, struct weir_counts *usage_out)
-{
-	return weir_window_usage(p, kind, slot, number, usage_out) != WEIR_WINDOW_USAGE_WAIT;
 }
 
 /* ---- loading and keeping ---- */

@@ -2,17 +2,18 @@
  * From stored bytes back to a partition: pages as they are, then indexes and free lists out of them. Bytes from the
  * store are input: a slot that contradicts the others makes the load fail, never an assert.
  */
-#include "aggregators/partition_priv.h"
-#include "aggregators/rollups/feeds.h"
+#include "aggregators/snapshot/decode.h"
 
-struct weir_slab *
-weir_partition_slab(struct weir_partition *p, uint32_t number)
-{
-	struct weir_slab *const slabs[WEIR_SLABS] = {&p->tables.cards, &p->tables.overrides, &p->tables.enforcements,
-	    &p->tables.sessions, &p->tables.lifecycles, &p->tables.pool_locals, &p->tables.pools, &p->tables.pool_sources};
-	_Static_assert(sizeof(WEIR_SLAB_TAGS) - 1 == WEIR_SLABS, "a letter each");
-	return number < WEIR_SLABS ? slabs[number] : NULL;
-}
+#include "aggregators/apply/smart_cards.h"
+#include "aggregators/enforcement/guard.h"
+#include "aggregators/enforcement/unconfirmed.h"
+#include "aggregators/fold/sessions.h"
+#include "aggregators/lifecycle/timers.h"
+#include "aggregators/pools/pool_definitions.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/rollups/feed_state.h"
+#include "aggregators/rollups/pool_texts.h"
+#include "aggregators/rollups/window_usage.h"
 
 void
 weir_partition_load_sizes(struct weir_partition *p, const uint32_t slots[WEIR_SLABS], int64_t stream_time_us)

@@ -2,10 +2,11 @@
  * All that changed in a partition, as bytes for the store: pages or runs of slots, marks by bucket, past cycles' slots,
  * directory entries, names. After it nothing counts as changed: the owner brings the bytes into the store or reloads.
  */
+#include "aggregators/snapshot/encode.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "aggregators/partition_priv.h"
 #include "aggregators/rollups/feeds.h"
 
 static void

@@ -1,5 +1,5 @@
 /* Cards, their terms and their enforcement slots: making and finding them. A card's slot is its for life. */
-#include "aggregators/partition_priv.h"
+#include "aggregators/state/card_table.h"
 
 struct weir_card_slot *
 weir_partition_find(const struct weir_partition *p, struct weir_iccid iccid, uint32_t *slot_out)
@@ -33,9 +33,6 @@ weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint3
 	weir_shard_insert(weir_shards_of(&p->tables.card_index, hash), weir_index_entry(hash, slot));
 	weir_u64_list_push(&p->tables.new_cards, (uint64_t)weir_iccid_tag(iccid) << 32 | slot);
 	p->stats.cards_made++;
-	if (p->families != NULL)
-		weir_smart_card_made(p, iccid);
-	weir_unconfirmed_card_created(p, slot);
 	return slot;
 }
 
@@ -79,4 +76,26 @@ weir_partition_enforce(struct weir_partition *p, uint32_t slot)
 	}
 	weir_slab_dirty(&p->tables.enforcements, overrides->enforcement - 1);
 	return weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
+}
+
+uint64_t
+weir_card_exempt(const struct weir_partition *p, const struct weir_card_slot *card)
+{
+	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
+	return overrides != NULL && overrides->exempt_cycle == card->cycle ? overrides->exempt_bytes : 0;
+}
+
+uint64_t
+weir_card_metered(const struct weir_partition *p, const struct weir_card_slot *card)
+{
+	return weir_sub_saturating(weir_card_used(card), weir_card_exempt(p, card));
+}
+
+uint16_t
+weir_partition_enforced(const struct weir_partition *p, uint32_t slot)
+{
+	const struct weir_card_slot *card = weir_card_at(p, slot);
+	const struct weir_ref_carrier *carrier = &p->registry.carriers[card->carrier - 1].ref;
+	bool pooled = weir_lifecycle_at(p, slot)->pool_local != 0;
+	return card->reasons & (uint16_t) ~(pooled ? carrier->unsupported_pooled : carrier->unsupported_single);
 }

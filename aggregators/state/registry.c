@@ -6,10 +6,11 @@
  * A plan may be named by a card before it is defined (its cards then have no plan limit yet); a carrier must be defined
  * first, because without its calendar a record cannot be put in a cycle.
  */
-#include <stdlib.h>
+#include "aggregators/state/registry.h"
+
 #include <string.h>
 
-#include "aggregators/partition_priv.h"
+#include "aggregators/state/state.h"
 
 static void
 remember_name(struct weir_partition *p, char kind, const char *id)
@@ -83,6 +84,13 @@ weir_partition_plan_number(struct weir_partition *p, const char *id)
 	return number;
 }
 
+void
+weir_partition_scan_all(struct weir_partition *p)
+{
+	p->scans.scan_running = p->scans.scan_all = p->tables.cards.used > 0;
+	p->scans.scan_slot = 0;
+}
+
 enum weir_class
 weir_partition_define_carrier(struct weir_partition *p, const struct weir_ref_carrier *ref, struct weir_error *err)
 {
@@ -114,6 +122,75 @@ weir_partition_define_carrier(struct weir_partition *p, const struct weir_ref_ca
 	return WEIR_OK;
 }
 
+/* ---- ladders ---- */
+
+/* rule ALR-2: the ladder of all that name none. */
+static const struct weir_ref_alerts DEFAULT_LADDER = {
+    .id = "default", .level_count = 4, .levels = {{true, 50}, {true, 70}, {true, 90}, {true, 100}}};
+
+static uint32_t
+add_ladder(struct weir_partition *p, const char *id)
+{
+	if (p->registry.ladder_count >= UINT16_MAX)
+		return UINT32_MAX;
+	if ((p->registry.ladder_count & (p->registry.ladder_count + 1)) == 0)
+		p->registry.ladders = weir_realloc(
+		    p->registry.ladders, ((size_t)p->registry.ladder_count + 1) * 2 * sizeof(*p->registry.ladders));
+	struct weir_ladder_entry *ladder = &p->registry.ladders[p->registry.ladder_count];
+	*ladder = (struct weir_ladder_entry){0};
+	(void)strncpy(ladder->ref.id, id, sizeof(ladder->ref.id) - 1);
+	return p->registry.ladder_count++;
+}
+
+static void
+add_default_ladder(struct weir_partition *p)
+{
+	if (p->registry.ladder_count > 0)
+		return;
+	(void)add_ladder(p, DEFAULT_LADDER.id);
+	p->registry.ladders[0] = (struct weir_ladder_entry){DEFAULT_LADDER, true};
+}
+
+uint32_t
+weir_ladder_number(struct weir_partition *p, const char *id)
+{
+	add_default_ladder(p);
+	for (uint32_t i = 0; i < p->registry.ladder_count; i++)
+		if (strcmp(p->registry.ladders[i].ref.id, id) == 0)
+			return i;
+	uint32_t number = add_ladder(p, id);
+	if (number != UINT32_MAX)
+		remember_name(p, 'l', id);
+	return number;
+}
+
+/* Gates hold the next level: cards of plans with this ladder, and pools, are looked at anew. */
+void
+weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
+{
+	uint32_t number = weir_ladder_number(p, ref->id);
+	if (number == UINT32_MAX)
+		return;
+	p->registry.ladders[number].ref = *ref;
+	p->registry.ladders[number].known = true;
+	for (uint32_t i = 0; i < p->registry.plan_count; i++) {
+		const char *named =
+		    p->registry.plans[i].ref.alerts[0] == '\0' ? DEFAULT_LADDER.id : p->registry.plans[i].ref.alerts;
+		if (strcmp(named, ref->id) != 0)
+			continue;
+		p->registry.plans[i].changed = true;
+		p->scans.scan_running = p->tables.cards.used > 0;
+		p->scans.scan_slot = 0;
+	}
+}
+
+const struct weir_ref_alerts *
+weir_ladder_of(const struct weir_partition *p, uint16_t ladder_plus_1)
+{
+	uint32_t number = ladder_plus_1 == 0 ? 0 : ladder_plus_1 - 1u;
+	return number < p->registry.ladder_count ? &p->registry.ladders[number].ref : &DEFAULT_LADDER;
+}
+
 void
 weir_partition_define_plan(struct weir_partition *p, const struct weir_ref_plan *ref)
 {
@@ -138,6 +215,20 @@ weir_partition_carrier_name(const struct weir_partition *p, uint32_t number_plus
 		   : p->registry.carriers[number_plus_1 - 1].ref.id;
 }
 
+const char *
+weir_partition_plan_name(const struct weir_partition *p, uint32_t number_plus_1)
+{
+	return number_plus_1 == 0 || number_plus_1 > p->registry.plan_count ? ""
+									    : p->registry.plans[number_plus_1 - 1].ref.id;
+}
+
+static bool
+load_ladder_name(struct weir_partition *p, const char *id)
+{
+	add_default_ladder(p);
+	return add_ladder(p, id) != UINT32_MAX;
+}
+
 bool
 weir_partition_load_name(struct weir_partition *p, struct weir_slice name)
 {
@@ -148,6 +239,6 @@ weir_partition_load_name(struct weir_partition *p, struct weir_slice name)
 	if (name.data[0] == 'c')
 		return add_carrier(p, id) != UINT32_MAX;
 	if (name.data[0] == 'l')
-		return weir_ladder_load_name(p, id);
+		return load_ladder_name(p, id);
 	return name.data[0] == 'p' && add_plan(p, id) != UINT32_MAX;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/base/card_state.h"
 #include "config/base/iccid.h"
 #include "config/reference/reference.h"
 
@@ -53,7 +54,7 @@ struct weir_lifecycle_slot {
 	uint32_t pool_local; /* pool's account + 1; 0 = in no pool */
 	uint32_t next;       /* member of the same account, card slot + 1 */
 	uint32_t prev;
-	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/life.md) */
+	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/lifecycle.md) */
 	union {
 		struct {
 			uint32_t activated_s; /* 0 = not yet */
@@ -112,7 +113,7 @@ struct weir_enforcement_slot {
 	uint32_t card;     /* + 1; 0 = free */
 	uint8_t desired;   /* enum weir_desired */
 	uint8_t confirmed; /* likewise, 0 = unknown */
-	uint8_t command;   /* enum weir_command_state (dispatch.h) */
+	uint8_t command;   /* enum weir_command_state (state/command.h) */
 	uint8_t target;    /* the state that command was for */
 	uint16_t attempts;
 	uint8_t reason; /* enum weir_reason that caused the decision */
@@ -135,8 +136,6 @@ struct weir_enforcement_slot {
 };
 _Static_assert(sizeof(struct weir_enforcement_slot) == 256, "four cache lines");
 _Static_assert(offsetof(struct weir_enforcement_slot, ticket) == 96, "as documented");
-
-enum weir_desired { WEIR_DESIRED_UNKNOWN = 0, WEIR_DESIRED_ACTIVE = 1, WEIR_DESIRED_SUSPENDED = 2 };
 
 struct weir_session_slot {
 	uint64_t key;  /* session hash; 0 = free */

@@ -151,7 +151,7 @@ enum weir_class
 weir_zone_open(const char *name, struct weir_zone **zone_out, struct weir_error *err)
 {
 	if (!name_is_clean(name))
-		return weir_error_set(err, WEIR_POISON, "zone: not an IANA zone name; such as Asia/Shanghai is right");
+		return weir_error_set(err, WEIR_POISON, "zone: must be an IANA zone name, such as Asia/Shanghai");
 	if (strcmp(name, "UTC") == 0) { /* works without zone files */
 		*zone_out = weir_calloc(1, sizeof(**zone_out));
 		return WEIR_OK;

@@ -66,7 +66,7 @@ path_take(struct compiler *compiler, const struct weir_yaml *node, const char *w
 {
 	if (node->kind == WEIR_YAML_SCALAR && !weir_yaml_is_null(node) && path_is_valid(node->text))
 		return weir_strdup(node->text);
-	MISTAKE(compiler, node->line, "%s: not a path; dotted member names such as data.sim.iccid are right", where);
+	MISTAKE(compiler, node->line, "%s: not a path; must be dotted member names such as data.sim.iccid", where);
 	return NULL;
 }
 
@@ -86,7 +86,7 @@ values_take(struct compiler *compiler, const struct weir_yaml *node, const char 
 	}
 	if (!right)
 		MISTAKE(
-		    compiler, node->line, "%s: a list of 1 to %d texts or numbers is right", where, WEIR_FILTER_VALUES_MAX);
+		    compiler, node->line, "%s: must be a list of 1 to %d texts or numbers", where, WEIR_FILTER_VALUES_MAX);
 }
 
 static void
@@ -117,7 +117,7 @@ static void
 compile_filters(struct compiler *compiler, const struct weir_yaml *node)
 {
 	if (node->kind != WEIR_YAML_LIST || node->child_count > WEIR_FILTERS_MAX) {
-		MISTAKE(compiler, node->line, ".filter: a list of at most %d filters is right", WEIR_FILTERS_MAX);
+		MISTAKE(compiler, node->line, ".filter: must be a list of at most %d filters", WEIR_FILTERS_MAX);
 		return;
 	}
 	for (uint32_t i = 0; i < node->child_count; i++)
@@ -134,7 +134,7 @@ compile_unit(struct compiler *compiler, const struct weir_yaml *node, struct wei
 			map->decimal = map->unit_bytes > 1;
 			return;
 		}
-	MISTAKE(compiler, node->line, ".unit: not a unit%s; B, kB, MB, KiB or MiB is right", "");
+	MISTAKE(compiler, node->line, ".unit: not a unit%s; must be B, kB, MB, KiB or MiB", "");
 }
 
 static void
@@ -144,7 +144,7 @@ compile_format(struct compiler *compiler, const struct weir_yaml *node, struct w
 	    node->kind == WEIR_YAML_SCALAR ? word_index(node->text, weir_time_format_names, WEIR_TIME_FORMAT_COUNT) : -1;
 	if (format < 0)
 		MISTAKE(compiler, node->line,
-		    ".format: not a time format%s; iso, unix_s, unix_ms, unix_us or iso_or_ms is right", "");
+		    ".format: not a time format%s; must be iso, unix_s, unix_ms, unix_us or iso_or_ms", "");
 	else
 		map->time_format = (enum weir_time_format)format;
 }
@@ -212,7 +212,7 @@ compile_volume(struct compiler *compiler, const struct weir_yaml *node)
 	if (scalar && strcmp(volume->text, "total") == 0)
 		return true;
 	if (!scalar || strcmp(volume->text, "delta") != 0)
-		MISTAKE(compiler, volume->line, ".volume%s", ": delta or total is right");
+		MISTAKE(compiler, volume->line, ".volume%s", ": must be delta or total");
 	return false;
 }
 
@@ -267,7 +267,7 @@ weir_mapping_compile(const char *name, const struct weir_yaml *node, struct weir
 	for (uint32_t i = 0; i < WEIR_FIELD_COUNT; i++)
 		compiler.mapping->fields[i].unit_bytes = 1;
 	if (node->kind != WEIR_YAML_MAP) {
-		MISTAKE(&compiler, node->line, ": a map of fields is right, not %s", weir_yaml_kind_name(node->kind));
+		MISTAKE(&compiler, node->line, ": must be a map of fields, not %s", weir_yaml_kind_name(node->kind));
 	} else {
 		bool totals = compile_volume(&compiler, node);
 		for (uint32_t i = 0; i < node->child_count; i++)

@@ -17,7 +17,7 @@ parse_imei(struct weir_ref_parser *parser, struct weir_ref_card *card)
 		return;
 	size_t len = strlen(text);
 	if (len < 14 || len > 16 || strspn(text, "0123456789") != len)
-		weir_ref_fail(parser, "imei", NULL, "14 to 16 digits are right");
+		weir_ref_fail(parser, "imei", NULL, "must be 14 to 16 digits");
 	for (size_t i = 0; i < 14 && !parser->failed; i++)
 		card->imei14 = card->imei14 * 10 + (uint64_t)(text[i] - '0');
 }
@@ -46,7 +46,7 @@ parse_remark(struct weir_ref_parser *parser, struct weir_ref_card *card)
 	enum weir_got got = weir_ref_text(parser, "remark", WEIR_MAY_BE_NULL, &text);
 	card->has_remark = got != WEIR_GOT_ABSENT;
 	if (got == WEIR_GOT_VALUE && !parser->failed && !weir_ref_text_is_printable(text, REMARK_LEN_MAX))
-		weir_ref_fail(parser, "remark", NULL, "1 to %d printable bytes are right", REMARK_LEN_MAX);
+		weir_ref_fail(parser, "remark", NULL, "must be 1 to %d printable bytes", REMARK_LEN_MAX);
 }
 
 void
@@ -117,7 +117,7 @@ parse_cycle(struct weir_ref_parser *parser, int32_t *cycle_out)
 	}
 	int32_t year = n[0] * 1000 + n[1] * 100 + n[2] * 10 + n[3], month = n[4] * 10 + n[5];
 	if (!right || year < 1970 || year > 2105 || month < 1 || month > 12)
-		weir_ref_fail(parser, "cycle", NULL, "the month that names it, such as 2026-11, is right");
+		weir_ref_fail(parser, "cycle", NULL, "must be the month that names it, such as 2026-11");
 	else
 		*cycle_out = (year - 1970) * 12 + month - 1;
 }

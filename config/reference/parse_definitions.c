@@ -12,7 +12,7 @@ parse_reasons(struct weir_ref_parser *parser, const json_t *list, const char *wh
 	if (list == NULL || json_is_null(list))
 		return;
 	if (!json_is_array(list)) {
-		weir_ref_fail(parser, "unsupported", NULL, "%s: a list of reasons is right", where);
+		weir_ref_fail(parser, "unsupported", NULL, "%s: must be a list of reasons", where);
 		return;
 	}
 	json_array_foreach(list, i, element)
@@ -36,7 +36,7 @@ parse_unsupported(struct weir_ref_parser *parser, struct weir_ref_carrier *carri
 	if (weir_ref_member(parser, "unsupported", WEIR_MAY_BE_NULL, &value) != WEIR_GOT_VALUE)
 		return;
 	if (!json_is_object(value)) {
-		weir_ref_fail(parser, "unsupported", NULL, "{single: [reasons], pooled: [reasons]} is right");
+		weir_ref_fail(parser, "unsupported", NULL, "must be {single: [reasons], pooled: [reasons]}");
 		return;
 	}
 	json_object_foreach((json_t *)value, name, member)
@@ -46,7 +46,7 @@ parse_unsupported(struct weir_ref_parser *parser, struct weir_ref_carrier *carri
 			parse_reasons(parser, member, single ? "single" : "pooled",
 			    single ? &carrier->unsupported_single : &carrier->unsupported_pooled);
 		else
-			weir_ref_fail(parser, "unsupported", NULL, "'%.32s' is unknown; single and pooled are right", name);
+			weir_ref_fail(parser, "unsupported", NULL, "'%.32s' is unknown; must be single or pooled", name);
 	}
 }
 
@@ -58,7 +58,7 @@ parse_zone(struct weir_ref_parser *parser, struct weir_ref_carrier *carrier)
 	if (parser->failed)
 		return;
 	if (!weir_ref_id_is_valid(zone) || strstr(zone, "..") != NULL || zone[0] == '/')
-		weir_ref_fail(parser, "zone", NULL, "an IANA zone name such as Asia/Shanghai is right");
+		weir_ref_fail(parser, "zone", NULL, "must be an IANA zone name such as Asia/Shanghai");
 	else
 		memcpy(carrier->zone, zone, strlen(zone) + 1);
 }
@@ -162,7 +162,7 @@ parse_levels(struct weir_ref_parser *parser, const json_t *levels, struct weir_r
 {
 	size_t count = json_array_size(levels);
 	if (!json_is_array(levels) || count == 0 || count > WEIR_ALERT_LEVELS_MAX) {
-		weir_ref_fail(parser, "levels", NULL, "a list of 1 to %d levels such as \"50%%\" or 1000000 is right",
+		weir_ref_fail(parser, "levels", NULL, "must be a list of 1 to %d levels such as \"50%%\" or 1000000",
 		    WEIR_ALERT_LEVELS_MAX);
 		return;
 	}
@@ -170,8 +170,7 @@ parse_levels(struct weir_ref_parser *parser, const json_t *levels, struct weir_r
 		bool percent;
 		if (!parse_level(json_array_get(levels, i), &percent, &alerts->levels[i].value))
 			weir_ref_fail(parser, "levels", NULL,
-			    "level %u: a percentage from \"1%%\" to \"1000%%\" or a number of bytes from 1 is right",
-			    i + 1);
+			    "level %u: must be a percentage from \"1%%\" to \"1000%%\" or a number of bytes from 1", i + 1);
 		alerts->levels[i].is_percent = percent;
 		bool rises =
 		    i == 0 || (alerts->levels[i - 1].is_percent && !percent) ||

@@ -49,14 +49,14 @@ weir_ref_parse_pool(struct weir_ref_parser *parser, struct weir_ref_pool *pool)
 	(void)weir_ref_id(parser, "id", WEIR_NEED, pool->id);
 	enum weir_got got = weir_ref_text(parser, "name", WEIR_MAY_BE_NULL, &name);
 	if (got == WEIR_GOT_VALUE && !weir_ref_text_is_printable(name, sizeof(pool->name) - 1))
-		weir_ref_fail(parser, "name", NULL, "a text of 1 to %zu printable bytes is right", sizeof(pool->name) - 1);
+		weir_ref_fail(parser, "name", NULL, "must be a text of 1 to %zu printable bytes", sizeof(pool->name) - 1);
 	if (got != WEIR_GOT_VALUE)
 		name = pool->id; /* what people see is never empty */
 	(void)weir_ref_id(parser, "carrier", WEIR_NEED, pool->carrier);
 	(void)weir_ref_word(parser, "kind", WEIR_NEED, weir_kind_words, 4, &kind);
 	pool->kind = (enum weir_plan_kind)kind;
 	if (pool->kind == WEIR_PLAN_SINGLE)
-		weir_ref_fail(parser, "kind", NULL, "a pool is never single; accumulative, fixed or metered is right");
+		weir_ref_fail(parser, "kind", NULL, "a pool is never single; must be accumulative, fixed or metered");
 	(void)weir_ref_id(parser, "plan", WEIR_MAY_BE_NULL, pool->plan);
 	if (pool->kind == WEIR_PLAN_ACCUMULATIVE && pool->plan[0] == '\0')
 		weir_ref_fail(
@@ -98,12 +98,12 @@ parse_pool_reasons(struct weir_ref_parser *parser, uint16_t *reasons_out)
 	if (weir_ref_member(parser, "reasons", WEIR_NEED, &value) != WEIR_GOT_VALUE)
 		return;
 	if (!json_is_array(value))
-		weir_ref_fail(parser, "reasons", NULL, "a list of reasons is right");
+		weir_ref_fail(parser, "reasons", NULL, "must be a list of reasons");
 	json_array_foreach(value, i, element)
 	{
 		unsigned reason = weir_reason_find(json_is_string(element) ? json_string_value(element) : "");
 		if (reason == WEIR_REASON_NONE || (WEIR_REASON_BIT(reason) & POOL_REASONS) == 0)
-			weir_ref_fail(parser, "reasons", NULL, "pool_exhausted, pool_threshold and pool_frozen are right");
+			weir_ref_fail(parser, "reasons", NULL, "must be pool_exhausted, pool_threshold or pool_frozen");
 		else
 			*reasons_out |= WEIR_REASON_BIT(reason);
 	}

@@ -57,7 +57,7 @@ weir_ref_integer(
 	if (!json_is_integer(value))
 		weir_ref_fail(parser, name, NULL, "must be a whole number");
 	else if (number < min || number > max)
-		weir_ref_fail(parser, name, NULL, "%lld is out of range; %lld to %lld is right", number, (long long)min,
+		weir_ref_fail(parser, name, NULL, "%lld is out of range; must be from %lld to %lld", number, (long long)min,
 		    (long long)max);
 	else
 		*out = (uint64_t)number;
@@ -85,7 +85,7 @@ weir_ref_u64(struct weir_ref_parser *parser, const char *name, enum weir_need ne
 		*out = (uint64_t)json_integer_value(value);
 	else if (!json_is_string(value) ||
 		 !weir_decimal_parse_u64((const uint8_t *)json_string_value(value), json_string_length(value), out))
-		weir_ref_fail(parser, name, NULL, "a whole number from 0 to 18446744073709551615 is right");
+		weir_ref_fail(parser, name, NULL, "must be a whole number from 0 to 18446744073709551615");
 	return WEIR_GOT_VALUE;
 }
 
@@ -148,8 +148,7 @@ weir_ref_id(struct weir_ref_parser *parser, const char *name, enum weir_need nee
 	if (got != WEIR_GOT_VALUE || parser->failed)
 		return got;
 	if (!weir_ref_id_is_valid(text))
-		weir_ref_fail(
-		    parser, name, NULL, "1 to 63 printable characters without spaces, braces and quotes are right");
+		weir_ref_fail(parser, name, NULL, "must be 1 to 63 printable characters without spaces, braces and quotes");
 	else
 		memcpy(out, text, strlen(text) + 1);
 	return WEIR_GOT_VALUE;
@@ -180,7 +179,7 @@ weir_ref_iccid(struct weir_ref_parser *parser, const char *name, enum weir_need 
 	const char *text;
 	enum weir_got got = weir_ref_text(parser, name, need, &text);
 	if (got == WEIR_GOT_VALUE && !parser->failed && !weir_iccid_parse((const uint8_t *)text, strlen(text), out))
-		weir_ref_fail(parser, name, NULL, "19 or 20 letters and digits are right");
+		weir_ref_fail(parser, name, NULL, "must be 19 or 20 letters and digits");
 	return got;
 }
 
@@ -193,18 +192,18 @@ weir_ref_time(struct weir_ref_parser *parser, const char *name, enum weir_need n
 		return got;
 	int64_t us = -1;
 	long long ms = json_integer_value(value);
-	const char *or_ms = with_ms ? ", or whole milliseconds since 1970," : "";
+	const char *or_ms = with_ms ? ", or whole milliseconds since 1970" : "";
 	if (with_ms && json_is_integer(value))
 		us = ms < 0 || ms > TIME_END_US / 1000 ? -1 : ms * 1000;
 	else if (!json_is_string(value) ||
 		 !weir_time_parse((const uint8_t *)json_string_value(value), json_string_length(value), &us)) {
 		weir_ref_fail(
-		    parser, name, NULL, "ISO 8601 text with Z or an offset (2026-11-30T16:00:00Z)%s is right", or_ms);
+		    parser, name, NULL, "must be ISO 8601 text with Z or an offset (2026-11-30T16:00:00Z)%s", or_ms);
 		return WEIR_GOT_VALUE;
 	}
 	if (us < TIME_MIN_US || us >= TIME_END_US)
 		weir_ref_fail(parser, name, NULL,
-		    "out of range; 1970-01-01T00:00:01Z to 2105-12-31T23:59:59Z is right, as seconds are kept in 32 bits");
+		    "out of range; must be 1970-01-01T00:00:01Z to 2105-12-31T23:59:59Z, as seconds are kept in 32 bits");
 	else
 		*us_out = us;
 	return WEIR_GOT_VALUE;
@@ -223,7 +222,7 @@ weir_ref_texts(struct weir_ref_parser *parser, const char *name, enum weir_need 
 		json_array_foreach(value, i, element) right &=
 		    json_is_string(element) && weir_ref_text_is_printable(json_string_value(element), len_max);
 	if (!right)
-		weir_ref_fail(parser, name, NULL, "a list of at most %u texts of 1 to %u printable bytes is right",
+		weir_ref_fail(parser, name, NULL, "must be a list of at most %u texts of 1 to %u printable bytes",
 		    count_max, len_max);
 	return got;
 }

@@ -84,7 +84,7 @@ cell_read(struct csv *csv, int c, int *end_out)
 			return refuse_row(csv, "a carriage return within a row");
 		}
 		if (c == '"' || cell->quoted)
-			return refuse_row(csv, "a quote within a cell; \"\" in a quoted cell is right");
+			return refuse_row(csv, "a quote within a cell; must be \"\" in a quoted cell");
 		if (c == 0 || csv->text.len > ROW_MAX_BYTES)
 			return refuse_row(csv, "a zero byte, or the row is too long");
 		text_put(csv, c);
@@ -126,7 +126,7 @@ header_read(struct csv *csv)
 	static const char BOM[] = "\xef\xbb\xbf";
 	enum csv_got got = row_read(csv);
 	if (got == CSV_END)
-		(void)refuse_row(csv, "empty; a header line that names members is right");
+		(void)refuse_row(csv, "empty; must be a header line that names members");
 	bool has_iccid = false;
 	for (uint32_t i = 0; got == CSV_ROW && i < csv->cell_count; i++) {
 		const char *name = cell_text(csv, i);
@@ -170,7 +170,7 @@ static bool
 card_read(struct csv *csv)
 {
 	if (csv->cell_count != csv->column_count) {
-		weir_mistake_add(&csv->reader->mistakes, csv->line, "%u cells; %u as in the header are right",
+		weir_mistake_add(&csv->reader->mistakes, csv->line, "%u cells; must be %u as in the header",
 		    csv->cell_count, csv->column_count);
 		return csv->reader->mistakes.count < 100;
 	}

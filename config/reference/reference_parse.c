@@ -37,7 +37,7 @@ parse_type(const json_t *root, enum weir_reference_type *type_out, struct weir_e
 			*type_out = (enum weir_reference_type)i;
 			return true;
 		}
-	(void)weir_error_set(err, WEIR_POISON, "type: carrier, plan, pool, alerts, card, request or guard is right");
+	(void)weir_error_set(err, WEIR_POISON, "type: must be carrier, plan, pool, alerts, card, request or guard");
 	return false;
 }
 
@@ -80,7 +80,7 @@ weir_reference_from_json(const json_t *root, struct weir_reference *reference_ou
 {
 	struct weir_ref_parser parser = {.root = root, .err = err};
 	if (!json_is_object(root))
-		return weir_error_set(err, WEIR_POISON, "one JSON object is right");
+		return weir_error_set(err, WEIR_POISON, "must be one JSON object");
 	if (!parse_type(root, &parser.type, err))
 		return WEIR_POISON;
 	memset(reference_out, 0, sizeof(*reference_out));

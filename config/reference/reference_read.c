@@ -47,7 +47,7 @@ weir_reference_read(const char *path, weir_reference_emit_fn emit, void *ctx, ui
 	*count_out = 0;
 	bool yaml = name_ends_with(path, ".yaml") || name_ends_with(path, ".yml");
 	if (!yaml && !name_ends_with(path, ".csv"))
-		return weir_error_set(err, WEIR_POISON, "%.300s: a name that ends in .yaml, .yml or .csv is right", path);
+		return weir_error_set(err, WEIR_POISON, "%.300s: must be a name that ends in .yaml, .yml or .csv", path);
 	if (yaml && weir_yaml_read(path, YAML_MAX_BYTES, &root, err) != WEIR_OK)
 		return WEIR_POISON;
 	reader.index = weir_reference_index_new();

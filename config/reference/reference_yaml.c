@@ -32,7 +32,7 @@ read_count(struct weir_reference_reader *reader, const struct weir_yaml *node)
 		count = count * 10 + (uint64_t)(*text - '0');
 	if (node->kind == WEIR_YAML_SCALAR && *text == '\0' && count >= 1 && count <= RANGE_MAX)
 		return count;
-	weir_mistake_add(&reader->mistakes, node->line, "count: a whole number from 1 to %u is right", RANGE_MAX);
+	weir_mistake_add(&reader->mistakes, node->line, "count: must be a whole number from 1 to %u", RANGE_MAX);
 	return 0;
 }
 
@@ -67,7 +67,7 @@ member_set(struct weir_reference_reader *reader, json_t *object, enum weir_refer
 	bool one = member->kind != WEIR_MEMBER_TEXTS && member->kind != WEIR_MEMBER_LEVELS;
 	if (one && node->kind != WEIR_YAML_SCALAR) {
 		weir_mistake_add(
-		    &reader->mistakes, node->line, "%s: %s; one value is right", name, weir_yaml_kind_name(node->kind));
+		    &reader->mistakes, node->line, "%s: %s; must be one value", name, weir_yaml_kind_name(node->kind));
 		return false;
 	}
 	if (json_object_set_new(object, name, node_json(member, node)) == 0)
@@ -81,7 +81,7 @@ read_row(struct weir_reference_reader *reader, enum weir_reference_type type, co
 {
 	if (row->kind != WEIR_YAML_MAP) {
 		weir_mistake_add(
-		    &reader->mistakes, row->line, "%s: a map of members is right", weir_reference_type_name(type));
+		    &reader->mistakes, row->line, "%s: must be a map of members", weir_reference_type_name(type));
 		return true;
 	}
 	json_t *object = json_object();
@@ -112,7 +112,7 @@ read_list(struct weir_reference_reader *reader, uint32_t number, const struct we
 	if (list == NULL || weir_yaml_is_null(list))
 		return true;
 	if (list->kind != WEIR_YAML_LIST) {
-		weir_mistake_add(&reader->mistakes, list->line, "%s: a list is right", NAMES[number]);
+		weir_mistake_add(&reader->mistakes, list->line, "%s: must be a list", NAMES[number]);
 		return true;
 	}
 	for (uint32_t i = 0; i < list->child_count; i++)
@@ -135,7 +135,7 @@ weir_reference_read_yaml(const struct weir_yaml *root, struct weir_reference_rea
 {
 	if (root->kind != WEIR_YAML_MAP) {
 		weir_mistake_add(
-		    &reader->mistakes, root->line, "a map with carriers, alerts, plans, pools and cards is right");
+		    &reader->mistakes, root->line, "must be a map with carriers, alerts, plans, pools and cards");
 		return;
 	}
 	for (uint32_t i = 0; i < root->child_count; i++)

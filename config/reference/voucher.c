@@ -85,15 +85,15 @@ weir_voucher_parse(const char *text, struct weir_ref_plan *plan_out, char pool_o
 	char carrier[WEIR_ID_MAX] = {0};
 	if (!split_parts(text, parts) || !carrier_take(parts[0], carrier))
 		return weir_error_set(
-		    err, WEIR_POISON, "Carrier_Type_Cycle_Version_Tier/PoolID such as CM_SF_M_1_30M is right");
+		    err, WEIR_POISON, "must be Carrier_Type_Cycle_Version_Tier/PoolID such as CM_SF_M_1_30M");
 	size_t type = 0, count = sizeof(TYPES) / sizeof(TYPES[0]);
 	while (type < count && !weir_slice_equals(parts[1], TYPES[type].name))
 		type++;
 	if (type == count)
-		return weir_error_set(err, WEIR_POISON, "type '%.*s' is unknown; SC, SCD, SF, SFD, UP or UPG is right",
+		return weir_error_set(err, WEIR_POISON, "type '%.*s' is unknown; must be SC, SCD, SF, SFD, UP or UPG",
 		    parts[1].len > 16 ? 16 : (int)parts[1].len, (const char *)parts[1].data);
 	if (!weir_slice_equals(parts[2], "M") && !weir_slice_equals(parts[2], "Y"))
-		return weir_error_set(err, WEIR_POISON, "cycle '%.*s' is unknown; M or Y is right",
+		return weir_error_set(err, WEIR_POISON, "cycle '%.*s' is unknown; must be M or Y",
 		    parts[2].len > 16 ? 16 : (int)parts[2].len, (const char *)parts[2].data);
 	if (!is_word(parts[3]))
 		return weir_error_set(err, WEIR_POISON, "its version must be letters and digits");

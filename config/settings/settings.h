@@ -153,7 +153,7 @@ struct weir_set { /* one --set key=value, as given */
 
 /*
  * Loads: defaults, then `path` (NULL = none), then WEIR_… variables (kafka.brokers -> WEIR_KAFKA_BROKERS), then sets. On a
- * mistake returns WEIR_POISON with err text "file:line: key: what is wrong; what would be right". Ownership of
+ * mistake returns WEIR_POISON with err text "file:line: key: what is wrong; what it must be". Ownership of
  * *settings_out passes to the caller.
  */
 enum weir_class weir_settings_load(const char *path, const struct weir_set *sets, uint32_t set_count,

@@ -27,7 +27,7 @@ input_resolve(struct weir_settings_reader *reader, uint32_t index)
 	const char *near =
 	    weir_nearest(input->format, (const char *const *)settings->mapping_names, settings->mapping_count);
 	weir_mistake_add(&reader->mistakes, reader->input_lines[index],
-	    "inputs: format '%.64s': unknown; canonical, packed or a name under feeds is right%s%s%s", input->format,
+	    "inputs: format '%.64s': unknown; must be canonical, packed or a name under feeds%s%s%s", input->format,
 	    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
@@ -60,7 +60,7 @@ input_check_topic(struct weir_settings_reader *reader, uint32_t index)
 			    &reader->mistakes, reader->input_lines[index], "inputs: topic '%.100s' given twice", topic);
 	if (strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(topic))
 		weir_mistake_add(&reader->mistakes, reader->input_lines[index],
-		    "inputs: topic '%.100s': letters, digits, dots, underscores and hyphens are right", topic);
+		    "inputs: topic '%.100s': must be letters, digits, dots, underscores and hyphens", topic);
 }
 
 static void

@@ -15,7 +15,7 @@ enum weir_setting_type {
 	WEIR_SETTING_SECRET_FILE, /* char *; the value is a file's first line */
 };
 
-/* NULL when the text is right, else what would be right. */
+/* NULL when the text is valid, else what it must be. */
 typedef const char *(*weir_setting_check_fn)(const char *text);
 
 struct weir_setting {
@@ -39,7 +39,7 @@ const struct weir_setting *weir_setting_find(const struct weir_setting *rows, ui
 #define WEIR_REASON_MAX 256
 #define WEIR_SETTINGS_MAX 160 /* rows of the table, at most */
 
-/* Sets the row's field in the struct at base. False with a reason ("what is wrong; what would be right"). */
+/* Sets the row's field in the struct at base. False with a reason ("what is wrong; what it must be"). */
 bool weir_setting_assign(
     const struct weir_setting *row, unsigned char *base, const char *text, char reason[WEIR_REASON_MAX]);
 void weir_settings_defaults(const struct weir_setting *rows, uint32_t count, unsigned char *base);

@@ -71,7 +71,7 @@ static void
 secret_refuse(struct weir_settings_reader *reader, uint32_t line, const char *name)
 {
 	weir_mistake_add(
-	    &reader->mistakes, line, "%s: a secret does not belong here; %s_file or the environment is right", name, name);
+	    &reader->mistakes, line, "%s: a secret must not be here; use %s_file or the environment", name, name);
 }
 
 static void
@@ -86,7 +86,7 @@ read_scalar(struct weir_settings_reader *reader, const char *name, const struct 
 		secret_refuse(reader, node->line, name);
 	else if (node->kind != WEIR_YAML_SCALAR)
 		weir_mistake_add(
-		    &reader->mistakes, node->line, "%s: %s; one value is right", name, weir_yaml_kind_name(node->kind));
+		    &reader->mistakes, node->line, "%s: %s; must be one value", name, weir_yaml_kind_name(node->kind));
 	else
 		row_set(reader, node->line, row, weir_yaml_is_null(node) ? "" : node->text);
 }
@@ -133,7 +133,7 @@ weir_settings_read_tree(struct weir_settings_reader *reader, const struct weir_y
 		return;
 	if (root->kind != WEIR_YAML_MAP)
 		weir_mistake_add(
-		    &reader->mistakes, root->line, "%s; a map of settings is right", weir_yaml_kind_name(root->kind));
+		    &reader->mistakes, root->line, "%s; must be a map of settings", weir_yaml_kind_name(root->kind));
 	else
 		read_group(reader, "", root);
 }
@@ -224,7 +224,7 @@ read_set_carrier(struct weir_settings_reader *reader, char *name, const char *va
 {
 	char *dot = strchr(name, '.');
 	if (dot == NULL) {
-		weir_mistake_add(&reader->mistakes, 0, "carriers.%s: carriers.<id>.<member>=value is right", name);
+		weir_mistake_add(&reader->mistakes, 0, "carriers.%s: must be carriers.<id>.<member>=value", name);
 		return;
 	}
 	*dot = '\0';
@@ -242,7 +242,7 @@ weir_settings_read_set(struct weir_settings_reader *reader, const char *key_valu
 	reader->mistakes.source = "--set";
 	memset(reader->rows_seen, 0, sizeof(reader->rows_seen));
 	if (value == NULL || value == key_value || value - key_value > NAME_MAX_BYTES) {
-		weir_mistake_add(&reader->mistakes, 0, "%.40s: key=value is right", key_value);
+		weir_mistake_add(&reader->mistakes, 0, "%.40s: must be key=value", key_value);
 		return;
 	}
 	memcpy(name, key_value, (size_t)(value - key_value));

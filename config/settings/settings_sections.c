@@ -58,7 +58,7 @@ read_input(struct weir_settings_reader *reader, const struct weir_yaml *node)
 			    near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 	if (topic == NULL || topic[0] == '\0' || strlen(topic) > 249 || format == NULL) {
-		weir_mistake_add(&reader->mistakes, node->line, "inputs: {topic: name, format: name} is right");
+		weir_mistake_add(&reader->mistakes, node->line, "inputs: must be {topic: name, format: name}");
 		return;
 	}
 	reader->input_lines[settings->input_count] = node->line;
@@ -71,7 +71,7 @@ weir_settings_read_inputs(struct weir_settings_reader *reader, const struct weir
 {
 	if (node->kind != WEIR_YAML_LIST || node->child_count == 0 || node->child_count > WEIR_INPUTS_MAX) {
 		weir_mistake_add(
-		    &reader->mistakes, node->line, "inputs: a list of 1 to %d {topic, format} is right", WEIR_INPUTS_MAX);
+		    &reader->mistakes, node->line, "inputs: must be a list of 1 to %d {topic, format}", WEIR_INPUTS_MAX);
 		return;
 	}
 	weir_settings_inputs_free(reader->settings);
@@ -104,7 +104,7 @@ weir_settings_read_feeds(struct weir_settings_reader *reader, const struct weir_
 	if (weir_yaml_is_null(node))
 		return;
 	if (node->kind != WEIR_YAML_MAP || node->child_count > FEEDS_MAX) {
-		weir_mistake_add(&reader->mistakes, node->line, "feeds: a map of at most %d feeds is right", FEEDS_MAX);
+		weir_mistake_add(&reader->mistakes, node->line, "feeds: must be a map of at most %d feeds", FEEDS_MAX);
 		return;
 	}
 	for (uint32_t i = 0; i < node->child_count; i++) {
@@ -112,9 +112,8 @@ weir_settings_read_feeds(struct weir_settings_reader *reader, const struct weir_
 		bool taken = strcmp(feed->name, "canonical") == 0 || strcmp(feed->name, "packed") == 0;
 		if (taken || !id_is_valid(feed->name)) {
 			weir_mistake_add(&reader->mistakes, feed->line,
-			    "feeds.%.64s: a name of letters, digits, dots, underscores and hyphens other than canonical "
-			    "and packed "
-			    "is right",
+			    "feeds.%.64s: must be a name of letters, digits, dots, underscores and hyphens other than "
+			    "canonical and packed",
 			    feed->name);
 			continue;
 		}
@@ -153,10 +152,9 @@ read_carrier_member(
 		weir_settings_unknown(reader, member->line, prefix, member->name, rows, count, NULL);
 	else if (row->secret)
 		weir_mistake_add(&reader->mistakes, member->line,
-		    "%s%s: a secret does not belong here; %s_file or the environment is right", prefix, row->name,
-		    row->name);
+		    "%s%s: a secret must not be here; use %s_file or the environment", prefix, row->name, row->name);
 	else if (member->kind != WEIR_YAML_SCALAR)
-		weir_mistake_add(&reader->mistakes, member->line, "%s%s: %s; one value is right", prefix, row->name,
+		weir_mistake_add(&reader->mistakes, member->line, "%s%s: %s; must be one value", prefix, row->name,
 		    weir_yaml_kind_name(member->kind));
 	else if (!weir_setting_assign(row, (unsigned char *)carrier, weir_yaml_is_null(member) ? "" : member->text, reason))
 		weir_mistake_add(&reader->mistakes, member->line, "%s%s: %s", prefix, row->name, reason);
@@ -168,7 +166,7 @@ weir_settings_read_carriers(struct weir_settings_reader *reader, const struct we
 	if (weir_yaml_is_null(node))
 		return;
 	if (node->kind != WEIR_YAML_MAP) {
-		weir_mistake_add(&reader->mistakes, node->line, "carriers: a map from carrier id to its members is right");
+		weir_mistake_add(&reader->mistakes, node->line, "carriers: must be a map from carrier id to its members");
 		return;
 	}
 	for (uint32_t i = 0; i < node->child_count; i++) {
@@ -177,10 +175,11 @@ weir_settings_read_carriers(struct weir_settings_reader *reader, const struct we
 		    id_is_valid(map->name) ? weir_settings_carrier_row(reader->settings, map->name) : NULL;
 		if (carrier == NULL)
 			weir_mistake_add(&reader->mistakes, map->line,
-			    "carriers.%.64s: at most %d ids of letters, digits, dots, underscores and hyphens are right",
+			    "carriers.%.64s: must be one of at most %d ids of letters, digits, dots, underscores and "
+			    "hyphens",
 			    map->name, WEIR_CARRIERS_MAX);
 		else if (map->kind != WEIR_YAML_MAP)
-			weir_mistake_add(&reader->mistakes, map->line, "carriers.%s: a map of members is right", map->name);
+			weir_mistake_add(&reader->mistakes, map->line, "carriers.%s: must be a map of members", map->name);
 		for (uint32_t j = 0; carrier != NULL && map->kind == WEIR_YAML_MAP && j < map->child_count; j++)
 			read_carrier_member(reader, carrier, &map->children[j]);
 	}
@@ -234,7 +233,7 @@ weir_settings_property_set(
 	bool put = property_put(settings, name, from_file ? len - 5 : len, from_file ? secret : value);
 	free(secret);
 	if (!put)
-		(void)snprintf(reason, WEIR_REASON_MAX, "too many properties; at most %d are right", PROPERTIES_MAX);
+		(void)snprintf(reason, WEIR_REASON_MAX, "too many properties; must be at most %d", PROPERTIES_MAX);
 	return put;
 }
 
@@ -254,7 +253,7 @@ weir_settings_read_properties(struct weir_settings_reader *reader, const struct 
 		return;
 	if (node->kind != WEIR_YAML_SCALAR || prefix[0] == '\0')
 		weir_mistake_add(&reader->mistakes, node->line,
-		    "kafka.properties%s%.100s: a map of names and values is right", prefix[0] != '\0' ? "." : "", prefix);
+		    "kafka.properties%s%.100s: must be a map of names and values", prefix[0] != '\0' ? "." : "", prefix);
 	else if (!weir_settings_property_set(reader->settings, prefix, weir_yaml_is_null(node) ? "" : node->text, reason))
 		weir_mistake_add(&reader->mistakes, node->line, "kafka.properties.%.100s: %s", prefix, reason);
 }

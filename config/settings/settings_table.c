@@ -14,15 +14,14 @@ check_topic(const char *text)
 {
 	for (const char *at = text; *at != '\0'; at++)
 		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *at) == NULL)
-			return "letters, digits, dots, underscores and hyphens are right";
-	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ? "a topic name is right" : NULL;
+			return "must be letters, digits, dots, underscores and hyphens";
+	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ? "must be a topic name" : NULL;
 }
 
 static const char *
 check_prefix(const char *text)
 {
-	return strpbrk(text, "{}: \t\r\n\"'\\") == NULL ? NULL
-							: "a word without braces, colons, quotes and spaces is right";
+	return strpbrk(text, "{}: \t\r\n\"'\\") == NULL ? NULL : "must be a word without braces, colons, quotes and spaces";
 }
 
 static const char *
@@ -32,7 +31,7 @@ check_redis_url(const char *text)
 	for (uint32_t i = 0; i < 3; i++)
 		if (strncmp(text, schemes[i], strlen(schemes[i])) == 0 && text[strlen(schemes[i])] != '\0')
 			return NULL;
-	return "redis://host[:port][/db], rediss://... or unix:///path is right";
+	return "must be redis://host[:port][/db], rediss://... or unix:///path";
 }
 
 static const char *
@@ -42,20 +41,20 @@ check_log_level(const char *text)
 	for (uint32_t i = 0; i < 4; i++)
 		if (strcmp(text, levels[i]) == 0)
 			return NULL;
-	return "debug, info, warn or error is right";
+	return "must be debug, info, warn or error";
 }
 
 static const char *
 check_log_format(const char *text)
 {
-	return strcmp(text, "logfmt") == 0 || strcmp(text, "json") == 0 ? NULL : "logfmt or json is right";
+	return strcmp(text, "logfmt") == 0 || strcmp(text, "json") == 0 ? NULL : "must be logfmt or json";
 }
 
 static const char *
 check_anonymous(const char *text)
 {
 	bool right = strcmp(text, "none") == 0 || strcmp(text, "read") == 0 || strcmp(text, "operate") == 0;
-	return right ? NULL : "none, read or operate is right";
+	return right ? NULL : "must be none, read or operate";
 }
 
 /* host:port by numbers, as bind(2) takes it; empty = off. */
@@ -65,14 +64,14 @@ check_listen(const char *text)
 	const char *colon = strrchr(text, ':');
 	size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
 	bool right = digits >= 1 && digits <= 5 && colon[1 + digits] == '\0' && strtoul(colon + 1, NULL, 10) <= 65535;
-	return right || text[0] == '\0' ? NULL : "address:port, such as 127.0.0.1:9464 or [::]:9464, or empty is right";
+	return right || text[0] == '\0' ? NULL : "must be address:port, such as 127.0.0.1:9464 or [::]:9464, or empty";
 }
 
 static const char *
 check_source(const char *text)
 {
 	bool right = strcmp(text, "auto") == 0 || strcmp(text, "direct") == 0 || strcmp(text, "librdkafka") == 0;
-	return right ? NULL : "auto, direct or librdkafka is right";
+	return right ? NULL : "must be auto, direct or librdkafka";
 }
 
 static const char *
@@ -85,7 +84,7 @@ check_new_log(const char *text)
 static const char *
 check_adapter(const char *text)
 {
-	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "log or cisco is right";
+	return strcmp(text, "log") == 0 || strcmp(text, "cisco") == 0 ? NULL : "must be log or cisco";
 }
 
 static const char *
@@ -93,7 +92,7 @@ check_http_url(const char *text)
 {
 	bool http = strncmp(text, "http://", 7) == 0 && text[7] != '\0';
 	bool https = strncmp(text, "https://", 8) == 0 && text[8] != '\0';
-	return text[0] == '\0' || http || https ? NULL : "http://host[:port] or https://host[:port] is right";
+	return text[0] == '\0' || http || https ? NULL : "must be http://host[:port] or https://host[:port]";
 }
 
 #define AT(field) offsetof(struct weir_settings, field)

@@ -43,7 +43,7 @@ parse_number(const struct weir_setting *row, const char *text, uint64_t *number,
 	bool valid = parse_u64(&at, number) && (*at == '\0' || (bytes && parse_suffix(at, number)));
 	if (valid && *number >= row->min && *number <= row->max)
 		return true;
-	(void)snprintf(reason, WEIR_REASON_MAX, "%s '%.40s'; %" PRIu64 " to %" PRIu64 "%s%s%s is right",
+	(void)snprintf(reason, WEIR_REASON_MAX, "%s '%.40s'; must be %" PRIu64 " to %" PRIu64 "%s%s%s",
 	    valid ? "out of range:" : "not a whole number:", text, row->min, row->max, row->unit[0] ? " " : "", row->unit,
 	    bytes ? " (KiB, MiB, GiB may follow)" : "");
 	return false;
@@ -61,7 +61,7 @@ assign_text(const struct weir_setting *row, char **field, const char *text, char
 {
 	size_t len = strlen(text);
 	if (len < row->min || len > row->max) {
-		(void)snprintf(reason, WEIR_REASON_MAX, "%s; a text of %" PRIu64 " to %" PRIu64 " bytes is right",
+		(void)snprintf(reason, WEIR_REASON_MAX, "%s; must be a text of %" PRIu64 " to %" PRIu64 " bytes",
 		    len == 0 ? "empty" : "wrong length", row->min, row->max);
 		return false;
 	}
@@ -92,7 +92,7 @@ assign_secret_file(char **field, const char *path, char reason[WEIR_REASON_MAX])
 	size_t len = right ? strcspn((const char *)buf.data, "\r\n") : 0;
 	if (right && len == 0) {
 		(void)snprintf(
-		    reason, WEIR_REASON_MAX, "%.150s: empty; a file with the secret in its first line is right", path);
+		    reason, WEIR_REASON_MAX, "%.150s: empty; must be a file with the secret in its first line", path);
 		right = false;
 	}
 	if (right)
@@ -109,7 +109,7 @@ assign_bool(bool *field, const char *text, char reason[WEIR_REASON_MAX])
 	*field = strcmp(text, "true") == 0;
 	if (*field || strcmp(text, "false") == 0)
 		return true;
-	(void)snprintf(reason, WEIR_REASON_MAX, "not a truth value: '%.40s'; true or false is right", text);
+	(void)snprintf(reason, WEIR_REASON_MAX, "not a truth value: '%.40s'; must be true or false", text);
 	return false;
 }
 

@@ -215,7 +215,7 @@ on_handshake(struct conn *conn, struct wire_reader r, int64_t now_us)
 	struct weir_slice first, token_of;
 	(void)token_of;
 	if (!protocol_read_sasl(&r, &error, &first))
-		return "a SASL handshake that makes no sense";
+		return "a malformed SASL handshake";
 	if (error != KAFKA_OK)
 		return "the broker does not take this SASL mechanism";
 	struct weir_buf token = {0};
@@ -233,7 +233,7 @@ on_authenticate(struct conn *conn, int16_t version, struct wire_reader r, int64_
 	int64_t lifetime_ms;
 	struct weir_slice text, bytes;
 	if (!protocol_read_authenticate(&r, version, &error, &text, &bytes, &lifetime_ms))
-		return "a SASL answer that makes no sense";
+		return "a malformed SASL answer";
 	if (error != KAFKA_OK)
 		return "SASL: the broker refuses user or password";
 	if (!next_token(conn, bytes, now_us))
@@ -254,7 +254,7 @@ on_versions(struct conn *conn, int16_t version, struct wire_reader r, int64_t no
 		return NULL;
 	}
 	if (!protocol_read_versions(&r, version, &error, &conn->versions))
-		return "a list of versions that makes no sense";
+		return "a malformed list of versions";
 	if (conn->versions.of[API_FETCH] < 0 || conn->versions.of[API_METADATA] < 0 ||
 	    conn->versions.of[API_LIST_OFFSETS] < 0)
 		return "the broker speaks no version of Fetch, Metadata or ListOffsets that is known here";
@@ -288,7 +288,7 @@ frame_done(struct conn *conn, int64_t now_us)
 	else if (request.api == API_SASL_AUTHENTICATE)
 		why = on_authenticate(conn, request.version, r, now_us);
 	else if (!conn->opts->response(conn->opts->ctx, conn, &request, r))
-		why = "an answer that makes no sense";
+		why = "a malformed answer";
 	if (why != NULL)
 		conn_close(conn, why, now_us);
 }

@@ -43,7 +43,7 @@ struct conn_opts {
 	void *ctx;
 	/* Memory for a response of len bytes, the owner's; NULL: none, the connection closes. */
 	uint8_t *(*room)(void *ctx, struct conn *conn, const struct conn_request *request, uint32_t len);
-	/* A response behind its header. False: it makes no sense; the connection closes. */
+	/* A response behind its header. False: it is malformed; the connection closes. */
 	bool (*response)(void *ctx, struct conn *conn, const struct conn_request *request, struct wire_reader r);
 	/* Its requests will not be answered. */
 	void (*closed)(void *ctx, struct conn *conn);

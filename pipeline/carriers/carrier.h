@@ -29,7 +29,7 @@ enum weir_call_kind {
 struct weir_carrier_command {
 	enum weir_call_kind kind;
 	struct weir_iccid iccid;
-	uint8_t target;     /* enum weir_card_state the command is (or was) for */
+	uint8_t target;     /* enum weir_desired the command is (or was) for */
 	const char *ticket; /* of the accepted command asked after; empty = none */
 };
 
@@ -71,7 +71,7 @@ enum weir_outcome_kind {
 
 struct weir_outcome {
 	enum weir_outcome_kind kind;
-	uint8_t state;     /* STATE: enum weir_card_state; unknown = neither active nor suspended yet */
+	uint8_t state;     /* STATE: enum weir_desired; unknown = neither active nor suspended yet */
 	bool maybe_done;   /* RETRY after a SET: it may have taken effect all the same */
 	bool timed_out;    /* RETRY after a SET: ask for the state before repeating (CMD-2) */
 	uint32_t after_ms; /* RETRY, RATE_LIMITED */

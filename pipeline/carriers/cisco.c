@@ -54,7 +54,7 @@ cisco_build(const struct weir_carrier_settings *settings, const struct weir_carr
 	request->method = WEIR_METHOD_PUT;
 	weir_buf_printf(&request->headers, "Content-Type: application/json\n");
 	weir_buf_printf(
-	    &request->body, "{\"status\":\"%s\"}", command->target == WEIR_CARD_SUSPENDED ? "DEACTIVATED" : "ACTIVATED");
+	    &request->body, "{\"status\":\"%s\"}", command->target == WEIR_DESIRED_SUSPENDED ? "DEACTIVATED" : "ACTIVATED");
 }
 
 /* The body's object, NULL if it is not one. */
@@ -100,9 +100,9 @@ classify_state(const json_t *body, struct weir_outcome *outcome_out)
 		return;
 	}
 	if (strcmp(status, "ACTIVATED") == 0)
-		outcome_out->state = WEIR_CARD_ACTIVE;
+		outcome_out->state = WEIR_DESIRED_ACTIVE;
 	else if (strcmp(status, "DEACTIVATED") == 0)
-		outcome_out->state = WEIR_CARD_SUSPENDED;
+		outcome_out->state = WEIR_DESIRED_SUSPENDED;
 	weir_outcome_set(outcome_out, WEIR_OUTCOME_STATE, "status %s", status);
 }
 

@@ -22,7 +22,7 @@ log_classify(const struct weir_carrier_command *command, const struct weir_carri
 		char iccid[WEIR_ICCID_TEXT_MAX];
 		(void)weir_iccid_format(command->iccid, iccid);
 		weir_log(WEIR_LOG_DEBUG, "command_not_sent", "card %s: would be %s", iccid,
-		    command->target == WEIR_CARD_SUSPENDED ? "suspended" : "resumed");
+		    command->target == WEIR_DESIRED_SUSPENDED ? "suspended" : "resumed");
 	}
 	if (command->kind == WEIR_CALL_ASK)
 		outcome_out->state = command->target;

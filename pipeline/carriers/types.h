@@ -1,5 +1,6 @@
 /*
- * What carriers, the dispatcher and those who watch them share: a card's state at its carrier, and counters by carrier.
+ * What carriers, the dispatcher and those who watch them share: a card's state at its carrier (enum weir_desired), and
+ * counters by carrier.
  */
 #ifndef WEIR_PIPELINE_CARRIERS_TYPES_H
 #define WEIR_PIPELINE_CARRIERS_TYPES_H
@@ -7,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum weir_card_state { WEIR_CARD_UNKNOWN = 0, WEIR_CARD_ACTIVE = 1, WEIR_CARD_SUSPENDED = 2 };
+#include "config/base/card_state.h"
 
 #define WEIR_TICKET_MAX 48 /* bytes of a carrier's name for a command it accepted, with the closing 0 */
 

@@ -13,7 +13,7 @@
 static const struct weir_usage usage = {
     .command = "check",
     .arguments = "[FILE]",
-    .text = "Checks a settings file and reference files. Exit code 0 when all is right, 3 when not. FILE is as --config "
+    .text = "Checks a settings file and reference files. Exit code 0 when there is no mistake, else 3. FILE is as --config "
 	    "FILE.\n",
 };
 

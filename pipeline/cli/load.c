@@ -16,11 +16,13 @@
 #include "config/settings/settings_options.h"
 #include "pipeline/cli/cli.h"
 #include "pipeline/kafka/admin.h"
+#include "pipeline/kafka/producer.h"
 
 #define METADATA_MS 10000
+#define POLL_MS 100
 
 struct load {
-	rd_kafka_t *kafka; /* NULL while files are only checked */
+	struct weir_producer *kafka; /* NULL while files are only checked */
 	const char *topic;
 	uint32_t partitions;
 	uint64_t keyed, broadcasts; /* messages of the files, before they were multiplied */
@@ -31,49 +33,44 @@ struct load {
 static const struct weir_usage usage = {
     .command = "load",
     .arguments = "FILE...",
-    .text =
-	"Sends carriers, alerts, plans, pools and cards from YAML or CSV files to the topic of cards "
-	"(topics.cards).\n"
-	"Nothing is sent unless all files are right. Cards are partitioned by ICCID with murmur2_random, Java's default;\n"
-	"producers of records must use the same, or set kafka.properties: {partitioner: ...} to theirs.\n",
+    .text = "Sends carriers, alerts, plans, pools and cards from YAML or CSV files to the topic of cards "
+	    "(topics.cards).\n"
+	    "Nothing is sent unless no file has a mistake. Cards are partitioned by ICCID with murmur2_random, Java's "
+	    "default;\n"
+	    "producers of records must use the same, or set kafka.properties: {partitioner: ...} to theirs.\n",
 };
 
 static void
-delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque)
+on_delivery(void *ctx, const struct weir_delivery *delivery)
 {
-	struct load *load = opaque;
-	(void)kafka;
-	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+	struct load *load = ctx;
+	if (delivery->error == NULL)
 		load->delivered++;
-		return;
-	}
-	if (load->failed++ == 0)
-		(void)weir_error_set(&load->err, WEIR_RETRY, "not delivered: %s", rd_kafka_err2str(message->err));
+	else if (load->failed++ == 0)
+		(void)weir_error_set(&load->err, WEIR_RETRY, "not delivered: %s", delivery->error);
 }
 
 static bool
 produce(struct load *load, int32_t partition, const char *key, const char *json, size_t json_len)
 {
-	const char *key_bytes = key[0] == '\0' ? NULL : key;
-	size_t key_len = strlen(key);
-	for (;;) {
-		rd_kafka_resp_err_t code =
-		    rd_kafka_producev(load->kafka, RD_KAFKA_V_TOPIC(load->topic), RD_KAFKA_V_PARTITION(partition),
-			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key_bytes, key_len),
-			RD_KAFKA_V_VALUE((char *)(uintptr_t)json, json_len), RD_KAFKA_V_END);
-		if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-			load->sent++;
-			(void)rd_kafka_poll(load->kafka, 0);
-			return load->failed == 0;
-		}
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-			(void)weir_error_set(&load->err, WEIR_RETRY, "not sent: %s", rd_kafka_err2str(code));
-			return false;
-		}
-		(void)rd_kafka_poll(load->kafka, 100);
+	struct weir_error why = {0};
+	const struct weir_producer_message message = {.topic = load->topic,
+	    .partition = partition,
+	    .key = key[0] != '\0' ? weir_slice_of(key) : (struct weir_slice){0},
+	    .value = {(const uint8_t *)json, json_len}};
+	enum weir_sent sent;
+	while ((sent = weir_producer_send(load->kafka, &message, &why)) == WEIR_SENT_FULL) {
+		weir_producer_poll(load->kafka, POLL_MS);
 		if (load->failed > 0)
 			return false;
 	}
+	if (sent == WEIR_SENT_REFUSED) {
+		(void)weir_error_set(&load->err, WEIR_RETRY, "not sent: %s", why.text);
+		return false;
+	}
+	load->sent++;
+	weir_producer_poll(load->kafka, 0);
+	return load->failed == 0;
 }
 
 static bool
@@ -85,7 +82,7 @@ load_emit(void *ctx, const char *key, const char *json, size_t json_len)
 	if (load->kafka == NULL)
 		return true;
 	if (!broadcast)
-		return produce(load, RD_KAFKA_PARTITION_UA, key, json, json_len);
+		return produce(load, WEIR_PARTITION_BY_KEY, key, json, json_len);
 	for (uint32_t p = 0; p < load->partitions; p++)
 		if (!produce(load, (int32_t)p, key, json, json_len))
 			return false;
@@ -113,8 +110,8 @@ static int
 load_flush(struct load *load)
 {
 	/* A message is given up after librdkafka's own message.timeout.ms, so this ends. */
-	while (rd_kafka_outq_len(load->kafka) > 0 && load->failed == 0)
-		(void)rd_kafka_poll(load->kafka, 100);
+	while (weir_producer_queued(load->kafka) > 0 && load->failed == 0)
+		weir_producer_poll(load->kafka, POLL_MS);
 	if (load->failed > 0)
 		return weir_exit_fail("load", WEIR_EXIT_UNREACHABLE, &load->err);
 	return WEIR_EXIT_OK;
@@ -125,19 +122,19 @@ load_send(struct load *load, const struct weir_settings *settings, const struct 
 {
 	struct weir_error err = {0};
 	load->topic = settings->topic_cards;
-	load->kafka = weir_producer_open(settings, delivery, load, &err);
-	if (load->kafka == NULL)
+	const struct weir_producer_opts opts = {
+	    .settings = settings, .on_delivery = on_delivery, .ctx = load, .is_command = true};
+	if (weir_producer_open(&opts, &load->kafka, &err) != WEIR_OK)
 		return weir_exit_fail("load", WEIR_EXIT_SETTINGS, &err);
 	int code = WEIR_EXIT_OK;
-	if (weir_topic_partitions(load->kafka, load->topic, METADATA_MS, &load->partitions, &err) != WEIR_OK)
+	if (weir_topic_partitions(weir_producer_handle(load->kafka), load->topic, METADATA_MS, &load->partitions, &err) !=
+	    WEIR_OK)
 		code = weir_exit_fail("load", WEIR_EXIT_UNREACHABLE, &err);
 	if (code == WEIR_EXIT_OK)
 		code = files_read(load, files);
 	if (code == WEIR_EXIT_OK)
 		code = load_flush(load);
-	if (code != WEIR_EXIT_OK)
-		(void)rd_kafka_purge(load->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_destroy(load->kafka);
+	weir_producer_close(load->kafka, 0);
 	return code;
 }
 

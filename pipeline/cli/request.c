@@ -18,6 +18,7 @@
 #include "pipeline/cli/cli.h"
 #include "pipeline/cli/reading.h"
 #include "pipeline/kafka/admin.h"
+#include "pipeline/kafka/producer.h"
 
 #define DELIVERY_MS 10000
 #define POLL_MS 100
@@ -149,45 +150,54 @@ make_message(const struct asked *asked, struct weir_buf *buf, struct weir_error 
 /* ---- sending ---- */
 
 static void
-delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque)
+on_delivery(void *ctx, const struct weir_delivery *delivery)
 {
-	struct sent *sent = opaque;
-	(void)kafka;
+	struct sent *sent = ctx;
 	sent->done = true;
-	sent->partition = message->partition;
-	sent->offset = message->offset;
-	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: %s", rd_kafka_err2str(message->err));
+	sent->partition = delivery->partition;
+	sent->offset = delivery->offset;
+	if (delivery->error != NULL)
+		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: %s", delivery->error);
+}
+
+/* Sends it and waits until Kafka has taken or refused it; what went wrong is in sent->err. */
+static void
+send_and_wait(struct weir_producer *producer, const struct weir_producer_message *message, struct sent *sent)
+{
+	struct weir_error why = {0};
+	if (weir_producer_send(producer, message, &why) != WEIR_SENT_OK) {
+		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: %s", why.text);
+		return;
+	}
+	for (int waited = 0; !sent->done && waited < DELIVERY_MS; waited += POLL_MS)
+		weir_producer_poll(producer, POLL_MS);
+	if (!sent->done)
+		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: Kafka has not taken it within 10 s");
 }
 
 static int
 request_send(const struct weir_settings *settings, const char *key, const struct weir_buf *json, struct sent *sent)
 {
 	struct weir_error err = {0};
+	struct weir_producer *producer = NULL;
 	uint32_t partitions;
-	rd_kafka_t *kafka = weir_producer_open(settings, delivery, sent, &err);
-	if (kafka == NULL)
+	const struct weir_producer_opts opts = {
+	    .settings = settings, .on_delivery = on_delivery, .ctx = sent, .is_command = true};
+	const struct weir_producer_message message = {.topic = settings->topic_cards,
+	    .partition = WEIR_PARTITION_BY_KEY,
+	    .key = weir_slice_of(key),
+	    .value = {json->data, json->len}};
+	if (weir_producer_open(&opts, &producer, &err) != WEIR_OK)
 		return weir_exit_fail("request", WEIR_EXIT_SETTINGS, &err);
 	int code = WEIR_EXIT_OK;
-	if (weir_topic_partitions(kafka, settings->topic_cards, DELIVERY_MS, &partitions, &err) != WEIR_OK)
+	if (weir_topic_partitions(weir_producer_handle(producer), settings->topic_cards, DELIVERY_MS, &partitions, &err) !=
+	    WEIR_OK)
 		code = weir_exit_fail("request", WEIR_EXIT_UNREACHABLE, &err);
-	rd_kafka_resp_err_t no = code != WEIR_EXIT_OK ? RD_KAFKA_RESP_ERR_NO_ERROR
-						      : rd_kafka_producev(kafka, RD_KAFKA_V_TOPIC(settings->topic_cards),
-							    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-							    RD_KAFKA_V_KEY((char *)(uintptr_t)key, strlen(key)),
-							    RD_KAFKA_V_VALUE(json->data, json->len), RD_KAFKA_V_END);
-	if (no != RD_KAFKA_RESP_ERR_NO_ERROR)
-		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: %s", rd_kafka_err2str(no));
-	for (int waited = 0;
-	     code == WEIR_EXIT_OK && no == RD_KAFKA_RESP_ERR_NO_ERROR && !sent->done && waited < DELIVERY_MS;
-	     waited += POLL_MS)
-		(void)rd_kafka_poll(kafka, POLL_MS);
-	if (code == WEIR_EXIT_OK && !sent->done && sent->err.class == WEIR_OK)
-		(void)weir_error_set(&sent->err, WEIR_RETRY, "not sent: Kafka has not taken it within 10 s");
+	if (code == WEIR_EXIT_OK)
+		send_and_wait(producer, &message, sent);
 	if (code == WEIR_EXIT_OK && sent->err.class != WEIR_OK)
 		code = weir_exit_fail("request", WEIR_EXIT_UNREACHABLE, &sent->err);
-	(void)rd_kafka_purge(kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-	rd_kafka_destroy(kafka);
+	weir_producer_close(producer, 0);
 	return code;
 }
 

@@ -147,7 +147,7 @@ weir_cli_usage(int argc, char **argv)
 	asked.subject = words.v[0];
 	asked.is_pool |= !weir_iccid_parse((const uint8_t *)asked.subject, strlen(asked.subject), &asked.iccid);
 	if (!weir_span_parse(by, &asked.span)) {
-		(void)weir_error_set(&err, WEIR_POISON, "--by %.40s: hour, day or cycle are right", by);
+		(void)weir_error_set(&err, WEIR_POISON, "--by %.40s: must be hour, day or cycle", by);
 		return weir_exit_fail("usage", WEIR_EXIT_USAGE, &err);
 	}
 	struct weir_reading reading;

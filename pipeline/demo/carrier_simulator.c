@@ -66,11 +66,11 @@ body_target(const struct weir_buf *body)
 {
 	json_t *object = json_loadb(body->data != NULL ? (const char *)body->data : "", body->len, 0, NULL);
 	const char *status = json_string_value(json_object_get(object, "status"));
-	uint8_t target = WEIR_CARD_UNKNOWN;
+	uint8_t target = WEIR_DESIRED_UNKNOWN;
 	if (status != NULL && strcmp(status, "ACTIVATED") == 0)
-		target = WEIR_CARD_ACTIVE;
+		target = WEIR_DESIRED_ACTIVE;
 	if (status != NULL && strcmp(status, "DEACTIVATED") == 0)
-		target = WEIR_CARD_SUSPENDED;
+		target = WEIR_DESIRED_SUSPENDED;
 	json_decref(object);
 	return target;
 }
@@ -81,7 +81,7 @@ answer_device(struct weir_carrier_sim *sim, struct MHD_Connection *connection, c
 {
 	const char *given = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
 	bool authorised = sim->authorization == NULL || (given != NULL && strcmp(given, sim->authorization) == 0);
-	uint8_t target = is_put ? body_target(body) : WEIR_CARD_UNKNOWN;
+	uint8_t target = is_put ? body_target(body) : WEIR_DESIRED_UNKNOWN;
 	struct sim_answer answer = sim_world_call(&sim->world, iccid, target, authorised, !is_put || target != 0);
 	sim_sleep(sim, answer.latency_ms);
 	sim_world_done(&sim->world);
@@ -92,7 +92,7 @@ answer_device(struct weir_carrier_sim *sim, struct MHD_Connection *connection, c
 		    json_pack("{s:s, s:s}", "errorMessage", answer.error_text, "errorCode", answer.error_code), &answer);
 	if (is_put)
 		return reply_json(connection, answer.status, json_pack("{s:s}", "iccid", iccid), &answer);
-	const char *status = answer.state == WEIR_CARD_SUSPENDED ? "DEACTIVATED" : "ACTIVATED";
+	const char *status = answer.state == WEIR_DESIRED_SUSPENDED ? "DEACTIVATED" : "ACTIVATED";
 	return reply_json(connection, answer.status, json_pack("{s:s, s:s}", "iccid", iccid, "status", status), &answer);
 }
 

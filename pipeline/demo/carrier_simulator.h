@@ -42,7 +42,7 @@ struct weir_carrier_sim_counters {
 };
 
 struct weir_carrier_sim_card {
-	uint8_t state; /* enum weir_card_state now */
+	uint8_t state; /* enum weir_desired now */
 	uint32_t changed, repeated;
 	uint32_t puts; /* device PUTs seen for it, whatever the answer */
 	uint32_t gets;

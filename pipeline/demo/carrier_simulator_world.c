@@ -69,7 +69,7 @@ world_card(struct sim_world *world, struct weir_iccid iccid, bool make)
 		return NULL;
 	struct sim_card *card = weir_calloc(1, sizeof(*card));
 	card->iccid = iccid;
-	card->seen.state = WEIR_CARD_ACTIVE;
+	card->seen.state = WEIR_DESIRED_ACTIVE;
 	card->next = *bucket;
 	*bucket = card;
 	return card;
@@ -199,7 +199,7 @@ sim_world_card(struct sim_world *world, struct weir_iccid iccid, struct weir_car
 {
 	(void)pthread_mutex_lock(&world->lock);
 	const struct sim_card *card = world_card(world, iccid, false);
-	*card_out = card != NULL ? card->seen : (struct weir_carrier_sim_card){.state = WEIR_CARD_ACTIVE};
+	*card_out = card != NULL ? card->seen : (struct weir_carrier_sim_card){.state = WEIR_DESIRED_ACTIVE};
 	(void)pthread_mutex_unlock(&world->lock);
 }
 
@@ -214,7 +214,7 @@ sim_world_state_json(struct sim_world *world)
 			(void)weir_iccid_format(card->iccid, iccid);
 			card_finish_pending(card, weir_steady_now().us);
 			json_t *row = json_pack("{s:s, s:I, s:I}", "status",
-			    card->seen.state == WEIR_CARD_SUSPENDED ? "DEACTIVATED" : "ACTIVATED", "changed",
+			    card->seen.state == WEIR_DESIRED_SUSPENDED ? "DEACTIVATED" : "ACTIVATED", "changed",
 			    (json_int_t)card->seen.changed, "repeated", (json_int_t)card->seen.repeated);
 			(void)json_object_set_new(cards, iccid, row);
 		}

@@ -240,8 +240,8 @@ report(const struct demo *d)
 	(void)printf("%" PRIu32 " cards: %" PRIu64 " suspends, %" PRIu64 " resumes, %" PRIu64
 		     " commands confirmed; record to carrier p50 %.1f ms, p99 %.1f ms\n",
 	    d->fleet->count, c->suspends, c->resumes, c->commands_confirmed, (double)p50 / 1000.0, (double)p99 / 1000.0);
-	(void)printf("%" PRIu32 " pools: %" PRIu64 " partials, %" PRIu64 " words, %" PRIu64
-		     " members looked at because of them, %" PRIu64 " alerts\n",
+	(void)printf("%" PRIu32 " pools: %" PRIu64 " usage reports, %" PRIu64 " state updates, %" PRIu64
+		     " members scanned because of them, %" PRIu64 " alerts\n",
 	    d->fleet->pool_count, c->reports_published, c->pool_states_published, c->members_scanned, c->alerts);
 	(void)printf("feeds: %" PRIu64 " rows of hours and days, %" PRIu64 " of them for late records\n",
 	    weir_run_feed_rows(c), c->rows_again);

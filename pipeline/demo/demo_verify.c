@@ -143,7 +143,7 @@ carrier_equal(struct weir_carrier_sim *carrier, const struct weir_demo_fleet *fl
 	WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, WEIR_DEMO_ICCID_LEN, &iccid));
 	weir_carrier_sim_card_get(carrier, iccid, at_carrier_out);
 	bool suspended = weir_demo_card_suspended(fleet, card, weir_demo_card_cycle(fleet, card, now_us));
-	return (at_carrier_out->state == WEIR_CARD_SUSPENDED) == suspended &&
+	return (at_carrier_out->state == WEIR_DESIRED_SUSPENDED) == suspended &&
 	       !(card->deactivated && at_carrier_out->puts > 0);
 }
 
@@ -171,7 +171,7 @@ card_equal(const struct verify *v, const struct weir_demo_card *card, const stru
 		return false;
 	if (!carrier_equal(v->carrier, v->fleet, card, v->now_us, &at_carrier))
 		return differs(v, card, "the carrier holds it %s after %" PRIu32 " calls",
-		    at_carrier.state == WEIR_CARD_SUSPENDED ? "suspended" : "active", at_carrier.puts);
+		    at_carrier.state == WEIR_DESIRED_SUSPENDED ? "suspended" : "active", at_carrier.puts);
 	return true;
 }
 

@@ -3,7 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <librdkafka/rdkafka_mock.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h> /* wants it before */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "config/base/log.h"
 #include "config/base/signals.h"
 #include "pipeline/demo/demo_feeds.h"
-#include "pipeline/kafka/admin.h"
+#include "pipeline/kafka/producer.h"
 
 #define REDIS_TRIES 200
 #define PAUSE_MS 25
@@ -165,34 +166,20 @@ redis_stop(struct weir_demo_sandbox *s)
 
 /* ---- broker ---- */
 
-static void
-log_to_weir(const rd_kafka_t *kafka, int level, const char *facility, const char *text)
-{
-	(void)kafka;
-	if (level <= 3)
-		weir_log(WEIR_LOG_WARN, "demo_kafka", "%s: %s", facility, text);
-}
-
 static enum weir_class
 kafka_start(struct weir_demo_sandbox *s, struct weir_error *err)
 {
-	static const char *const properties[][2] = {{"test.mock.num.brokers", "1"}, {"client.id", "weir-demo"},
-	    {"partitioner", WEIR_PARTITIONER}, {"enable.idempotence", "true"}, {"linger.ms", "1"}};
+	static const struct weir_producer_property properties[] = {
+	    {"test.mock.num.brokers", "1", false}, {"client.id", "weir-demo", false}, {"linger.ms", "1", false}};
+	const struct weir_producer_opts opts = {
+	    .properties = properties, .property_count = sizeof(properties) / sizeof(properties[0])};
 	static const char *const topics[] = {WEIR_DEMO_TOPIC_RECORDS, WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY,
 	    "weir.cards", "weir.partials", "weir.dead", "weir.audit", "weir.alerts", "weir.pool.hourly", "weir.pool.daily",
 	    "weir.card.daily"};
-	char text[256] = "";
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
-		WEIR_CHECK(
-		    rd_kafka_conf_set(conf, properties[i][0], properties[i][1], text, sizeof(text)) == RD_KAFKA_CONF_OK);
-	rd_kafka_conf_set_log_cb(conf, log_to_weir);
-	s->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-	if (s->kafka == NULL) {
-		rd_kafka_conf_destroy(conf);
-		return weir_error_set(err, WEIR_FATAL, "no broker inside this process: %s", text);
-	}
-	rd_kafka_mock_cluster_t *cluster = rd_kafka_handle_mock_cluster(s->kafka);
+	struct weir_error why = {0};
+	if (weir_producer_open(&opts, &s->kafka, &why) != WEIR_OK)
+		return weir_error_set(err, WEIR_FATAL, "no broker inside this process: %s", why.text);
+	rd_kafka_mock_cluster_t *cluster = rd_kafka_handle_mock_cluster(weir_producer_handle(s->kafka));
 	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
 		if (cluster == NULL ||
 		    rd_kafka_mock_topic_create(cluster, topics[i], WEIR_DEMO_PARTITIONS, 1) != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -252,9 +239,9 @@ settings_make(struct weir_demo_sandbox *s, struct weir_error *err)
 	    "file: %s/weir.log}\n"
 	    "carriers:\n  default: {adapter: cisco, url: \"http://127.0.0.1:%u\", user: demo, api_key_file: %s/key,"
 	    " rate_per_s: 2000, concurrency: 16, retry_min_ms: 20, retry_max_ms: 500, confirm_ms: 50}\n%s",
-	    rd_kafka_mock_cluster_bootstraps(rd_kafka_handle_mock_cluster(s->kafka)), WEIR_DEMO_TOPIC_RECORDS,
-	    WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY, s->folder, s->folder, weir_carrier_sim_port(s->carrier),
-	    s->folder, feeds);
+	    rd_kafka_mock_cluster_bootstraps(rd_kafka_handle_mock_cluster(weir_producer_handle(s->kafka))),
+	    WEIR_DEMO_TOPIC_RECORDS, WEIR_DEMO_TOPIC_KORE, WEIR_DEMO_TOPIC_EMNIFY, s->folder, s->folder,
+	    weir_carrier_sim_port(s->carrier), s->folder, feeds);
 	weir_buf_append(&text, "", 1);
 	enum weir_class class = file_write(s, "weir.yaml", (const char *)text.data, err);
 	weir_buf_free(&text);
@@ -292,10 +279,7 @@ weir_demo_sandbox_close(struct weir_demo_sandbox *s)
 {
 	if (s->carrier != NULL)
 		weir_carrier_sim_stop(s->carrier);
-	if (s->kafka != NULL) {
-		(void)rd_kafka_purge(s->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-		rd_kafka_destroy(s->kafka);
-	}
+	weir_producer_close(s->kafka, 0);
 	redis_stop(s);
 	if (s->settings != NULL)
 		weir_settings_free(s->settings);

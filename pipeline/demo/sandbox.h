@@ -7,7 +7,6 @@
 #ifndef WEIR_PIPELINE_DEMO_SANDBOX_H
 #define WEIR_PIPELINE_DEMO_SANDBOX_H
 
-#include <librdkafka/rdkafka.h>
 #include <sys/types.h>
 
 #include "config/settings/settings.h"
@@ -18,7 +17,7 @@
 struct weir_demo_sandbox {
 	char folder[64];
 	pid_t redis_pid;
-	rd_kafka_t *kafka; /* the generator's producer; the broker lives in it */
+	struct weir_producer *kafka; /* the generator's producer; the broker lives in it */
 	struct weir_carrier_sim *carrier;
 	struct weir_settings *settings;
 };

@@ -5,23 +5,24 @@
 
 #define JSON_MAX 512
 #define FLUSH_MS 10000
+#define FULL_MS 10 /* between looks at a full queue */
 
 static bool
-produce(rd_kafka_t *kafka, const char *topic, int32_t partition, const char *key, const void *value, size_t len)
+produce(struct weir_producer *kafka, const char *topic, int32_t partition, const char *key, const void *value, size_t len)
 {
-	size_t key_len = key == NULL ? 0 : strlen(key);
-	for (;;) {
-		rd_kafka_resp_err_t code = rd_kafka_producev(kafka, RD_KAFKA_V_TOPIC(topic),
-		    RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
-		    RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len), RD_KAFKA_V_END);
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			return code == RD_KAFKA_RESP_ERR_NO_ERROR;
-		(void)rd_kafka_poll(kafka, 10);
-	}
+	const struct weir_producer_message message = {.topic = topic,
+	    .partition = partition,
+	    .key = key != NULL ? weir_slice_of(key) : (struct weir_slice){0},
+	    .value = {value, len}};
+	enum weir_sent sent;
+	while ((sent = weir_producer_send(kafka, &message, NULL)) == WEIR_SENT_FULL)
+		weir_producer_poll(kafka, FULL_MS);
+	return sent == WEIR_SENT_OK;
 }
 
 bool
-weir_demo_reference_send(rd_kafka_t *kafka, const struct weir_demo_fleet *fleet, const char *topic, uint32_t partitions)
+weir_demo_reference_send(
+    struct weir_producer *kafka, const struct weir_demo_fleet *fleet, const char *topic, uint32_t partitions)
 {
 	char json[JSON_MAX];
 	bool sent = true;
@@ -33,17 +34,17 @@ weir_demo_reference_send(rd_kafka_t *kafka, const struct weir_demo_fleet *fleet,
 			sent &= produce(kafka, topic, (int32_t)p, NULL, json, weir_demo_plan_json(i, json, sizeof(json)));
 	}
 	for (uint32_t i = 0; i < fleet->pool_count; i++)
-		sent &= produce(kafka, topic, RD_KAFKA_PARTITION_UA, fleet->pools[i].id, json,
+		sent &= produce(kafka, topic, WEIR_PARTITION_BY_KEY, fleet->pools[i].id, json,
 		    weir_demo_pool_json(&fleet->pools[i], json, sizeof(json)));
 	for (uint32_t i = 0; i < fleet->count; i++)
-		sent &= produce(kafka, topic, RD_KAFKA_PARTITION_UA, fleet->cards[i].iccid, json,
+		sent &= produce(kafka, topic, WEIR_PARTITION_BY_KEY, fleet->cards[i].iccid, json,
 		    weir_demo_card_json(fleet, &fleet->cards[i], json, sizeof(json)));
-	return sent && rd_kafka_flush(kafka, FLUSH_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	return sent && weir_producer_flush(kafka, FLUSH_MS);
 }
 
 void
 weir_demo_send(struct weir_demo_traffic *t, const char *topic, const char *key, const void *value, size_t len)
 {
-	if (!produce(t->opts.kafka, topic, RD_KAFKA_PARTITION_UA, key, value, len))
+	if (!produce(t->opts.kafka, topic, WEIR_PARTITION_BY_KEY, key, value, len))
 		WEIR_DEMO_ADD(t, undelivered, 1);
 }

@@ -125,8 +125,8 @@ traffic_end(struct weir_demo_traffic *t)
 	for (uint32_t i = 0; i < WEIR_DEMO_HELD; i++)
 		if (t->held[i].records > 0)
 			message_send(t, &t->held[i]);
-	if (rd_kafka_flush(t->opts.kafka, FLUSH_MS) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		WEIR_DEMO_ADD(t, undelivered, (uint64_t)rd_kafka_outq_len(t->opts.kafka));
+	if (!weir_producer_flush(t->opts.kafka, FLUSH_MS))
+		WEIR_DEMO_ADD(t, undelivered, weir_producer_queued(t->opts.kafka));
 }
 
 static void *
@@ -145,7 +145,7 @@ traffic_main(void *ctx)
 		}
 		for (; at_us - operator_us >= OPERATOR_US; operator_us += OPERATOR_US)
 			weir_demo_operator_act(t, weir_wall_now().us);
-		(void)rd_kafka_poll(t->opts.kafka, 0);
+		weir_producer_poll(t->opts.kafka, 0);
 		sleep_us(STEP_US);
 	}
 	traffic_end(t);

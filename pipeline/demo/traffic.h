@@ -9,16 +9,15 @@
 #ifndef WEIR_PIPELINE_DEMO_TRAFFIC_H
 #define WEIR_PIPELINE_DEMO_TRAFFIC_H
 
-#include <librdkafka/rdkafka.h>
-
 #include "pipeline/demo/demo_fleet.h"
 #include "pipeline/engine/run.h"
+#include "pipeline/kafka/producer.h"
 
 struct weir_demo_traffic;
 
 struct weir_demo_traffic_opts {
-	rd_kafka_t *kafka;    /* producer; borrowed */
-	struct weir_run *run; /* read for the throttle; borrowed */
+	struct weir_producer *kafka; /* borrowed */
+	struct weir_run *run;        /* read for the throttle; borrowed */
 	struct weir_demo_fleet *fleet;
 	struct weir_random rng;
 	uint32_t rate; /* records a second */
@@ -38,7 +37,7 @@ struct weir_demo_totals { /* what was sent; relaxed snapshot, exact after the st
 
 /* Sends the fleet's reference data and waits until Kafka has it. False when it does not come through. */
 bool weir_demo_reference_send(
-    rd_kafka_t *kafka, const struct weir_demo_fleet *fleet, const char *topic, uint32_t partitions);
+    struct weir_producer *kafka, const struct weir_demo_fleet *fleet, const char *topic, uint32_t partitions);
 
 struct weir_demo_traffic *weir_demo_traffic_start(const struct weir_demo_traffic_opts *opts);
 /* Ends the thread after what it held back has been sent and delivered. */

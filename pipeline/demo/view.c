@@ -103,7 +103,7 @@ screen_draw(struct weir_demo_view *view, struct weir_run *run, const struct weir
 	    c->counted, c->duplicates, sent->late, rejected_sum(c));
 	line(view, "  cards     %10" PRIu64 "  suspends %" PRIu64 "  resumes %" PRIu64 "  confirmed %" PRIu64, c->cards,
 	    c->suspends, c->resumes, c->commands_confirmed);
-	line(view, "  pools     %10" PRIu64 "  words %" PRIu64 "  members walked %" PRIu64 "  alerts %" PRIu64, c->pools,
+	line(view, "  pools     %10" PRIu64 "  updates %" PRIu64 "  members scanned %" PRIu64 "  alerts %" PRIu64, c->pools,
 	    c->pool_states_published, c->members_scanned, c->alerts);
 	line(view, "  feeds     %10" PRIu64 "  rows of hours and days, %" PRIu64 " for late records", weir_run_feed_rows(c),
 	    c->rows_again);

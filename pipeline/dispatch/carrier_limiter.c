@@ -62,9 +62,11 @@ weir_carrier_limiter_begin(struct weir_carrier_limiter *limiter, int64_t now_us)
 		limiter->tokens_micro = bucket_tokens(limiter, now_us) - TOKEN;
 		limiter->filled_us = now_us;
 	}
+	WEIR_CHECK(limiter->breaker != WEIR_BREAKER_TRIAL); /* one trial at a time */
 	if (limiter->breaker == WEIR_BREAKER_OPEN)
 		limiter->breaker = WEIR_BREAKER_TRIAL;
 	limiter->in_flight++;
+	WEIR_CHECK(limiter->in_flight <= limiter->limits.concurrency);
 }
 
 static void
@@ -88,7 +90,8 @@ limiter_pause(struct weir_carrier_limiter *limiter, uint32_t after_ms, int64_t n
 bool
 weir_carrier_limiter_end(struct weir_carrier_limiter *limiter, const struct weir_outcome *outcome, int64_t now_us)
 {
-	WEIR_CHECK(limiter->in_flight > 0);
+	WEIR_CHECK(limiter->in_flight > 0 && limiter->in_flight <= limiter->limits.concurrency);
+	WEIR_CHECK(limiter->breaker <= WEIR_BREAKER_TRIAL);
 	limiter->in_flight--;
 	if (outcome->kind == WEIR_OUTCOME_CARRIER_DOWN || outcome->kind == WEIR_OUTCOME_RETRY) {
 		limiter->failures++;

@@ -54,6 +54,7 @@ weir_map_put(struct weir_map *map, uint64_t key, uint32_t value)
 	if ((uint64_t)(map->count + 1) * 3 > (uint64_t)map->capacity * 2)
 		map_grow(map);
 	uint32_t at = map_slot(map, key);
+	WEIR_CHECK(value != WEIR_NONE && map->count < map->capacity); /* a full table would be searched for ever */
 	if (map->values[at] == WEIR_NONE)
 		map->count++;
 	map->keys[at] = key;
@@ -68,6 +69,7 @@ weir_map_remove(struct weir_map *map, uint64_t key)
 	uint32_t mask = map->capacity - 1, hole = map_slot(map, key);
 	if (map->values[hole] == WEIR_NONE)
 		return;
+	WEIR_CHECK(map->count > 0);
 	map->count--;
 	/* Move back whoever would no longer be reached across the hole. */
 	for (uint32_t at = (hole + 1) & mask; map->values[at] != WEIR_NONE; at = (at + 1) & mask) {
@@ -109,6 +111,9 @@ static void
 list_push(struct weir_cards *cards, struct weir_card_list *list, struct weir_card_entry *card, bool at_front, link_fn of)
 {
 	struct weir_card_link *link = of(card);
+	WEIR_CHECK(
+	    (list->count == 0) == (list->first == WEIR_NONE) && (list->first == WEIR_NONE) == (list->last == WEIR_NONE));
+	WEIR_CHECK(link->prev == WEIR_NONE && link->next == WEIR_NONE); /* it is in no list of this kind */
 	link->prev = at_front ? WEIR_NONE : list->last;
 	link->next = at_front ? list->first : WEIR_NONE;
 	if (link->prev != WEIR_NONE)
@@ -126,14 +131,11 @@ static void
 list_remove(struct weir_cards *cards, struct weir_card_list *list, struct weir_card_entry *card, link_fn of)
 {
 	struct weir_card_link *link = of(card);
-	if (link->prev != WEIR_NONE)
-		of(weir_cards_at(cards, link->prev))->next = link->next;
-	else
-		list->first = link->next;
-	if (link->next != WEIR_NONE)
-		of(weir_cards_at(cards, link->next))->prev = link->prev;
-	else
-		list->last = link->prev;
+	uint32_t *to_it = link->prev != WEIR_NONE ? &of(weir_cards_at(cards, link->prev))->next : &list->first;
+	uint32_t *back_to_it = link->next != WEIR_NONE ? &of(weir_cards_at(cards, link->next))->prev : &list->last;
+	WEIR_CHECK(list->count > 0 && *to_it == card->self && *back_to_it == card->self); /* it is in this very list */
+	*to_it = link->next;
+	*back_to_it = link->prev;
 	list->count--;
 	link->prev = link->next = WEIR_NONE;
 }
@@ -161,6 +163,7 @@ weir_list_remove(struct weir_cards *cards, struct weir_card_list *list, struct w
 static void
 heap_set(struct weir_cards *cards, uint32_t at, struct weir_heap_item item)
 {
+	WEIR_CHECK(at < cards->heap_count);
 	cards->heap[at] = item;
 	weir_cards_at(cards, item.card)->heap_at = at;
 }
@@ -189,6 +192,8 @@ heap_sift(struct weir_cards *cards, uint32_t at, struct weir_heap_item item)
 void
 weir_heap_push(struct weir_cards *cards, struct weir_card_entry *card, int64_t due_us)
 {
+	WEIR_CHECK(card->place == WEIR_PLACE_HEAP || card->place == WEIR_PLACE_RETRY);
+	WEIR_CHECK(cards->heap_count < cards->count); /* each card at most once */
 	if (cards->heap_count == cards->heap_cap) {
 		cards->heap_cap = cards->heap_cap ? cards->heap_cap * 2 : 64;
 		cards->heap = weir_realloc(cards->heap, cards->heap_cap * sizeof(*cards->heap));
@@ -211,7 +216,11 @@ weir_heap_remove(struct weir_cards *cards, struct weir_card_entry *card)
 struct weir_card_entry *
 weir_heap_first(const struct weir_cards *cards)
 {
-	return cards->heap_count == 0 ? NULL : weir_cards_at(cards, cards->heap[0].card);
+	if (cards->heap_count == 0)
+		return NULL;
+	struct weir_card_entry *card = weir_cards_at(cards, cards->heap[0].card);
+	WEIR_CHECK(card->heap_at == 0 && card->due_us == cards->heap[0].due_us);
+	return card;
 }
 
 /* ---- entries ---- */
@@ -225,14 +234,21 @@ card_key(uint32_t partition, uint32_t slot)
 struct weir_card_entry *
 weir_cards_at(const struct weir_cards *cards, uint32_t self)
 {
-	return &cards->chunks[self / CHUNK][self % CHUNK];
+	WEIR_CHECK(self / CHUNK < cards->chunk_count);
+	struct weir_card_entry *card = &cards->chunks[self / CHUNK][self % CHUNK];
+	WEIR_CHECK(card->self == self);
+	return card;
 }
 
 struct weir_card_entry *
 weir_cards_find(const struct weir_cards *cards, uint32_t partition, uint32_t slot)
 {
 	uint32_t self = weir_map_get(&cards->by_card, card_key(partition, slot));
-	return self == WEIR_NONE ? NULL : weir_cards_at(cards, self);
+	if (self == WEIR_NONE)
+		return NULL;
+	struct weir_card_entry *card = weir_cards_at(cards, self);
+	WEIR_CHECK(card->partition == partition && card->slot == slot && card->place != WEIR_PLACE_FREE);
+	return card;
 }
 
 static void
@@ -269,11 +285,14 @@ weir_cards_add(struct weir_cards *cards, uint32_t partition, uint32_t slot)
 	if (cards->free_first == WEIR_NONE)
 		cards_grow(cards);
 	struct weir_card_entry *card = weir_cards_at(cards, cards->free_first);
+	WEIR_CHECK(card->place == WEIR_PLACE_FREE && card->ticket == NULL);
+	WEIR_CHECK(weir_map_get(&cards->by_card, card_key(partition, slot)) == WEIR_NONE);
 	cards->free_first = card->queue.next;
 	*card = (struct weir_card_entry){.self = card->self,
 	    .partition = partition,
 	    .slot = slot,
 	    .queue = {WEIR_NONE, WEIR_NONE},
+	    .peers = {WEIR_NONE, WEIR_NONE},
 	    .place = WEIR_PLACE_MOVING};
 	weir_map_put(&cards->by_card, card_key(partition, slot), card->self);
 	list_push(cards, cards_partition(cards, partition), card, false, link_peers);
@@ -284,7 +303,8 @@ weir_cards_add(struct weir_cards *cards, uint32_t partition, uint32_t slot)
 void
 weir_cards_drop(struct weir_cards *cards, struct weir_card_entry *card)
 {
-	WEIR_CHECK(card->place == WEIR_PLACE_MOVING);
+	WEIR_CHECK(card->place == WEIR_PLACE_MOVING && cards->count > 0);
+	WEIR_CHECK(weir_map_get(&cards->by_card, card_key(card->partition, card->slot)) == card->self);
 	weir_map_remove(&cards->by_card, card_key(card->partition, card->slot));
 	list_remove(cards, cards_partition(cards, card->partition), card, link_peers);
 	free(card->ticket);

@@ -51,12 +51,12 @@ struct weir_card_entry {
 	uint16_t fails;              /* failures since the last success: the delay's exponent */
 	uint16_t polls;
 	uint8_t place;          /* enum weir_place */
-	uint8_t desired;        /* enum weir_card_state, the next three too */
+	uint8_t desired;        /* enum weir_desired, the next three too */
 	uint8_t confirmed;      /* see dispatch_core.h */
 	uint8_t target;         /* what the command in motion (or the last one) is for */
 	uint8_t intent;         /* state for which an intent was asked */
 	uint8_t refused;        /* desired state the carrier refused; 0 = none */
-	uint8_t pending;        /* set of enum weir_card_state, whose values are bits; see dispatch_core.h */
+	uint8_t pending;        /* set of enum weir_desired, whose values are bits; see dispatch_core.h */
 	uint8_t pending_before; /* the open SET */
 	bool commanded;         /* a SET has begun at some time */
 	bool touched;           /* a call has begun: `confirmed` is ours, not the owner's */

@@ -16,25 +16,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aggregators/state/command.h"
 #include "config/base/error.h"
 #include "config/base/iccid.h"
 #include "pipeline/carriers/types.h"
-
-enum weir_command_state {
-	WEIR_COMMAND_IDLE = 0,
-	WEIR_COMMAND_QUEUED,
-	WEIR_COMMAND_SENT,
-	WEIR_COMMAND_ACCEPTED, /* the carrier took it (202, ticket) and will do it later */
-	WEIR_COMMAND_CONFIRMED,
-	WEIR_COMMAND_FAILED, /* permanent: the carrier refuses this card */
-};
 
 /* What a lane tells: the desired and last confirmed state of one card. */
 struct weir_pending_command {
 	struct weir_iccid iccid;
 	uint32_t partition;
 	uint32_t slot;           /* card's slot; (partition, slot) identifies the card */
-	uint8_t desired;         /* enum weir_card_state; unknown: nothing is to be sent for the card (LIFE-6, CMD-5) */
+	uint8_t desired;         /* enum weir_desired; unknown: nothing is to be sent for the card (LIFE-6, CMD-5) */
 	uint8_t confirmed;       /* as last known; equal to desired withdraws a command not yet sent */
 	uint8_t resumed_state;   /* on restart: command state stored (ACCEPTED: poll the ticket first), else IDLE */
 	uint8_t resumed_desired; /* the state that stored command was for */
@@ -51,7 +43,7 @@ struct weir_command_result {
 	uint32_t partition;
 	uint32_t slot;
 	uint8_t state;     /* enum weir_command_state */
-	uint8_t target;    /* enum weir_card_state the command was for */
+	uint8_t target;    /* enum weir_desired the command was for */
 	uint8_t pending;   /* as in the offer, as far as known now */
 	uint16_t attempts; /* calls made for this target */
 	uint64_t token;    /* of the card's newest intent, 0 = none was asked for */

@@ -13,14 +13,14 @@ weir_card_needs_call(const struct weir_card_entry *card)
 {
 	if (card->accepted || card->ask_first)
 		return true;
-	return card->desired != WEIR_CARD_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
+	return card->desired != WEIR_DESIRED_UNKNOWN && card->desired != card->confirmed && card->desired != card->refused;
 }
 
 /* Nothing is wanted any more, but what was sent may have been done. */
 bool
 weir_card_is_left_unknown(const struct weir_card_entry *card)
 {
-	return card->desired == WEIR_CARD_UNKNOWN && card->confirmed == WEIR_CARD_UNKNOWN && card->attempts > 0;
+	return card->desired == WEIR_DESIRED_UNKNOWN && card->confirmed == WEIR_DESIRED_UNKNOWN && card->attempts > 0;
 }
 
 static int64_t
@@ -83,6 +83,7 @@ static void
 card_take(struct weir_dispatch_core *core, struct weir_card_entry *card)
 {
 	struct weir_card_list *list = place_list(core, card);
+	WEIR_CHECK(card->place != WEIR_PLACE_FREE && card->place != WEIR_PLACE_FLIGHT && card->place != WEIR_PLACE_MOVING);
 	if (list != NULL)
 		weir_list_remove(&core->cards, list, card);
 	if (card->place == WEIR_PLACE_HEAP || card->place == WEIR_PLACE_RETRY)
@@ -93,6 +94,7 @@ card_take(struct weir_dispatch_core *core, struct weir_card_entry *card)
 static void
 card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum weir_place place, int64_t due_us)
 {
+	WEIR_CHECK(card->place == WEIR_PLACE_MOVING);
 	card->place = (uint8_t)place;
 	weir_heap_push(&core->cards, card, due_us);
 	struct weir_card_list *list = place_list(core, card);
@@ -133,7 +135,7 @@ weir_card_reschedule(
 		card_wait(core, card, how == WEIR_RESCHEDULE_RETRY ? WEIR_PLACE_RETRY : WEIR_PLACE_HEAP, due_us);
 		return;
 	}
-	card->place = card->desired == WEIR_CARD_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
+	card->place = card->desired == WEIR_DESIRED_SUSPENDED ? WEIR_PLACE_SUSPENDS : WEIR_PLACE_RESUMES;
 	weir_list_push(&core->cards, place_list(core, card), card, how == WEIR_RESCHEDULE_FRONT);
 }
 
@@ -158,12 +160,12 @@ card_resume(const struct weir_dispatch_core *core, struct weir_card_entry *card,
 	bool in_motion = pending_command->resumed_state == WEIR_COMMAND_ACCEPTED ||
 			 pending_command->resumed_state == WEIR_COMMAND_SENT ||
 			 (pending_command->resumed_state == WEIR_COMMAND_QUEUED && pending_command->resumed_attempts > 0);
-	if (!in_motion || (pending_command->resumed_desired != WEIR_CARD_ACTIVE &&
-			      pending_command->resumed_desired != WEIR_CARD_SUSPENDED))
+	if (!in_motion || (pending_command->resumed_desired != WEIR_DESIRED_ACTIVE &&
+			      pending_command->resumed_desired != WEIR_DESIRED_SUSPENDED))
 		return;
 	card->target = pending_command->resumed_desired;
 	card->attempts = pending_command->resumed_attempts;
-	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->confirmed = WEIR_DESIRED_UNKNOWN;
 	card->pending |= card->target;
 	card->touched = true;
 	if (!core->carriers[card->carrier].limiter.limits.can_ask)
@@ -195,7 +197,7 @@ weir_card_switch_carrier(struct weir_card_entry *card)
 {
 	card->carrier = card->carrier_next;
 	card->accepted = card->ask_first = false;
-	card->confirmed = WEIR_CARD_UNKNOWN; /* what one carrier did says nothing of another's card */
+	card->confirmed = WEIR_DESIRED_UNKNOWN; /* what one carrier did says nothing of another's card */
 	card->fails = card->polls = 0;
 	card->refused = card->intent = card->pending = 0;
 	weir_card_set_ticket(card, "");
@@ -248,7 +250,7 @@ enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uin
 		core->carriers[card->carrier].withdrawn++;
 		if (!weir_card_is_left_unknown(card))
 			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
-	} else if (!needs && pending_command->desired != WEIR_CARD_UNKNOWN &&
+	} else if (!needs && pending_command->desired != WEIR_DESIRED_UNKNOWN &&
 		   pending_command->desired != pending_command->confirmed) {
 		/* Settled before this owner came: it has not been told. */
 		enum weir_command_state reported =
@@ -263,10 +265,10 @@ weir_dispatch_core_enqueue(struct weir_dispatch_core *core, uint32_t lane, uint3
     const struct weir_pending_command *pending_command, int64_t now_us)
 {
 	WEIR_CHECK(carrier < core->carrier_count);
-	if (pending_command->desired > WEIR_CARD_SUSPENDED)
+	if (pending_command->desired > WEIR_DESIRED_SUSPENDED)
 		return;
 	struct weir_card_entry *card = weir_cards_find(&core->cards, pending_command->partition, pending_command->slot);
-	if (card == NULL && pending_command->desired != WEIR_CARD_UNKNOWN)
+	if (card == NULL && pending_command->desired != WEIR_DESIRED_UNKNOWN)
 		enqueue_new(core, lane, carrier, pending_command, now_us);
 	else if (card != NULL)
 		enqueue_known(core, card, lane, carrier, pending_command, now_us);
@@ -309,6 +311,8 @@ static void
 card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us, struct weir_dispatch_call *call)
 {
 	struct weir_core_carrier *carrier = &core->carriers[card->carrier];
+	WEIR_CHECK(card->place == WEIR_PLACE_SUSPENDS || card->place == WEIR_PLACE_RESUMES); /* so no call is open for it */
+	WEIR_CHECK(card->carrier == card->carrier_next && !card->forgotten && weir_card_needs_call(card));
 	card_take(core, card);
 	card->asking = card->accepted || card->ask_first;
 	bool wants_intent = false;
@@ -316,6 +320,7 @@ card_launch(struct weir_dispatch_core *core, struct weir_card_entry *card, int64
 		if (card->target != card->desired)
 			card->attempts = 0;
 		card->target = card->desired;
+		WEIR_CHECK(card->target == WEIR_DESIRED_ACTIVE || card->target == WEIR_DESIRED_SUSPENDED);
 		card->attempts += card->attempts < UINT16_MAX;
 		card->command_us = now_us;
 		card->commanded = true;

@@ -46,7 +46,7 @@ outcome_accepted(
 		card->accepted_us = now_us;
 	card->accepted = true;
 	card->ask_first = false;
-	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->confirmed = WEIR_DESIRED_UNKNOWN;
 	card->fails = 0;
 	card->polls = is_new ? 0 : (uint16_t)(card->polls + (card->polls < UINT16_MAX));
 	if (outcome->ticket[0] != '\0')
@@ -65,7 +65,7 @@ outcome_state(
 	uint8_t state = outcome->state;
 	/* While the opposite may still come, the state told is one of before: only a SET says in which the card ends. */
 	bool final = (card->pending & ~card->target) == 0;
-	if (state == card->target && state != WEIR_CARD_UNKNOWN && final) {
+	if (state == card->target && state != WEIR_DESIRED_UNKNOWN && final) {
 		outcome_confirmed(core, card, state, outcome, now_us);
 		return;
 	}
@@ -83,7 +83,7 @@ outcome_state(
 	 */
 	card->accepted = card->ask_first = false;
 	card->polls = 0;
-	card->confirmed = WEIR_CARD_UNKNOWN;
+	card->confirmed = WEIR_DESIRED_UNKNOWN;
 	weir_card_set_ticket(card, "");
 	weir_card_reschedule(core, card, now_us, now_us, WEIR_RESCHEDULE_BACK);
 }
@@ -112,7 +112,7 @@ outcome_retry(
 	const struct weir_dispatch_limits *limits = &carrier->limiter.limits;
 	carrier->retried++;
 	if (!card->asking && outcome->maybe_done)
-		card->confirmed = WEIR_CARD_UNKNOWN;
+		card->confirmed = WEIR_DESIRED_UNKNOWN;
 	if (!card->asking && outcome->timed_out)
 		card->ask_first = limits->can_ask;
 	int64_t delay_us = weir_carrier_limiter_backoff_us(
@@ -192,8 +192,9 @@ weir_dispatch_core_finish(
     struct weir_dispatch_core *core, uint32_t self, const struct weir_outcome *outcome, int64_t now_us)
 {
 	struct weir_card_entry *card = weir_cards_at(&core->cards, self);
-	WEIR_CHECK(card->place == WEIR_PLACE_FLIGHT);
+	WEIR_CHECK(card->place == WEIR_PLACE_FLIGHT); /* each call ends once */
 	uint32_t carrier = card->carrier;
+	WEIR_CHECK(carrier < core->carrier_count && card->carrier_next < core->carrier_count);
 	bool recovered = weir_carrier_limiter_end(&core->carriers[carrier].limiter, outcome, now_us);
 	core->carriers[carrier].timeouts += outcome->timed_out;
 	card->place = WEIR_PLACE_MOVING;
@@ -258,6 +259,8 @@ weir_dispatch_core_counters(const struct weir_dispatch_core *core, uint32_t inde
 	row_out->queued_suspends = carrier->suspends.count;
 	row_out->queued_resumes = carrier->resumes.count;
 	row_out->in_flight = carrier->limiter.in_flight;
+	WEIR_CHECK(row_out->queued_suspends + row_out->queued_resumes + carrier->retries.count + row_out->in_flight <=
+		   core->cards.count); /* each card is in one place */
 	row_out->breaker_open = carrier->limiter.breaker != WEIR_BREAKER_CLOSED;
 }
 

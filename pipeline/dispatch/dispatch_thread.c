@@ -33,7 +33,7 @@ result_log(const struct weir_command_result *result)
 	char iccid[WEIR_ICCID_TEXT_MAX];
 	(void)weir_iccid_format(result->iccid, iccid);
 	WEIR_LOG_LIMITED(WEIR_LOG_WARN, "command_failed", "card %s: the carrier refuses to %s it: %s", iccid,
-	    result->target == WEIR_CARD_SUSPENDED ? "suspend" : "resume", result->text);
+	    result->target == WEIR_DESIRED_SUSPENDED ? "suspend" : "resume", result->text);
 }
 
 void
@@ -55,6 +55,7 @@ weir_dispatch_result(void *ctx, uint32_t lane_index, const struct weir_command_r
 static bool
 lane_drain_backlog(struct dispatch_lane *lane)
 {
+	WEIR_CHECK(lane->backlog_read <= lane->backlog.len && lane->backlog.len % sizeof(struct weir_command_result) == 0);
 	while (lane->backlog_read < lane->backlog.len) {
 		if (!weir_ring_push(&lane->results, lane->backlog.data + lane->backlog_read))
 			return false;
@@ -120,6 +121,7 @@ dispatch_intents(struct weir_dispatch *dispatch, const struct weir_dispatch_call
 		const struct weir_dispatch_call *call = &calls[i];
 		if (!call->wants_intent)
 			continue;
+		WEIR_CHECK(call->kind == WEIR_CALL_SET && call->token != 0 && wanted < CALLS_A_TURN);
 		struct weir_pending_command *pending_command = &pending_commands[wanted++];
 		*pending_command = (struct weir_pending_command){.iccid = call->iccid,
 		    .partition = call->partition,
@@ -155,8 +157,10 @@ dispatch_start_calls(struct weir_dispatch *dispatch, int64_t now_us)
 {
 	struct weir_dispatch_call calls[CALLS_A_TURN];
 	/* SENT is heard of when its intent is in Redis: its owner's flush deletes that, and would else come before it. */
+	WEIR_CHECK(!dispatch->holding);
 	dispatch->holding = true;
 	uint32_t count = weir_dispatch_core_start(dispatch->core, now_us, calls, CALLS_A_TURN);
+	WEIR_CHECK(count <= CALLS_A_TURN);
 	dispatch_intents(dispatch, calls, count);
 	dispatch->holding = false;
 	for (uint32_t i = 0; i < dispatch->opts.lanes; i++)
@@ -173,6 +177,7 @@ dispatch_finish_calls(struct weir_dispatch *dispatch)
 	struct weir_outcome outcome;
 	bool any = false;
 	while (weir_http_next(dispatch->http, &call, &outcome)) {
+		WEIR_CHECK(call.carrier < dispatch->carrier_count);
 		if (outcome.kind == WEIR_OUTCOME_RETRY || outcome.kind == WEIR_OUTCOME_CARRIER_DOWN)
 			memcpy(dispatch->carriers[call.carrier].last_trouble, outcome.text, sizeof(outcome.text));
 		weir_dispatch_core_finish(dispatch->core, call.card, &outcome, dispatch_now(dispatch));

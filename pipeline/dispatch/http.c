@@ -109,6 +109,7 @@ slot_get(struct weir_http *http)
 		slot->easy = curl_easy_init();
 		WEIR_CHECK(slot->easy != NULL);
 	}
+	WEIR_CHECK(slot->headers == NULL && (http->open_count == 0) == (http->open == NULL));
 	slot->prev = NULL;
 	slot->next = http->open;
 	if (http->open != NULL)
@@ -123,6 +124,7 @@ slot_get(struct weir_http *http)
 static void
 slot_put(struct weir_http *http, struct http_slot *slot)
 {
+	WEIR_CHECK(http->open_count > 0 && (slot->prev != NULL ? slot->prev->next : http->open) == slot);
 	if (slot->prev != NULL)
 		slot->prev->next = slot->next;
 	else
@@ -266,6 +268,7 @@ weir_http_next(struct weir_http *http, struct weir_dispatch_call *call_out, stru
 	char *private = NULL;
 	(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 	struct http_slot *slot = (struct http_slot *)(void *)private;
+	WEIR_CHECK(slot != NULL && slot->easy == message->easy_handle);
 	slot_classify(slot, message->data.result, outcome_out);
 	*call_out = slot->call;
 	(void)curl_multi_remove_handle(http->multi, slot->easy);

@@ -4,7 +4,6 @@
  */
 #include "pipeline/engine/lane.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -23,70 +22,12 @@
 #define REVOKE_WAIT_US 5000000ll /* longest that a give-back waits for its last flush */
 #define IDLE_WAIT_US 100000ll
 
-struct owner_now
-lane_now(void)
-{
-	return (struct owner_now){.wall_us = weir_wall_now().us, .steady_us = weir_steady_now().us};
-}
-
 static void
 lane_fail(struct weir_lane *lane, const struct weir_error *err)
 {
 	lane->error = *err;
 	weir_log(WEIR_LOG_ERROR, "lane_failed", "lane=%u %s", lane->number, err->text);
 	atomic_store_explicit(&lane->failed, true, memory_order_release);
-}
-
-struct lane_partition *
-lane_find(struct weir_lane *lane, uint32_t number)
-{
-	for (uint32_t i = 0; i < lane->partition_count; i++) {
-		const struct owner *o = lane->partitions[i]->owner;
-		if (o->number == number && o->state != OWNER_GONE)
-			return lane->partitions[i];
-	}
-	return NULL;
-}
-
-bool
-lane_dispatch_results(struct weir_lane *lane)
-{
-	struct weir_command_result result;
-	bool any = false;
-	while (weir_dispatch_next(lane->shared->dispatch, lane->number, &result)) {
-		struct lane_partition *lp = lane_find(lane, result.partition);
-		if (lp != NULL)
-			owner_command_result(lp->owner, lane_now(), &result);
-		any = true;
-	}
-	return any;
-}
-
-/* ---- waiting ---- */
-
-static void
-wait_on(struct weir_lane *lane, int source_fd, int64_t timeout_us)
-{
-	struct pollfd fds[2] = {{.fd = lane->bell_fd, .events = POLLIN}, {.fd = source_fd, .events = POLLIN}};
-	lane_heartbeat(lane);
-	int timeout_ms = timeout_us <= 0 ? 0 : (int)((timeout_us + 999) / 1000);
-	if (poll(fds, 2, timeout_ms) > 0 && fds[0].revents != 0) {
-		uint64_t rings;
-		(void)!read(lane->bell_fd, &rings, sizeof(rings));
-	}
-	(void)lane_store_answers(lane);
-}
-
-void
-lane_wait(struct weir_lane *lane, int64_t timeout_us)
-{
-	wait_on(lane, -1, timeout_us); /* nobody would take what the source has */
-}
-
-static void
-lane_rest(struct weir_lane *lane, int64_t timeout_us)
-{
-	wait_on(lane, lane->source_fd, timeout_us);
 }
 
 /* ---- thread ---- */

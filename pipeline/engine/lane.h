@@ -50,15 +50,13 @@ struct weir_lane_shared {
 
 /* Running totals; the lane stores, anyone loads (relaxed: each is a figure by itself). */
 struct weir_lane_counters {
-	_Atomic uint64_t messages, records, counted, duplicates, late, filtered, parked;
+	_Atomic uint64_t messages, filtered, cards, pools;
+#define WEIR_STATS_MEMBER(counter) _Atomic uint64_t counter;
+	WEIR_STATS_LIST(WEIR_STATS_MEMBER) /* of its partitions */
+#undef WEIR_STATS_MEMBER
 	_Atomic uint64_t rejected[WEIR_REJECT_COUNT];
-	_Atomic uint64_t bytes_up, bytes_down, cards, suspends, resumes;
-	_Atomic uint64_t activations, expiries, alerts, unsupported, guarded;
-	_Atomic uint64_t pools, reports_published, reports_applied, pool_states_published, pool_states_applied,
-	    members_scanned;
 	_Atomic uint64_t commands_sent, commands_confirmed, commands_failed;
-	_Atomic uint64_t gaps_lost, unattributed;
-	_Atomic uint64_t windows_published, windows_taken, windows_old, rows_again, feed_rows[WEIR_RUN_FEED_COUNT];
+	_Atomic uint64_t feed_rows[WEIR_RUN_FEED_COUNT];
 	_Atomic uint64_t command_latency[WEIR_LATENCY_BUCKETS];
 	_Atomic uint64_t command_latency_us;
 	struct weir_lane_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;

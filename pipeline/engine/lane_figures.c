@@ -51,19 +51,10 @@ lane_count_flush(void *ctx, int64_t took_us)
 	lane_count(&((struct lane_partition *)ctx)->lane->counters.flush_latency, took_us);
 }
 
-static void
-add_stats(struct weir_partition_stats *sum, const struct weir_partition_stats *one)
-{
-	const uint64_t *from = (const uint64_t *)one;
-	uint64_t *to = (uint64_t *)sum;
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
-		to[i] += from[i];
-}
-
 void
 lane_core_ends(void *ctx, const struct weir_partition_stats *stats)
 {
-	add_stats(&((struct lane_partition *)ctx)->lane->gone, stats);
+	weir_partition_stats_add(&((struct lane_partition *)ctx)->lane->gone, stats);
 }
 
 static void
@@ -178,7 +169,7 @@ row_set(struct lane_partition *lp, struct weir_lane_row *row)
 	SET(unacknowledged, unacknowledged_of(lp->ack_window));
 	SET(scans, p->pools_work.scans.n - p->pools_work.scans_head);
 	SET(unreported_bytes, scan_unreported(lp));
-	SET(guard_tripped, p->guard.tripped);
+	SET(guard_tripped, p->guard->tripped);
 	SET(stream_us, p->clock.stream_time_us);
 	SET(flushed_us, o->flushed_us);
 	SET(watermark_us, weir_partition_watermark_us(p));
@@ -242,7 +233,7 @@ sum_partition(struct weir_lane *lane, const struct owner *o, struct sums *sums)
 	sums->ready += o->at_end[lane->shared->cards];
 	if (o->core == NULL)
 		return;
-	add_stats(&sums->stats, &o->core->stats);
+	weir_partition_stats_add(&sums->stats, &o->core->stats);
 	sums->cards += weir_slab_count(&o->core->tables.cards);
 	sums->pools += weir_slab_count(&o->core->tables.pools);
 	for (uint32_t t = 0; t < lane->shared->cards; t++)
@@ -252,31 +243,9 @@ sum_partition(struct weir_lane *lane, const struct owner *o, struct sums *sums)
 static void
 publish_stats(struct weir_lane_counters *c, const struct weir_partition_stats *sum)
 {
-	put(&c->records, sum->records);
-	put(&c->counted, sum->counted);
-	put(&c->duplicates, sum->duplicates + sum->stale);
-	put(&c->late, sum->late);
-	put(&c->parked, sum->parked);
-	put(&c->bytes_up, sum->up);
-	put(&c->bytes_down, sum->down);
-	put(&c->suspends, sum->suspends);
-	put(&c->resumes, sum->resumes);
-	put(&c->activations, sum->activations);
-	put(&c->expiries, sum->expiries);
-	put(&c->alerts, sum->alerts);
-	put(&c->unsupported, sum->unsupported);
-	put(&c->guarded, sum->guarded);
-	put(&c->reports_published, sum->reports_published);
-	put(&c->reports_applied, sum->reports_applied);
-	put(&c->pool_states_published, sum->pool_states_published);
-	put(&c->pool_states_applied, sum->pool_states_applied);
-	put(&c->members_scanned, sum->members_scanned);
-	put(&c->gaps_lost, sum->gaps_lost);
-	put(&c->unattributed, sum->unattributed);
-	put(&c->windows_published, sum->windows_published);
-	put(&c->windows_taken, sum->windows_taken);
-	put(&c->windows_old, sum->windows_old);
-	put(&c->rows_again, sum->rows_again);
+#define PUT(counter) put(&c->counter, sum->counter);
+	WEIR_STATS_LIST(PUT)
+#undef PUT
 	for (uint32_t i = 0; i < WEIR_REJECT_COUNT; i++)
 		put(&c->rejected[i], sum->rejected[i]);
 }

@@ -65,12 +65,26 @@ any_taking(const struct weir_lane *lane)
 	return false;
 }
 
+/* The ring to the store was full. */
+static void
+retry_takes(struct weir_lane *lane)
+{
+	for (uint32_t i = 0; i < lane->partition_count; i++)
+		if (lane->partitions[i]->owner->take_due)
+			(void)owner_round(lane->partitions[i]->owner, lane_now());
+}
+
 /* The lane ends before its partitions are loaded: none of them is taken. */
 static void
 cancel_all(struct weir_lane *lane)
 {
-	for (uint32_t i = 0; i < lane->partition_count; i++)
-		weir_store_cancel(lane->store, lane->partitions[i]->owner->number);
+	for (uint32_t i = 0; i < lane->partition_count; i++) {
+		struct owner *o = lane->partitions[i]->owner;
+		if (o->take_due)
+			owner_gone(o, lane_now(), true);
+		else
+			weir_store_cancel(lane->store, o->number);
+	}
 	while (any_taking(lane))
 		lane_wait(lane, 10000);
 }
@@ -84,6 +98,7 @@ lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count)
 	while (any_taking(lane) && !atomic_load_explicit(&lane->stop, memory_order_relaxed)) {
 		lane_publish(lane); /* Redis may be away for long: that should be seen */
 		lane_wait(lane, 100000);
+		retry_takes(lane);
 	}
 	if (any_taking(lane)) {
 		cancel_all(lane);

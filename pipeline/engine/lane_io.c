@@ -175,6 +175,20 @@ forget_commands(void *ctx)
 	}
 }
 
+bool
+lane_dispatch_results(struct weir_lane *lane)
+{
+	struct weir_command_result result;
+	bool any = false;
+	while (weir_dispatch_next(lane->shared->dispatch, lane->number, &result)) {
+		struct lane_partition *lp = lane_find(lane, result.partition);
+		if (lp != NULL)
+			owner_command_result(lp->owner, lane_now(), &result);
+		any = true;
+	}
+	return any;
+}
+
 static void
 drain_results(void *ctx)
 {

@@ -54,13 +54,16 @@ struct weir_lane {
 	struct weir_lane_counters counters;
 };
 
-/* lane.c */
+/* lane_list.c */
 struct owner_now lane_now(void);
-/* Waits on the bell at most timeout_us, then takes all answers of the store. */
-void lane_wait(struct weir_lane *lane, int64_t timeout_us);
 /* The partition that is not gone; NULL if there is none. */
 struct lane_partition *lane_find(struct weir_lane *lane, uint32_t number);
-bool lane_dispatch_results(struct weir_lane *lane);
+
+/* lane_wait.c */
+/* Waits on the bell at most timeout_us, then takes all answers of the store. */
+void lane_wait(struct weir_lane *lane, int64_t timeout_us);
+/* The same between two rounds, when the source may also have something. */
+void lane_rest(struct weir_lane *lane, int64_t timeout_us);
 
 /* lane_group.c */
 bool lane_on_assign(void *ctx, struct weir_start *starts, uint32_t count);
@@ -70,10 +73,12 @@ void lane_sweep_gone(struct weir_lane *lane);
 
 /* lane_io.c: everything but the store's part */
 extern const struct owner_io LANE_IO;
+/* Takes the dispatcher's results; true when there was one. */
+bool lane_dispatch_results(struct weir_lane *lane);
 
 /* lane_store.c: requests and their answers */
 bool lane_store_connected(void *ctx);
-void lane_store_take(void *ctx, uint64_t epoch_floor);
+bool lane_store_take(void *ctx, uint64_t epoch_floor);
 void lane_flush_begin(void *ctx, uint64_t bytes, struct weir_writer *writer_out);
 void lane_purge_marks(void *ctx, int64_t hour);
 void lane_purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages);

@@ -80,7 +80,7 @@ sink_intent(void *ctx, struct weir_iccid iccid, uint64_t token, uint8_t desired)
 	return weir_partition_load_intent(core_of(ctx), &intent);
 }
 
-void
+bool
 lane_store_take(void *ctx, uint64_t epoch_floor)
 {
 	struct lane_partition *lp = ctx;
@@ -89,8 +89,10 @@ lane_store_take(void *ctx, uint64_t epoch_floor)
 	request->fresh_hours = lp->lane->shared->settings->dedupe_fresh_h;
 	request->sink =
 	    (struct weir_load_sink){lp, sink_begin, sink_name, sink_reference, sink_page, sink_dedupe_keys, sink_intent};
-	while (!weir_store_submit(lp->lane->store, request))
-		lane_wait(lp->lane, 1000);
+	if (weir_store_submit(lp->lane->store, request))
+		return true;
+	free(request);
+	return false;
 }
 
 /* ---- flushing: the body ---- */

@@ -38,63 +38,7 @@
  */
 #include "pipeline/engine/owner.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "pipeline/engine/owner_priv.h"
-
-void
-owner_become(struct owner *o, enum owner_state state)
-{
-#define TO(state) (1u << (state))
-	static const uint8_t ALLOWED[] = {[OWNER_NEW] = TO(OWNER_TAKING),
-	    [OWNER_TAKING] = TO(OWNER_RUNNING) | TO(OWNER_STOPPED) | TO(OWNER_GONE),
-	    [OWNER_RUNNING] = TO(OWNER_TAKING) | TO(OWNER_FENCED) | TO(OWNER_STOPPED) | TO(OWNER_GONE),
-	    [OWNER_FENCED] = TO(OWNER_TAKING) | TO(OWNER_GONE),
-	    [OWNER_STOPPED] = TO(OWNER_GONE),
-	    [OWNER_GONE] = 0};
-	WEIR_CHECK((ALLOWED[o->state] & TO(state)) != 0);
-	o->state = state;
-}
-
-void
-owner_note(struct owner *o, enum owner_note note, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	o->io->note(o->ctx, note, text);
-}
-
-struct owner *
-owner_new(const struct owner_rules *rules, uint32_t number, const struct owner_io *io, void *ctx)
-{
-	WEIR_CHECK(rules->cards < rules->reports && rules->reports < rules->topic_count);
-	WEIR_CHECK(rules->topic_count <= WEIR_TOPICS_MAX && rules->topic_count < WEIR_CHECKPOINT_OFFSETS_MAX);
-	WEIR_CHECK(rules->fetch_max > 0 && rules->fetching_max > 0);
-	struct owner *o = weir_calloc(1, sizeof(*o));
-	o->magic = OWNER_MAGIC;
-	o->rules = rules;
-	o->io = io;
-	o->ctx = ctx;
-	o->number = number;
-	return o;
-}
-
-void
-owner_free(struct owner *o)
-{
-	WEIR_CHECK_MAGIC(o, OWNER_MAGIC);
-	weir_partition_free(o->core);
-	weir_buf_free(&o->history);
-	weir_buf_free(&o->json);
-	weir_unconfirmed_free(&o->known);
-	o->magic = 0;
-	free(o);
-}
 
 /* ---- the round ---- */
 
@@ -169,6 +113,8 @@ owner_round(struct owner *o, struct owner_now now)
 		owner_take_again(o);
 		return true;
 	}
+	if (o->take_due)
+		owner_submit_take(o);
 	tell_source(o);
 	if (o->state == OWNER_RUNNING && o->reload_due && o->flush.phase == OWNER_FLUSH_NONE) {
 		owner_reload(o);
@@ -184,8 +130,30 @@ owner_next_due_us(const struct owner *o)
 {
 	if (o->state == OWNER_FENCED)
 		return o->retake_us;
+	if (o->take_due)
+		return o->now.wall_us + HELD_WAIT_US;
 	if (o->state != OWNER_RUNNING || !o->changed || o->flush.phase != OWNER_FLUSH_NONE)
 		return INT64_MAX;
 	int64_t due_us = owner_flush_due_us(o);
 	return due_us > o->now.wall_us ? due_us : o->now.wall_us + HELD_WAIT_US;
+}
+
+/* ---- leaving ---- */
+
+bool
+owner_leave(struct owner *o, struct owner_now now)
+{
+	owner_check(o);
+	o->now = now;
+	if (!o->leaving) {
+		o->leaving = true;
+		o->leave_until_us = now.wall_us + o->rules->leave_us;
+	}
+	if (owner_is_flushed(o) || now.wall_us >= o->leave_until_us)
+		return true;
+	o->flush_due_us = 0;
+	owner_flush_round(o);
+	if (o->state == OWNER_RUNNING)
+		owner_publish(o); /* rows hold up the next flush; fetches waited for this one to be sent */
+	return false;
 }

@@ -108,8 +108,10 @@ struct owner_io {
 
 	/* ---- store: requests are carried out in order; each is answered once ---- */
 	bool (*store_connected)(void *ctx);
-	/* Raises the epoch above the floor and loads; calls owner_load_begin, then loads the core. Answer: owner_taken. */
-	void (*store_take)(void *ctx, uint64_t epoch_floor);
+	/* Raises the epoch above the floor and loads; calls owner_load_begin, then loads the core. false: no room, later.
+	 * Answer: owner_taken.
+	 */
+	bool (*store_take)(void *ctx, uint64_t epoch_floor);
 	/* Opens the flush that o->flush describes, with room for bytes; then the writer, the purges and flush_end. */
 	void (*flush_begin)(void *ctx, uint64_t bytes, struct weir_writer *writer_out);
 	void (*purge_dedupe_keys)(void *ctx, int64_t hour);
@@ -168,6 +170,7 @@ struct owner {
 	uint64_t epoch;
 	uint32_t requests; /* with the store, of all kinds */
 	uint32_t fetching; /* of them FETCH */
+	bool take_due;     /* being taken, and the store has not heard of it */
 	bool from_group;   /* being taken with the group's word: the source is started by whoever got it */
 	bool rewind_due;   /* taken; the source does not deliver yet */
 	bool drop_due;     /* stopped; the source still delivers */

@@ -28,12 +28,12 @@ fill_command(const struct owner *o, uint32_t slot, struct weir_pending_command *
 	*command = (struct weir_pending_command){.iccid = card->iccid,
 	    .partition = o->number,
 	    .slot = slot,
-	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
-	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
+	    .desired = e != NULL ? e->desired : WEIR_DESIRED_ACTIVE,
+	    .confirmed = e != NULL ? e->confirmed : WEIR_DESIRED_ACTIVE};
 	(void)snprintf(command->carrier, sizeof(command->carrier), "%s", weir_partition_carrier_name(p, card->carrier));
 	if (!weir_partition_may_send(o->core, slot)) {
 		/* Not the confirmed state: the dispatcher may know of a newer one, and would command ours. */
-		command->desired = WEIR_CARD_UNKNOWN;
+		command->desired = WEIR_DESIRED_UNKNOWN;
 		return;
 	}
 	command->pending = e != NULL ? e->pending : 0;
@@ -117,10 +117,29 @@ on_message(void *ctx, const struct weir_outbox_message *message, struct weir_sli
 	o->changed |= !o->leaving;
 }
 
+/* As many of the first as there is room for; returns how many. */
+static uint32_t
+submit_fetches(struct owner *o, const struct weir_fetch_request *requests, uint32_t count)
+{
+	uint32_t taken = 0;
+	/* What is encoded is in memory no more: a fetch must not overtake the flush that brings it to the store. */
+	if (o->flush.phase == OWNER_FLUSH_ENCODED)
+		return 0;
+	while (taken < count && o->fetching < o->rules->fetching_max) {
+		uint32_t more = count - taken < o->rules->fetch_max ? count - taken : o->rules->fetch_max;
+		if (!o->io->store_fetch(o->ctx, requests + taken, more))
+			break;
+		o->requests++;
+		o->fetching++;
+		taken += more;
+	}
+	return taken;
+}
+
 static uint32_t
 on_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count)
 {
-	return owner_fetch(((struct drain *)ctx)->owner, requests, count);
+	return submit_fetches(((struct drain *)ctx)->owner, requests, count);
 }
 
 void

@@ -1,26 +1,8 @@
 /*
- * Fetches: strings of the store that parked records and feeds wait for. The core says which (`fetch_requests`); what comes
- * back goes to the core, and when nothing is missing any more, what was parked is folded.
+ * Fetches: strings of the store that parked records and feeds wait for. The core says which, owner_effects.c asks for them;
+ * what comes back goes to the core, and when nothing is missing any more, what was parked is folded.
  */
 #include "pipeline/engine/owner_priv.h"
-
-uint32_t
-owner_fetch(struct owner *o, const struct weir_fetch_request *requests, uint32_t count)
-{
-	uint32_t taken = 0;
-	/* What is encoded is in memory no more: a fetch must not overtake the flush that brings it to the store. */
-	if (o->flush.phase == OWNER_FLUSH_ENCODED)
-		return 0;
-	while (taken < count && o->fetching < o->rules->fetching_max) {
-		uint32_t more = count - taken < o->rules->fetch_max ? count - taken : o->rules->fetch_max;
-		if (!o->io->store_fetch(o->ctx, requests + taken, more))
-			break;
-		o->requests++;
-		o->fetching++;
-		taken += more;
-	}
-	return taken;
-}
 
 static void
 take_values(struct owner *o, const struct weir_fetch_request *requests, const struct weir_slice *values, uint32_t count)

@@ -7,7 +7,7 @@
  *     -> sent, when all messages of that window are acknowledged
  *     -> stored | fenced | lost writes | failed
  *
- * What is encoded is in memory no more. Until the flush is with the store, no fetch may be sent (owner_fetch.c).
+ * What is encoded is in memory no more. Until the flush is with the store, no fetch may be sent (owner_effects.c).
  */
 #include "pipeline/engine/owner_priv.h"
 

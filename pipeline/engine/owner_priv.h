@@ -5,10 +5,12 @@
 #include "config/base/check.h"
 #include "pipeline/engine/owner.h"
 
-/* owner.c: the only place where the state changes. */
+/* owner_state.c: the only place where the state changes. */
 void owner_become(struct owner *o, enum owner_state state);
 /* Says something through io->note. */
 void owner_note(struct owner *o, enum owner_note note, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* It cannot go on exactly. */
+void owner_stop(struct owner *o, const char *why);
 static inline void
 owner_check(const struct owner *o)
 {
@@ -24,7 +26,7 @@ void owner_take_again(struct owner *o);
 void owner_reload(struct owner *o);
 /* The source cannot go on: batch says which topic's log is another one, or was cut off, and where it could be read on. */
 void owner_log_changed(struct owner *o, const struct weir_batch *batch, const char *why);
-void owner_stop(struct owner *o, const char *why);
+void owner_submit_take(struct owner *o);
 
 /* owner_read.c */
 /* One batch of each topic that is due; true when there was one. */
@@ -38,10 +40,6 @@ void owner_flush_round(struct owner *o);
 int64_t owner_flush_due_us(const struct owner *o);
 /* Must the partition not read now? */
 bool owner_is_paused(const struct owner *o);
-
-/* owner_fetch.c */
-/* As many of the first as there is room for; returns how many. */
-uint32_t owner_fetch(struct owner *o, const struct weir_fetch_request *requests, uint32_t count);
 
 /* owner_purge.c */
 void owner_purge_begin(struct owner *o);

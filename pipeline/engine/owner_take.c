@@ -12,12 +12,20 @@
 
 /* ---- taking ---- */
 
+/* Finds no room in the ring to the store: the next round tries again. */
+void
+owner_submit_take(struct owner *o)
+{
+	WEIR_CHECK(o->state == OWNER_TAKING && o->flush.phase == OWNER_FLUSH_NONE);
+	o->take_due = !o->io->store_take(o->ctx, o->epoch);
+	o->requests += !o->take_due;
+}
+
 static void
-submit_take(struct owner *o)
+begin_take(struct owner *o)
 {
 	owner_become(o, OWNER_TAKING);
-	o->requests++;
-	o->io->store_take(o->ctx, o->epoch);
+	owner_submit_take(o);
 }
 
 void
@@ -27,7 +35,7 @@ owner_take(struct owner *o, struct owner_now now, bool from_group)
 	WEIR_CHECK(o->state == OWNER_NEW);
 	o->now = now;
 	o->from_group = from_group;
-	submit_take(o);
+	begin_take(o);
 }
 
 bool
@@ -155,7 +163,7 @@ owner_take_again(struct owner *o)
 	o->history_commands = 0;
 	o->changed = false;
 	o->io->forget_commands(o->ctx);
-	submit_take(o);
+	begin_take(o);
 }
 
 /* ---- what goes wrong ---- */
@@ -216,42 +224,7 @@ owner_log_changed(struct owner *o, const struct weir_batch *batch, const char *w
 	owner_reload(o);
 }
 
-void
-owner_stop(struct owner *o, const char *why)
-{
-	if (o->state == OWNER_STOPPED)
-		return;
-	owner_become(o, OWNER_STOPPED);
-	o->drop_due = true;
-	owner_note(o, OWNER_NOTE_STOPPED, "%s", why);
-}
-
 /* ---- giving back ---- */
-
-bool
-owner_is_flushed(const struct owner *o)
-{
-	return o->state != OWNER_RUNNING ||
-	       (!o->changed && o->flush.phase == OWNER_FLUSH_NONE && weir_partition_parked(o->core) == 0);
-}
-
-bool
-owner_leave(struct owner *o, struct owner_now now)
-{
-	owner_check(o);
-	o->now = now;
-	if (!o->leaving) {
-		o->leaving = true;
-		o->leave_until_us = now.wall_us + o->rules->leave_us;
-	}
-	if (owner_is_flushed(o) || now.wall_us >= o->leave_until_us)
-		return true;
-	o->flush_due_us = 0;
-	owner_flush_round(o);
-	if (o->state == OWNER_RUNNING)
-		owner_publish(o); /* rows hold up the next flush; fetches waited for this one to be sent */
-	return false;
-}
 
 void
 owner_gone(struct owner *o, struct owner_now now, bool lost)
@@ -261,14 +234,9 @@ owner_gone(struct owner *o, struct owner_now now, bool lost)
 	bool loading = o->state == OWNER_TAKING; /* the core is not ours to look at */
 	owner_note(o, lost ? OWNER_NOTE_LOST : OWNER_NOTE_GIVEN_BACK, "flushed=%d", owner_is_flushed(o));
 	owner_become(o, OWNER_GONE);
+	o->take_due = false;
 	o->io->store_cancel(o->ctx);
 	o->io->forget_commands(o->ctx);
 	if (!loading && o->core != NULL)
 		o->io->core_ends(o->ctx, &o->core->stats);
-}
-
-bool
-owner_is_done(const struct owner *o)
-{
-	return o->state == OWNER_GONE && o->requests == 0;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "aggregators/tables/record.h"
+#include "aggregators/state/stats.h"
 #include "config/base/histogram.h"
 #include "config/reference/reference.h"
 #include "config/settings/settings.h"
@@ -24,27 +24,21 @@ struct weir_run_histogram {
 enum weir_run_feed { WEIR_RUN_POOL_HOURLY, WEIR_RUN_POOL_DAILY, WEIR_RUN_CARD_DAILY, WEIR_RUN_FEED_COUNT };
 
 struct weir_run_counters {
-	uint64_t messages, records, counted, duplicates, late, filtered;
+	uint64_t messages, filtered;
+	uint64_t cards, pools; /* owned here */
+#define WEIR_STATS_MEMBER(counter) uint64_t counter;
+	WEIR_STATS_LIST(WEIR_STATS_MEMBER) /* of its partitions */
+#undef WEIR_STATS_MEMBER
 	uint64_t rejected[WEIR_REJECT_COUNT];
-	uint64_t bytes_up, bytes_down;
-	uint64_t cards, suspends, resumes; /* cards known here; decisions made */
-	uint64_t activations, expiries, alerts;
-	uint64_t unsupported; /* reasons raised that a carrier does not enforce (SUS-4) */
-	uint64_t guarded;     /* suspends held back by a tripped guard (CMD-5) */
-	uint64_t pools;       /* owned here */
-	uint64_t reports_published, reports_applied, pool_states_published, pool_states_applied;
-	uint64_t members_scanned; /* members looked at because of their pool's word */
 	uint64_t commands_sent, commands_confirmed, commands_failed;
 	uint64_t flushes, flush_us_total, flush_bytes;
-	uint64_t fenced, lost_writes, intents_skipped, parked;
+	uint64_t fenced, lost_writes, intents_skipped;
 	int64_t lag_messages;                           /* input messages not yet folded, as last known */
 	uint32_t partitions;                            /* owned now */
 	uint64_t command_latency[WEIR_LATENCY_BUCKETS]; /* record's Kafka timestamp to the command at its adapter */
 	uint64_t command_latency_us;                    /* their sum */
 	uint64_t memory_bytes;                          /* resident set of the process */
-	uint64_t gaps_lost, unattributed;
-	uint64_t windows_published, windows_taken, windows_old; /* hours of accounts to pools; taken too old to be kept */
-	uint64_t feed_rows[WEIR_RUN_FEED_COUNT], rows_again; /* given to Kafka; made because a window told before changed */
+	uint64_t feed_rows[WEIR_RUN_FEED_COUNT];        /* given to Kafka */
 	/* microseconds; bytes, of cards when the cut was confirmed, of pools when it was decided */
 	struct weir_run_histogram confirm_latency, flush_latency, card_overshoot, pool_overshoot;
 };

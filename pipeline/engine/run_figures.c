@@ -33,28 +33,12 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 {
 	const struct weir_lane_counters *c = weir_lane_counters_of(lane);
 	ADD(messages);
-	ADD(records);
-	ADD(counted);
-	ADD(duplicates);
-	ADD(late);
+#define ADD_STATS(counter) ADD(counter);
+	WEIR_STATS_LIST(ADD_STATS)
+#undef ADD_STATS
 	ADD(filtered);
-	ADD(parked);
-	ADD(bytes_up);
-	ADD(bytes_down);
 	ADD(cards);
-	ADD(suspends);
-	ADD(resumes);
-	ADD(activations);
-	ADD(expiries);
-	ADD(alerts);
-	ADD(unsupported);
-	ADD(guarded);
 	ADD(pools);
-	ADD(reports_published);
-	ADD(reports_applied);
-	ADD(pool_states_published);
-	ADD(pool_states_applied);
-	ADD(members_scanned);
 	ADD(commands_sent);
 	ADD(commands_confirmed);
 	ADD(commands_failed);
@@ -65,12 +49,6 @@ add_lane(struct weir_lane *lane, struct weir_run_counters *out)
 	for (uint32_t i = 0; i < WEIR_LATENCY_BUCKETS; i++)
 		ADD(command_latency[i]);
 	ADD(command_latency_us);
-	ADD(gaps_lost);
-	ADD(unattributed);
-	ADD(windows_published);
-	ADD(windows_taken);
-	ADD(windows_old);
-	ADD(rows_again);
 	for (uint32_t i = 0; i < WEIR_RUN_FEED_COUNT; i++)
 		ADD(feed_rows[i]);
 	add_histogram(&c->confirm_latency, &out->confirm_latency);
@@ -95,6 +73,7 @@ weir_run_counters_get(struct weir_run *run, struct weir_run_counters *out)
 	*out = (struct weir_run_counters){0};
 	for (uint32_t i = 0; i < run->lane_count; i++)
 		add_lane(run->lanes[i], out);
+	out->duplicates += out->stale; /* an old total of a session had been counted before, too */
 	out->intents_skipped = weir_intents_skipped(run->intents);
 	out->memory_bytes = resident_bytes();
 }

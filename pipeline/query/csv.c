@@ -183,7 +183,7 @@ weir_csv_usage(struct weir_csv *csv, const char *span, const char *from, const c
 	if (!weir_span_parse(span, &csv->span) || csv->span == WEIR_SPAN_HOUR)
 		return refuse_column(err, "usage: '%s' is neither day nor cycle%s", span, "");
 	bool by_day = csv->span == WEIR_SPAN_DAY;
-	const char *right = by_day ? "a day as 2026-11-01 is right" : "a month as 2026-11 is right";
+	const char *right = by_day ? "must be a day as 2026-11-01" : "must be a month as 2026-11";
 	default_range(csv, now_us, &first, &last);
 	if (is_given(to) && !(by_day ? day_parse(to, &last) : month_parse(to, &last)))
 		return refuse_column(err, "to: '%.40s': %s", to, right);

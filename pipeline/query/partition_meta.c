@@ -88,9 +88,10 @@ take_checkpoint_offset(struct partition_meta *partition_meta, const char *topic,
 static void
 take_field(struct partition_meta *partition_meta, const char *name, const struct weir_reply *value)
 {
-	static const char *const slabs[WEIR_SLAB_COUNT] = {
-	    "cards", "terms", "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
-	for (uint32_t i = 0; i < WEIR_SLAB_COUNT; i++) {
+#define COUNT_FIELD(number, member, tag, type, field) field,
+	static const char *const slabs[WEIR_SLABS] = {WEIR_SLAB_LIST(COUNT_FIELD)};
+#undef COUNT_FIELD
+	for (uint32_t i = 0; i < WEIR_SLABS; i++) {
 		if (strcmp(name, slabs[i]) == 0) {
 			uint64_t slots = number_of(value);
 			partition_meta->slots[i] = slots > UINT32_MAX ? 0 : (uint32_t)slots;

@@ -6,13 +6,13 @@
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
 
+#include "aggregators/tables/layout.h"
 #include "config/base/clock.h"
 #include "config/base/slice.h"
 #include "config/base/timetext.h"
 #include "pipeline/query/query.h"
 #include "pipeline/redis/client.h"
 #include "pipeline/redis/resp.h"
-#include "pipeline/store/store.h"
 
 #define READ_PARTITIONS_MAX 65536u
 #define READ_MAGIC 0x72656164u
@@ -97,7 +97,7 @@ struct partition_meta {
 	bool exists;
 	uint64_t epoch, flush;
 	int64_t stream_time_us;
-	uint32_t slots[WEIR_SLAB_COUNT];
+	uint32_t slots[WEIR_SLABS];
 	char owner[96];
 	struct partition_ability *abilities;
 	uint32_t ability_count;

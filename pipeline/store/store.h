@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "aggregators/partition.h"
+#include "aggregators/tables/layout.h"
 #include "config/base/error.h"
 #include "config/base/log_place.h"
 #include "config/base/slice.h"
@@ -46,22 +47,6 @@ enum weir_request_state {
 	WEIR_REQUEST_ANSWERED,
 };
 
-/* The core's slabs by number (weir_partition_slab); letters of their keys are WEIR_SLAB_TAGS. */
-enum weir_slab_kind {
-	WEIR_SLAB_CARDS = 0,
-	WEIR_SLAB_CARD_OVERRIDES,
-	WEIR_SLAB_ENFORCEMENTS,
-	WEIR_SLAB_SESSIONS,
-	WEIR_SLAB_LIFECYCLES,
-	WEIR_SLAB_POOL_LOCALS,
-	WEIR_SLAB_POOLS,
-	WEIR_SLAB_POOL_SOURCES,
-	WEIR_SLAB_COUNT
-};
-_Static_assert(WEIR_SLAB_COUNT == (int)WEIR_SLABS, "the core's slabs, all of them");
-#define WEIR_PAGE_BYTES 8192
-/* Of keys and bytes in Redis (docs/formats.md); field `format` of each header. 4: places in logs, pinned partitions. */
-#define WEIR_STORE_FORMAT 4
 /*
  * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
  * topic does).
@@ -73,7 +58,7 @@ struct weir_store_header {
 	bool exists;    /* false: the partition was never flushed */
 	uint64_t epoch; /* after raising */
 	int64_t stream_time_us;
-	uint32_t slots[WEIR_SLAB_COUNT]; /* slots given out */
+	uint32_t slots[WEIR_SLABS]; /* slots given out */
 	int64_t offsets[WEIR_CHECKPOINT_OFFSETS_MAX];
 	struct log_name logs[WEIR_CHECKPOINT_OFFSETS_MAX]; /* that the offsets are places in */
 	uint32_t partitions; /* of every topic when the installation was made; 0 when not stored yet */

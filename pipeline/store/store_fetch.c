@@ -45,6 +45,7 @@ read_value(struct weir_store *store, struct weir_store_request *request, struct 
 enum weir_step
 weir_store_fetch_all(struct weir_store *store, struct weir_store_request *request)
 {
+	WEIR_CHECK(request->fetch_count == 0 || request->fetches != NULL);
 	for (uint32_t first = 0; first < request->fetch_count; first += GROUP) {
 		uint32_t left = request->fetch_count - first;
 		uint32_t count = left < GROUP ? left : GROUP;

@@ -65,6 +65,7 @@ count(struct weir_store *store, const struct weir_store_request *request, struct
 enum weir_step
 weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 {
+	WEIR_CHECK(request->epoch > 0 && request->commands > 0 && request->body.len > 0);
 	struct weir_steady started = weir_steady_now();
 	enum weir_step step = weir_header_watch(store, request, &request->header);
 	if (step != WEIR_STEP_OK)
@@ -80,6 +81,7 @@ weir_store_flush(struct weir_store *store, struct weir_store_request *request)
 		if (request->result != WEIR_STORE_DONE)
 			describe(store, request);
 	}
+	WEIR_CHECK(request->result != WEIR_STORE_DONE || request->header.epoch == request->epoch);
 	count(store, request, started);
 	return WEIR_STEP_ANSWERED;
 }

@@ -15,11 +15,13 @@ enum header_field {
 	FIELD_EPOCH,
 	FIELD_PARTITIONS,
 	FIELD_STREAM_TIME,
-	FIELD_SLOTS, /* WEIR_SLAB_COUNT of them */
-	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLAB_COUNT,
+	FIELD_SLOTS, /* WEIR_SLABS of them */
+	FIELD_OFFSETS = FIELD_SLOTS + WEIR_SLABS,
 };
-static const char *const FIELD_NAMES[FIELD_OFFSETS] = {"format", "epoch", "partitions", "stream_time_us", "cards", "terms",
-    "enforcements", "sessions", "lives", "accounts", "pools", "shares"};
+#define COUNT_FIELD(number, member, tag, type, field) field,
+static const char *const FIELD_NAMES[FIELD_OFFSETS] = {
+    "format", "epoch", "partitions", "stream_time_us", WEIR_SLAB_LIST(COUNT_FIELD)};
+#undef COUNT_FIELD
 
 static void
 name_topics(struct weir_store *store, const char *prefix)

@@ -13,16 +13,9 @@
 #define BUCKETS_A_PIECE 64
 #define HOUR_US INT64_C(3600000000)
 
-static const uint32_t SLOT_BYTES[WEIR_SLAB_COUNT] = {
-    [WEIR_SLAB_CARDS] = sizeof(struct weir_card_slot),
-    [WEIR_SLAB_CARD_OVERRIDES] = sizeof(struct weir_card_overrides_slot),
-    [WEIR_SLAB_ENFORCEMENTS] = sizeof(struct weir_enforcement_slot),
-    [WEIR_SLAB_SESSIONS] = sizeof(struct weir_session_slot),
-    [WEIR_SLAB_LIFECYCLES] = sizeof(struct weir_lifecycle_slot),
-    [WEIR_SLAB_POOL_LOCALS] = sizeof(struct weir_pool_local_slot),
-    [WEIR_SLAB_POOLS] = sizeof(struct weir_pool_slot),
-    [WEIR_SLAB_POOL_SOURCES] = sizeof(struct weir_pool_source_slot),
-};
+#define SLOT_SIZE(number, member, tag, type, field) [number] = sizeof(type),
+static const uint32_t SLOT_BYTES[WEIR_SLABS] = {WEIR_SLAB_LIST(SLOT_SIZE)};
+#undef SLOT_SIZE
 
 static enum weir_step
 poisoned(struct weir_store *store, struct weir_store_request *request, const char *what)
@@ -230,7 +223,7 @@ weir_store_load(struct weir_store *store, struct weir_store_request *request)
 	enum weir_step step = load_names(store, request);
 	if (step == WEIR_STEP_OK)
 		step = load_reference(store, request);
-	for (uint32_t slab = 0; slab < WEIR_SLAB_COUNT && step == WEIR_STEP_OK; slab++)
+	for (uint32_t slab = 0; slab < WEIR_SLABS && step == WEIR_STEP_OK; slab++)
 		step = load_slab(store, request, (enum weir_slab_kind)slab);
 	if (step == WEIR_STEP_OK)
 		step = load_dedupe_keys(store, request);

@@ -58,6 +58,7 @@ raise_epoch(struct weir_store *store, struct weir_store_request *request)
 		    request, WEIR_POISON, "the epoch of partition %u cannot rise any more", request->partition);
 	}
 	struct weir_buf body = {0};
+	WEIR_CHECK(base + 1 > header->epoch); /* an epoch never comes twice */
 	write_raise(store, request, base + 1, &body);
 	step = weir_header_exec(store, request, &body, 1);
 	weir_buf_free(&body);
@@ -101,6 +102,7 @@ weir_store_take(struct weir_store *store, struct weir_store_request *request)
 	if (loaded != WEIR_STEP_OK && loaded != WEIR_STEP_ANSWERED)
 		return loaded;
 	struct weir_error load_error = request->error;
+	WEIR_CHECK(loaded != WEIR_STEP_ANSWERED || request->result == WEIR_STORE_FAILED);
 	step = check_epoch_again(store, request);
 	if (step != WEIR_STEP_OK)
 		return step;

@@ -51,7 +51,7 @@ expect 2 'did you mean suspended' "$weir" card --status suspendet
 expect 2 'did you mean usage_limit' "$weir" card --reason usage_limits
 expect 2 'of which pool' "$weir" pool --members
 expect 2 'did you mean metered' "$weir" pool --kind meterd
-expect 2 'hour, day or cycle are right' "$weir" usage $iccid --by week
+expect 2 'must be hour, day or cycle' "$weir" usage $iccid --by week
 expect 2 'is no ICCID' "$weir" commands city-7
 expect 2 "did you mean 'suspend'" "$weir" request $iccid suspnd
 expect 2 'limit needs an amount' "$weir" request $iccid limit
@@ -61,7 +61,7 @@ expect 2 'did you mean violation' "$weir" request $iccid flag vilation set
 expect 2 "did you mean 'iccid'" "$weir" export --fields icid
 expect 2 'is named twice' "$weir" export --fields iccid,iccid
 expect 2 'need --usage' "$weir" export --from 2026-11-01
-expect 2 'a day as 2026-11-01 is right' "$weir" export --usage day --from 2026-11
+expect 2 'must be a day as 2026-11-01' "$weir" export --usage day --from 2026-11
 expect 2 'is after' "$weir" export --usage cycle --from 2026-11 --to 2026-10
 expect 0 'remaining_bytes' "$weir" export --list-fields
 expect 2 'goes with --once' "$weir" top --json

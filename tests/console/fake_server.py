@@ -317,7 +317,7 @@ def listing(rows, q, member, key):
     at = int(base64.urlsafe_b64decode(q["cursor"] + "==").decode().split(":")[0]) if q.get("cursor") else 0
     limit = int(q.get("limit", 100))
     if not 1 <= limit <= 1000:
-        raise problem(400, "bad-parameter", "limit: a number from 1 to 1000 is right", "limit")
+        raise problem(400, "bad-parameter", "limit: must be a number from 1 to 1000", "limit")
     more = at + limit < len(rows)
     cursor = base64.urlsafe_b64encode(("%d:%s" % (at + limit, key)).encode()).decode().rstrip("=")
     return {member: rows[at:at + limit], "looked_at": len(rows), "next": cursor if more else None}

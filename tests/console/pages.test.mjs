@@ -324,7 +324,7 @@ describe("card", () => {
 		page.on("request", (r) => r.method() === "POST" && sent.push(r.postDataJSON()));
 		await button(page, "Limit…").click();
 		await dialog(page).getByLabel("New limit").fill("lots");
-		await dialog(page).getByText("A number with a unit is right").waitFor();
+		await dialog(page).getByText("Must be a number with a unit").waitFor();
 		assert.ok(await dialog(page).getByRole("button", {name: "Change limit"}).isDisabled());
 		await dialog(page).getByLabel("New limit").fill("1 GB");
 		await press(page, "Enter");

@@ -47,7 +47,7 @@ remember_alert(struct sim *sim, const struct sim_alert *alert)
 void
 sim_check_alert(struct sim *sim, const struct sim_owner *owner, struct weir_slice json)
 {
-	struct sim_alert alert = {.epoch = owner->epoch};
+	struct sim_alert alert = {.epoch = owner->o->epoch};
 	char kind[32], reason[32];
 	if (!text_after(json, "kind", kind, sizeof(kind)))
 		sim_fail(sim, "an alert without kind: %.*s", (int)json.len, (const char *)json.data);

@@ -52,8 +52,8 @@ lesser(uint64_t a, uint64_t b)
 }
 
 /*
- * Between two quiet points partitions know different moments: a cut-off is right if it is with the least that was given in
- * between, and with all members gone that left, before any came.
+ * Between two quiet points partitions know different moments: a cut-off is correct if it is so with the least that was
+ * given in between, and with all members gone that left, before any came.
  */
 void
 sim_check_input(struct sim *sim)
@@ -115,7 +115,7 @@ had_two_owners(const struct sim *sim)
 void
 sim_check_member(struct sim *sim, const struct sim_owner *owner, int card, uint32_t slot)
 {
-	struct sim_pool_watch now = watch_of(owner->core, slot), was = sim->watch[card];
+	struct sim_pool_watch now = watch_of(owner->o->core, slot), was = sim->watch[card];
 	sim->watch[card] = now;
 	if (now.pool < 0 || now.reasons == was.reasons)
 		return;
@@ -137,9 +137,9 @@ sim_watch_begin(struct sim *sim, const struct sim_owner *owner)
 	uint32_t slot;
 	for (int i = 0; i < sim->cards; i++)
 		if (sim->card[i].partition == owner->partition)
-			sim->watch[i] = weir_partition_find(owner->core, sim->card[i].packed, &slot) == NULL
+			sim->watch[i] = weir_partition_find(owner->o->core, sim->card[i].packed, &slot) == NULL
 					    ? (struct sim_pool_watch){.pool = -1}
-					    : watch_of(owner->core, slot);
+					    : watch_of(owner->o->core, slot);
 }
 
 /* ---- at quiet points ---- */
@@ -165,7 +165,7 @@ sim_check_pool(struct sim *sim, int at)
 	(void)snprintf(id, sizeof(id), "q%d", at);
 	uint32_t partition = sim_partition_of(sim, id), slot;
 	const struct sim_owner *owner = sim_owner_of(sim, partition);
-	const struct weir_pool_slot *pool = weir_partition_find_pool(owner->core, id, &slot);
+	const struct weir_pool_slot *pool = weir_partition_find_pool(owner->o->core, id, &slot);
 	if (pool == NULL) {
 		if (model->known || model_members(&sim->model, at) > 0)
 			sim_fail(sim, "pool %s is not there", id);

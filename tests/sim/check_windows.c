@@ -202,7 +202,7 @@ check_row(
     struct sim *sim, enum weir_outbox_topic topic, const char *id, int64_t start_us, struct model_usage right, bool must)
 {
 	const struct sim_row *row = row_of(sim, topic, id, start_us);
-	if (!must && row != NULL && row->revision < sim_owner_of(sim, sim_partition_of(sim, id))->core->opts.epoch)
+	if (!must && row != NULL && row->revision < sim_owner_of(sim, sim_partition_of(sim, id))->o->core->opts.epoch)
 		return;
 	if (sim->opts.feed_pool_hourly && row == NULL && must)
 		sim_fail(sim, "no row %d of %s at %" PRId64, topic, id, start_us);
@@ -240,7 +240,7 @@ sim_check_windows(struct sim *sim)
 	uint32_t slot;
 	for (int i = 0; i < sim->cards; i++) {
 		const struct sim_owner *owner = sim_owner_of(sim, sim->card[i].partition);
-		if (weir_partition_find(owner->core, sim->card[i].packed, &slot) != NULL)
+		if (weir_partition_find(owner->o->core, sim->card[i].packed, &slot) != NULL)
 			check_card(sim, i, slot);
 	}
 	for (int i = 0; i < sim->model.fact_count; i++) {
@@ -258,7 +258,7 @@ sim_check_windows(struct sim *sim)
 		char id[16];
 		(void)snprintf(id, sizeof(id), "q%d", fact->pool);
 		uint32_t partition = sim_partition_of(sim, id);
-		if (weir_partition_find_pool(sim_owner_of(sim, partition)->core, id, &slot) == NULL)
+		if (weir_partition_find_pool(sim_owner_of(sim, partition)->o->core, id, &slot) == NULL)
 			sim_fail(sim, "pool %s is not there", id);
 		check_pool_window(sim, fact, partition, slot, true);
 		check_pool_window(sim, fact, partition, slot, false);

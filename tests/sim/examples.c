@@ -122,11 +122,11 @@ expect_reasons(struct sim *sim, int number, uint16_t reasons)
 {
 	uint32_t slot;
 	const struct sim_owner *owner = sim_owner_of(sim, sim->card[number].partition);
-	const struct weir_card_slot *found = weir_partition_find(owner->core, sim->card[number].packed, &slot);
+	const struct weir_card_slot *found = weir_partition_find(owner->o->core, sim->card[number].packed, &slot);
 	if (found == NULL || found->reasons != reasons)
 		sim_fail(sim, "card %d: reasons %x, should be %x", number, found == NULL ? 0 : found->reasons, reasons);
 	uint8_t state = sim_carrier_state(sim, number);
-	if ((state == WEIR_CARD_SUSPENDED) != (reasons != 0) && !sim->card[number].at_carrier.is_unconfirmed)
+	if ((state == WEIR_DESIRED_SUSPENDED) != (reasons != 0) && !sim->card[number].at_carrier.is_unconfirmed)
 		sim_fail(sim, "card %d: at its carrier in state %u", number, state);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Can the simulator fail? Breaks one rule at a time in a copy of the tree and says at which seed it is seen.
 
-mutate.py [--seeds 1000] [--only REGEX] [--keep DIR]: builds weir_sim in a scratch copy, first as it is (it must hold), then
+mutate.py [--seeds 1000] [--only REGEX of names and files] [--keep DIR]: builds weir_sim in a scratch copy, first as it is (it must hold), then
 with each mutation of mutations.py. Exits with 1 when one is not caught, does not build, or no longer fits its file.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 from mutations import MUTATIONS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FOLDERS = ("config", "aggregators", "consumers", "pipeline", "bench", "packaging", "tests")
+FOLDERS = ("cmake", "config", "aggregators", "consumers", "pipeline", "bench", "packaging", "tests")
 
 
 def copy_tree(to):
@@ -104,7 +104,7 @@ def main():
         if said:
             print("as it is it does not hold: " + said)
             return 1
-        chosen = [m for m in MUTATIONS if re.search(args.only, m[0])]
+        chosen = [m for m in MUTATIONS if re.search(args.only, m[0] + " " + m[1])]
         missed = [m[0] for m in chosen if not try_mutation(tree, build, args.seeds, m)]
         print("%d of %d mutations are caught" % (len(chosen) - len(missed), len(chosen)))
         return 1 if missed else 0

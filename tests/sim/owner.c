@@ -1,497 +1,484 @@
 /*
- * What a lane does with a partition, in the lane's order (pipeline/engine/lane.c, lane_effects.c, lane_flush.c): reference
- * data first, then partials, then records; background work; what is to be told; effects; the flush, when nothing is parked
- * and when every message posted before it is in Kafka.
- *
- * Rejected: driving the lane itself. It is a thread with sockets; what decides is here in a tenth of its lines, and what it
- * does with Kafka and Redis is tested end to end.
+ * The world of an owner (pipeline/engine/owner.h) in the simulator: batches from the logs, requests for the store's thread
+ * (take.c), messages for the producer (sim_kafka.c), commands for the process' dispatcher (sim_carrier.c). Everything that
+ * is handed over is checked on the way; nothing is decided here.
  */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
 
-/* ---- effects ---- */
+struct owner_now
+sim_now(const struct sim *sim)
+{
+	return (struct owner_now){.wall_us = sim->now_us, .steady_us = sim->now_us};
+}
+
+struct weir_partition *
+sim_core(const struct sim_owner *owner)
+{
+	bool whole = owner->o->state == OWNER_RUNNING || owner->o->state == OWNER_FENCED;
+	return whole ? owner->o->core : NULL;
+}
+
+/* ---- log ---- */
 
 static void
-fill_command(const struct sim_owner *owner, uint32_t slot, struct weir_pending_command *pending_command)
+trace_report(struct sim *sim, const struct sim_owner *owner, int64_t offset, struct weir_slice value)
 {
-	const struct weir_partition *p = owner->core;
-	const struct weir_card_slot *card = weir_slab_at(&p->tables.cards, slot);
-	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
-	*pending_command = (struct weir_pending_command){.iccid = card->iccid,
-	    .partition = owner->partition,
-	    .slot = slot,
-	    .desired = e != NULL ? e->desired : WEIR_CARD_ACTIVE,
-	    .confirmed = e != NULL ? e->confirmed : WEIR_CARD_ACTIVE};
-	(void)snprintf(pending_command->carrier, sizeof(pending_command->carrier), "%s",
-	    weir_partition_carrier_name(p, card->carrier));
-	if (!weir_partition_may_send(owner->core, slot)) {
-		pending_command->desired = WEIR_CARD_UNKNOWN;
-		return;
+	struct weir_usage_report usage_report;
+	struct weir_usage_report_hour window;
+	if (value.len == sizeof(usage_report)) {
+		memcpy(&usage_report, value.data, sizeof(usage_report));
+		sim_trace(sim, "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
+		    owner->process, owner->partition, (long long)offset, usage_report.pool, usage_report.source,
+		    (unsigned long long)usage_report.epoch, usage_report.cycle, usage_report.flags, usage_report.members,
+		    usage_report.active, (unsigned long long)(usage_report.up + usage_report.down));
+	} else if (value.len == sizeof(window)) {
+		memcpy(&window, value.data, sizeof(window));
+		sim_trace(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
+		    owner->partition, (long long)offset, window.pool, window.source, (unsigned long long)window.epoch,
+		    window.hour, (unsigned long long)window.up, (unsigned long long)window.down, window.records);
 	}
-	pending_command->pending = e != NULL ? e->pending : 0;
-	if (e == NULL || !owner->restart_commands)
-		return;
-	pending_command->resumed_state = e->command;
-	pending_command->resumed_desired = e->target;
-	pending_command->resumed_attempts = e->attempts;
-	memcpy(pending_command->ticket, e->ticket, sizeof(pending_command->ticket));
 }
 
 static void
-enqueue_commands(struct sim *sim, struct sim_owner *owner)
+trace_message(struct sim *sim, const struct sim_owner *owner, uint32_t topic, const struct weir_message *message)
 {
-	struct weir_u64_list *pending_commands = &owner->core->effects.pending_commands;
-	for (uint32_t i = 0; i < pending_commands->n && !owner->fenced_owner; i++) {
-		struct weir_pending_command pending_command;
-		fill_command(owner, (uint32_t)pending_commands->v[i], &pending_command);
-		sim_check_command(sim, owner, &pending_command);
-		sim_dispatch_enqueue(sim, owner, &pending_command);
-	}
-	pending_commands->n = 0;
-	owner->restart_commands = false;
+	if (topic == SIM_CARDS)
+		sim_trace(sim, "%u/%u cards %lld: %.*s", owner->process, owner->partition, (long long)message->offset,
+		    (int)message->value.len, (const char *)message->value.data);
+	else if (topic == SIM_REPORTS)
+		trace_report(sim, owner, message->offset, message->value);
 }
 
-/* Dead letters: remembered with their message, to be compared with the model's verdict. */
+/* The source's place is no longer one of the log, as a source finds it: see log_verdict_of. */
+static enum weir_class
+say_verdict(struct sim_owner *owner, uint32_t topic, enum log_verdict verdict, const struct log_evidence *evidence,
+    struct weir_batch *batch_out, struct weir_error *err)
+{
+	*batch_out = (struct weir_batch){.verdict = verdict,
+	    .topic = topic,
+	    .log = {evidence->id, LOG_EPOCH_UNKNOWN},
+	    .next_offset = log_resume_offset(verdict, owner->read[topic], evidence)};
+	return log_verdict_error(err, verdict, owner->sim->rules.topics[topic], owner->partition, &owner->read_logs[topic],
+	    owner->read[topic], evidence);
+}
+
+/* As many messages as the consumer happens to have. */
+static enum weir_class
+next_batch(void *ctx, uint32_t topic, uint32_t max, struct weir_batch *batch_out, struct weir_error *err)
+{
+	struct sim_owner *owner = ctx;
+	struct sim *sim = owner->sim;
+	const struct sim_log *log = &sim->logs[topic][owner->partition];
+	if (!owner->reads)
+		return WEIR_RETRY;
+	const struct log_evidence evidence = sim_log_evidence(log, owner->read_logs[topic].epoch);
+	enum log_verdict verdict = log_verdict_of(&owner->read_logs[topic], owner->read[topic], &evidence);
+	if (verdict != LOG_SAME)
+		return say_verdict(owner, topic, verdict, &evidence, batch_out, err);
+	if (owner->read[topic] < 0)
+		owner->read[topic] = 0;
+	int64_t left = sim_log_end(log) - owner->read[topic];
+	uint32_t count = max < owner->batch_max ? max : owner->batch_max;
+	count = left < (int64_t)count ? (uint32_t)left : count;
+	if (count == 0 && owner->o->at_end[topic])
+		return WEIR_RETRY;
+	if (count > 0 || !log_id_is_known(&owner->read_logs[topic].id))
+		owner->read_logs[topic].epoch = log->epoch;
+	owner->read_logs[topic].id = log->id;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct sim_message *from = sim_log_at(log, owner->read[topic]);
+		owner->messages[i] = (struct weir_message){.key = {from->key.data, from->key.len},
+		    .value = {from->value.data, from->value.len},
+		    .offset = owner->read[topic]++,
+		    .timestamp_us = from->arrived_us};
+		if (sim->options.trace)
+			trace_message(sim, owner, topic, &owner->messages[i]);
+	}
+	*batch_out = (struct weir_batch){.messages = owner->messages,
+	    .count = count,
+	    .next_offset = owner->read[topic],
+	    .end = owner->read[topic] == sim_log_end(log)};
+	return WEIR_OK;
+}
+
 static void
-give_rejects(struct sim *sim, struct sim_owner *owner)
+release_batch(void *ctx, struct weir_batch *batch)
 {
-	struct weir_records *rejects = &owner->core->effects.dead_letters;
-	for (uint32_t i = 0; i < rejects->n; i++) {
-		const struct weir_record *r = &rejects->v[i];
-		struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
-		if (r->offset < 0 || r->offset >= log->n)
-			sim_fail(sim, "a dead letter of no record: offset %lld", (long long)r->offset);
-		if (owner->fenced_owner) /* it may not have heard of the card; or Redis forgot who overthrew it */
-			log->v[r->offset].rejected_aside |= 1u << r->reject;
-		else
-			log->v[r->offset].rejected |= 1u << r->reject;
+	(void)ctx, (void)batch;
+}
+
+static uint32_t
+decode(void *ctx, uint32_t input, const struct weir_batch *batch, const struct weir_record **records_out)
+{
+	struct sim_owner *owner = ctx;
+	struct sim *sim = owner->sim;
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct weir_record *r = &owner->records[i];
+		*r = sim_log_at(&sim->logs[input][owner->partition], batch->messages[i].offset)->record;
+		r->offset = batch->messages[i].offset;
+		r->arrived_us = batch->messages[i].timestamp_us;
+		r->input = (uint8_t)input;
+		r->message = i;
+		SIM_TRACE(sim, "%u/%u record %lld: card %d end %lld up %llu down %llu imei %llu, %u parked", owner->process,
+		    owner->partition, (long long)r->offset, sim_card_of(sim, r->iccid), (long long)r->end_us,
+		    (unsigned long long)r->up, (unsigned long long)r->down, (unsigned long long)r->imei14,
+		    owner->o->core->parked.records.n);
 	}
-	rejects->n = 0;
+	*records_out = owner->records;
+	return batch->count;
 }
 
 static void
-publish_outbox(struct sim *sim, struct sim_owner *owner)
+source_drop(void *ctx)
 {
-	struct weir_partition *p = owner->core;
-	for (uint32_t i = 0; i < p->effects.outbox.n; i++) {
-		const struct weir_outbox_message *outgoing = &p->effects.outbox.v[i];
-		if (outgoing->topic == WEIR_OUTBOX_ALERTS)
-			sim_check_alert(sim, owner,
-			    (struct weir_slice){
-				p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len});
-		struct sim_outgoing held = {
-		    .topic = (enum weir_outbox_topic)outgoing->topic, .partition = outgoing->partition};
-		weir_buf_append(&held.key, p->effects.outbox.bytes.data + outgoing->at, outgoing->key_len);
-		weir_buf_append(
-		    &held.value, p->effects.outbox.bytes.data + outgoing->at + outgoing->key_len, outgoing->value_len);
-		sim_outbox_push(&owner->outbox, &held);
-	}
-	p->effects.outbox.n = 0;
-	p->effects.outbox.bytes.len = 0;
+	((struct sim_owner *)ctx)->reads = false;
 }
 
-static struct sim_request *
+void
+sim_source_start(struct sim_owner *owner, const int64_t *offsets, const struct log_name *logs)
+{
+	memcpy(owner->read, offsets, sizeof(owner->read));
+	memcpy(owner->read_logs, logs, sizeof(owner->read_logs));
+	owner->reads = true;
+}
+
+static enum weir_class
+source_rewind(void *ctx, const int64_t *offsets, const struct log_name *logs, struct weir_error *err)
+{
+	(void)err;
+	sim_source_start(ctx, offsets, logs);
+	return WEIR_OK;
+}
+
+/* A source that must ask first takes a while, and now and then cannot prove it. */
+static enum weir_proof
+prove(void *ctx, struct log_name *logs_out)
+{
+	struct sim_owner *owner = ctx;
+	for (uint32_t t = 0; t < SIM_TOPICS; t++)
+		logs_out[t] = owner->read_logs[t];
+	if (!owner->sim->faults || !owner->sim->asks)
+		return WEIR_PROOF_GOOD;
+	if (sim_chance(&owner->sim->rng, 10))
+		return WEIR_PROOF_AGAIN;
+	return sim_chance(&owner->sim->rng, 300) ? WEIR_PROOF_PENDING : WEIR_PROOF_GOOD;
+}
+
+static int64_t
+source_lag(void *ctx, uint32_t topic, int64_t offset)
+{
+	const struct sim_owner *owner = ctx;
+	return sim_log_end(&owner->sim->logs[topic][owner->partition]) - offset;
+}
+
+static void
+source_commit(void *ctx, const int64_t *offsets)
+{
+	(void)ctx, (void)offsets;
+}
+
+/* ---- store ---- */
+
+static void
 submit_request(struct sim_owner *owner, struct sim_request *request)
 {
 	if (owner->queue_count == owner->queue_cap) {
 		owner->queue_cap = owner->queue_cap == 0 ? 8 : owner->queue_cap * 2;
 		owner->queue = weir_realloc(owner->queue, owner->queue_cap * sizeof(struct sim_request *));
 	}
-	return owner->queue[owner->queue_count++] = request;
+	owner->queue[owner->queue_count++] = request;
 }
 
-static void
-submit_fetches(struct sim_owner *owner)
+/* The ring to the store is full now and then. */
+static bool
+has_room(struct sim_owner *owner)
 {
-	struct weir_partition *p = owner->core;
-	if (owner->flush != NULL && !owner->flush_sent)
-		return; /* a look-up must not overtake what was encoded before it */
-	for (uint32_t i = 0; i < p->effects.fetch_requests.n; i++) {
-		struct sim_request *request = weir_calloc(1, sizeof(*request));
-		request->kind = SIM_FETCH;
-		request->fetch = p->effects.fetch_requests.v[i];
-		(void)submit_request(owner, request);
-	}
-	p->effects.fetch_requests.n = 0;
+	return !owner->sim->faults || !sim_chance(&owner->sim->rng, 20);
 }
 
-static void
-effects(struct sim *sim, struct sim_owner *owner)
+static bool
+store_connected(void *ctx)
 {
-	give_rejects(sim, owner);
-	publish_outbox(sim, owner);
-	enqueue_commands(sim, owner);
-	owner->changed |= owner->core->effects.audits.n > 0;
-	owner->core->effects.audits.n = 0;
-	submit_fetches(owner);
+	const struct sim_owner *owner = ctx;
+	return owner->sim->away_until_us[owner->partition] <= owner->sim->now_us;
 }
 
-/* ---- inputs ---- */
-
-/* As many messages as the consumer happens to have; false when there is none. */
-static uint32_t
-next_batch(struct sim *sim, struct sim_owner *owner, enum sim_topic topic, uint32_t max)
+static bool
+store_take(void *ctx, uint64_t epoch_floor)
 {
-	const struct sim_log *log = &sim->logs[topic][owner->partition];
-	int64_t left = log->n - owner->next_offset[topic];
-	uint32_t count = left < (int64_t)max ? (uint32_t)left : max;
-	if (owner->next_offset[topic] + count == log->n)
-		owner->at_end[topic] = true;
-	owner->changed |= count > 0;
-	return count;
-}
-
-static void
-apply_message(struct sim *sim, struct sim_owner *owner, const struct sim_message *message, int64_t offset)
-{
-	struct weir_reference reference = {.type = WEIR_REF_CARD};
-	struct weir_error err = {0};
-	struct weir_cause cause = {SIM_CARDS, offset, message->arrived_us, message->arrived_us, 0};
-	struct weir_slice value = {message->value.data, message->value.len};
-	weir_partition_set_time(owner->core, owner->core->clock.now_us, 0);
-	enum weir_class class = weir_reference_parse(value, &reference, &err);
-	if (class == WEIR_OK)
-		class = weir_partition_apply(owner->core, &reference, value, &cause, &err);
-	if (class != WEIR_OK) {
-		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)value.len,
-		    (const char *)value.data, err.text);
-		sim->logs[SIM_CARDS][owner->partition].v[offset].rejected |= 1;
-	}
-}
-
-static void
-read_cards(struct sim *sim, struct sim_owner *owner, uint32_t max)
-{
-	uint32_t count = next_batch(sim, owner, SIM_CARDS, max);
-	for (uint32_t i = 0; i < count; i++) {
-		int64_t offset = owner->next_offset[SIM_CARDS]++;
-		const struct sim_message *message = &sim->logs[SIM_CARDS][owner->partition].v[offset];
-		SIM_TRACE(sim, "%u/%u cards %lld: %.*s", owner->process, owner->partition, (long long)offset,
-		    (int)message->value.len, (const char *)message->value.data);
-		apply_message(sim, owner, message, offset);
-	}
-	if (count > 0)
-		effects(sim, owner);
-}
-
-static void
-read_reports(struct sim *sim, struct sim_owner *owner, uint32_t max)
-{
-	uint32_t count = next_batch(sim, owner, SIM_REPORTS, max);
-	for (uint32_t i = 0; i < count; i++) {
-		int64_t offset = owner->next_offset[SIM_REPORTS]++;
-		const struct sim_message *message = &sim->logs[SIM_REPORTS][owner->partition].v[offset];
-		struct weir_slice value = {message->value.data, message->value.len};
-		struct weir_error err = {0};
-		if (sim->options.trace && value.len == sizeof(struct weir_usage_report)) {
-			struct weir_usage_report usage_report;
-			memcpy(&usage_report, value.data, sizeof(usage_report));
-			SIM_TRACE(sim,
-			    "%u/%u partial %lld: %s from %u epoch %llu cycle %u flags %u members %u active %u used %llu",
-			    owner->process, owner->partition, (long long)offset, usage_report.pool, usage_report.source,
-			    (unsigned long long)usage_report.epoch, usage_report.cycle, usage_report.flags,
-			    usage_report.members, usage_report.active,
-			    (unsigned long long)(usage_report.up + usage_report.down));
-		}
-		if (sim->options.trace && value.len == sizeof(struct weir_usage_report_hour)) {
-			struct weir_usage_report_hour window;
-			memcpy(&window, value.data, sizeof(window));
-			SIM_TRACE(sim, "%u/%u partial %lld: %s from %u epoch %llu hour %d: %llu+%llu in %u", owner->process,
-			    owner->partition, (long long)offset, window.pool, window.source,
-			    (unsigned long long)window.epoch, window.hour, (unsigned long long)window.up,
-			    (unsigned long long)window.down, window.records);
-		}
-		if (sim->options.trace && value.len == sizeof(struct weir_source_watermark)) {
-			struct weir_source_watermark source_watermark;
-			memcpy(&source_watermark, value.data, sizeof(source_watermark));
-			SIM_TRACE(sim, "%u/%u partial %lld: %.4s from %u epoch %llu %lld", owner->process, owner->partition,
-			    (long long)offset, source_watermark.magic, source_watermark.source,
-			    (unsigned long long)source_watermark.epoch, (long long)source_watermark.published_us);
-		}
-		if (weir_partition_apply_report(owner->core, value, message->arrived_us, &err) != WEIR_OK)
-			sim_fail(sim, "a partial is refused: %s", err.text);
-	}
-}
-
-static void
-read_records(struct sim *sim, struct sim_owner *owner, uint32_t max)
-{
-	struct weir_record batch[64];
-	uint32_t count = next_batch(sim, owner, SIM_RECORDS, max < 64 ? max : 64);
-	for (uint32_t i = 0; i < count; i++) {
-		int64_t offset = owner->next_offset[SIM_RECORDS]++;
-		const struct sim_message *message = &sim->logs[SIM_RECORDS][owner->partition].v[offset];
-		batch[i] = message->record;
-		batch[i].offset = offset;
-		batch[i].arrived_us = message->arrived_us;
-		batch[i].input = SIM_RECORDS;
-		SIM_TRACE(sim, "%u/%u record %lld: card %d end %lld up %llu down %llu imei %llu, %u parked", owner->process,
-		    owner->partition, (long long)offset, sim_card_of(sim, batch[i].iccid), (long long)batch[i].end_us,
-		    (unsigned long long)batch[i].up, (unsigned long long)batch[i].down, (unsigned long long)batch[i].imei14,
-		    owner->core->parked.records.n);
-	}
-	if (count == 0)
-		return;
-	weir_partition_fold(owner->core, batch, count);
-	effects(sim, owner);
-}
-
-/* ---- flushes ---- */
-
-static void
-encode_flush(struct sim *sim, struct sim_owner *owner)
-{
+	if (!has_room(ctx))
+		return false;
 	struct sim_request *request = weir_calloc(1, sizeof(*request));
-	request->kind = SIM_FLUSH;
-	memcpy(request->offsets_before, owner->stored, sizeof(owner->stored));
-	memcpy(request->offsets_after, owner->next_offset, sizeof(owner->next_offset));
-	request->offsets_before[SIM_TOPICS] = owner->flush_number;
-	request->offsets_after[SIM_TOPICS] = ++owner->flush_number;
-	request->stream_time_us = owner->core->clock.stream_time_us;
+	request->kind = WEIR_STORE_TAKE;
+	request->epoch_floor = epoch_floor;
+	submit_request(ctx, request);
+	return true;
+}
+
+static void
+flush_begin(void *ctx, uint64_t bytes, struct weir_writer *writer_out)
+{
+	struct sim_owner *owner = ctx;
+	const struct owner *o = owner->o;
+	struct sim_request *request = weir_calloc(1, sizeof(*request));
+	(void)bytes;
+	WEIR_CHECK(owner->flush == NULL && o->flush.phase == OWNER_FLUSH_ENCODED);
+	request->kind = WEIR_STORE_FLUSH;
+	request->flush = o->flush;
+	request->stream_time_us = o->core->clock.stream_time_us;
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
-		request->slots[i] = weir_partition_slab(owner->core, i)->used;
-	sim_store_encode(owner, &request->body, sim->seed % 2 == 0 ? 2 : 64);
-	owner->check_only = !owner->changed;
-	owner->changed = false;
+		request->slots[i] = weir_partition_slab(o->core, i)->used;
 	owner->flush = request;
-	owner->flush_sent = false;
-	owner->outbox.closed = owner->outbox.n;
-	SIM_TRACE(sim, "%u/%u encodes flush %lld: cards %lld partials %lld records %lld", owner->process, owner->partition,
-	    (long long)owner->flush_number, (long long)owner->next_offset[SIM_CARDS],
-	    (long long)owner->next_offset[SIM_REPORTS], (long long)owner->next_offset[SIM_RECORDS]);
+	*writer_out = sim_store_writer(&request->body);
+	SIM_TRACE(owner->sim, "%u/%u encodes flush %lld: cards %lld partials %lld records %lld", owner->process,
+	    owner->partition, (long long)o->flush.number, (long long)o->next_offset[SIM_CARDS],
+	    (long long)o->next_offset[SIM_REPORTS], (long long)o->next_offset[SIM_RECORDS]);
+}
+
+static void
+purge_dedupe_keys(void *ctx, int64_t hour)
+{
+	sim_store_purge(&((struct sim_owner *)ctx)->flush->body, 'm', hour);
+}
+
+static void
+purge_past(void *ctx, int32_t cycle, uint32_t card_pages, uint32_t pool_pages)
+{
+	struct weir_buf *body = &((struct sim_owner *)ctx)->flush->body;
+	WEIR_CHECK(card_pages + pool_pages > 0);
+	sim_store_purge(body, 'y', cycle);
+	sim_store_purge(body, 'z', cycle);
+}
+
+static void
+purge_window(void *ctx, unsigned kind, int32_t window, uint32_t first_page, uint32_t pages)
+{
+	WEIR_CHECK(pages > 0);
+	if (first_page == 0) /* there is one at most in a world of so few cards */
+		sim_store_purge(&((struct sim_owner *)ctx)->flush->body, (char)SIM_WINDOW(kind), window);
+}
+
+static uint64_t
+flush_end(void *ctx, const struct weir_buf *history, uint32_t history_commands)
+{
+	(void)history_commands;
+	return ((struct sim_owner *)ctx)->flush->body.len + history->len;
 }
 
 static bool
-has_dirt(const struct weir_partition *p)
+store_flush(void *ctx)
 {
-	for (uint32_t i = 0; i < WEIR_SLABS; i++)
-		if (weir_partition_slab((struct weir_partition *)p, i)->dirty_count > 0)
-			return true;
-	for (unsigned i = 0; i < WEIR_WINDOW_KINDS; i++)
-		if (p->tables.windows[i].dirty > 0)
-			return true;
-	return p->tables.closed_cycles.dirty > 0 || p->tables.pool_closed_cycles.dirty > 0 ||
-	       p->registry.new_name_count > 0 || p->registry.new_reference_count > 0 || weir_partition_feeds_due(p);
-}
-
-#define CHECK_EVERY_US (5 * SIM_SECOND) /* as lane_flush.c has it */
-
-static void
-flush_round(struct sim *sim, struct sim_owner *owner)
-{
-	if (owner->flush != NULL) {
-		if (!owner->flush_sent && owner->outbox.closed == 0) {
-			(void)submit_request(owner, owner->flush);
-			owner->flush_sent = true;
-		}
-		return;
-	}
-	bool look = sim->now_us - owner->flushed_us >= CHECK_EVERY_US;
-	if ((!owner->changed && !look) || sim->now_us < owner->flush_due_us || weir_partition_parked(owner->core) > 0)
-		return;
-	encode_flush(sim, owner);
-	owner->flush_due_us = sim->now_us + sim->flush_interval_us;
-}
-
-/* ---- the round ---- */
-
-static void
-mark_caught_up(struct sim *sim, struct sim_owner *owner)
-{
-	bool cards = owner->at_end[SIM_CARDS] && owner->at_end[SIM_RECORDS] && owner->core->parked.records.n == 0;
-	bool pools = owner->at_end[SIM_CARDS] && owner->at_end[SIM_REPORTS];
-	if ((cards && !owner->cards_caught_up) || (pools && !owner->pools_caught_up))
-		weir_partition_caught_up(owner->core, cards, pools);
-	owner->cards_caught_up |= cards;
-	owner->pools_caught_up |= pools;
-	if (owner->caught_up || !cards || !pools)
-		return;
-	owner->caught_up = true;
-	owner->restart_commands = true;
-	weir_partition_enqueue_all(owner->core, true);
-	SIM_TRACE(sim, "%u/%u has settled", owner->process, owner->partition);
-}
-
-static bool
-is_held(const struct sim *sim, const struct sim_owner *owner)
-{
-	return weir_partition_parked(owner->core) > 0 && (owner->core->parked.records.n >= owner->core->opts.parked_max ||
-							     (owner->flush == NULL && sim->now_us >= owner->flush_due_us));
-}
-
-/* As lane_windows.c has it: the clock when all was read, else the newest record's time. */
-static void
-watermark(const struct sim *sim, struct sim_owner *owner)
-{
-	const struct sim_log *log = &sim->logs[SIM_RECORDS][owner->partition];
-	int64_t read = owner->next_offset[SIM_RECORDS];
-	if (!owner->at_end[SIM_CARDS])
-		return;
-	if (read == log->n)
-		weir_partition_watermark(owner->core, sim->now_us);
-	else if (read > 0)
-		weir_partition_watermark(owner->core, log->v[read - 1].arrived_us);
-}
-
-void
-sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max)
-{
-	weir_partition_set_time(owner->core, sim->now_us, 0);
-	if (!is_held(sim, owner)) {
-		read_cards(sim, owner, batch_max);
-		if (owner->at_end[SIM_CARDS]) {
-			read_reports(sim, owner, batch_max);
-			read_records(sim, owner, batch_max);
-		}
-	}
-	mark_caught_up(sim, owner);
-	sim->unattributed |= owner->core->stats.unattributed > 0;
-	watermark(sim, owner);
-	(void)weir_partition_tick(owner->core, sim->tick_slots);
-	weir_partition_publish(owner->core);
-	effects(sim, owner);
-	owner->changed |= has_dirt(owner->core);
-	if (!owner->fenced_owner)
-		sim_check_step(sim, owner);
-	flush_round(sim, owner);
-}
-
-bool
-sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner)
-{
-	for (int t = 0; t < SIM_TOPICS; t++)
-		if (owner->stored[t] != sim->logs[t][owner->partition].n)
-			return false;
-	bool flushes = owner->flush != NULL && !owner->check_only;
-	return !owner->changed && !flushes && (owner->queue_count == 0 || owner->check_only) && owner->outbox.n == 0 &&
-	       owner->core->effects.pending_commands.n == 0 && weir_partition_parked(owner->core) == 0 &&
-	       !weir_partition_feeds_due(owner->core) && owner->core->pools_work.scans.n == 0 && owner->caught_up;
-}
-
-/* ---- answers ---- */
-
-void
-sim_owner_store(struct sim *sim, struct sim_owner *owner)
-{
-	uint32_t at = 0;
-	while (at < owner->queue_count && owner->queue[at]->done)
-		at++;
-	if (at == owner->queue_count)
-		return;
-	struct sim_request *request = owner->queue[at];
-	request->done = true;
-	if (request->kind == SIM_FETCH)
-		sim_store_fetch(&sim->store[owner->partition], &request->fetch, &request->value);
-	else
-		sim_store_decide(sim, owner, request);
-}
-
-static void
-request_free(struct sim_request *request)
-{
-	weir_buf_free(&request->value);
-	weir_buf_free(&request->body);
-	free(request);
-}
-
-static void
-answer_flush(struct sim *sim, struct sim_owner *owner, const struct sim_request *request)
-{
+	struct sim_owner *owner = ctx;
+	if (owner->outbox.closed > 0 || owner->outbox.late_closed > 0 || owner->outbox.refused)
+		sim_fail(owner->sim, "%u/%u sends flush %lld before its messages are acknowledged", owner->process,
+		    owner->partition, (long long)owner->flush->flush.number);
+	if (!has_room(owner))
+		return false;
+	submit_request(owner, owner->flush);
 	owner->flush = NULL;
-	owner->flush_sent = false;
-	owner->check_only = false;
-	owner->flushed_us = sim->now_us;
-	if (request->result == SIM_STORE_DONE)
-		weir_partition_stored(owner->core);
-	if (request->result == SIM_STORE_DONE)
-		memcpy(owner->stored, request->offsets_after, sizeof(owner->stored));
-	SIM_TRACE(sim, "%u/%u flush %lld: %s", owner->process, owner->partition,
-	    (long long)request->offsets_after[SIM_TOPICS],
-	    request->result == SIM_STORE_DONE     ? "stored"
-	    : request->result == SIM_STORE_FENCED ? "fenced"
-						  : "forgotten");
+	return true;
 }
 
-void
-sim_owner_answers(struct sim *sim, struct sim_owner *owner)
+static bool
+store_fetch(void *ctx, const struct weir_fetch_request *requests, uint32_t count)
 {
-	bool fetched = false;
-	while (owner->queue_count > 0 && owner->queue[0]->done) {
-		struct sim_request *request = owner->queue[0];
-		owner->queue_count--;
-		memmove(owner->queue, owner->queue + 1, owner->queue_count * sizeof(struct sim_request *));
-		if (request->kind == SIM_FLUSH) {
-			answer_flush(sim, owner, request);
-			int result = request->result;
-			request_free(request);
-			if (result == SIM_STORE_FENCED)
-				sim_owner_drop(sim, owner);
-			else if (result == SIM_STORE_LOST_WRITES)
-				sim_owner_take_again(sim, owner);
-			if (result != SIM_STORE_DONE)
-				return;
-			continue;
-		}
-		fetched = true;
-		struct weir_slice value = {request->value.data, request->value.len};
-		if (!weir_partition_fetched(owner->core, &request->fetch, value))
-			sim_fail(sim, "stored marks or past totals have a wrong size");
-		request_free(request);
-	}
-	bool waiting = owner->core->effects.fetch_requests.n > 0;
-	for (uint32_t i = 0; i < owner->queue_count; i++)
-		waiting |= owner->queue[i]->kind == SIM_FETCH;
-	if (!fetched || waiting)
-		return;
-	weir_partition_set_time(owner->core, sim->now_us, 0);
-	weir_partition_unpark(owner->core);
-	owner->changed = true;
-	effects(sim, owner);
+	struct sim_owner *owner = ctx;
+	WEIR_CHECK(count > 0 && count <= SIM_FETCHES);
+	if (owner->flush != NULL)
+		sim_fail(owner->sim, "%u/%u: a fetch overtakes flush %lld", owner->process, owner->partition,
+		    (long long)owner->flush->flush.number);
+	if (!has_room(owner))
+		return false;
+	struct sim_request *request = weir_calloc(1, sizeof(*request));
+	request->kind = WEIR_STORE_FETCH;
+	request->fetch_request_count = count;
+	memcpy(request->fetch_requests, requests, count * sizeof(*requests));
+	submit_request(owner, request);
+	return true;
 }
 
-/* ---- the dispatcher's results ---- */
+/* What waits for a Redis that is away comes back; what is under way does not. */
+static void
+store_cancel(void *ctx)
+{
+	struct sim_owner *owner = ctx;
+	for (uint32_t i = 0; i < owner->queue_count && !store_connected(ctx); i++) {
+		struct sim_request *request = owner->queue[i];
+		if (request->done)
+			continue;
+		request->done = true;
+		request->result = WEIR_STORE_CANCELLED;
+	}
+}
+
+static uint32_t
+keep_history(void *ctx, struct weir_buf *out, const char *list, struct weir_slice json)
+{
+	(void)ctx, (void)list;
+	weir_buf_append(out, json.data, json.len);
+	return 1;
+}
+
+/* ---- outbox ---- */
+
+/* Remembered with their message, to be compared with the model's verdict. */
+static void
+dead_letter(void *ctx, const struct weir_dead_letter *tag)
+{
+	struct sim_owner *owner = ctx;
+	struct sim *sim = owner->sim;
+	uint32_t topic = 0;
+	while (topic < SIM_TOPICS && strcmp(sim->rules.topics[topic], tag->topic) != 0)
+		topic++;
+	if (topic >= SIM_REPORTS || tag->offset < 0 || tag->offset >= sim_log_end(&sim->logs[topic][owner->partition]))
+		sim_fail(
+		    sim, "a dead letter of no record: %s, offset %lld: %s", tag->topic, (long long)tag->offset, tag->text);
+	struct sim_message *message = sim_log_at(&sim->logs[topic][owner->partition], tag->offset);
+	if (topic == SIM_CARDS)
+		SIM_TRACE(sim, "%u/%u rejects %.*s: %s", owner->process, owner->partition, (int)message->value.len,
+		    (const char *)message->value.data, tag->text);
+	if (owner->fenced_owner) /* it may not have heard of the card; or Redis forgot who overthrew it */
+		message->rejected_aside |= 1u << tag->reject;
+	else
+		message->rejected |= 1u << tag->reject;
+}
 
 static void
-one_result(struct sim *sim, struct sim_owner *owner, const struct weir_command_result *result)
+audit(void *ctx, const struct weir_audit *audit, const char *key, struct weir_slice json)
 {
-	const struct weir_slab *cards = &owner->core->tables.cards;
-	const struct weir_card_slot *card = NULL;
-	if (result->slot < cards->used && !weir_slab_is_filler(cards, result->slot))
-		card = weir_slab_at(cards, result->slot);
-	if (card == NULL || !weir_iccid_equal(card->iccid, result->iccid)) {
-		weir_partition_unconfirmed(owner->core, result->iccid);
-		return;
-	}
-	struct weir_command_report report = {.slot = result->slot,
-	    .state = result->state,
-	    .target = result->target,
-	    .attempts = result->attempts,
-	    .at_us = result->at_us,
-	    .next_us = result->next_us,
-	    .token = result->token,
-	    .pending = result->pending,
-	    .ticket = result->ticket,
-	    .text = result->text};
-	if (result->state == WEIR_COMMAND_CONFIRMED && !sim->rolled_back[owner->partition])
-		sim_carrier_reported(sim, sim_card_of(sim, card->iccid), result->at_us, owner->flush_number + 1);
-	weir_partition_command(owner->core, &report);
-	owner->changed = true;
-	effects(sim, owner);
+	struct sim_owner *owner = ctx;
+	SIM_TRACE(owner->sim, "%u/%u audit %s %s: %.*s", owner->process, owner->partition, owner_event_name(audit->event),
+	    key, (int)json.len, (const char *)json.data);
 }
 
-void
-sim_owner_results(struct sim *sim, uint32_t process)
+static void
+publish(void *ctx, enum weir_outbox_topic topic, uint32_t partition, struct weir_slice key, struct weir_slice value)
 {
-	struct sim_process *from = &sim->process[process];
-	for (uint32_t i = 0; i < from->result_count; i++) {
-		const struct weir_command_result *result = &from->results[i];
-		for (uint32_t k = 0; k < SIM_OWNERS; k++) {
-			struct sim_owner *owner = &sim->owners[k];
-			if (owner->used && !owner->fenced_owner && owner->process == process &&
-			    owner->partition == result->partition)
-				one_result(sim, owner, result);
-		}
-	}
-	from->result_count = 0;
+	struct sim_owner *owner = ctx;
+	if (topic == WEIR_OUTBOX_ALERTS)
+		sim_check_alert(owner->sim, owner, value);
+	struct sim_outgoing held = {.topic = topic, .partition = partition};
+	weir_buf_append(&held.key, key.data, key.len);
+	weir_buf_append(&held.value, value.data, value.len);
+	sim_outbox_push(&owner->outbox, &held);
 }
+
+static void
+window_close(void *ctx)
+{
+	struct sim_outbox *outbox = &((struct sim_owner *)ctx)->outbox;
+	WEIR_CHECK(outbox->closed == 0 && outbox->late_closed == 0);
+	outbox->closed = outbox->n;
+	outbox->late_closed = outbox->late_open;
+	outbox->late_open = 0;
+}
+
+static enum owner_window
+window(void *ctx)
+{
+	const struct sim_outbox *outbox = &((struct sim_owner *)ctx)->outbox;
+	if (outbox->closed > 0 || outbox->late_closed > 0)
+		return OWNER_WINDOW_OPEN;
+	return outbox->refused ? OWNER_WINDOW_REFUSED : OWNER_WINDOW_ACKNOWLEDGED;
+}
+
+/* ---- dispatcher ---- */
+
+/* The queue is full now and then. A zombie's process stands still: its commands go nowhere. */
+static bool
+enqueue(void *ctx, const struct weir_pending_command *pending_command)
+{
+	struct sim_owner *owner = ctx;
+	if (owner->fenced_owner)
+		return true;
+	sim_check_command(owner->sim, owner, pending_command);
+	if (owner->sim->faults && sim_chance(&owner->sim->rng, 30))
+		return false;
+	sim_dispatch_enqueue(owner->sim, owner, pending_command);
+	return true;
+}
+
+static void
+forget_commands(void *ctx)
+{
+	const struct sim_owner *owner = ctx;
+	if (!owner->fenced_owner)
+		sim_dispatch_forget(owner->sim, owner->process, owner->partition);
+}
+
+static void
+drain_results(void *ctx)
+{
+	sim_owner_results(((struct sim_owner *)ctx)->sim, ((struct sim_owner *)ctx)->process);
+}
+
+static void
+commanded(void *ctx, const struct weir_command_result *result, const struct weir_enforcement_slot *state)
+{
+	struct sim_owner *owner = ctx;
+	(void)state;
+	if (result->state == WEIR_COMMAND_CONFIRMED && !owner->sim->rolled_back[owner->partition])
+		sim_carrier_reported(
+		    owner->sim, sim_card_of(owner->sim, result->iccid), result->at_us, owner->o->flush_number + 1);
+}
+
+static void
+flushed(void *ctx, int64_t took_us)
+{
+	(void)ctx, (void)took_us;
+}
+
+static void
+core_ends(void *ctx, const struct weir_partition_stats *stats)
+{
+	((struct sim_owner *)ctx)->sim->unattributed |= stats->unattributed > 0;
+}
+
+static void
+note(void *ctx, enum owner_note note, const char *text)
+{
+	static const char *const NAMES[] = {[OWNER_NOTE_TAKEN] = "taken",
+	    [OWNER_NOTE_FENCED] = "fenced",
+	    [OWNER_NOTE_LOST_WRITES] = "lost writes",
+	    [OWNER_NOTE_NEW_LOG] = "new log",
+	    [OWNER_NOTE_UNPROVEN] = "unproven",
+	    [OWNER_NOTE_STOPPED] = "stopped",
+	    [OWNER_NOTE_GIVEN_BACK] = "given back",
+	    [OWNER_NOTE_LOST] = "lost"};
+	struct sim_owner *owner = ctx;
+	SIM_TRACE(owner->sim, "%u/%u %s: %s", owner->process, owner->partition, NAMES[note], text);
+}
+
+const struct owner_io SIM_IO = {.next_batch = next_batch,
+    .release_batch = release_batch,
+    .decode = decode,
+    .source_drop = source_drop,
+    .source_rewind = source_rewind,
+    .prove = prove,
+    .source_lag = source_lag,
+    .source_commit = source_commit,
+    .store_connected = store_connected,
+    .store_take = store_take,
+    .flush_begin = flush_begin,
+    .purge_dedupe_keys = purge_dedupe_keys,
+    .purge_past = purge_past,
+    .purge_window = purge_window,
+    .flush_end = flush_end,
+    .store_flush = store_flush,
+    .store_fetch = store_fetch,
+    .store_cancel = store_cancel,
+    .keep_history = keep_history,
+    .dead_letter = dead_letter,
+    .audit = audit,
+    .publish = publish,
+    .window_close = window_close,
+    .window = window,
+    .enqueue = enqueue,
+    .forget_commands = forget_commands,
+    .drain_results = drain_results,
+    .commanded = commanded,
+    .flushed = flushed,
+    .core_ends = core_ends,
+    .note = note};

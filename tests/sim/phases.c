@@ -277,7 +277,7 @@ static bool
 any_guard_tripped(struct sim *sim)
 {
 	for (uint32_t p = 0; p < sim->partitions; p++)
-		if (sim_owner_of(sim, p)->core->guard.tripped)
+		if (sim_owner_of(sim, p)->o->core->guard->tripped)
 			return true;
 	return false;
 }
@@ -288,6 +288,7 @@ sim_quiet(struct sim *sim, bool at_end)
 	bool faults = sim->faults;
 	uint32_t trouble = sim->carrier_trouble;
 	sim->faults = false;
+	memset(sim->away_until_us, 0, sizeof(sim->away_until_us));
 	if (at_end) {
 		sim->carrier_trouble = 0;
 		memset(sim->outage_until_us, 0, sizeof(sim->outage_until_us));

@@ -2,10 +2,10 @@
  * The simulator: weir's core, both stages, and the dispatcher's decisions on one thread, under a clock and faults drawn
  * from a seed (docs/simulator.md).
  *
- * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the
- * dispatcher's core. Simulated: Kafka (sim_kafka.c), Redis (sim_redis.c), the lane's order of work (owner.c, take.c),
- * carriers (sim_carrier.c), producers (produce.c, phases.c), trouble (faults.c). The model (model.c) shares nothing with
- * weir and says what must come out (sim_check.c).
+ * Real: struct weir_partition with all it does, the bytes it writes and reads, the parser of reference data, the owner
+ * (pipeline/engine/owner.h) with all that it decides, the dispatcher's core. Simulated: Kafka (sim_kafka.c), Redis
+ * (sim_redis.c), the group and the store's thread (take.c), carriers (sim_carrier.c), producers (produce.c, phases.c),
+ * trouble (faults.c). The model (model.c) shares nothing with weir and says what must come out (sim_check.c).
  *
  * Everything hangs off struct sim; nothing is global, so that a run depends on its seed alone.
  */
@@ -16,6 +16,7 @@
 
 #include "aggregators/partition.h"
 #include "pipeline/dispatch/dispatch_core.h"
+#include "pipeline/engine/owner.h"
 #include "tests/sim/model.h"
 #include "tests/sim/rng.h"
 
@@ -27,7 +28,7 @@
 #define SIM_HOUR (3600 * SIM_SECOND)
 #define SIM_DAY (24 * SIM_HOUR)
 
-enum sim_topic { SIM_RECORDS, SIM_REPORTS, SIM_CARDS, SIM_TOPICS };
+enum sim_topic { SIM_RECORDS, SIM_CARDS, SIM_REPORTS, SIM_TOPICS }; /* inputs, cards, reports: as owner_rules has them */
 
 /* ---- Kafka: one log a topic and partition ---- */
 
@@ -40,9 +41,20 @@ struct sim_message {
 	uint32_t rejected_aside;    /* likewise, of owners that were overthrown */
 };
 
+#define SIM_EPOCHS 8u
+
+/* Messages are kept for good; a log that is replaced or cut off gives its next ones other offsets (rule REC-9). */
 struct sim_log {
 	struct sim_message *v;
 	int64_t n, cap;
+	int64_t base; /* of v: offset 0 */
+	struct log_id id;
+	int32_t epoch; /* of its leader */
+	struct {
+		int32_t epoch;
+		int64_t start;
+	} epochs[SIM_EPOCHS]; /* with a message, oldest first */
+	uint32_t epoch_count;
 };
 
 /* ---- Redis: a partition's keys ---- */
@@ -58,6 +70,7 @@ struct sim_store {
 	uint64_t epoch;
 	int64_t stream_time_us;
 	int64_t offsets[SIM_TOPICS];
+	struct log_name logs[SIM_TOPICS];
 	int64_t flush_number;
 	uint32_t slots[WEIR_SLABS];
 	struct sim_blob *blobs;
@@ -67,19 +80,22 @@ struct sim_store {
 	struct weir_buf intents;    /* struct weir_unconfirmed_card */
 };
 
-/* ---- an owner of a partition: a lane's part of it ---- */
+/* ---- an owner of a partition, and its world ---- */
 
-enum sim_request_kind { SIM_FLUSH, SIM_FETCH };
+#define SIM_FETCHES 8u /* strings of one request, at most */
 
 /* What waits for the store's thread, in order. */
 struct sim_request {
-	enum sim_request_kind kind;
+	enum weir_store_kind kind;
 	bool done; /* carried out; the answer is on its way */
-	enum { SIM_STORE_DONE, SIM_STORE_FENCED, SIM_STORE_LOST_WRITES } result;
-	struct weir_fetch_request fetch;
-	struct weir_buf value; /* of a fetch */
-	struct weir_buf body;  /* of a flush: its writes */
-	int64_t offsets_before[SIM_TOPICS + 1], offsets_after[SIM_TOPICS + 1];
+	enum weir_store_result result;
+	struct weir_store_header header; /* of a take: what was loaded; else what is stored */
+	uint64_t epoch_floor;            /* of a take */
+	struct weir_fetch_request fetch_requests[SIM_FETCHES];
+	struct weir_buf values[SIM_FETCHES];
+	uint32_t fetch_request_count;
+	struct weir_buf body; /* of a flush: its writes */
+	struct owner_flush flush;
 	int64_t stream_time_us;
 	uint32_t slots[WEIR_SLABS];
 };
@@ -94,26 +110,31 @@ struct sim_outgoing {
 struct sim_outbox {
 	struct sim_outgoing *v;
 	uint32_t n, cap, closed;
+	uint32_t late_closed, late_open; /* in Kafka, their acknowledgement is on its way */
+	bool refused;                    /* one will never be taken */
 };
 
+/* Whose word the group's is: an owner is `fenced_owner` while it has not heard that it is none any more, `gone` from when
+ * it has.
+ */
 struct sim_owner {
-	bool used;
-	bool fenced_owner; /* another owner has the partition by now */
+	bool used, fenced_owner, gone;
+	bool starts; /* being taken with the group's word: then the source starts */
+	bool leaves; /* being given back */
 	uint32_t partition, process;
-	uint64_t epoch;
-	struct weir_partition *core;
-	int64_t next_offset[SIM_TOPICS], stored[SIM_TOPICS];
-	bool at_end[SIM_TOPICS];
-	bool caught_up, cards_caught_up, pools_caught_up;
-	bool restart_commands;
-	bool changed;
-	int64_t flush_number, flush_due_us;
-	struct sim_request *flush;   /* encoded, waits for its messages */
-	bool flush_sent, check_only; /* looks: it changes nothing */
-	int64_t flushed_us;          /* when its last flush was answered, or when it took the partition */
-	struct sim_request **queue;  /* with the store */
+	uint32_t to; /* process that takes it afterwards */
+	struct sim *sim;
+	struct owner *o;
+	struct sim_request **queue; /* with the store */
 	uint32_t queue_count, queue_cap;
+	struct sim_request *flush; /* encoded, not sent yet */
 	struct sim_outbox outbox;
+	bool reads; /* the source delivers */
+	int64_t read[SIM_TOPICS];
+	struct log_name read_logs[SIM_TOPICS]; /* that it is a place in */
+	uint32_t batch_max;                    /* of this round */
+	struct weir_message messages[64];
+	struct weir_record records[64];
 };
 
 /* ---- processes and carriers ---- */
@@ -128,8 +149,17 @@ struct sim_call {
 	bool abandoned; /* its owner has let go of the partition */
 };
 
+/* A word to the dispatcher, on its way. */
+struct sim_order {
+	bool forget;
+	uint32_t carrier;
+	struct weir_pending_command pending_command;
+};
+
 struct sim_process {
 	struct weir_dispatch_core *dispatch;
+	struct sim_order *orders;
+	uint32_t order_count, order_cap;
 	struct weir_command_result *results;
 	uint32_t result_count, result_cap;
 };
@@ -212,11 +242,12 @@ struct sim {
 	uint64_t steps;
 	bool ordered; /* quiet points between inputs that race; else nothing races and anything may happen at any time */
 	bool faults;
+	bool asks;  /* the source must ask before it can prove what it delivered */
 	bool heard; /* an owner always hears that it is none any more */
 	uint32_t partitions, processes;
 	struct weir_partition_opts opts;
-	uint32_t tick_slots, batch_max;
-	int64_t flush_interval_us;
+	struct owner_rules rules;
+	uint32_t batch_max;
 
 	struct sim_log logs[SIM_TOPICS][SIM_PARTITIONS];
 	struct sim_log alerts;
@@ -234,6 +265,7 @@ struct sim {
 	struct sim_process process[SIM_PROCESSES];
 	struct sim_call *calls;
 	uint32_t call_count, call_cap;
+	int64_t away_until_us[SIM_PARTITIONS]; /* its Redis, seen from its owner */
 	int64_t outage_until_us[MODEL_CARRIERS];
 	uint32_t carrier_trouble; /* permille of calls that go wrong */
 
@@ -281,6 +313,12 @@ int sim_card_of(const struct sim *sim, struct weir_iccid iccid);
 
 /* sim_kafka.c */
 uint32_t sim_partition_of(const struct sim *sim, const char *key);
+int64_t sim_log_end(const struct sim_log *log); /* offset behind its last message */
+struct sim_message *sim_log_at(const struct sim_log *log, int64_t offset);
+/* What brokers would say of the log to one who asks for the end of an epoch. */
+struct log_evidence sim_log_evidence(const struct sim_log *log, int32_t epoch);
+void sim_log_replace(struct sim *sim, struct sim_log *log);
+void sim_log_cut(struct sim *sim, struct sim_log *log, int64_t end);
 struct sim_message *sim_append(struct sim *sim, enum sim_topic topic, uint32_t partition);
 void sim_append_bytes(
     struct sim *sim, enum sim_topic topic, uint32_t partition, const char *key, const void *value, size_t len);
@@ -289,13 +327,16 @@ void sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *message);
 void sim_outbox_push(struct sim_outbox *outbox, struct sim_outgoing *message);
 /* Delivers the oldest; false when there is none. */
 bool sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox);
+void sim_outbox_acknowledge(struct sim_outbox *outbox); /* what was late */
+void sim_outbox_refuse(struct sim_outbox *outbox);
 void sim_outbox_free(struct sim_outbox *outbox);
 
 /* sim_redis.c */
 #define SIM_WINDOW(kind) (1 + (int)(kind)) /* letters of windows' strings */
 struct sim_blob *sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b);
-/* What a flush writes; taken by sim_store_apply. */
-void sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse);
+/* A writer into a flush's body, which sim_store_apply takes; likewise what is deleted: all of a kind, hour or cycle. */
+struct weir_writer sim_store_writer(struct weir_buf *body);
+void sim_store_purge(struct weir_buf *body, char kind, int64_t a);
 void sim_store_apply(struct sim_store *store, const struct weir_buf *body);
 void sim_store_fetch(const struct sim_store *store, const struct weir_fetch_request *fetch, struct weir_buf *value_out);
 bool sim_store_load(const struct sim_store *store, struct weir_partition *core);
@@ -303,24 +344,33 @@ void sim_store_intent(struct sim_store *store, const struct weir_unconfirmed_car
 struct sim_store *sim_store_copy(const struct sim_store *store);
 void sim_store_free(struct sim_store *store);
 
-/* owner.c: what a lane does with a partition */
+/* owner.c: an owner's world */
+extern const struct owner_io SIM_IO;
+struct owner_now sim_now(const struct sim *sim);
+/* Its core, if it is one that may be looked at: not while it is loaded. */
+struct weir_partition *sim_core(const struct sim_owner *owner);
 void sim_owner_round(struct sim *sim, struct sim_owner *owner, uint32_t batch_max);
-void sim_owner_store(struct sim *sim, struct sim_owner *owner);   /* the store's thread carries out one request */
-void sim_owner_answers(struct sim *sim, struct sim_owner *owner); /* and answers those it did */
 void sim_owner_results(struct sim *sim, uint32_t process);
 bool sim_owner_is_idle(const struct sim *sim, const struct sim_owner *owner);
-/* take.c */
-struct sim_owner *sim_owner_of(struct sim *sim, uint32_t partition); /* the one that is no zombie; NULL */
+/* take.c: the group, and the store's thread */
+struct sim_owner *sim_owner_of(struct sim *sim, uint32_t partition); /* the one that is no zombie and not gone; NULL */
 void sim_owner_take(struct sim *sim, uint32_t partition, uint32_t process);
-void sim_owner_take_again(struct sim *sim, struct sim_owner *owner);
-/* Forgets the owner; what its producer holds goes with it, or not, by chance. */
+void sim_owner_leave(struct sim *sim, struct sim_owner *owner, uint32_t to); /* gives back, then another takes */
+void sim_owner_lose(struct sim *sim, struct sim_owner *owner);               /* hears that it was taken away */
+/* It dies: what its producer holds goes with it, or not, by chance. */
 void sim_owner_drop(struct sim *sim, struct sim_owner *owner);
-void sim_store_decide(struct sim *sim, struct sim_owner *owner, struct sim_request *request);
+/* Gone, and nothing of it is on its way any more: its place is free. */
+void sim_owner_sweep(struct sim *sim, struct sim_owner *owner);
+void sim_owner_store(struct sim *sim, struct sim_owner *owner);   /* the store's thread carries out one request */
+void sim_owner_answers(struct sim *sim, struct sim_owner *owner); /* and answers those it did */
 
 /* sim_carrier.c */
 void sim_dispatch_new(struct sim *sim, uint32_t process);
 void sim_dispatch_enqueue(
     struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command);
+void sim_dispatch_forget(struct sim *sim, uint32_t process, uint32_t partition);
+/* A command for the card that the dispatcher has not heard of yet. */
+bool sim_dispatch_is_ordered(const struct sim *sim, uint32_t process, struct weir_iccid iccid);
 void sim_dispatch_start(struct sim *sim, uint32_t process);
 /* Ends calls whose time has come; true when one did. */
 bool sim_carriers_answer(struct sim *sim);
@@ -333,7 +383,9 @@ uint8_t sim_carrier_state(struct sim *sim, int card);
 
 /* faults.c */
 void sim_fault(struct sim *sim);
+void sim_crash(struct sim *sim, uint32_t process); /* the process dies and others, or it again, take what it had */
 void sim_snapshot(struct sim *sim, uint32_t partition);
+void sim_source_start(struct sim_owner *owner, const int64_t *offsets, const struct log_name *logs);
 void sim_snapshots_forget(struct sim *sim);
 
 /* produce.c: an input, to weir and to the model */

@@ -27,6 +27,16 @@ sim_dispatch_new(struct sim *sim, uint32_t process)
 	    weir_dispatch_core_new(sim->limits, (uint32_t)sim->carriers, weir_random_next(&sim->rng), on_result, sim);
 }
 
+static struct sim_order *
+order(struct sim_process *process)
+{
+	if (process->order_count == process->order_cap) {
+		process->order_cap = process->order_cap == 0 ? 16 : process->order_cap * 2;
+		process->orders = weir_realloc(process->orders, process->order_cap * sizeof(*process->orders));
+	}
+	return &process->orders[process->order_count++];
+}
+
 void
 sim_dispatch_enqueue(struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command)
 {
@@ -36,8 +46,39 @@ sim_dispatch_enqueue(struct sim *sim, const struct sim_owner *owner, const struc
 	SIM_TRACE(sim, "%u/%u offers card %d: desired %u confirmed %u resumed %u", owner->process, owner->partition,
 	    sim_card_of(sim, pending_command->iccid), pending_command->desired, pending_command->confirmed,
 	    pending_command->resumed_state);
-	weir_dispatch_core_enqueue(
-	    sim->process[owner->process].dispatch, owner->process, (uint32_t)carrier, pending_command, sim->now_us);
+	*order(&sim->process[owner->process]) =
+	    (struct sim_order){.carrier = (uint32_t)carrier, .pending_command = *pending_command};
+}
+
+void
+sim_dispatch_forget(struct sim *sim, uint32_t process, uint32_t partition)
+{
+	*order(&sim->process[process]) = (struct sim_order){.forget = true, .pending_command = {.partition = partition}};
+}
+
+bool
+sim_dispatch_is_ordered(const struct sim *sim, uint32_t process, struct weir_iccid iccid)
+{
+	const struct sim_process *p = &sim->process[process];
+	for (uint32_t i = 0; i < p->order_count; i++)
+		if (!p->orders[i].forget && weir_iccid_equal(p->orders[i].pending_command.iccid, iccid))
+			return true;
+	return false;
+}
+
+/* The dispatcher's thread takes in what its lanes said. */
+static void
+hear(struct sim *sim, uint32_t number)
+{
+	struct sim_process *process = &sim->process[number];
+	for (uint32_t i = 0; i < process->order_count; i++) {
+		const struct sim_order *o = &process->orders[i];
+		if (o->forget)
+			weir_dispatch_core_forget(process->dispatch, number, o->pending_command.partition);
+		else
+			weir_dispatch_core_enqueue(process->dispatch, number, o->carrier, &o->pending_command, sim->now_us);
+	}
+	process->order_count = 0;
 }
 
 /* ---- a card at its carrier ---- */
@@ -69,7 +110,7 @@ act_on_card(struct sim *sim, int card, uint8_t target, int64_t delay_us)
 	s->pending = target;
 	s->pending_us = sim->now_us + delay_us;
 	do_pending(sim, s);
-	SIM_TRACE(sim, "carrier: card %d %s%s", card, target == WEIR_CARD_SUSPENDED ? "suspended" : "active",
+	SIM_TRACE(sim, "carrier: card %d %s%s", card, target == WEIR_DESIRED_SUSPENDED ? "suspended" : "active",
 	    s->pending != 0 ? " soon" : "");
 }
 
@@ -177,7 +218,7 @@ begin(struct sim *sim, uint32_t process, const struct weir_dispatch_call *from)
 	else
 		serve_call(sim, call, card);
 	SIM_TRACE(sim, "process %u calls: card %d %s %s, to be answered %d", process, card,
-	    from->kind == WEIR_CALL_SET ? "set" : "ask", from->target == WEIR_CARD_SUSPENDED ? "suspended" : "active",
+	    from->kind == WEIR_CALL_SET ? "set" : "ask", from->target == WEIR_DESIRED_SUSPENDED ? "suspended" : "active",
 	    call->outcome.kind);
 }
 
@@ -185,12 +226,13 @@ void
 sim_dispatch_start(struct sim *sim, uint32_t process)
 {
 	struct weir_dispatch_call calls[8];
+	hear(sim, process);
 	uint32_t count = weir_dispatch_core_start(sim->process[process].dispatch, sim->now_us, calls, 8);
 	for (uint32_t i = 0; i < count; i++) {
 		/* rule CMD-3: suspends go before resumes */
 		struct weir_carrier_counters row;
 		weir_dispatch_core_counters(sim->process[process].dispatch, calls[i].carrier, &row);
-		if (calls[i].kind == WEIR_CALL_SET && calls[i].target == WEIR_CARD_ACTIVE && row.queued_suspends > 0)
+		if (calls[i].kind == WEIR_CALL_SET && calls[i].target == WEIR_DESIRED_ACTIVE && row.queued_suspends > 0)
 			sim_fail(
 			    sim, "carrier %u: a resume goes before %u suspends", calls[i].carrier, row.queued_suspends);
 		begin(sim, process, &calls[i]);
@@ -277,7 +319,7 @@ sim_process_die(struct sim *sim, uint32_t process)
 		if (sim->owners[i].used && sim->owners[i].process == process)
 			sim_owner_drop(sim, &sim->owners[i]);
 	weir_dispatch_core_free(sim->process[process].dispatch);
-	sim->process[process].result_count = 0;
+	sim->process[process].result_count = sim->process[process].order_count = 0;
 	sim_dispatch_new(sim, process);
 }
 
@@ -292,7 +334,7 @@ sim_carriers_idle(const struct sim *sim, int64_t *due_us_out)
 			*due_us_out = sim->calls[i].answer_us < *due_us_out ? sim->calls[i].answer_us : *due_us_out;
 		}
 	for (uint32_t i = 0; i < sim->processes; i++) {
-		idle &= sim->process[i].result_count == 0;
+		idle &= sim->process[i].result_count == 0 && sim->process[i].order_count == 0;
 		int64_t due_us = weir_dispatch_core_next_due(sim->process[i].dispatch, sim->now_us);
 		*due_us_out = due_us < *due_us_out ? due_us : *due_us_out;
 		idle &= due_us == WEIR_DISPATCH_NEVER;

@@ -39,7 +39,7 @@ sim_reasons_text(uint16_t reasons, char out[256])
 void
 sim_check_step(struct sim *sim, struct sim_owner *owner)
 {
-	const struct weir_partition *p = owner->core;
+	const struct weir_partition *p = owner->o->core;
 	for (int i = 0; i < sim->cards; i++) {
 		uint32_t slot;
 		if (sim->card[i].partition != owner->partition ||
@@ -56,9 +56,9 @@ void
 sim_check_command(struct sim *sim, const struct sim_owner *owner, const struct weir_pending_command *pending_command)
 {
 	int card = sim_card_of(sim, pending_command->iccid);
-	bool wanted = weir_partition_enforced(owner->core, pending_command->slot) != 0;
-	bool withdrawn = pending_command->desired == WEIR_CARD_UNKNOWN;
-	if (card < 0 || (!withdrawn && wanted != (pending_command->desired == WEIR_CARD_SUSPENDED)))
+	bool wanted = weir_partition_enforced(owner->o->core, pending_command->slot) != 0;
+	bool withdrawn = pending_command->desired == WEIR_DESIRED_UNKNOWN;
+	if (card < 0 || (!withdrawn && wanted != (pending_command->desired == WEIR_DESIRED_SUSPENDED)))
 		sim_fail(sim, "card %d: offered as desired %u, %s reason", card, pending_command->desired,
 		    wanted ? "with a" : "without");
 	if (wanted)
@@ -70,10 +70,38 @@ void
 sim_check_confirmed(struct sim *sim, int card)
 {
 	const struct sim_owner *owner = sim_owner_of(sim, sim->card[card].partition);
+	const struct weir_partition *core = sim_core(owner);
 	uint32_t slot;
+	if (core == NULL || sim_dispatch_is_ordered(sim, owner->process, sim->card[card].packed))
+		return; /* nobody can say; or an older word is on its way */
 	sim->card[card].at_carrier.suspend_wanted =
-	    weir_partition_find(owner->core, sim->card[card].packed, &slot) != NULL &&
-	    weir_partition_enforced(owner->core, slot) != 0;
+	    weir_partition_find(core, sim->card[card].packed, &slot) != NULL && weir_partition_enforced(core, slot) != 0;
+}
+
+/* The owner's newest word on a card has found no room in the queue yet. */
+static bool
+is_pending(const struct weir_partition *core, uint32_t slot)
+{
+	for (uint32_t i = 0; i < core->effects.pending_commands.n; i++)
+		if (core->effects.pending_commands.v[i] == slot)
+			return true;
+	return false;
+}
+
+/* rule LIFE-6, rule CMD-5: a card that may be sent nothing, as its owner knows and has said. */
+static bool
+is_silent(struct sim *sim, const struct sim_call *call)
+{
+	const struct weir_partition *core = sim_core(sim_owner_of(sim, call->call.partition));
+	if (core == NULL || call->call.slot >= core->tables.cards.used || is_pending(core, call->call.slot))
+		return false;
+	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
+	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
+		      (core->guard->tripped && call->call.target == WEIR_DESIRED_SUSPENDED);
+	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
+	 */
+	bool again = call->call.target == WEIR_DESIRED_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
+	return silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid);
 }
 
 /* rule CMD-1: one call in flight a card, and no suspend of a card that has had no reason since it was last settled. */
@@ -87,17 +115,9 @@ sim_check_call(struct sim *sim, const struct sim_call *call)
 		if (sim->calls[i].used && !sim->calls[i].abandoned &&
 		    weir_iccid_equal(sim->calls[i].call.iccid, call->call.iccid))
 			sim_fail(sim, "card %d: two calls in flight", card);
-	/* rule LIFE-6, rule CMD-5 */
-	const struct weir_partition *core = sim_owner_of(sim, call->call.partition)->core;
-	const struct weir_card_slot *slot = weir_slab_at(&core->tables.cards, call->call.slot);
-	bool silent = (slot->flags & WEIR_CARD_STATUS_MASK) >= WEIR_STATUS_DEACTIVATED ||
-		      (core->guard.tripped && call->call.target == WEIR_CARD_SUSPENDED);
-	/* A result that was on its way when the partition was taken again settled the card: what is queued says the same.
-	 */
-	bool again = call->call.target == WEIR_CARD_ACTIVE && weir_partition_enforcement(core, call->call.slot) == NULL;
-	if (call->call.kind == WEIR_CALL_SET && silent && !again && weir_iccid_equal(slot->iccid, call->call.iccid))
+	if (call->call.kind == WEIR_CALL_SET && is_silent(sim, call))
 		sim_fail(sim, "card %d: a command though none may be sent", card);
-	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_CARD_SUSPENDED &&
+	if (call->call.kind == WEIR_CALL_SET && call->call.target == WEIR_DESIRED_SUSPENDED &&
 	    !sim->card[card].at_carrier.suspend_wanted)
 		sim_fail(sim, "card %d: suspended without a reason", card);
 }
@@ -140,7 +160,7 @@ check_card(struct sim *sim, int card, bool caught_up)
 {
 	struct sim_owner *owner = sim_owner_of(sim, sim->card[card].partition);
 	uint32_t number;
-	const struct weir_card_slot *slot = weir_partition_find(owner->core, sim->card[card].packed, &number);
+	const struct weir_card_slot *slot = weir_partition_find(owner->o->core, sim->card[card].packed, &number);
 	if (slot == NULL || !sim->model.cards[card].known) {
 		if ((slot != NULL) != sim->model.cards[card].known)
 			sim_fail(sim, "card %d: %s", card, slot != NULL ? "is there and should not be" : "is not there");
@@ -165,7 +185,7 @@ check_card(struct sim *sim, int card, bool caught_up)
 		sim_fail(sim, "card %d: reasons are %s, right is %s", card, sim_reasons_text(reasons, is),
 		    sim_reasons_text(right, should));
 	unsigned enforced = model_enforced(&sim->model, card);
-	const struct weir_enforcement_slot *e = weir_partition_enforcement(owner->core, number);
+	const struct weir_enforcement_slot *e = weir_partition_enforcement(owner->o->core, number);
 	uint8_t desired = e == NULL ? WEIR_DESIRED_ACTIVE : e->desired;
 	uint8_t wanted = enforced != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;
 	if (!model_commands(&sim->model, card))
@@ -174,7 +194,7 @@ check_card(struct sim *sim, int card, bool caught_up)
 		sim_fail(sim, "card %d: desired %u, right is %u (reasons %s)", card, desired, wanted,
 		    sim_reasons_text(right, should));
 	const struct sim_subscriber *s = &sim->card[card].at_carrier;
-	bool held = owner->core->guard.tripped && wanted == WEIR_DESIRED_SUSPENDED;
+	bool held = owner->o->core->guard->tripped && wanted == WEIR_DESIRED_SUSPENDED;
 	if (caught_up && !held && !s->refuses && !s->is_unconfirmed && sim_carrier_state(sim, card) != wanted)
 		sim_fail(sim, "card %d: at its carrier in state %u, should be in %u (confirmed %u)", card,
 		    sim_carrier_state(sim, card), wanted, e == NULL ? WEIR_DESIRED_ACTIVE : e->confirmed);

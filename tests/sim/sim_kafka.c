@@ -31,11 +31,74 @@ log_add(struct sim_log *log)
 	return message;
 }
 
+int64_t
+sim_log_end(const struct sim_log *log)
+{
+	return log->n - log->base;
+}
+
+struct sim_message *
+sim_log_at(const struct sim_log *log, int64_t offset)
+{
+	WEIR_CHECK(offset >= 0 && offset < sim_log_end(log) && log->base + offset >= 0);
+	return &log->v[log->base + offset];
+}
+
+/* As OffsetForLeaderEpoch has it: the largest epoch that is not above, and where the one behind it begins. */
+struct log_evidence
+sim_log_evidence(const struct sim_log *log, int32_t epoch)
+{
+	struct log_evidence evidence = {.id = log->id,
+	    .end_offset = sim_log_end(log),
+	    .epoch_answered = epoch != LOG_EPOCH_UNKNOWN,
+	    .epoch_found = epoch,
+	    .epoch_end = sim_log_end(log)};
+	for (uint32_t i = log->epoch_count; i-- > 0;) {
+		if (log->epochs[i].epoch > epoch)
+			evidence.epoch_end = log->epochs[i].start;
+		else {
+			evidence.epoch_found = log->epochs[i].epoch;
+			break;
+		}
+	}
+	return evidence;
+}
+
+void
+sim_log_replace(struct sim *sim, struct sim_log *log)
+{
+	uint64_t draw = weir_random_next(&sim->rng) | 1;
+	memcpy(log->id.bytes, &draw, sizeof(draw));
+	log->base = log->n;
+	log->epoch = 0;
+	log->epoch_count = 0;
+}
+
+void
+sim_log_cut(struct sim *sim, struct sim_log *log, int64_t end)
+{
+	(void)sim;
+	while (log->epoch_count > 0 && log->epochs[log->epoch_count - 1].start >= end)
+		log->epoch_count--;
+	log->base = log->n - end;
+	log->epoch++;
+}
+
 struct sim_message *
 sim_append(struct sim *sim, enum sim_topic topic, uint32_t partition)
 {
-	struct sim_message *message = log_add(&sim->logs[topic][partition]);
+	struct sim_log *log = &sim->logs[topic][partition];
+	int64_t end = sim_log_end(log);
+	struct sim_message *message = log_add(log);
 	message->arrived_us = sim->now_us;
+	if (log->epoch_count > 0 && log->epochs[log->epoch_count - 1].epoch == log->epoch)
+		return message;
+	if (log->epoch_count == SIM_EPOCHS) { /* as retention does: the oldest goes */
+		memmove(log->epochs, log->epochs + 1, (SIM_EPOCHS - 1) * sizeof(log->epochs[0]));
+		log->epoch_count--;
+	}
+	log->epochs[log->epoch_count].epoch = log->epoch;
+	log->epochs[log->epoch_count++].start = end;
 	return message;
 }
 
@@ -98,6 +161,10 @@ sim_outgoing_deliver(struct sim *sim, const struct sim_outgoing *outgoing)
 void
 sim_outbox_push(struct sim_outbox *outbox, struct sim_outgoing *outgoing)
 {
+	if (outbox->refused) {
+		outgoing_free(outgoing);
+		return;
+	}
 	if (outbox->n == outbox->cap) {
 		outbox->cap = outbox->cap == 0 ? 16 : outbox->cap * 2;
 		outbox->v = weir_realloc(outbox->v, outbox->cap * sizeof(*outbox->v));
@@ -113,10 +180,29 @@ sim_outbox_deliver(struct sim *sim, struct sim_outbox *outbox)
 	struct sim_outgoing outgoing = outbox->v[0];
 	outbox->n--;
 	memmove(outbox->v, outbox->v + 1, outbox->n * sizeof(*outbox->v));
+	bool late = sim->faults && sim_chance(&sim->rng, 300);
+	outbox->late_closed += late && outbox->closed > 0;
+	outbox->late_open += late && outbox->closed == 0;
 	outbox->closed -= outbox->closed > 0;
 	sim_outgoing_deliver(sim, &outgoing);
 	outgoing_free(&outgoing);
 	return true;
+}
+
+void
+sim_outbox_acknowledge(struct sim_outbox *outbox)
+{
+	outbox->late_closed = outbox->late_open = 0;
+}
+
+/* What it holds is refused for good, and all that comes after (the topic is gone, or may not be written any more). */
+void
+sim_outbox_refuse(struct sim_outbox *outbox)
+{
+	for (uint32_t i = 0; i < outbox->n; i++)
+		outgoing_free(&outbox->v[i]);
+	outbox->n = outbox->closed = 0;
+	outbox->refused = true;
 }
 
 void

@@ -42,7 +42,7 @@ sim_blob_find(const struct sim_store *store, char kind, int64_t a, uint32_t b)
 	if (store->blob_cap == 0)
 		return NULL;
 	struct sim_blob *blob = &store->blobs[place_of(store->blobs, store->blob_cap, key_of(kind, a, b))];
-	return blob->key == 0 ? NULL : blob;
+	return blob->key == 0 || blob->len == 0 ? NULL : blob;
 }
 
 static struct sim_blob *
@@ -72,27 +72,23 @@ blob_write(struct sim_blob *blob, uint32_t offset, const uint8_t *data, uint32_t
 
 /* ---- the writes of a flush ---- */
 
-enum write_kind { WRITE_SET, WRITE_RANGE, WRITE_APPEND, WRITE_NAME, WRITE_REFERENCE, WRITE_INTENT_DONE };
+enum write_kind { WRITE_SET, WRITE_RANGE, WRITE_APPEND, WRITE_NAME, WRITE_REFERENCE, WRITE_INTENT_DONE, WRITE_PURGE };
 
 struct write {
 	uint64_t key;
 	uint32_t kind, offset, len;
 };
 
-struct encoder {
-	struct weir_buf *body;
-};
-
 static uint8_t *
-put_write(struct encoder *e, enum write_kind kind, uint64_t key, uint32_t offset, const void *data, uint32_t len)
+put_write(struct weir_buf *body, enum write_kind kind, uint64_t key, uint32_t offset, const void *data, uint32_t len)
 {
 	struct write write = {key, kind, offset, len};
-	weir_buf_append(e->body, &write, sizeof(write));
-	weir_buf_reserve(e->body, len);
-	uint8_t *at = e->body->data + e->body->len;
+	weir_buf_append(body, &write, sizeof(write));
+	weir_buf_reserve(body, len);
+	uint8_t *at = body->data + body->len;
 	if (data != NULL)
 		memcpy(at, data, len);
-	e->body->len += len;
+	body->len += len;
 	return at;
 }
 
@@ -136,9 +132,8 @@ static void
 on_reference(void *ctx, struct weir_slice field, struct weir_slice json)
 {
 	(void)put_write(ctx, WRITE_REFERENCE, 0, (uint32_t)field.len, field.data, (uint32_t)field.len);
-	struct encoder *e = ctx;
-	weir_buf_append(e->body, &(uint32_t){(uint32_t)json.len}, sizeof(uint32_t));
-	weir_buf_append(e->body, json.data, json.len);
+	weir_buf_append(ctx, &(uint32_t){(uint32_t)json.len}, sizeof(uint32_t));
+	weir_buf_append(ctx, json.data, json.len);
 }
 
 static void
@@ -153,11 +148,10 @@ on_window(void *ctx, unsigned kind, int32_t window, uint32_t page, uint32_t len)
 	return put_write(ctx, WRITE_APPEND, key_of((char)SIM_WINDOW(kind), window, page), 0, NULL, len);
 }
 
-void
-sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse)
+struct weir_writer
+sim_store_writer(struct weir_buf *body)
 {
-	struct encoder e = {body};
-	const struct weir_writer writer = {.ctx = &e,
+	return (struct weir_writer){.ctx = body,
 	    .page = on_page,
 	    .range = on_range,
 	    .closed_cycles = on_closed_cycle,
@@ -167,7 +161,12 @@ sim_store_encode(struct sim_owner *owner, struct weir_buf *body, uint32_t sparse
 	    .reference = on_reference,
 	    .intent_done = on_intent_done,
 	    .window = on_window};
-	weir_partition_encode(owner->core, &writer, sparse);
+}
+
+void
+sim_store_purge(struct weir_buf *body, char kind, int64_t a)
+{
+	(void)put_write(body, WRITE_PURGE, key_of(kind, a, 0), 0, NULL, 0);
 }
 
 /* ---- applying ---- */
@@ -214,6 +213,15 @@ sim_store_intent(struct sim_store *store, const struct weir_unconfirmed_card *in
 	weir_buf_append(&store->intents, intent, sizeof(*intent));
 }
 
+/* UNLINK of all keys of a kind, and an hour, a cycle or a window. An empty string is none. */
+static void
+purge(struct sim_store *store, uint64_t key)
+{
+	for (uint32_t i = 0; i < store->blob_cap; i++)
+		if ((store->blobs[i].key & ~UINT64_C(0xffffff)) == key)
+			store->blobs[i].len = 0;
+}
+
 void
 sim_store_apply(struct sim_store *store, const struct weir_buf *body)
 {
@@ -249,6 +257,9 @@ sim_store_apply(struct sim_store *store, const struct weir_buf *body)
 		case WRITE_INTENT_DONE:
 			memcpy(&done, data, sizeof(done));
 			delete_intent(&store->intents, &done);
+			break;
+		case WRITE_PURGE:
+			purge(store, write.key);
 			break;
 		}
 	}
@@ -323,7 +334,7 @@ load_dedupe_keys(const struct sim_store *store, struct weir_partition *core)
 	for (uint32_t i = 0; i < store->blob_cap; i++) {
 		const struct sim_blob *blob = &store->blobs[i];
 		int64_t hour = (int64_t)(blob->key >> 24 & 0xffffffffu);
-		if ((char)(blob->key >> 56) != 'm' || hour < stream_hour - core->opts.dedupe_fresh_h ||
+		if ((char)(blob->key >> 56) != 'm' || blob->len == 0 || hour < stream_hour - core->opts.dedupe_fresh_h ||
 		    hour > stream_hour + 1)
 			continue;
 		if (!weir_dedupe_keys_load(
@@ -336,7 +347,6 @@ load_dedupe_keys(const struct sim_store *store, struct weir_partition *core)
 bool
 sim_store_load(const struct sim_store *store, struct weir_partition *core)
 {
-	weir_partition_load_sizes(core, store->slots, store->stream_time_us);
 	if (!load_texts(store, core) || !load_pages(store, core) || (store->exists && !load_dedupe_keys(store, core)))
 		return false;
 	for (size_t at = 0; at < store->intents.len; at += sizeof(struct weir_unconfirmed_card)) {
@@ -345,7 +355,7 @@ sim_store_load(const struct sim_store *store, struct weir_partition *core)
 		if (!weir_partition_load_intent(core, &intent))
 			return false;
 	}
-	return weir_partition_load_finish(core);
+	return true;
 }
 
 struct sim_store *

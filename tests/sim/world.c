@@ -90,14 +90,18 @@ sim_step(struct sim *sim)
 		break;
 	case 4:
 	case 5:
-		(void)sim_outbox_deliver(
-		    sim, sim_chance(&sim->rng, 200) ? &sim->orphans[sim_below(&sim->rng, 4)] : &owner->outbox);
+		if (sim_chance(&sim->rng, 200))
+			(void)sim_outbox_deliver(sim, &sim->orphans[sim_below(&sim->rng, 4)]);
+		else if (!sim_outbox_deliver(sim, &owner->outbox))
+			sim_outbox_acknowledge(&owner->outbox);
 		break;
 	case 6:
 		sim_owner_store(sim, owner);
 		break;
 	case 7:
 		sim_owner_answers(sim, owner);
+		if (owner->used && owner->gone)
+			sim_owner_sweep(sim, owner);
 		break;
 	case 8:
 		sim_owner_results(sim, process);
@@ -107,6 +111,27 @@ sim_step(struct sim *sim)
 		(void)sim_carriers_answer(sim);
 		break;
 	}
+}
+
+/* An owner's part of a turn; true when nothing is left for it to do. */
+static bool
+turn_owner(struct sim *sim, struct sim_owner *owner)
+{
+	bool delivered = false;
+	if (owner->o->state == OWNER_STOPPED && !owner->gone) { /* somebody looks, and starts the process again */
+		sim_crash(sim, owner->process);
+		return false;
+	}
+	sim_owner_round(sim, owner, 64);
+	while (sim_outbox_deliver(sim, &owner->outbox))
+		delivered = true;
+	sim_outbox_acknowledge(&owner->outbox);
+	sim_owner_store(sim, owner);
+	sim_owner_answers(sim, owner);
+	if (owner->used && owner->gone)
+		sim_owner_sweep(sim, owner);
+	return owner->used && !owner->gone && !delivered && sim_owner_is_idle(sim, owner) &&
+	       !sim->rolled_back[owner->partition];
 }
 
 /* Everything once. */
@@ -122,17 +147,9 @@ turn(struct sim *sim)
 		sim_dispatch_start(sim, i);
 	}
 	(void)sim_carriers_answer(sim);
-	for (uint32_t i = 0; i < SIM_OWNERS; i++) {
-		struct sim_owner *owner = &sim->owners[i];
-		if (!owner->used || owner->fenced_owner)
-			continue;
-		sim_owner_round(sim, owner, 64);
-		while (sim_outbox_deliver(sim, &owner->outbox))
-			idle = false;
-		sim_owner_store(sim, owner);
-		sim_owner_answers(sim, owner);
-		idle &= owner->used && sim_owner_is_idle(sim, owner) && !sim->rolled_back[owner->partition];
-	}
+	for (uint32_t i = 0; i < SIM_OWNERS; i++)
+		if (sim->owners[i].used && !sim->owners[i].fenced_owner)
+			idle &= turn_owner(sim, &sim->owners[i]);
 	return idle;
 }
 
@@ -162,16 +179,18 @@ sim_quiesce(struct sim *sim, bool carriers_too)
 	char what[512] = "";
 	for (uint32_t p = 0; p < sim->partitions; p++) {
 		const struct sim_owner *owner = sim_owner_of(sim, p);
+		const struct owner *o = owner->o;
+		const struct weir_partition *core = sim_core(owner);
 		size_t n = strlen(what);
 		(void)snprintf(what + n, sizeof(what) - n,
-		    " %u: changed %d flush %d queue %u outbox %u offers %u parked %u walks %u settled %d stored %lld/%lld "
+		    " %u: state %d changed %d flush %d queue %u outbox %u commands %u parked %u caught up %d stored "
 		    "%lld/%lld "
-		    "%lld/%lld;",
-		    p, owner->changed, owner->flush != NULL, owner->queue_count, owner->outbox.n,
-		    owner->core->effects.pending_commands.n, owner->core->parked.records.n, owner->core->pools_work.scans.n,
-		    owner->caught_up, (long long)owner->stored[0], (long long)sim->logs[0][p].n,
-		    (long long)owner->stored[1], (long long)sim->logs[1][p].n, (long long)owner->stored[2],
-		    (long long)sim->logs[2][p].n);
+		    "%lld/%lld %lld/%lld;",
+		    p, o->state, o->changed, o->flush.phase, owner->queue_count, owner->outbox.n,
+		    core != NULL ? core->effects.pending_commands.n : 0, core != NULL ? weir_partition_parked(core) : 0,
+		    o->caught_up, (long long)o->stored[0], (long long)sim_log_end(&sim->logs[0][p]),
+		    (long long)o->stored[1], (long long)sim_log_end(&sim->logs[1][p]), (long long)o->stored[2],
+		    (long long)sim_log_end(&sim->logs[2][p]));
 	}
 	sim_fail(sim, "it does not come to rest:%s", what);
 }
@@ -192,7 +211,7 @@ sim_name_cards(struct sim *sim)
 		WEIR_CHECK(weir_iccid_parse((const uint8_t *)card->iccid, strlen(card->iccid), &card->packed));
 		card->partition = sim_partition_of(sim, card->iccid);
 		card->carrier = card->plan = card->pool = -1;
-		card->at_carrier.state = WEIR_CARD_ACTIVE;
+		card->at_carrier.state = WEIR_DESIRED_ACTIVE;
 		card->at_carrier.refuses = sim_chance(&sim->rng, 30);
 		uint64_t kind = sim_below(&sim->rng, 10);
 		sim->source[i].imei =
@@ -202,6 +221,37 @@ sim_name_cards(struct sim *sim)
 				      : kind < 9 ? SIM_SOURCE_TOTALS
 						 : SIM_SOURCE_TOTALS_IDS;
 	}
+}
+
+/* How owners go about it: short and long intervals, small and large batches, bounds that are met now and then. */
+static void
+draw_rules(struct sim *sim)
+{
+	struct owner_rules *rules = &sim->rules;
+	*rules = (struct owner_rules){.topics = {"records", "cards", "partials"},
+	    .topic_count = SIM_TOPICS,
+	    .cards = SIM_CARDS,
+	    .reports = SIM_REPORTS,
+	    .records_max = 64,
+	    .cards_max = 64,
+	    .reports_max = 64,
+	    .tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64),
+	    .sparse_slots = sim->seed % 2 == 0 ? 2 : 64,
+	    .fetch_max = 1 + (uint32_t)sim_below(&sim->rng, SIM_FETCHES),
+	    .fetching_max = 1 + (uint32_t)sim_below(&sim->rng, 2),
+	    .cycles_kept = 12,
+	    .unflushed_max = sim_chance(&sim->rng, 150) ? 2000 + sim_below(&sim->rng, 20000) : 1u << 28,
+	    .retake_us = sim_between(&sim->rng, SIM_SECOND, 20 * SIM_SECOND),
+	    .leave_us = 5 * SIM_SECOND,
+	    .read_new_logs = true};
+	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
+	rules->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
+	sim->heard = sim_chance(&sim->rng, 400);
+	if (sim_chance(&sim->rng, 250)) { /* long replays in small steps */
+		rules->flush_interval_us = sim_between(&sim->rng, 5 * SIM_SECOND, 60 * SIM_SECOND);
+		sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 2);
+	}
+	rules->backlog_interval_us = rules->flush_interval_us * (int64_t)sim_below(&sim->rng, 4);
 }
 
 void
@@ -223,7 +273,10 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	    .auto_register_carrier = "k0",
 	    .partitions = sim->partitions,
 	    .unreported_floor_bytes = 1 + sim_below(&sim->rng, 3) * 1000,
-	    .pool_tick_ms = 1000};
+	    .pool_tick_ms = 1000,
+	    .card_hours_days = 3660, /* what is compared stays */
+	    .pool_hours_days = 3660,
+	    .day_cycles = 120};
 	if (sim_chance(&sim->rng, 150)) { /* CMD-5 */
 		sim->opts.guard_percent = 20 + (uint32_t)sim_below(&sim->rng, 40);
 		sim->opts.guard_cards_min = 2 + (uint32_t)sim_below(&sim->rng, 3);
@@ -235,20 +288,17 @@ sim_init(struct sim *sim, uint64_t seed, const struct sim_options *options)
 	sim->opts.feed_pool_hourly = sim->opts.feed_pool_daily = sim->opts.feed_card_daily = sim_chance(&sim->rng, 250);
 	sim->opts.feed_grace_s = (uint32_t)sim_below(&sim->rng, 3);
 	sim->opts.feed_wait_s = (uint32_t)sim_below(&sim->rng, 20);
-	sim->tick_slots = 1 + (uint32_t)sim_below(&sim->rng, 64);
-	sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 16);
-	sim->flush_interval_us = sim_between(&sim->rng, SIM_SECOND / 10, 2 * SIM_SECOND);
-	sim->heard = sim_chance(&sim->rng, 400);
-	if (sim_chance(&sim->rng, 250)) { /* long replays in small steps */
-		sim->flush_interval_us = sim_between(&sim->rng, 5 * SIM_SECOND, 60 * SIM_SECOND);
-		sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 2);
-	}
+	draw_rules(sim);
 	/* Some day in six years, the 29th of February 2024 and 2028 among them. */
 	sim->now_us = INT64_C(1704067200) * SIM_SECOND + sim_between(&sim->rng, 0, 5 * 365 * 24) * SIM_HOUR;
 	sim->carrier_trouble = (uint32_t)sim_below(&sim->rng, 4) * 100;
 	model_init(&sim->model, (int64_t)sim->opts.dedupe_horizon_h * SIM_HOUR, sim->opts.future_skew_s * SIM_SECOND);
 	sim->cards = 3 + (int)sim_below(&sim->rng, 20);
 	sim_name_cards(sim);
+	sim->asks = seed % 3 == 0;
+	for (unsigned t = 0; t < SIM_TOPICS; t++)
+		for (unsigned p = 0; p < SIM_PARTITIONS; p++)
+			sim->logs[t][p].id = (struct log_id){{'i', 'd', (uint8_t)t, (uint8_t)p}};
 }
 
 void
@@ -262,6 +312,7 @@ sim_free(struct sim *sim)
 	for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
 		weir_dispatch_core_free(sim->process[i].dispatch);
 		free(sim->process[i].results);
+		free(sim->process[i].orders);
 	}
 	for (uint32_t p = 0; p < SIM_PARTITIONS; p++) {
 		for (int t = 0; t < SIM_TOPICS; t++)

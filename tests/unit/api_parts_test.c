@@ -179,8 +179,8 @@ tokens_wrong_lines_are_named(void **state)
 	static const struct {
 		const char *text, *words;
 	} cases[] = {
-	    {"a read\n", ":1: three words"},
-	    {"\na read " TOKEN " more\n", ":2: three words"},
+	    {"a read\n", ":1: must be three words"},
+	    {"\na read " TOKEN " more\n", ":2: must be three words"},
 	    {"a write " TOKEN "\n", "read or operate"},
 	    {"a none " TOKEN "\n", "read or operate"},
 	    {"a read short\n", "at least 16"},

@@ -68,7 +68,7 @@ test_counts_each_record_once(void **state)
 	}
 	struct engine *e = run_engine(&w, 1);
 	assert_int_equal(e->core->stats.counted, fresh);
-	assert_int_equal(e->core->stats.down, down);
+	assert_int_equal(e->core->stats.bytes_down, down);
 	assert_int_equal(e->core->stats.duplicates, w.records - fresh);
 	assert_true(e->core->stats.parked > 0); /* or the store was not asked */
 	engine_free(e);

@@ -49,21 +49,21 @@ test_mistakes_name_line_and_key(void **state)
 		const char *text, *says;
 	} wrong[] = {
 	    {GOOD "recrds: 5\n", "f.conf:7: recrds: no such key; did you mean records?"},
-	    {GOOD "batch: many\n", "f.conf:7: batch: 'many' is none; a whole number is right"},
-	    {GOOD "batch: 0\n", "f.conf:7: batch: '0' is out of bounds; 1 to 1000 is right"},
-	    {GOOD "duplicates: 5\n", "f.conf:7: duplicates: '5' is none; a share such as 2.5% is right"},
-	    {GOOD "duplicates: 95%\n", "f.conf:7: duplicates: '95%' is out of bounds; 0% to 90% is right"},
+	    {GOOD "batch: many\n", "f.conf:7: batch: 'many' is none; must be a whole number"},
+	    {GOOD "batch: 0\n", "f.conf:7: batch: '0' is out of bounds; must be 1 to 1000"},
+	    {GOOD "duplicates: 5\n", "f.conf:7: duplicates: '5' is none; must be a share such as 2.5%"},
+	    {GOOD "duplicates: 95%\n", "f.conf:7: duplicates: '95%' is out of bounds; must be 0% to 90%"},
 	    {GOOD "skew: -1\n", "f.conf:7: skew: '-1' is none"},
-	    {GOOD "format: xml\n", "f.conf:7: format: 'xml' is none; json or packed is right"},
+	    {GOOD "format: xml\n", "f.conf:7: format: 'xml' is none; must be json or packed"},
 	    {GOOD "late: 5%\n", "f.conf:7: late: late and late_up_to go together"},
 	    {GOOD "pools: 5\n", "f.conf:7: pools: pools and pool_cards go together"},
 	    {GOOD "pools: 5\npool_cards: 50%\n", "f.conf:7: pools: pools need an allowance"},
 	    {GOOD "surge: 5\n", "f.conf:7: surge: surge, surge_at and surge_for go together"},
-	    {GOOD "batch: [1]\n", "f.conf:7: batch: one value is right"},
+	    {GOOD "batch: [1]\n", "f.conf:7: batch: must be one value"},
 	    {GOOD "cards: 1\n", "f.conf:7"},
 	    {"version: 2\n", "f.conf:1: version: '2' is out of bounds"},
 	    {"version: 1\n", "f.conf: title: is missing"},
-	    {"- a\n", "f.conf:1: lines of"},
+	    {"- a\n", "f.conf:1: must be lines of"},
 	};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct workload w;

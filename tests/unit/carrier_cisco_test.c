@@ -36,7 +36,7 @@ test_cisco_builds_requests(void **state)
 {
 	(void)state;
 	struct weir_carrier_request request = {0};
-	struct weir_carrier_command command = command_of(WEIR_CALL_SET, WEIR_CARD_SUSPENDED);
+	struct weir_carrier_command command = command_of(WEIR_CALL_SET, WEIR_DESIRED_SUSPENDED);
 	weir_carrier_cisco.build(&SETTINGS, &command, &request);
 	assert_int_equal(request.method, WEIR_METHOD_PUT);
 	assert_text(&request.url, "https://rws.example.net/rws/api/v1/devices/8944500102198304826S");
@@ -44,11 +44,11 @@ test_cisco_builds_requests(void **state)
 	    "Accept: application/json\nAuthorization: Basic bWU6ay0xOjI=\nContent-Type: application/json\n");
 	assert_text(&request.body, "{\"status\":\"DEACTIVATED\"}");
 	weir_carrier_request_reset(&request);
-	command = command_of(WEIR_CALL_SET, WEIR_CARD_ACTIVE);
+	command = command_of(WEIR_CALL_SET, WEIR_DESIRED_ACTIVE);
 	weir_carrier_cisco.build(&SETTINGS, &command, &request);
 	assert_text(&request.body, "{\"status\":\"ACTIVATED\"}");
 	weir_carrier_request_reset(&request);
-	command = command_of(WEIR_CALL_ASK, WEIR_CARD_ACTIVE);
+	command = command_of(WEIR_CALL_ASK, WEIR_DESIRED_ACTIVE);
 	weir_carrier_cisco.build(&SETTINGS, &command, &request);
 	assert_int_equal(request.method, WEIR_METHOD_GET);
 	assert_int_equal(request.body.len, 0);
@@ -78,7 +78,7 @@ test_cisco_checks_settings(void **state)
 static struct weir_outcome
 outcome_of(enum weir_call_kind kind, uint32_t status, const char *headers, const char *body)
 {
-	struct weir_carrier_command command = command_of(kind, WEIR_CARD_SUSPENDED);
+	struct weir_carrier_command command = command_of(kind, WEIR_DESIRED_SUSPENDED);
 	struct weir_carrier_response response = {
 	    .status = status, .headers = weir_slice_of(headers), .body = weir_slice_of(body), .transport_text = ""};
 	struct weir_outcome outcome = {0};
@@ -141,10 +141,10 @@ test_cisco_reads_states(void **state)
 		const char *body;
 		uint8_t state;
 	} ROWS[] = {
-	    {"{\"iccid\":\"8944\",\"status\":\"ACTIVATED\",\"imei\":null}", WEIR_CARD_ACTIVE},
-	    {"{\"status\":\"DEACTIVATED\"}", WEIR_CARD_SUSPENDED},
-	    {"{\"status\":\"RETIRED\"}", WEIR_CARD_UNKNOWN},
-	    {"{\"status\":\"\"}", WEIR_CARD_UNKNOWN},
+	    {"{\"iccid\":\"8944\",\"status\":\"ACTIVATED\",\"imei\":null}", WEIR_DESIRED_ACTIVE},
+	    {"{\"status\":\"DEACTIVATED\"}", WEIR_DESIRED_SUSPENDED},
+	    {"{\"status\":\"RETIRED\"}", WEIR_DESIRED_UNKNOWN},
+	    {"{\"status\":\"\"}", WEIR_DESIRED_UNKNOWN},
 	};
 	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
 		struct weir_outcome outcome = outcome_of(WEIR_CALL_ASK, 200, "", ROWS[i].body);
@@ -157,7 +157,7 @@ static void
 test_cisco_reads_transport_failures(void **state) /* rule CMD-2 */
 {
 	(void)state;
-	struct weir_carrier_command command = command_of(WEIR_CALL_SET, WEIR_CARD_SUSPENDED);
+	struct weir_carrier_command command = command_of(WEIR_CALL_SET, WEIR_DESIRED_SUSPENDED);
 	static const struct {
 		enum weir_transport transport;
 		bool sent;
@@ -202,7 +202,7 @@ test_cisco_survives_noise(void **state)
 		uint32_t status = (uint32_t)weir_random_below(&random, 600);
 		struct weir_outcome outcome = outcome_of(round % 2 ? WEIR_CALL_SET : WEIR_CALL_ASK, status, headers, body);
 		assert_true(outcome.kind <= WEIR_OUTCOME_CARRIER_DOWN);
-		assert_true(outcome.state <= WEIR_CARD_SUSPENDED);
+		assert_true(outcome.state <= WEIR_DESIRED_SUSPENDED);
 		assert_non_null(memchr(outcome.text, '\0', sizeof(outcome.text)));
 	}
 }

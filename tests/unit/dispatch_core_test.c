@@ -15,8 +15,8 @@
 #include "pipeline/dispatch/dispatch_core.h"
 
 #define SECOND 1000000
-#define ACTIVE WEIR_CARD_ACTIVE
-#define SUSPENDED WEIR_CARD_SUSPENDED
+#define ACTIVE WEIR_DESIRED_ACTIVE
+#define SUSPENDED WEIR_DESIRED_SUSPENDED
 
 static const struct weir_dispatch_limits LIMITS = {.rate_per_s = 0,
     .concurrency = 4,
@@ -194,21 +194,21 @@ test_core_nothing_desired_sends_nothing(void **state)
 	(void)state;
 	struct fixture fix;
 	fixture_begin(&fix, LIMITS);
-	pending_command(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
+	pending_command(&fix, 7, WEIR_DESIRED_UNKNOWN, ACTIVE);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 0);
 	pending_command(&fix, 7, SUSPENDED, ACTIVE);
-	pending_command(&fix, 7, WEIR_CARD_UNKNOWN, ACTIVE);
+	pending_command(&fix, 7, WEIR_DESIRED_UNKNOWN, ACTIVE);
 	assert_int_equal(fix.last.state, WEIR_COMMAND_IDLE);
 	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	/* Confirmed as active here, while the owner still thinks that it is suspended. */
 	pending_command(&fix, 7, ACTIVE, SUSPENDED);
 	finish_call(&fix, start_call(&fix), outcome(WEIR_OUTCOME_DONE));
-	pending_command(&fix, 7, WEIR_CARD_UNKNOWN, SUSPENDED);
+	pending_command(&fix, 7, WEIR_DESIRED_UNKNOWN, SUSPENDED);
 	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	/* One that may have reached the carrier is asked after, not repeated. */
 	pending_command(&fix, 8, SUSPENDED, ACTIVE);
 	finish_call(&fix, start_call(&fix), outcome_timeout());
-	pending_command(&fix, 8, WEIR_CARD_UNKNOWN, ACTIVE);
+	pending_command(&fix, 8, WEIR_DESIRED_UNKNOWN, ACTIVE);
 	wait_until_due(&fix);
 	struct weir_dispatch_call call = start_call(&fix);
 	assert_int_equal(call.kind, WEIR_CALL_ASK);
@@ -594,7 +594,7 @@ test_core_forgets_a_partition(void **state)
 	weir_dispatch_core_forget(fix.core, 0, 3);
 	assert_int_equal(weir_dispatch_core_cards(fix.core), 1);
 	/* Offered again while its old call is open: still one at a time. */
-	pending_command(&fix, call.slot, ACTIVE, WEIR_CARD_UNKNOWN);
+	pending_command(&fix, call.slot, ACTIVE, WEIR_DESIRED_UNKNOWN);
 	assert_int_equal(start_call(&fix).slot, UINT32_MAX);
 	weir_dispatch_core_forget(fix.core, 0, 3);
 	finish_call(&fix, call, outcome(WEIR_OUTCOME_DONE));
@@ -613,7 +613,7 @@ test_core_million_cards(void **state)
 	fixture_begin(&fix, limits);
 	const uint32_t cards = 1000000;
 	for (uint32_t slot = 0; slot < cards; slot++)
-		pending_command(&fix, slot, slot % 2 ? ACTIVE : SUSPENDED, WEIR_CARD_UNKNOWN);
+		pending_command(&fix, slot, slot % 2 ? ACTIVE : SUSPENDED, WEIR_DESIRED_UNKNOWN);
 	static struct weir_dispatch_call calls[256];
 	for (uint32_t count; (count = weir_dispatch_core_start(fix.core, fix.now_us, calls, 256)) > 0;) {
 		for (uint32_t i = 0; i < count; i++)
@@ -694,7 +694,8 @@ model_result(void *ctx, uint32_t lane, const struct weir_command_result *result)
 	}
 	if (result->state == WEIR_COMMAND_FAILED) {
 		model->failed[slot] = true;
-		model->believed[slot] = WEIR_CARD_UNKNOWN; /* as an owner has it: what was lost before may have been done */
+		model->believed[slot] =
+		    WEIR_DESIRED_UNKNOWN; /* as an owner has it: what was lost before may have been done */
 	}
 }
 

@@ -56,7 +56,7 @@ note_intents(void *ctx, const struct weir_pending_command *pending_commands, uin
 {
 	struct bench *bench = ctx;
 	for (uint32_t i = 0; i < count; i++)
-		WEIR_CHECK(pending_commands[i].desired != WEIR_CARD_UNKNOWN);
+		WEIR_CHECK(pending_commands[i].desired != WEIR_DESIRED_UNKNOWN);
 	atomic_fetch_add(&bench->intents, count);
 }
 
@@ -210,12 +210,12 @@ test_dispatch_suspends_and_resumes(void **state)
 	bench_begin(&bench, &opts);
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 100; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait_all(&bench, 100);
 	assert_int_equal(bench.by_state[WEIR_COMMAND_SENT], 100);
 	assert_true(bench.last.at_us > (int64_t)1600000000 * 1000000); /* UTC, not the thread's own axis */
 	for (uint32_t slot = 0; slot < 100; slot++)
-		bench_command(&bench, slot, WEIR_CARD_ACTIVE, WEIR_CARD_SUSPENDED);
+		bench_command(&bench, slot, WEIR_DESIRED_ACTIVE, WEIR_DESIRED_SUSPENDED);
 	bench_wait_all(&bench, 100);
 	struct weir_carrier_sim_counters counters;
 	weir_carrier_sim_counters_get(bench.sim, &counters);
@@ -247,9 +247,9 @@ test_dispatch_survives_errors_timeouts_and_tickets(void **state) /* rules CMD-1,
 	struct weir_random random = {3};
 	for (uint32_t i = 0; i < 400; i++) { /* minds change while commands are on their way */
 		uint32_t slot = i < 60 ? i : (uint32_t)weir_random_below(&random, 60);
-		uint8_t known = bench.cards[slot].confirmed == 0 ? WEIR_CARD_ACTIVE : bench.cards[slot].confirmed;
+		uint8_t known = bench.cards[slot].confirmed == 0 ? WEIR_DESIRED_ACTIVE : bench.cards[slot].confirmed;
 		bench_command(
-		    &bench, slot, weir_random_below(&random, 2) != 0 ? WEIR_CARD_ACTIVE : WEIR_CARD_SUSPENDED, known);
+		    &bench, slot, weir_random_below(&random, 2) != 0 ? WEIR_DESIRED_ACTIVE : WEIR_DESIRED_SUSPENDED, known);
 		if (i % 10 == 0) {
 			nap_ms(5);
 			bench_drain(&bench);
@@ -290,7 +290,7 @@ test_dispatch_asks_before_repeating(void **state) /* rule CMD-2 */
 	bench.settings.carriers[0].retry_min_ms = bench.settings.carriers[0].retry_max_ms = 500;
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 20; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_QUEUED, 20);
 	weir_carrier_sim_moods(bench.sim, 0, 0, 0);
 	bench_wait_all(&bench, 20);
@@ -314,7 +314,7 @@ test_dispatch_outage_and_recovery(void **state) /* rule CMD-3 */
 	bench_start(&bench);
 	weir_carrier_sim_outage(bench.sim, true);
 	for (uint32_t slot = 0; slot < 50; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	nap_ms(1000);
 	assert_true(bench_row(&bench).breaker_open);
 	struct weir_carrier_sim_counters counters;
@@ -337,12 +337,12 @@ test_dispatch_carrier_unreachable_then_there(void **state)
 	opts.port = weir_carrier_sim_port(bench.sim);
 	weir_carrier_sim_stop(bench.sim);
 	bench_start(&bench);
-	bench_command(&bench, 0, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+	bench_command(&bench, 0, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_QUEUED, 1);
 	/* It surely was not sent, so it is withdrawn when no longer wanted (CMD-1). */
-	bench_command(&bench, 0, WEIR_CARD_ACTIVE, WEIR_CARD_ACTIVE);
+	bench_command(&bench, 0, WEIR_DESIRED_ACTIVE, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_IDLE, 1);
-	bench_command(&bench, 1, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+	bench_command(&bench, 1, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	struct weir_error err = {0};
 	bench.sim = weir_carrier_sim_start(&opts, &err);
 	assert_non_null(bench.sim);
@@ -363,7 +363,7 @@ test_dispatch_waits_when_told_to(void **state) /* rule CMD-3 */
 	bench_begin(&bench, &opts);
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 50; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait_all(&bench, 50);
 	struct weir_carrier_sim_counters counters;
 	weir_carrier_sim_counters_get(bench.sim, &counters);
@@ -384,7 +384,7 @@ test_dispatch_bad_key_is_loud_and_harmless(void **state)
 	bench_begin(&bench, &opts);
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 50; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_QUEUED, 1);
 	nap_ms(500);
 	bench_drain(&bench);
@@ -407,7 +407,7 @@ test_dispatch_unknown_card_fails_alone(void **state)
 	bench_begin(&bench, &opts);
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 10; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_CONFIRMED, 9);
 	bench_wait(&bench, WEIR_COMMAND_FAILED, 1);
 	assert_int_equal(bench.state[7], WEIR_COMMAND_FAILED);
@@ -425,7 +425,7 @@ test_dispatch_restart_goes_on_with_what_was_accepted(void **state) /* rule CMD-2
 	opts.accept_ms = 500;
 	bench_begin(&bench, &opts);
 	bench_start(&bench);
-	bench_command(&bench, 0, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+	bench_command(&bench, 0, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_ACCEPTED, 1);
 	weir_dispatch_stop(bench.dispatch, 1000);
 	bench_drain(&bench);
@@ -456,7 +456,7 @@ test_dispatch_stop_waits_for_calls_in_flight(void **state)
 	bench.settings.carriers[0].concurrency = 1;
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 10; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_SENT, 1);
 	weir_dispatch_stop(bench.dispatch, 5000);
 	bench_drain(&bench);
@@ -475,7 +475,7 @@ test_dispatch_shadow_sends_nothing(void **state) /* rule CMD-5 */
 	bench.settings.shadow = true;
 	bench_start(&bench);
 	for (uint32_t slot = 0; slot < 100; slot++)
-		bench_command(&bench, slot, WEIR_CARD_SUSPENDED, WEIR_CARD_ACTIVE);
+		bench_command(&bench, slot, WEIR_DESIRED_SUSPENDED, WEIR_DESIRED_ACTIVE);
 	bench_wait(&bench, WEIR_COMMAND_CONFIRMED, 100);
 	struct weir_carrier_sim_counters counters;
 	weir_carrier_sim_counters_get(bench.sim, &counters);
@@ -495,8 +495,10 @@ test_dispatch_slow_owner_loses_nothing(void **state)
 	assert_non_null(dispatch);
 	const uint32_t cards = 60000;
 	for (uint32_t slot = 0; slot < cards; slot++) {
-		struct weir_pending_command word = {
-		    .iccid = iccid_of(slot), .slot = slot, .desired = WEIR_CARD_SUSPENDED, .confirmed = WEIR_CARD_ACTIVE};
+		struct weir_pending_command word = {.iccid = iccid_of(slot),
+		    .slot = slot,
+		    .desired = WEIR_DESIRED_SUSPENDED,
+		    .confirmed = WEIR_DESIRED_ACTIVE};
 		while (!weir_dispatch_enqueue(dispatch, 0, &word))
 			nap_ms(1);
 	}

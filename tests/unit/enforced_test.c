@@ -321,7 +321,7 @@ test_guard(void **state)
 	assert_non_null(weir_partition_find(p, iccid_of(A), &slot));
 	fold(p, record(A, 1, 1000, 0, NOW));
 	assert_true(weir_partition_may_send(p, slot));
-	p->guard.tripped = true;
+	p->guard->tripped = true;
 	assert_false(weir_partition_may_send(p, slot));
 	assert_int_equal(p->stats.guarded, 1);
 	struct weir_command_report done = {0, 4, WEIR_DESIRED_SUSPENDED, 1, NOW, 0, "", "", 0, 0};

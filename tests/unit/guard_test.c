@@ -31,10 +31,10 @@ test_trips(void **state)
 	struct net *net = make_fleet(10, 5);
 	struct weir_partition *p = net->p[0];
 	suspend_cards(net, 0, 10);
-	assert_false(p->guard.tripped);
+	assert_false(p->guard->tripped);
 	assert_true(weir_partition_may_send(p, net_slot(net, 0, 3)));
 	suspend_cards(net, 10, 11);
-	assert_true(p->guard.tripped);
+	assert_true(p->guard->tripped);
 	suspend_cards(net, 11, 20);
 	assert_true(HAS(net_card(net, 0, 15), WEIR_REASON_PLAN_EXHAUSTED));
 	assert_false(weir_partition_may_send(p, net_slot(net, 0, 15)));
@@ -57,10 +57,10 @@ test_window(void **state)
 	suspend_cards(net, 0, 10);
 	net_time(net, NOW + 65 * S);
 	suspend_cards(net, 10, 20);
-	assert_false(net->p[0]->guard.tripped);
+	assert_false(net->p[0]->guard->tripped);
 	net_time(net, NOW + 124 * S); /* 59 s later, in the next minute by the clock */
 	suspend_cards(net, 20, 21);
-	assert_true(net->p[0]->guard.tripped);
+	assert_true(net->p[0]->guard->tripped);
 	net_free(net);
 }
 
@@ -71,13 +71,13 @@ test_least_and_off(void **state)
 	(void)state;
 	struct net *net = make_fleet(1, 5);
 	suspend_cards(net, 0, 4);
-	assert_false(net->p[0]->guard.tripped);
+	assert_false(net->p[0]->guard->tripped);
 	suspend_cards(net, 4, 5);
-	assert_true(net->p[0]->guard.tripped);
+	assert_true(net->p[0]->guard->tripped);
 	net_free(net);
 	net = make_fleet(0, 0);
 	suspend_cards(net, 0, 100);
-	assert_false(net->p[0]->guard.tripped);
+	assert_false(net->p[0]->guard->tripped);
 	net_free(net);
 }
 
@@ -90,12 +90,12 @@ test_release(void **state)
 	suspend_cards(net, 0, 15);
 	net_flush(net, 0);
 	net_crash(net, 0);
-	assert_true(net->p[0]->guard.tripped);
+	assert_true(net->p[0]->guard->tripped);
 	assert_false(weir_partition_may_send(net->p[0], net_slot(net, 0, 14)));
 	net_apply(net, 0, "{'type':'request','iccid':'89860000000000000003','action':'addon','bytes':5000,'id':'a'}");
 	net->p[0]->effects.pending_commands.n = 0;
 	net_apply(net, 0, "{'type':'guard','action':'release','id':'r1','by':'somebody'}");
-	assert_false(net->p[0]->guard.tripped);
+	assert_false(net->p[0]->guard->tripped);
 	assert_int_equal(net->p[0]->effects.pending_commands.n, 14);
 	assert_true(weir_partition_may_send(net->p[0], net_slot(net, 0, 14)));
 	net_flush(net, 0);

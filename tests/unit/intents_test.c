@@ -38,7 +38,7 @@ stop_cluster(void **state)
 static struct weir_pending_command
 command_of(uint32_t partition)
 {
-	struct weir_pending_command offer = {.partition = partition, .token = ++token, .desired = WEIR_CARD_SUSPENDED};
+	struct weir_pending_command offer = {.partition = partition, .token = ++token, .desired = WEIR_DESIRED_SUSPENDED};
 	char text[WEIR_ICCID_TEXT_MAX];
 	(void)snprintf(text, sizeof(text), "898600000000%08u", partition);
 	assert_true(weir_iccid_parse((const uint8_t *)text, strlen(text), &offer.iccid));
@@ -79,7 +79,7 @@ write_and_look(struct weir_intents *intents)
 	weir_intents_write(intents, pending_commands, PARTITIONS);
 	for (uint32_t p = 0; p < PARTITIONS; p++) {
 		int owner = owner_of_slot(slot_of(p));
-		if (intent_at(owner, &pending_commands[p]) != WEIR_CARD_SUSPENDED)
+		if (intent_at(owner, &pending_commands[p]) != WEIR_DESIRED_SUSPENDED)
 			fail_msg("the intent of partition %u is not at node %d, which holds its slot", p, owner);
 	}
 }
@@ -127,14 +127,14 @@ a_slot_on_its_way_is_followed(void **state)
 	slot_move_begin(slot, from, to);
 	struct weir_pending_command offer = command_of(p);
 	weir_intents_write(intents, &offer, 1);
-	assert_int_equal(intent_at(from, &offer), WEIR_CARD_SUSPENDED); /* it has the key still */
+	assert_int_equal(intent_at(from, &offer), WEIR_DESIRED_SUSPENDED); /* it has the key still */
 	slot_move_key(from, to, "weir:{7}:i");
 	struct weir_pending_command pending_commands[3] = {command_of(p), command_of(8), command_of(p)};
 	weir_intents_write(intents, pending_commands, 3);
-	assert_int_equal(intent_at(to, &offer), WEIR_CARD_SUSPENDED);
-	assert_int_equal(intent_at(to, &pending_commands[0]), WEIR_CARD_SUSPENDED);
-	assert_int_equal(intent_at(to, &pending_commands[2]), WEIR_CARD_SUSPENDED);
-	assert_int_equal(intent_at(owner_of_slot(slot_of(8)), &pending_commands[1]), WEIR_CARD_SUSPENDED);
+	assert_int_equal(intent_at(to, &offer), WEIR_DESIRED_SUSPENDED);
+	assert_int_equal(intent_at(to, &pending_commands[0]), WEIR_DESIRED_SUSPENDED);
+	assert_int_equal(intent_at(to, &pending_commands[2]), WEIR_DESIRED_SUSPENDED);
+	assert_int_equal(intent_at(owner_of_slot(slot_of(8)), &pending_commands[1]), WEIR_DESIRED_SUSPENDED);
 	slot_move_end(slot, from, to);
 	write_and_look(intents);
 	assert_int_equal(weir_intents_skipped(intents), 0);
@@ -171,8 +171,8 @@ a_lost_master_costs_its_own_intents_alone(void **state)
 	assert_true(weir_steady_since_us(before) < 2000000);
 	assert_int_equal(weir_intents_skipped(intents), of_lost);
 	for (uint32_t p = 0; p < PARTITIONS; p++)
-		assert_true(lost[p] || intent_at(1, &pending_commands[p]) == WEIR_CARD_SUSPENDED ||
-			    intent_at(2, &pending_commands[p]) == WEIR_CARD_SUSPENDED);
+		assert_true(lost[p] || intent_at(1, &pending_commands[p]) == WEIR_DESIRED_SUSPENDED ||
+			    intent_at(2, &pending_commands[p]) == WEIR_DESIRED_SUSPENDED);
 	ask_node(&nodes[3], "CLUSTER FAILOVER TAKEOVER");
 	uint64_t skipped = 0, now = weir_intents_skipped(intents);
 	for (int i = 0; i < 100 && skipped != now; i++) {

@@ -1,6 +1,8 @@
 /* Ladders of alerts: levels in percent and bytes, steps, one alert for a jump, each level once a cycle. */
 #include "pool_net.h"
 
+#include "aggregators/alerts/ladders.h"
+
 #define ACCUMULATIVE "{'type':'pool','id':'g','name':'g','carrier':'cm','plan':'pp','kind':'accumulative'}"
 
 static struct weir_ref_alerts

@@ -206,7 +206,7 @@ test_release_before_an_answer(void **state)
 	(void)state;
 	uint32_t slot;
 	struct weir_partition *p = crossed(&slot);
-	p->guard.tripped = true;
+	p->guard->tripped = true;
 	p->effects.pending_commands.n = 0;
 	SEND(p, "{\"type\":\"guard\",\"action\":\"release\",\"id\":\"r1\",\"by\":\"somebody\"}");
 	assert_int_equal(p->effects.pending_commands.n, 1);

@@ -141,7 +141,6 @@ damage_bytes(void)
 static bool
 load_copy(struct weir_partition *p, const struct weir_partition *old)
 {
-	static const char tags[] = WEIR_SLAB_TAGS;
 	uint32_t sizes[WEIR_SLABS];
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		sizes[i] = weir_partition_slab((struct weir_partition *)old, i)->used;
@@ -161,9 +160,9 @@ load_copy(struct weir_partition *p, const struct weir_partition *old)
 		at += len + 1;
 	}
 	for (int i = 0; i < item_count; i++) {
-		const char *tag = strchr(tags, items[i].key[0]);
-		if (tag != NULL && !weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
-				       (struct weir_slice){items[i].data, items[i].len}))
+		const char *tag = strchr(WEIR_SLAB_TAGS, items[i].key[0]);
+		if (tag != NULL && !weir_partition_load_page(p, (uint32_t)(tag - WEIR_SLAB_TAGS),
+				       (uint32_t)atoi(items[i].key + 2), (struct weir_slice){items[i].data, items[i].len}))
 			return false;
 	}
 	struct weir_unconfirmed_card intent = {.token = draw_below(4), .state = (uint8_t)draw_below(4)};

@@ -284,14 +284,13 @@ reload(const struct weir_partition *old, int64_t now_us)
 		assert_true(weir_partition_load_reference(p, (struct weir_slice){references.data + at, len}));
 		at += len + 1;
 	}
-	static const char tags[] = WEIR_SLAB_TAGS;
 	for (int i = 0; i < item_count; i++) {
-		const char *tag = strchr(tags, items[i].key[0]);
+		const char *tag = strchr(WEIR_SLAB_TAGS, items[i].key[0]);
 		long long a;
 		unsigned b;
 		if (tag != NULL)
-			assert_true(weir_partition_load_page(p, (uint32_t)(tag - tags), (uint32_t)atoi(items[i].key + 2),
-			    (struct weir_slice){items[i].data, items[i].len}));
+			assert_true(weir_partition_load_page(p, (uint32_t)(tag - WEIR_SLAB_TAGS),
+			    (uint32_t)atoi(items[i].key + 2), (struct weir_slice){items[i].data, items[i].len}));
 		else if (sscanf(items[i].key, "m:%lld:%u", &a, &b) == 2 && a >= p->tables.dedupe_keys.fresh_from)
 			assert_true(weir_dedupe_keys_load(&p->tables.dedupe_keys, a, b, items[i].data, items[i].len));
 	}

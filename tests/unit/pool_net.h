@@ -15,7 +15,12 @@
 
 #include <cmocka.h>
 
-#include "aggregators/pools/pools.h"
+#include "aggregators/enforcement/rollover.h"
+#include "aggregators/partition.h"
+#include "aggregators/pools/pool_evaluate.h"
+#include "aggregators/pools/pool_local.h"
+#include "aggregators/pools/pool_local_state.h"
+#include "aggregators/pools/pool_state_out.h"
 
 #define S 1000000ll
 #define HOUR (3600 * S)

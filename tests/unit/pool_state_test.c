@@ -291,8 +291,8 @@ test_state_that_a_replay_takes_back(void **state)
 	net_free(net);
 }
 
-/* rule CYC-4: a boundary that passes while the pool's partition is away: cycle and past are right afterwards, add-ons in
- * theirs. */
+/* rule CYC-4: a boundary that passes while the pool's partition is away: the cycle and its closed totals are correct
+ * afterwards, add-ons in theirs. */
 static void
 test_boundary_while_away(void **state)
 {

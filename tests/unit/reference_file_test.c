@@ -108,7 +108,7 @@ test_refused_yaml(void **state)
 {
 	(void)state;
 	refused(".yaml", "crads: []\n", 1, "did you mean cards?");
-	refused(".yaml", "cards: {}\n", 1, "a list is right");
+	refused(".yaml", "cards: {}\n", 1, "must be a list");
 	refused(".yaml", "cards: [5]\n", 1, "a map of members");
 	refused(".yaml", "cards:\n  - {iccid: 8986, carrier: x}\n", 2, "19 or 20");
 	refused(".yaml", "cards:\n  - {iccid: 89860000000000000001, lmit: 5}\n", 2, "did you mean limit?");
@@ -169,7 +169,7 @@ test_refused_csv(void **state)
 	refused(".csv", "carrier\ncm\n", 1, "no column iccid");
 	refused(".csv", "iccid,palns\n", 1, "column palns: unknown; did you mean plan?");
 	refused(".csv", "iccid,plan,plan\n", 1, "given twice");
-	refused(".csv", "iccid,plan\n89860000000000000001\n", 2, "1 cells; 2");
+	refused(".csv", "iccid,plan\n89860000000000000001\n", 2, "1 cells; must be 2");
 	refused(".csv", "iccid\n89860000000000000001\n89860000000000000001\n", 3, "given twice");
 	refused(".csv", "iccid,plan\n\n\n89860000000000000001,\"p\n", 4, "not closed");
 	refused(".csv", "iccid,plan\n89860000000000000001,\"p\"q\n", 2, "quote within");

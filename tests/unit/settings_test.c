@@ -170,7 +170,7 @@ test_mistakes(void **state)
 	refused("kafak:\n  brokers: x\n", 1, "kafak: unknown key");
 	refused("feedz: {}\n", 1, "did you mean feeds?");
 	refused("zzzzzzzz: 1\n", 1, "zzzzzzzz: unknown key");
-	refused("lane:\n  count: two\n", 2, "lane.count: not a whole number: 'two'; 1 to 64 is right");
+	refused("lane:\n  count: two\n", 2, "lane.count: not a whole number: 'two'; must be 1 to 64");
 	refused("lane.count: 0\n", 1, "out of range");
 	refused("lane.count: 65\n", 1, "out of range");
 	refused("lane.count: -1\n", 1, "not a whole number");
@@ -182,15 +182,15 @@ test_mistakes(void **state)
 	refused("flush.unflushed_max: 5MB\n", 1, "not a whole number");
 	refused("flush.interval_ms: 5KiB\n", 1, "not a whole number");
 	refused("lane.count:\n", 1, "not a whole number");
-	refused("lane.count: [1]\n", 1, "a list; one value is right");
-	refused("enforcement:\n  shadow: yes\n", 2, "true or false is right");
+	refused("lane.count: [1]\n", 1, "a list; must be one value");
+	refused("enforcement:\n  shadow: yes\n", 2, "must be true or false");
 	refused("redis.url: localhost:6379\n", 1, "redis://host");
 	refused("redis.prefix: 'a{b'\n", 1, "without braces");
 	refused("log.level: verbose\n", 1, "debug, info, warn or error");
 	refused("topics.dead: 'a b'\n", 1, "letters, digits");
 	refused("kafka.brokers: ''\n", 1, "empty");
-	refused("redis:\n  password: hunter2\n", 2, "a secret does not belong here");
-	refused("carriers:\n  ct:\n    api_key: hunter2\n", 3, "a secret does not belong here");
+	refused("redis:\n  password: hunter2\n", 2, "a secret must not be here");
+	refused("carriers:\n  ct:\n    api_key: hunter2\n", 3, "a secret must not be here");
 	refused("redis.password_file: /nonexistent/secret\n", 1, "cannot be opened");
 	refused("redis.password_file: /dev/zero\n", 1, "not a regular file");
 	refused("redis.password_file: /\n", 1, "not a regular file");

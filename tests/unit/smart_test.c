@@ -1,6 +1,8 @@
 /* Smart cards (POOL-8): sub-cards tell their parent's partition; one level; the list survives, and may be there first. */
 #include "pool_net.h"
 
+#include "aggregators/apply/smart_cards.h"
+
 /* Where the exchange takes what is keyed by the card's ICCID. */
 static uint32_t
 home_of(unsigned n)

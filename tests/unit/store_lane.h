@@ -87,7 +87,7 @@ run(struct lane *lane, struct weir_store_request *request)
 
 /* What a load brought, counted and sampled. */
 struct loaded {
-	uint32_t begins, names, references, pages[WEIR_SLAB_COUNT], dedupe_keys, intents;
+	uint32_t begins, names, references, pages[WEIR_SLABS], dedupe_keys, intents;
 	uint64_t epoch, page_bytes, dedupe_key_bytes;
 	char last_name[32], last_json[64];
 	uint64_t intent_token;

@@ -4,6 +4,7 @@
  */
 #include "partition_fixture.h"
 
+#include "aggregators/rollups/feed_pools.h"
 #include "aggregators/rollups/feeds.h"
 #include "pipeline/engine/owner_priv.h"
 

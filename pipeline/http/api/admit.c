@@ -142,7 +142,7 @@ key_take(struct weir_api_request *request)
 		memcpy(request->key, key != NULL ? key : "", len);
 	else
 		weir_api_problem(request, 400, "bad-parameter", "Idempotency-Key",
-		    "Idempotency-Key: 1 to 255 printable characters are right");
+		    "Idempotency-Key: must be 1 to 255 printable characters");
 	return right;
 }
 
@@ -170,7 +170,7 @@ body_admit(struct weir_api_request *request)
 	const char *type = request_header(request, "Content-Type"), *length = request_header(request, "Content-Length");
 	size_t len = type != NULL ? strcspn(type, "; ") : 0;
 	if (len != 16 || strncasecmp(type, "application/json", 16) != 0) {
-		weir_api_problem(request, 415, "media-type", "Content-Type", "Content-Type: application/json is right");
+		weir_api_problem(request, 415, "media-type", "Content-Type", "Content-Type: must be application/json");
 		return false;
 	}
 	request->body_max = request->api->settings->api_body_max;
@@ -179,8 +179,7 @@ body_admit(struct weir_api_request *request)
 	if (may_be_large && announced > request->body_max && !large_body_admit(request))
 		return false;
 	if (length != NULL && announced / 4 > request->body_max) { /* less is read, so that its sender sees the answer */
-		weir_api_problem(
-		    request, 413, "too-large", NULL, "a body of at most %zu bytes is right", request->body_max);
+		weir_api_problem(request, 413, "too-large", NULL, "the body must be at most %zu bytes", request->body_max);
 		return false;
 	}
 	return true;
@@ -208,7 +207,7 @@ admit_route(struct weir_api_request *request, const char *url, const char *metho
 		if (!admit_caller(request, WEIR_API_NOBODY) || file_find(request, url, method))
 			return;
 		if (request->allow[0] != '\0')
-			weir_api_problem(request, 405, "method", NULL, "%s is right here", request->allow);
+			weir_api_problem(request, 405, "method", NULL, "the method must be one of %s here", request->allow);
 		else
 			weir_api_problem(
 			    request, 404, "no-such-path", NULL, "there is no such path; /v1/openapi lists them");

@@ -133,7 +133,7 @@ listen_parse(const char *text, struct addrinfo **found_out, struct weir_error *e
 		len -= 2;
 	}
 	if (len >= sizeof(host))
-		return weir_error_set(err, WEIR_FATAL, "api.listen: address:port is right");
+		return weir_error_set(err, WEIR_FATAL, "api.listen: must be address:port");
 	memcpy(host, text, len);
 	host[len] = '\0';
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};

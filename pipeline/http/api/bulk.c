@@ -24,14 +24,14 @@ target_list(struct weir_api_request *request, const json_t *list, struct weir_bu
 	size_t i;
 	const json_t *element;
 	if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > WEIR_BULK_CARDS_MAX)
-		return refuse_parameter(request, "target.iccids", "a list of 1 to 2,000,000 ICCIDs is right");
+		return refuse_parameter(request, "target.iccids", "must be a list of 1 to 2,000,000 ICCIDs");
 	json_array_foreach(list, i, element)
 	{
 		struct weir_iccid iccid;
 		const char *text = json_string_value(element);
 		if (text == NULL || !weir_iccid_parse((const uint8_t *)text, strlen(text), &iccid)) {
 			weir_api_problem(request, 400, "bad-parameter", "target.iccids",
-			    "target.iccids: element %zu is no ICCID: 19 or 20 letters and digits are right", i);
+			    "target.iccids: element %zu is no ICCID: must be 19 or 20 letters and digits", i);
 			return false;
 		}
 		weir_bulk_add(entries, iccid);
@@ -48,7 +48,7 @@ target_range(struct weir_api_request *request, const json_t *target)
 		const char *text = json_string_value(json_object_get(target, names[i]));
 		if (text == NULL || !weir_iccid_parse((const uint8_t *)text, strlen(text), &ends[i]))
 			return refuse_parameter(request, i == 0 ? "target.iccid_from" : "target.iccid_to",
-			    "19 or 20 letters and digits are right");
+			    "must be 19 or 20 letters and digits");
 	}
 	if (ends[0].hi > ends[1].hi || (ends[0].hi == ends[1].hi && ends[0].lo > ends[1].lo))
 		return refuse_parameter(request, "target.iccid_to", "before iccid_from");
@@ -62,7 +62,7 @@ target_pool(struct weir_api_request *request, struct weir_api_worker *worker, co
 	const struct weir_pool_view *pool;
 	const char *id = json_string_value(json_object_get(target, "pool"));
 	if (id == NULL || id[0] == '\0' || strlen(id) >= WEIR_ID_MAX)
-		return refuse_parameter(request, "target.pool", "the id of a pool is right");
+		return refuse_parameter(request, "target.pool", "must be the id of a pool");
 	enum weir_read code = weir_read_pool(worker->reader, id, &pool, &err);
 	if (code == WEIR_READ_OK)
 		return true;
@@ -85,7 +85,7 @@ target_check(struct weir_api_request *request, struct weir_api_worker *worker, c
 		return target_list(request, json_object_get(target, "iccids"), entries);
 	if (size == 2 && json_object_get(target, "iccid_from") != NULL && json_object_get(target, "iccid_to") != NULL)
 		return target_range(request, target);
-	return refuse_parameter(request, "target", "{pool}, {iccid_from, iccid_to} or {iccids} is right");
+	return refuse_parameter(request, "target", "must be {pool}, {iccid_from, iccid_to} or {iccids}");
 }
 
 /* The message to each card, judged, without ICCID and id. The target is taken out of the body. */
@@ -203,7 +203,7 @@ weir_api_bulk_new(struct weir_api_request *request, struct weir_api_worker *work
 		(void)json_object_del(body, "target");
 		bulk_take(request, worker, body, target);
 	} else {
-		(void)refuse_parameter(request, "target", "{pool}, {iccid_from, iccid_to} or {iccids} is right");
+		(void)refuse_parameter(request, "target", "must be {pool}, {iccid_from, iccid_to} or {iccids}");
 	}
 	json_decref(target);
 	json_decref(body);

@@ -206,7 +206,7 @@ weir_api_bulk_one(struct weir_api_request *request, struct weir_api_worker *work
 	char name[64];
 	struct view view;
 	if (!weir_api_id_is_valid(id)) {
-		(void)refuse_parameter(request, "id", "32 hexadecimal digits are right");
+		(void)refuse_parameter(request, "id", "must be 32 hexadecimal digits");
 		return;
 	}
 	(void)snprintf(name, sizeof(name), "b:%s", id);

@@ -115,8 +115,7 @@ request_work(struct weir_api_request *request)
 	weir_api_peer_step(request->peer, true);
 	if (request->body_large) {
 		request->body.len = 0;
-		weir_api_problem(
-		    request, 413, "too-large", NULL, "a body of at most %zu bytes is right", request->body_max);
+		weir_api_problem(request, 413, "too-large", NULL, "the body must be at most %zu bytes", request->body_max);
 	} else if (request->route->where != WEIR_API_HERE) {
 		return request_hand_over(request, request->route->where == WEIR_API_SLOW ? api->slow : api->command_queue);
 	} else {

@@ -92,8 +92,7 @@ name_take(struct weir_api_request *request, struct weir_api_export *export)
 	(void)weir_time_format_ms(weir_wall_now().us, day);
 	day[10] = '\0';
 	if (name != NULL && (strlen(name) == 0 || strlen(name) > 100 || strspn(name, plain) != strlen(name)))
-		return refuse_parameter(
-		    request, "name", "1 to 100 letters, digits, dots, hyphens and underscores are right");
+		return refuse_parameter(request, "name", "must be 1 to 100 letters, digits, dots, hyphens and underscores");
 	if (name == NULL)
 		(void)snprintf(export->name, sizeof(export->name), "weir-cards-%s%s%s.csv", day,
 		    export->csv.has_usage ? "-by-" : "", export->csv.has_usage ? weir_span_name(export->csv.span) : "");

@@ -129,8 +129,7 @@ weir_api_get_u32(struct weir_api_request *request, const char *name, uint32_t mi
 	if (text == NULL)
 		return true;
 	if (!weir_decimal_parse_u64((const uint8_t *)text, strlen(text), &number) || number < min || number > max) {
-		weir_api_problem(
-		    request, 400, "bad-parameter", name, "%s: a number from %u to %u is right", name, min, max);
+		weir_api_problem(request, 400, "bad-parameter", name, "%s: must be a number from %u to %u", name, min, max);
 		return false;
 	}
 	*in_out = (uint32_t)number;
@@ -147,7 +146,7 @@ weir_api_get_time(struct weir_api_request *request, const char *name, int64_t *u
 	if (weir_time_parse((const uint8_t *)text, strlen(text), us_out) && *us_out > 0)
 		return true;
 	weir_api_problem(request, 400, "bad-parameter", name,
-	    "%s: a time such as 2026-11-21T08:00:00Z is right (a + of an offset is written %%2B)", name);
+	    "%s: must be a time such as 2026-11-21T08:00:00Z (a + of an offset is written %%2B)", name);
 	return false;
 }
 
@@ -156,7 +155,7 @@ iccid_parse(struct weir_api_request *request, const char *name, const char *text
 {
 	if (weir_iccid_parse((const uint8_t *)text, strlen(text), iccid_out))
 		return true;
-	weir_api_problem(request, 400, "bad-parameter", name, "%s: 19 or 20 letters and digits are right", name);
+	weir_api_problem(request, 400, "bad-parameter", name, "%s: must be 19 or 20 letters and digits", name);
 	return false;
 }
 
@@ -184,7 +183,7 @@ id_check(struct weir_api_request *request, const char *name, const char *id)
 	if (id_is_right(id))
 		return true;
 	weir_api_problem(request, 400, "bad-parameter", name,
-	    "%s: 1 to 63 printable characters without spaces, braces and quotes are right", name);
+	    "%s: must be 1 to 63 printable characters without spaces, braces and quotes", name);
 	return false;
 }
 
@@ -212,7 +211,7 @@ word_refuse(struct weir_api_request *request, const char *name, const char *word
 	for (uint32_t i = 0; i < count && n < sizeof(all); i++)
 		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i > 0 ? ", " : "", name_of(i));
 	weir_api_problem(request, 400, "bad-parameter", name,
-	    "%s: '%.40s' is unknown; of %s one or more with commas between are right", name, word, all);
+	    "%s: '%.40s' is unknown; must be one or more of %s, with commas between", name, word, all);
 }
 
 bool
@@ -243,7 +242,7 @@ weir_api_get_span(struct weir_api_request *request, enum weir_span *span_out)
 	*span_out = WEIR_SPAN_DAY;
 	if (text == NULL || weir_span_parse(text, span_out))
 		return true;
-	weir_api_problem(request, 400, "bad-parameter", "window", "window: hour, day or cycle is right");
+	weir_api_problem(request, 400, "bad-parameter", "window", "window: must be hour, day or cycle");
 	return false;
 }
 
@@ -294,7 +293,7 @@ weir_api_card_query(struct weir_api_request *request, struct weir_card_query *qu
 	query_out->reasons = (uint16_t)reasons;
 	query_out->tag = weir_api_param(request, "tag");
 	if (query_out->tag != NULL && (query_out->tag[0] == '\0' || strlen(query_out->tag) > 32)) {
-		weir_api_problem(request, 400, "bad-parameter", "tag", "tag: 1 to 32 bytes are right");
+		weir_api_problem(request, 400, "bad-parameter", "tag", "tag: must be 1 to 32 bytes");
 		return false;
 	}
 	struct weir_iccid from = query_out->from, to = query_out->to;

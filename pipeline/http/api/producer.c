@@ -7,22 +7,21 @@
  * up, it may still have been written; that is harmless: requests are absolute, and add-on and renewal are told apart by
  * their id, which a repeat with the same Idempotency-Key keeps.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/base/log.h"
 #include "pipeline/http/api/api_priv.h"
 #include "pipeline/kafka/admin.h"
+#include "pipeline/kafka/producer.h"
 
 #define METADATA_MS 5000
-#define POLL_MS 50
+#define FULL_MS 5 /* between looks at a full queue */
 
 struct weir_api_producer {
-	rd_kafka_t *kafka;
+	struct weir_producer *kafka;
 	const char *topic;
-	pthread_t poller;
-	atomic_bool stopping;
 	pthread_mutex_t lock;
 	pthread_cond_t arrived; /* some messages are done */
 	uint32_t partitions;    /* 0 = not asked yet; under lock, as the messages' answers */
@@ -30,49 +29,21 @@ struct weir_api_producer {
 };
 
 static void
-delivery(rd_kafka_t *kafka, const rd_kafka_message_t *answer, void *opaque)
+on_delivery(void *ctx, const struct weir_delivery *delivery)
 {
-	struct weir_api_producer *producer = opaque;
-	struct weir_api_message *message = answer->_private;
-	(void)kafka;
+	struct weir_api_producer *producer = ctx;
+	struct weir_api_message *message = delivery->tag;
 	(void)pthread_mutex_lock(&producer->lock);
-	message->taken = answer->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-	message->partition = answer->partition;
-	message->offset = answer->offset;
+	WEIR_CHECK(!message->done);
+	message->taken = delivery->error == NULL;
+	message->partition = delivery->partition;
+	message->offset = delivery->offset;
 	if (!message->taken)
-		(void)snprintf(message->why, sizeof(message->why), "%s", rd_kafka_err2str(answer->err));
+		(void)snprintf(message->why, sizeof(message->why), "%s", delivery->error);
 	*(message->taken ? &producer->taken : &producer->failed) += 1;
 	message->done = true;
 	(void)pthread_cond_broadcast(&producer->arrived);
 	(void)pthread_mutex_unlock(&producer->lock);
-}
-
-static void *
-poll_thread(void *arg)
-{
-	struct weir_api_producer *producer = arg;
-	/* relaxed: only tells to end */
-	while (!atomic_load_explicit(&producer->stopping, memory_order_relaxed))
-		(void)rd_kafka_poll(producer->kafka, POLL_MS);
-	return NULL;
-}
-
-/* Ours first, so that kafka.properties may say otherwise. */
-static rd_kafka_t *
-kafka_open(struct weir_api_producer *producer, const struct weir_settings *settings, struct weir_error *err)
-{
-	char names[2][24] = {"message.timeout.ms", "linger.ms"}, values[2][8] = {"10000", "1"};
-	struct weir_settings own = *settings;
-	own.kafka_properties = weir_calloc(settings->kafka_property_count + 2u, sizeof(*own.kafka_properties));
-	for (uint32_t i = 0; i < 2; i++)
-		own.kafka_properties[i] = (struct weir_property){names[i], values[i]};
-	if (settings->kafka_property_count > 0)
-		memcpy(own.kafka_properties + 2, settings->kafka_properties,
-		    settings->kafka_property_count * sizeof(*own.kafka_properties));
-	own.kafka_property_count += 2;
-	rd_kafka_t *kafka = weir_producer_open(&own, delivery, producer, err);
-	free(own.kafka_properties);
-	return kafka;
 }
 
 struct weir_api_producer *
@@ -82,12 +53,19 @@ weir_api_producer_start(const struct weir_settings *settings, struct weir_error 
 	producer->topic = settings->topic_cards;
 	(void)pthread_mutex_init(&producer->lock, NULL);
 	(void)pthread_cond_init(&producer->arrived, NULL);
-	producer->kafka = kafka_open(producer, settings, err);
-	if (producer->kafka == NULL) {
+	static const struct weir_producer_property properties[] = {
+	    {"message.timeout.ms", "10000", true}, {"linger.ms", "1", true}};
+	const struct weir_producer_opts opts = {.settings = settings,
+	    .properties = properties,
+	    .property_count = sizeof(properties) / sizeof(properties[0]),
+	    .on_delivery = on_delivery,
+	    .ctx = producer,
+	    .has_thread = true,
+	    .is_command = true};
+	if (weir_producer_open(&opts, &producer->kafka, err) != WEIR_OK) {
 		weir_api_producer_stop(producer);
 		return NULL;
 	}
-	WEIR_CHECK(pthread_create(&producer->poller, NULL, poll_thread, producer) == 0);
 	return producer;
 }
 
@@ -96,11 +74,7 @@ weir_api_producer_stop(struct weir_api_producer *producer)
 {
 	if (producer == NULL)
 		return;
-	if (producer->kafka != NULL) {
-		atomic_store_explicit(&producer->stopping, true, memory_order_relaxed); /* only tells to end */
-		(void)pthread_join(producer->poller, NULL);
-		rd_kafka_destroy(producer->kafka); /* nobody waits any more: whoever sends waits until all is done */
-	}
+	weir_producer_close(producer->kafka, 0); /* nobody waits any more: whoever sends waits until all is done */
 	(void)pthread_cond_destroy(&producer->arrived);
 	(void)pthread_mutex_destroy(&producer->lock);
 	free(producer);
@@ -113,7 +87,8 @@ weir_api_producer_partitions(struct weir_api_producer *producer, uint32_t *count
 	uint32_t count = producer->partitions;
 	(void)pthread_mutex_unlock(&producer->lock);
 	if (count == 0) {
-		enum weir_class class = weir_topic_partitions(producer->kafka, producer->topic, METADATA_MS, &count, err);
+		enum weir_class class =
+		    weir_topic_partitions(weir_producer_handle(producer->kafka), producer->topic, METADATA_MS, &count, err);
 		if (class != WEIR_OK)
 			return class;
 		(void)pthread_mutex_lock(&producer->lock);
@@ -127,22 +102,18 @@ weir_api_producer_partitions(struct weir_api_producer *producer, uint32_t *count
 static bool
 send_one(struct weir_api_producer *producer, struct weir_api_message *message)
 {
-	const char *key = message->key;
-	size_t key_len = key != NULL ? strlen(key) : 0;
-	int32_t partition = message->partition >= 0 ? message->partition : RD_KAFKA_PARTITION_UA;
-	for (;;) {
-		rd_kafka_resp_err_t code = rd_kafka_producev(producer->kafka, RD_KAFKA_V_TOPIC(producer->topic),
-		    RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_len),
-		    RD_KAFKA_V_VALUE((void *)(uintptr_t)message->json.data, message->json.len), RD_KAFKA_V_OPAQUE(message),
-		    RD_KAFKA_V_END);
-		if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-			return true;
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-			(void)snprintf(message->why, sizeof(message->why), "%s", rd_kafka_err2str(code));
-			return false;
-		}
-		(void)rd_kafka_poll(producer->kafka, POLL_MS);
-	}
+	struct weir_error why = {0};
+	const struct weir_producer_message out = {.topic = producer->topic,
+	    .partition = message->partition >= 0 ? message->partition : WEIR_PARTITION_BY_KEY,
+	    .key = message->key != NULL ? weir_slice_of(message->key) : (struct weir_slice){0},
+	    .value = message->json,
+	    .tag = message};
+	enum weir_sent sent;
+	while ((sent = weir_producer_send(producer->kafka, &out, &why)) == WEIR_SENT_FULL)
+		(void)poll(NULL, 0, FULL_MS); /* its own thread makes room */
+	if (sent == WEIR_SENT_REFUSED)
+		(void)snprintf(message->why, sizeof(message->why), "%.90s", why.text);
+	return sent == WEIR_SENT_OK;
 }
 
 bool

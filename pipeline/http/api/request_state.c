@@ -84,7 +84,7 @@ stored_find(struct weir_api_request *request, struct weir_api_worker *worker, co
 	char name[64];
 	json_t *json = NULL;
 	if (!weir_api_id_is_valid(id)) {
-		weir_api_problem(request, 400, "bad-parameter", "id", "id: 32 hexadecimal digits are right");
+		weir_api_problem(request, 400, "bad-parameter", "id", "id: must be 32 hexadecimal digits");
 		return NULL;
 	}
 	(void)snprintf(name, sizeof(name), "q:%s", id);

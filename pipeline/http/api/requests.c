@@ -38,7 +38,7 @@ weir_api_body_object(struct weir_api_request *request)
 		weir_api_problem(
 		    request, 400, "bad-body", NULL, "the body is no JSON: line %d: %s", wrong.line, wrong.text);
 	else if (!json_is_object(body))
-		weir_api_problem(request, 400, "bad-body", NULL, "the body: a JSON object is right");
+		weir_api_problem(request, 400, "bad-body", NULL, "the body must be a JSON object");
 	if (body != NULL && !json_is_object(body)) {
 		json_decref(body);
 		body = NULL;
@@ -69,7 +69,7 @@ weir_api_by(struct weir_api_request *request, json_t *body)
 	char name[2 * WEIR_ID_MAX];
 	if (by != NULL &&
 	    (!json_is_string(by) || strlen(json_string_value(by)) == 0 || strlen(json_string_value(by)) > 32)) {
-		weir_api_problem(request, 400, "bad-parameter", "by", "by: a text of 1 to 32 characters is right");
+		weir_api_problem(request, 400, "bad-parameter", "by", "by: must be a text of 1 to 32 characters");
 		return false;
 	}
 	/* The token's name is always there: a caller cannot speak for another one. */

@@ -106,17 +106,17 @@ line_take(struct weir_api_tokens *tokens, char *line)
 		return NULL;
 	const char *role = strtok_r(NULL, " \t\r", &rest), *token = strtok_r(NULL, " \t\r", &rest);
 	if (token == NULL || strtok_r(NULL, " \t\r", &rest) != NULL)
-		return "three words are right: name, role, token or sha256:HEX";
+		return "must be three words: name, role, token or sha256:HEX";
 	struct row row = {0};
 	if (!name_is_right(name))
-		return "the name: up to 24 characters without braces, quotes and colons are right";
+		return "the name: must be up to 24 characters without braces, quotes and colons";
 	if (!weir_api_role_parse(role, &row.role) || row.role == WEIR_API_NOBODY)
-		return "the role: read or operate is right";
+		return "the role: must be read or operate";
 	bool hashed = strncmp(token, "sha256:", 7) == 0;
 	if (hashed && !parse_hex(token + 7, row.hash))
 		return "sha256: needs 64 hexadecimal digits behind it";
 	if (!hashed && strlen(token) < TOKEN_LEN_MIN)
-		return "the token: at least 16 characters are right";
+		return "the token: must be at least 16 characters";
 	if (!hashed)
 		weir_api_sha256(token, strlen(token), row.hash);
 	memcpy(row.name, name, strlen(name) + 1);

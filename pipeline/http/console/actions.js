@@ -21,7 +21,7 @@ const amountField = (label, mb, help) => (state, update) => input(label, "amount
 	value: state.amount, inputmode: "text", placeholder: "for example 10 GB", required: true, autofocus: true,
 	oninput: (e) => update({amount: e.target.value}),
 }, help || "KB, MB, GB or TB; 1 MB = " + f.count(mb || f.MB_BINARY) + " bytes",
-state.amount && f.parseAmount(state.amount, mb) === null ? "A number with a unit is right, such as 500 MB." : null);
+state.amount && f.parseAmount(state.amount, mb) === null ? "Must be a number with a unit, such as 500 MB." : null);
 
 const check = (name, label) => (state, update) => h("label", {class: "check"},
 	h("input", {type: "checkbox", name, checked: state[name], onchange: (e) => update({[name]: e.target.checked})}), label);

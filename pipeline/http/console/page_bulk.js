@@ -54,7 +54,7 @@ function targetFields(ui, set) {
 	if (ui.target === "pool") return p.input("Pool", "pool", {value: ui.pool, oninput: on("pool")}, "Its id");
 	if (ui.target === "range") {
 		return h("div", {class: "filters"}, ["from", "to"].map((name) => p.input("ICCID " + name, name, {class: "mono", value: ui[name], maxlength: 20, oninput: on(name)}, null,
-			ui[name].trim() && !isIccid(ui[name].trim().toUpperCase()) ? "19 or 20 letters and digits are right." : null)));
+			ui[name].trim() && !isIccid(ui[name].trim().toUpperCase()) ? "Must be 19 or 20 letters and digits." : null)));
 	}
 	const list = iccids(ui.list);
 	const wrong = list.filter((x) => !isIccid(x));
@@ -70,7 +70,7 @@ function targetFields(ui, set) {
 }
 
 function operationFields(ui, set) {
-	const wrong = ui.amount && f.parseAmount(ui.amount) === null ? "A number with a unit is right, such as 500 MB." : null;
+	const wrong = ui.amount && f.parseAmount(ui.amount) === null ? "Must be a number with a unit, such as 500 MB." : null;
 	const field = (label) => p.input(label, "amount", {value: ui.amount, placeholder: "for example 10 GB", oninput: (e) => set({amount: e.target.value})}, "1 MB = " + f.count(f.MB_BINARY) + " bytes here, whatever the carrier", wrong);
 	if (ui.action === "addon") return field("Volume for each card");
 	if (ui.action === "limit") return [!ui.none && field("New limit of each card"), h("label", {class: "check"}, h("input", {type: "checkbox", checked: ui.none, onchange: (e) => set({none: e.target.checked})}), "No limit of their own")];

@@ -82,7 +82,7 @@ on_request(void *ctx, struct MHD_Connection *connection, const char *url, const 
 	if (reads)
 		status = answer_body(ctx, url, &body);
 	else
-		weir_buf_printf(&body, "GET and HEAD are right\n");
+		weir_buf_printf(&body, "the method must be GET or HEAD\n");
 	bool metrics = status == MHD_HTTP_OK && strcmp(url, "/metrics") == 0;
 	enum MHD_Result result = send_reply(
 	    connection, status, metrics ? "text/plain; version=0.0.4; charset=utf-8" : "text/plain; charset=utf-8", &body);

@@ -213,7 +213,7 @@ local function carrier_words(base, carrier)
   return { single = words[1] or 0, pooled = words[2] or 0, cycle = words[3] or 0, from = words[4] or 0, to = words[5] or 0 }
 end
 
--- 2^32-1: never (docs/life.md)
+-- 2^32-1: never (docs/lifecycle.md)
 local function time_or_none(seconds) return seconds > 0 and seconds < 4294967295 and time_text(seconds) or 'none' end
 
 -- A list of texts in a JSON object, with commas between; nil when there is none. A reader's JSON is parsed only for texts:
