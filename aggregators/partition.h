@@ -6,8 +6,8 @@
  * lane, under the simulator and in the benchmarks. One lane owns a partition.
  *
  * Rooms, each calling only those before it:
- * - tables/: slots, hashes, dedupe marks, past cycles, windows. state/: the struct, effects, names and numbers.
- * - alerts/: ALR. rollups/: ROL. pools/: POOL on the cards' side (account) and on the pool's own.
+ * - tables/: slots, hashes, dedupe keys, closed cycles, windows. state/: the struct, effects, names and numbers.
+ * - alerts/: ALR. rollups/: ROL. pools/: POOL on the cards' side (pool local) and on the pool's own.
  * - enforcement/: SUS, CYC, CMD-5, SUS-5, commands' state. lifecycle/: LIFE.
  * - fold/: REC. apply/: reference data, requests, usage reports.
  * - step: background work and the end of a round. snapshot/: to bytes and back.

@@ -162,7 +162,8 @@ scan_end(struct weir_partition *p)
 		p->registry.plans[k].changed = false;
 }
 
-/* Cards that are still in a past cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's work.
+/* Cards that are still in a closed cycle are left alone: the roll evaluates them, and rolling a fleet is not the scan's
+ * work.
  */
 static void
 scan_card(struct weir_partition *p, uint32_t slot)
@@ -193,12 +194,13 @@ tick_scan(struct weir_partition *p, uint32_t slots_max)
 static void
 scan_step(struct weir_partition *p, uint32_t pool_local)
 {
+	WEIR_CHECK(weir_pool_local_at(p, pool_local)->member_scan != 0);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	uint32_t card_slot = a->member_scan - 1;
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, a->cut_us, weir_card_used(card)};
 	a->member_scan = weir_lifecycle_at(p, card_slot)->next;
-	weir_account_check_member(p, pool_local, card_slot, &cause);
+	weir_pool_local_check_member(p, pool_local, card_slot, &cause);
 	weir_partition_evaluate(p, card_slot, &cause);
 	p->stats.members_scanned++;
 }
@@ -255,8 +257,8 @@ weir_partition_caught_up(struct weir_partition *p, bool cards, bool pools)
 	if (cards && !p->pools_work.cards_caught_up) {
 		p->pools_work.cards_caught_up = true;
 		/*
-		 * All, not only those that the replay touched: it may have attributed a record to another account than the
-		 * run before the crash did, whose partial may be the last word on the one that went without.
+		 * All, not only those that the replay touched: it may have attributed a record to another pool local than
+		 * the run before the crash did, whose usage report may be the last state on the one that went without.
 		 */
 		weir_pool_locals_publish(p, true);
 	}

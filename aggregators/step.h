@@ -7,21 +7,23 @@
 struct weir_partition *weir_partition_new(const struct weir_partition_opts *opts);
 void weir_partition_free(struct weir_partition *partition);
 
-/* Bounded background work (timers, cycle boundary, walks over pools' members, plan scan, session expiry); true when more is
+/* Bounded background work (timers, cycle boundary, scans over pools' members, plan scan, session expiry); true when more is
  * due. */
 bool weir_partition_tick(struct weir_partition *partition, uint32_t slots_max);
-/* Of that: looks at most at max members of accounts whose word has changed. */
+/* Of that: looks at most at max members of pool locals whose state has changed. */
 bool weir_pool_locals_scan(struct weir_partition *p, uint32_t max);
 
-/* End of a round: partials and words that are due become `outbox`. Call after folding and ticking, before taking effects.
+/* End of a round: usage reports and state updates that are due become `outbox`. Call after folding and ticking, before
+ * taking effects.
  */
 void weir_partition_publish(struct weir_partition *partition);
 
-/* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is told.
+/* A stage has reached the end of its inputs since the take-over (docs/pools.md "Epochs"): what the replay touched is
+ * published.
  */
 void weir_partition_caught_up(struct weir_partition *partition, bool cards, bool pools);
 
-/* Records or pools' windows that wait for wishes: no encode until there are none. */
+/* Records or pools' windows that wait for fetch requests: no encode until there are none. */
 uint32_t weir_partition_parked(const struct weir_partition *partition);
 
 /* Bytes in memory. */

@@ -4,7 +4,7 @@
 Each round runs `weir bench latency` twice with one seed, so with the same records: alone, and with the API's load beside it.
 `weir serve` is up both times, on the key prefix of that very run (`weir-bench-…-run`), so the cards that are asked for are
 those that the engine counts and writes meanwhile: a fleet under a prefix of its own would lie still. The API's load begins
-when the run's first record lies in Kafka, and is measured over the same seconds as the records. Which of the two comes first
+when the run's first record is in Kafka, and is measured over the same seconds as the records. Which of the two comes first
 changes from round to round, and a run with few cards before all rounds is not counted: the broker still compiles in it.
 
 Prints a line a run; the last line is one JSON object with medians over the rounds whose generator kept up, and by how many

@@ -4,8 +4,8 @@
  *   boundary   a cycle ends over a fleet of which one in a hundred is suspended (CYC-4);
  *   pool_…     a pool of many members is cut off and brought back (POOL-7).
  *
- * A round is what a lane does for one partition: a batch of records folded, one bounded tick, what is told. Rates of
- * carriers' APIs are the dispatcher's and not in here.
+ * A round is what a lane does for one partition: a batch of records folded, one bounded tick, the messages that are due.
+ * Rates of carriers' APIs are the dispatcher's and not in here.
  */
 #include "bench/boundary.h"
 

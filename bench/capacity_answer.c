@@ -14,8 +14,8 @@
 #define CARD_HOURS 168.0         /* rollups.card_hours_days */
 #define CARD_DAYS 62.0           /* this and the last cycle */
 #define BASE_BYTES 12.0          /* of a window of a card, docs/rollups.md */
-#define CLOSED_CYCLE_BYTES 192.0 /* six past cycles */
-#define DEDUPE_KEY_BYTES 7.0     /* a stored mark */
+#define CLOSED_CYCLE_BYTES 192.0 /* six closed cycles */
+#define DEDUPE_KEY_BYTES 7.0     /* a stored dedupe key */
 #define REDIS_SLACK 1.15         /* growth of strings that are appended to */
 #define QUEUE_BYTES 268435456.0  /* kafka.queue_kb, of each lane */
 #define FLUSH_SLOT_BYTES 130.0   /* a card's slot, its command and its mark */
@@ -122,13 +122,14 @@ put_memory(struct answer *a, const struct fleet *f, double average, double lanes
 	double mark = dedupe_keys ? average * 3600 * FRESH_H * (f->dedupe_key_bytes > 0 ? f->dedupe_key_bytes : 17) : 0;
 	double memory = cards * f->card_bytes + mark + lanes * QUEUE_BYTES * 2 + BASE_PROCESS;
 	add_line(a, "weir memory", "GiB", memory / GIB,
-	    "%.0f cards x %.0f bytes + marks of %.0f h: %.2f GiB + %.0f lanes x 512 MiB of queue and flush + 150 MB", cards,
-	    f->card_bytes, FRESH_H, mark / GIB, lanes);
+	    "%.0f cards x %.0f bytes + dedupe keys of %.0f h: %.2f GiB + %.0f lanes x 512 MiB of queue and flush + 150 MB",
+	    cards, f->card_bytes, FRESH_H, mark / GIB, lanes);
 	double active = fmin(CARD_HOURS, CARD_HOURS * 3600 / seconds), days = fmin(CARD_DAYS, CARD_DAYS * 86400 / seconds);
 	double windows = cards * (active + days) * BASE_BYTES * REDIS_SLACK, closed_cycles = cards * CLOSED_CYCLE_BYTES;
 	double stored = dedupe_keys ? average * 3600 * HORIZON_H * DEDUPE_KEY_BYTES * REDIS_SLACK : 0;
 	add_line(a, "Redis memory", "GiB", (cards * f->redis_card_bytes + closed_cycles + windows + stored) / GIB,
-	    "cards %.2f + six past cycles %.2f + %.0f hours and %.0f days a card x %.0f bytes: %.2f + marks of %.0f h: "
+	    "cards %.2f + six closed cycles %.2f + %.0f hours and %.0f days a card x %.0f bytes: %.2f + dedupe keys of "
+	    "%.0f h: "
 	    "%.2f GiB",
 	    cards * f->redis_card_bytes / GIB, closed_cycles / GIB, active, days, BASE_BYTES, windows / GIB, HORIZON_H,
 	    stored / GIB);

@@ -74,7 +74,7 @@ run_begin(struct run *run)
 	    "case|decode|fold|round|encode|sum|records/s/core|memory latency|bytes a card|flush bytes a record");
 	run->chart = report_chart(run->report, REPORT_STACKED, "Where a record's time goes", "", "ns a record");
 	run->memory_chart =
-	    report_chart(run->report, REPORT_BARS, "Memory of a card, without dedupe marks", "", "bytes a card");
+	    report_chart(run->report, REPORT_BARS, "Memory of a card, without dedupe keys", "", "bytes a card");
 	report_note(run->report, "Times are CPU time of the one thread. One partition holds all cards. Round is timers, "
 				 "pools' sums and words. Memory latency is "
 				 "that of one load that "

@@ -1,7 +1,8 @@
 /*
  * One partition as a lane runs it (pipeline/engine/lane.c), on one thread, without Kafka and Redis: messages are decoded in
- * the lane's batches, folded, ticked, pools' partials and words come back at once, flushes are encoded as Redis commands
- * and are in the store when that is done. What each part took is kept apart. Commands are taken and forgotten.
+ * the lane's batches, folded, ticked, pools' usage reports and state updates come back at once, flushes are encoded as
+ * Redis commands and are in the store when that is done. What each part took is kept apart. Commands are taken and
+ * forgotten.
  */
 #ifndef WEIR_BENCH_ENGINE_H
 #define WEIR_BENCH_ENGINE_H
@@ -44,7 +45,7 @@ void engine_free(struct engine *engine);
 void engine_round(struct engine *engine, const struct engine_batch *batch);
 /* The same for records that are decoded already; at_us: the clock. */
 void engine_fold(struct engine *engine, const struct weir_record *records, uint32_t count, int64_t at_us);
-/* Bounded background work and what is told; true when more is due. */
+/* Bounded background work and what is to be published; true when more is due. */
 bool engine_tick(struct engine *engine);
 /* Encodes what changed and brings it into the store. */
 void engine_flush(struct engine *engine);

@@ -117,7 +117,7 @@ watch_written(void *ctx, const struct raw_written *written)
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
-/* When a position was first seen stored; marks from *from on are looked at, which is moved there. 0 = not yet. */
+/* When a position was first seen stored. Begins at mark *from, which moves along. 0 = not yet. */
 static int64_t
 stored_at(const struct track *t, int64_t position, uint64_t *from)
 {

@@ -4,7 +4,7 @@
  *
  * A flush writes a partition's counters and its positions in one transaction, so a record can be read from the moment when
  * the position behind it can. Errors are on the safe side: a record counts as visible when the answer that shows it has
- * arrived, up to `poll_us` late. Where Redis forgets (a restart from its file) the first sight counts.
+ * arrived, up to `poll_us` late. Where Redis loses writes (a restart from its file) the first sight counts.
  */
 #ifndef WEIR_BENCH_LATENCY_WATCH_H
 #define WEIR_BENCH_LATENCY_WATCH_H

@@ -1,7 +1,7 @@
 /*
- * A store that answers at once: takes bodies of flushes and gives back what a partition wishes for, so that late records
- * find their marks as they would in Redis. Keeps the bytes of what may be asked for (marks, past cycles, windows) and the
- * lengths of everything. One thread.
+ * A store that answers at once: takes bodies of flushes and answers a partition's fetch requests, so that late records
+ * find their dedupe keys as they would in Redis. Keeps the bytes of what may be fetched (dedupe keys, closed cycles,
+ * windows) and the lengths of everything. One thread.
  */
 #ifndef WEIR_BENCH_STORE_H
 #define WEIR_BENCH_STORE_H
@@ -18,9 +18,9 @@ struct weir_slice bench_store_get(const struct bench_store *store, const char *k
 
 struct bench_stored {
 	uint64_t keys, bytes;      /* of values, without Redis' own overhead */
-	uint64_t dedupe_key_bytes; /* of those: dedupe marks */
+	uint64_t dedupe_key_bytes; /* of those: dedupe keys */
 	uint64_t redis_bytes;      /* as Redis' allocator rounds values up, with 72 bytes a key for its entry and headers */
-	uint64_t redis_dedupe_key_bytes; /* of those: marks */
+	uint64_t redis_dedupe_key_bytes; /* of those: dedupe keys */
 };
 struct bench_stored bench_store_figures(const struct bench_store *store);
 

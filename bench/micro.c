@@ -30,9 +30,10 @@ bench_micro(int argc, char **argv)
 	struct weir_words words;
 	int code;
 	if (!bench_accept("micro",
-		"One part of the core at a time: decoders by format and size of message, dedupe marks, the card table at "
+		"One part of the core at a time: decoders by format and size of message, dedupe keys, the card table at "
 		"1, 10\n"
-		"and 100 million cards (as memory allows), pools' partials, the evaluator, the encoding of flushes. Beside "
+		"and 100 million cards (as memory allows), pool usage reports, the evaluator, the encoding of flushes. "
+		"Beside "
 		"each\n"
 		"figure of a table stands what one load from memory takes that must wait for the one before it. CPU "
 		"time.\n",

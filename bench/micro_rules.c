@@ -1,6 +1,6 @@
 /*
  * Rules alone, as far as they can be taken apart: records of cards that are below and above their limit (what is between
- * them is the evaluator), partials taken by pools, and the encoding of flushes with few and with all slots of a page
+ * them is the evaluator), pool usage reports, and the encoding of flushes with few and with all slots of a page
  * changed.
  */
 #include <inttypes.h>
@@ -108,8 +108,8 @@ encode_run(struct micro *micro, const char *name, uint32_t stride)
 /* ---- pools ---- */
 
 /*
- * Partials as they come: each pool's account tells in turn that its usage grew. They are made by folding a record of a
- * member of each pool and taking what is told; what is timed is telling and taking, with the pools' sums and judgement.
+ * Usage reports as they come: each pool local reports in turn that its usage grew. They are made by folding a record of a
+ * member of each pool. What is timed is publishing and applying them, with the pools' sums and their evaluation.
  */
 static void
 reports_run(struct micro *micro, const char *name, uint32_t pools)

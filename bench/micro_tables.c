@@ -1,5 +1,5 @@
 /*
- * Tables alone: dedupe marks, and cards by ICCID, as the fold meets them: a block of 64 items whose places are prefetched
+ * Tables alone: dedupe keys, and cards by ICCID, as the fold meets them: a block of 64 items whose places are prefetched
  * first (aggregators/fold/fold.c), at random over the whole table; and one by one, where each waits for memory.
  */
 #include <inttypes.h>
@@ -138,7 +138,7 @@ cards_run(struct micro *micro, uint64_t count)
 	weir_shards_free(&cards.index);
 }
 
-/* ---- marks ---- */
+/* ---- dedupe keys ---- */
 
 static uint64_t
 dedupe_keys_add(

@@ -226,7 +226,7 @@ read_answers(struct raw_produce *rp, struct connection *c, struct weir_error *er
 	}
 }
 
-/* One look at all connections, asleep up to wait_us for the events named (writing only where something is queued). */
+/* Serves all connections once, asleep up to wait_us for the events named (writing only where something is queued). */
 static enum weir_class
 poll_connections(struct raw_produce *rp, int64_t wait_us, short events, struct weir_error *err)
 {

@@ -98,7 +98,7 @@ void bench_group_delete(struct bench_site *site, const char *group);
 enum weir_class bench_topic_ends(
     struct bench_site *site, const char *topic, uint32_t partitions, int64_t *ends_out, struct weir_error *err);
 
-/* ---- what lies in Redis (servers_redis.c) ---- */
+/* ---- what is in Redis (servers_redis.c) ---- */
 
 enum weir_class bench_redis_connect(struct bench_site *site, struct weir_error *err);
 /* Positions stored for a topic, by partition; 0 where there is none. `redis` may be a connection of another thread. */

@@ -21,7 +21,7 @@ struct bench_child {
 	bool stopping;            /* was told to end: its end is waited for, whatever we are told */
 };
 
-/* argv[0] is looked up in PATH unless it has a slash; argv ends with NULL. */
+/* argv[0] is searched in PATH unless it has a slash; argv ends with NULL. */
 enum weir_class bench_child_start(
     struct bench_child *child, const char *what, const char *log, char *const argv[], struct weir_error *err);
 /* From now on SIGTERM and SIGINT make waits fail, so that what was started and made is cleaned up as after any failure. */

@@ -13,7 +13,7 @@
 #include "config/base/clock.h"
 
 enum { SPAN_MS = 60000, YOUNG_US = 180000000, ZONE_S = 8 * 3600, LIMIT_EVERY = 20, ICCID_LEN = WEIR_ICCID_TEXT_MAX - 1 };
-#define LIMIT_BYTES UINT64_C(1000000000000) /* never met: a rule that is looked at */
+#define LIMIT_BYTES UINT64_C(1000000000000) /* never met: a rule that is evaluated */
 
 /* ---- reference data ---- */
 
@@ -218,9 +218,9 @@ span_ms(void)
 }
 
 /*
- * The last record arrives now, and all of them within SPAN_MS before: they lie in hours whose marks are fresh, none in the
- * future, and few in a quarter of an hour that was told when the fleet was loaded (the watermark of a real backlog would
- * not have passed it). Cards then send more often than the workload says.
+ * The last record arrives now, and all of them within SPAN_MS before: they are in hours whose dedupe keys are fresh, none
+ * in the future, and few in a quarter of an hour that was told when the fleet was loaded (the watermark of a real backlog
+ * would not have passed it). Cards then send more often than the workload says.
  */
 static struct workload
 ends_now(const struct workload *workload)

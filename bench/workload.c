@@ -286,7 +286,7 @@ workload_parse(struct weir_slice text, const char *source, struct workload *out,
 	return class;
 }
 
-/* The file of a workload's name; the last place that was looked at when there is none. */
+/* The file of a workload's name; the last place that was searched when there is none. */
 static void
 path_of(const char *name, char *path, size_t cap)
 {

@@ -25,7 +25,7 @@ weir_card_ladder(const struct weir_partition *p, uint32_t slot)
 	return ladder == 0 && card->plan != 0 ? p->registry.plans[card->plan - 1].alerts : ladder;
 }
 
-/* rule ALR-1: what was told of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
+/* rule ALR-1: what was alerted of `from`, in levels of `to`: each once a cycle, whatever its place in the list. */
 static uint16_t
 carry(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, uint16_t reached)
 {
@@ -57,12 +57,13 @@ carry_on(const struct weir_ref_alerts *from, const struct weir_ref_alerts *to, u
 void
 weir_ladder_moved(struct weir_partition *p, uint32_t slot, uint16_t before)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	const struct weir_ref_alerts *from = weir_ladder_of(p, before), *to = weir_ladder_of(p, weir_card_ladder(p, slot));
 	if (from != to && carry_on(from, to, &weir_lifecycle_at(p, slot)->ladder))
 		weir_slab_dirty(&p->tables.lifecycles, slot);
 }
 
-/* All at once, since a record may come before a scan does; only who has climbed it is looked at twice. */
+/* All at once, since a record may come before a scan does; only who has climbed it is checked twice. */
 void
 weir_ladder_redefine(struct weir_partition *p, const struct weir_ref_alerts *ref)
 {
@@ -106,6 +107,7 @@ level_at(const struct weir_ref_alerts *ladder, uint32_t i, uint64_t base)
 static uint16_t
 steps_reached(uint64_t step, uint64_t used, uint64_t *next_out)
 {
+	WEIR_CHECK(step > 0);
 	uint64_t count = used / step;
 	if (count >= UINT16_MAX)
 		return UINT16_MAX; /* the last that can be remembered */
@@ -163,6 +165,7 @@ weir_ladder_alert(struct weir_partition *p, const char *scope, const char *key, 
 	char levels[WEIR_ALERT_LEVELS_MAX * 40 + 80], at[WEIR_TIME_TEXT_MAX], named[16], id[WEIR_JSON_ID_MAX],
 	    ladder_id[WEIR_JSON_ID_MAX];
 	print_levels(levels, sizeof(levels), ladder, had, reached);
+	WEIR_CHECK(levels[0] == '"');
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	weir_cycle_format(cycle, named);
 	weir_json_id(key, id);

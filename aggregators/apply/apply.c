@@ -37,7 +37,7 @@ carrier_for_card(struct weir_partition *p, const struct weir_ref_card *ref, stru
 	for (uint32_t i = 0; ref->has_plan && i < p->registry.plan_count; i++)
 		if (strcmp(p->registry.plans[i].ref.id, ref->plan) == 0 && p->registry.plans[i].known)
 			return weir_partition_carrier_number(p, p->registry.plans[i].ref.carrier);
-	(void)weir_error_set(err, WEIR_POISON, "a new card needs 'carrier', or a known 'plan' that tells it");
+	(void)weir_error_set(err, WEIR_POISON, "a new card needs 'carrier', or a known 'plan' that has one");
 	return UINT32_MAX;
 }
 
@@ -96,11 +96,13 @@ check_card(struct weir_partition *p, const struct weir_card_slot *card, uint32_t
 	return class;
 }
 
-/* The members that can no longer be wrong. Life goes before the pool, whose account counts what the card then is. */
+/* The members that can no longer be wrong. The lifecycle goes before the pool, whose pool local counts what the card then
+ * is. */
 static void
 change_card(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref, struct target to,
     const struct weir_cause *cause)
 {
+	WEIR_CHECK(to.carrier > 0 && to.carrier <= p->registry.carrier_count && to.plan <= p->registry.plan_count);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	bool other_plan = card->plan != to.plan;
 	uint16_t ladder = weir_card_ladder(p, slot);

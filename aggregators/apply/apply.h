@@ -9,8 +9,8 @@ enum weir_class weir_partition_apply(struct weir_partition *partition, const str
     struct weir_slice json, const struct weir_cause *cause, struct weir_error *err);
 
 /*
- * Takes one message of weir.partials: arrived_us its Kafka time. POISON with err for bytes that are no partial. Afterwards,
- * with the round's others, weir_partition_publish.
+ * Takes one message of weir.partials: arrived_us its Kafka time. POISON with err for bytes that are no usage report.
+ * Afterwards, with the round's others, weir_partition_publish.
  */
 enum weir_class weir_partition_apply_report(
     struct weir_partition *partition, struct weir_slice value, int64_t arrived_us, struct weir_error *err);

@@ -1,6 +1,6 @@
 /*
- * Messages of weir.partials: usage reports of pools by their sources, hours of theirs, and how far a source has told them.
- * Bytes from a topic are input: what cannot be is refused.
+ * Messages of weir.partials: usage reports of pools by their sources, hours of theirs, and how far a source has published
+ * them. Bytes from a topic are input: what cannot be is refused.
  */
 #include <string.h>
 
@@ -13,18 +13,18 @@ read_report(const struct weir_partition *p, struct weir_slice value, struct weir
 {
 	if (value.len != sizeof(*out))
 		return weir_error_set(
-		    err, WEIR_POISON, "a partial is %zu bytes long, this one %zu", sizeof(*out), value.len);
+		    err, WEIR_POISON, "a usage report is %zu bytes long, this one %zu", sizeof(*out), value.len);
 	memcpy(out, value.data, sizeof(*out));
 	if (memcmp(out->magic, "WPA1", sizeof(out->magic)) != 0)
-		return weir_error_set(err, WEIR_POISON, "no partial: it does not begin with WPA1");
+		return weir_error_set(err, WEIR_POISON, "no usage report: it does not begin with WPA1");
 	if (!weir_is_text_of_id(out->pool))
-		return weir_error_set(err, WEIR_POISON, "a partial without a pool's id");
+		return weir_error_set(err, WEIR_POISON, "a usage report without a pool's id");
 	if (out->source >= p->opts.partitions)
 		return weir_error_set(
-		    err, WEIR_POISON, "a partial of partition %u, but there are %u", out->source, p->opts.partitions);
+		    err, WEIR_POISON, "a usage report of partition %u, but there are %u", out->source, p->opts.partitions);
 	if (out->active > out->members)
 		return weir_error_set(
-		    err, WEIR_POISON, "a partial of %u activated members, but %u members", out->active, out->members);
+		    err, WEIR_POISON, "a usage report of %u activated members, but %u members", out->active, out->members);
 	return WEIR_OK;
 }
 
@@ -48,6 +48,6 @@ weir_partition_apply_report(struct weir_partition *p, struct weir_slice value, i
 	if (class != WEIR_OK)
 		return class;
 	(void)weir_feeds_is_of_owner(p, report.source, report.epoch);
-	weir_share_take(p, &report, arrived_us);
+	weir_pool_source_take(p, &report, arrived_us);
 	return WEIR_OK;
 }

@@ -3,13 +3,13 @@
  *
  * A request acts on the current cycle, so the card is brought into it first. Each leaves one entry in the audit, with what
  * came of it in words; one that cannot be applied leaves the reason there, for whoever asked, and is a dead letter.
- * Absolute, so that a repeated one changes nothing; the two increments, add-on and renewal, are told by their id.
+ * Absolute, so that a repeated one changes nothing; the two increments, add-on and renewal, are identified by their id.
  */
 #include "aggregators/apply/card_requests.h"
 
 #include <stdio.h>
 
-#include "aggregators/apply/life_requests.h"
+#include "aggregators/apply/lifecycle_requests.h"
 #include "aggregators/enforcement/device_lock.h"
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/state/carrier_windows.h"
@@ -28,6 +28,7 @@ limit_of(
 void
 weir_partition_set_limit(struct weir_partition *p, uint32_t slot, uint64_t limit, bool has_auto_restore, bool auto_restore)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, weir_card_at(p, slot));
 	if (overrides == NULL && limit == WEIR_NO_LIMIT && (!has_auto_restore || auto_restore))
 		return;
@@ -124,11 +125,12 @@ print_remaining(char *out, size_t size, uint16_t reasons, uint16_t enforced)
 			n += (size_t)snprintf(out + n, size - n, " %s", weir_reason_name(i));
 }
 
-/* event: applied or refused. The reply is what the operator is told, cut off where there is no more room. */
+/* event: applied or refused. The reply is what the operator reads, cut off where there is no more room. */
 static void
 audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, enum weir_audit_event event,
     const char *reply, uint16_t before, const struct weir_cause *cause)
 {
+	WEIR_CHECK(event == WEIR_AUDIT_REQUEST || event == WEIR_AUDIT_REFUSED);
 	struct weir_audit *audit = weir_partition_add_audit(p, slot, event, cause);
 	audit->reasons_before = before;
 	audit->action = weir_partition_enforced(p, slot) != 0 ? WEIR_DESIRED_SUSPENDED : WEIR_DESIRED_ACTIVE;

@@ -1,5 +1,5 @@
 /*
- * Operators' requests on a pool: add-on, account in arrears, account paid, enable (POOL-1, POOL-5).
+ * Operators' requests on a pool: add-on, customer in arrears, paid, enable (POOL-1, POOL-5).
  *
  * A request acts on the pool's current cycle. By the clock that is, but while the stage replays by the request's own time
  * in the log, so that an add-on bought a minute before a boundary is not taken for the next cycle's.
@@ -15,7 +15,7 @@
 
 #define S_US 1000000ll
 
-/* When it came to the log; the clock, where nothing tells. */
+/* When it came to the log; the clock, where nobody knows. */
 static int64_t
 time_of(const struct weir_partition *p, const struct weir_cause *cause)
 {
@@ -91,11 +91,12 @@ thaw_pool(struct weir_pool_slot *pool, const char **reply_out)
 		*reply_out = "paid; still disabled until it is enabled";
 }
 
-/* What the operator is told (own usage: before and after); an entry in the pool's audit. */
+/* What the operator reads (own usage: before and after); an entry in the pool's audit. */
 static void
 audit_request(struct weir_partition *p, uint32_t slot, const struct weir_ref_request *request, enum weir_audit_event event,
     const char *reply, const struct weir_cause *cause)
 {
+	WEIR_CHECK(event == WEIR_AUDIT_REQUEST || event == WEIR_AUDIT_REFUSED);
 	struct weir_audit *audit = weir_pool_audit(p, slot, event, cause);
 	(void)snprintf(
 	    audit->text, sizeof(audit->text), "%.11s %.32s: %.143s", weir_action_name(request->action), request->id, reply);

@@ -1,10 +1,10 @@
 /*
  * Smart cards (POOL-8): a card whose sub-cards belong to several carriers, and so to several partitions.
  *
- * A sub-card knows its parent (terms) and tells the parent's partition when that changes; the parent's partition keeps the
- * list of children, in memory and as one line of the reference data a parent (`children:<ICCID>`), where readers find it.
- * Sums over children are made by readers: they are wanted rarely, and kept up to date they would cost a message a
- * record. One level: who has a parent has no children.
+ * A sub-card knows its parent (card overrides) and sends it to the parent's partition when it changes; the parent's
+ * partition keeps the list of children, in memory and as one line of the reference data a parent (`children:<ICCID>`),
+ * where readers find it. Sums over children are made by readers: they are wanted rarely, and kept up to date they would
+ * cost a message a record. One level: who has a parent has no children.
  *
  * A list may be there before its parent is: the two come by different ways. Children are some two to four; more than
  * WEIR_CHILDREN_MAX are a mistake in somebody's data.
@@ -35,6 +35,7 @@ publish_to_parent(struct weir_partition *p, struct weir_iccid parent, struct wei
 enum weir_class
 weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid parent, struct weir_error *err)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	struct weir_iccid had = overrides != NULL ? overrides->parent : (struct weir_iccid){0};
@@ -57,6 +58,7 @@ weir_smart_parent(struct weir_partition *p, uint32_t slot, struct weir_iccid par
 static void
 remember(struct weir_partition *p, const struct weir_family *family)
 {
+	WEIR_CHECK(family->count <= WEIR_CHILDREN_MAX);
 	char text[WEIR_ICCID_TEXT_MAX];
 	struct weir_buf json = {0};
 	(void)weir_iccid_format(family->parent, text);

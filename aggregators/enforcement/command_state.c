@@ -1,7 +1,7 @@
 /*
- * The life of a command as its card's owner sees it (CMD-1, CMD-2, CMD-4): what the dispatcher reports is written to the
+ * The way of a command as its card's owner sees it (CMD-1, CMD-2, CMD-4): what the dispatcher reports is written to the
  * card's enforcement slot and to the audit. Level-triggered: the slot holds desired and confirmed state, and whoever finds
- * them apart offers the card to the dispatcher again.
+ * them apart enqueues the card for the dispatcher again.
  */
 #include "aggregators/enforcement/command_state.h"
 
@@ -31,7 +31,7 @@ audit_command(struct weir_partition *p, uint32_t slot, enum weir_audit_event eve
 	return audit;
 }
 
-/* Usage above the limit when the cut was confirmed: what the delay cost. Of a pool, as its newest word says. */
+/* Usage above the limit when the cut was confirmed: what the delay cost. Of a pool, as its newest state says. */
 static void
 measure_overshoot(const struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, uint8_t target)
 {
@@ -49,6 +49,7 @@ static void
 confirmed(
     struct weir_partition *p, uint32_t slot, struct weir_enforcement_slot *e, const struct weir_command_report *report)
 {
+	WEIR_CHECK(report->target == WEIR_DESIRED_ACTIVE || report->target == WEIR_DESIRED_SUSPENDED);
 	e->confirmed = report->target;
 	e->confirmed_us = report->at_us;
 	measure_overshoot(p, slot, e, report->target);
@@ -77,6 +78,7 @@ is_left_unknown(const struct weir_command_report *report)
 void
 weir_partition_command(struct weir_partition *p, const struct weir_command_report *report)
 {
+	WEIR_CHECK(report->state <= WEIR_COMMAND_FAILED);
 	if (report->slot >= p->tables.cards.used || report->target == WEIR_DESIRED_UNKNOWN)
 		return;
 	/* A slot given back meanwhile is made again only for what happened at the carrier. */
@@ -120,7 +122,7 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 	}
 	bool ended =
 	    report->state == WEIR_COMMAND_CONFIRMED || report->state == WEIR_COMMAND_IDLE || is_left_unknown(report);
-	/* LIFE-6: offered before the card ceased to take commands, and its owner had lost sight of it: withdrawn now. */
+	/* LIFE-6: enqueued before the card ceased to take commands, and its owner had lost sight of it: withdrawn now. */
 	bool goes_on = report->state == WEIR_COMMAND_SENT || (report->state == WEIR_COMMAND_QUEUED && report->next_us != 0);
 	bool may_command = weir_card_may_command(weir_card_at(p, report->slot));
 	bool stray = goes_on && !may_command;
@@ -133,6 +135,7 @@ weir_partition_command(struct weir_partition *p, const struct weir_command_repor
 bool
 weir_partition_may_send(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	const struct weir_enforcement_slot *e = weir_partition_enforcement(p, slot);
 	if (!weir_card_may_command(weir_card_at(p, slot)))
 		return false;

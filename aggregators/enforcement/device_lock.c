@@ -1,9 +1,9 @@
 /*
  * Device lock (SUS-5): a card is bound to the first device that it is seen in, by 14 digits of its IMEI.
  *
- * The bound IMEI lies in the life slot, which the fold has in cache anyway; another one that was seen lies in the terms,
- * which few cards have. Only a record that is not older than the card's newest says in which device the card is now: a
- * record of the old device that comes after a rebind must not cut the card off again.
+ * The bound IMEI lies in the lifecycle slot, which the fold has in cache anyway; another one that was seen lies in the
+ * overrides, which few cards have. Only a record that is not older than the card's newest says in which device the card is
+ * now: a record of the old device that comes after a rebind must not cut the card off again.
  */
 #include "aggregators/enforcement/device_lock.h"
 

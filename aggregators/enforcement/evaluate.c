@@ -1,12 +1,13 @@
 /*
- * The evaluator: from a card's usage, terms, life and pool to its set of reasons, from the set to its desired state (SUS,
- * SUS-1, SUS-2, SUS-4).
+ * The evaluator: from a card's usage, overrides, lifecycle and pool to its set of reasons, from the set to its desired
+ * state (SUS, SUS-1, SUS-2, SUS-4).
  *
  * Derived reasons are computed anew each time: plan_exhausted and usage_limit from usage, plan_expired from the card's
- * life, reset from its terms, the pool's from its account's last word. All others are kept as they were set. The carrier
- * enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not empty,
- * whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold or
- * alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can change.
+ * life, reset from its overrides, the pool's from its pool local's last state. All others are kept as they were set. The
+ * carrier enforces what it can (weir_partition_enforced); the card is desired suspended exactly while that set is not
+ * empty, whatever changed: reasons, the carrier's abilities, or the card's status. `next_threshold` is the lowest threshold
+ * or alert level not yet reached, so that the fold pays one comparison a record and comes here only when something can
+ * change.
  */
 #include "aggregators/enforcement/evaluate.h"
 
@@ -52,7 +53,7 @@ derive_reasons(const struct weir_partition *p, uint32_t slot, const struct weir_
 }
 
 /*
- * ALR-1: tells the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
+ * ALR-1: alerts the levels that the card's usage has reached; returns the usage at which the next is due. Percent is of a
  * single plan's allowance with add-ons, else of the usage limit in force.
  */
 static uint64_t
@@ -84,6 +85,7 @@ weir_partition_release_idle(struct weir_partition *p, uint32_t slot)
 	if (overrides == NULL || overrides->enforcement == 0 || card->reasons != 0)
 		return;
 	struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
+	WEIR_CHECK(e->card == slot + 1 /* what is given back is the card's own */);
 	if (e->desired != WEIR_DESIRED_ACTIVE || e->confirmed != WEIR_DESIRED_ACTIVE || weir_command_in_motion(e))
 		return;
 	weir_slab_release(&p->tables.enforcements, overrides->enforcement - 1);
@@ -145,7 +147,7 @@ write_decision(struct weir_enforcement_slot *e, const struct grounds *g, const s
 	e->overshoot = g->limit != 0 ? weir_sub_saturating(g->usage_after, g->limit) : 0;
 }
 
-/* SUS-4: what the carrier cannot do is told once: when the reason is raised, or its card moves to where it cannot. */
+/* SUS-4: what the carrier cannot do is alerted once: when the reason is raised, or its card moves to where it cannot. */
 static void
 alert_unsupported(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {

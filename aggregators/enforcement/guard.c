@@ -6,7 +6,7 @@
  * the guard holds back costs a few minutes of overage. Decisions go on and are audited; only sending waits, so that a
  * release sends what is still wanted by then. Suspends are counted in slices of a fifteenth of the window, the newest
  * sixteen together: every window is covered whole wherever it begins, at the price of counting up to a fifteenth too much.
- * A counter that starts anew each window was rejected: twice the share goes through over its edge.
+ * A counter that starts anew each window was rejected: twice as many go through over its edge.
  */
 #include "aggregators/enforcement/guard.h"
 
@@ -21,6 +21,7 @@ static const char RELEASED[] = "{\"type\":\"guard_state\",\"tripped\":false}";
 void
 weir_guard_init(struct weir_partition *p)
 {
+	WEIR_CHECK(p->guard == NULL);
 	p->guard = weir_calloc(1, sizeof(*p->guard));
 }
 
@@ -55,8 +56,8 @@ counted(const struct weir_partition *p)
 }
 
 /*
- * What waits in the dispatcher's queue is withdrawn, also what an unsettled replay asserts, and what was suspended and may
- * have to be suspended again after a command that crossed.
+ * What waits in the dispatcher's queue is withdrawn, also what a replay that has not caught up asserts, and what was
+ * suspended and may have to be suspended again after a command that crossed.
  */
 static void
 withdraw_suspends(struct weir_partition *p)
@@ -71,6 +72,7 @@ withdraw_suspends(struct weir_partition *p)
 static void
 trip(struct weir_partition *p, uint64_t suspends, uint64_t cards)
 {
+	WEIR_CHECK(!p->guard->tripped);
 	char at[WEIR_TIME_TEXT_MAX];
 	(void)weir_time_format_ms(p->clock.now_us, at);
 	p->guard->tripped = true;

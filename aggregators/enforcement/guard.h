@@ -15,7 +15,7 @@ void weir_guard_init(struct weir_partition *p);
 void weir_guard_free(struct weir_partition *p);
 /* A suspend was decided. */
 void weir_guard_suspend(struct weir_partition *p);
-/* True when it was tripped: the caller offers all that was held back. */
+/* True when it was tripped: the caller enqueues all that was held back. */
 bool weir_guard_release(struct weir_partition *p);
 /* Loading: takes the guard's line of the reference data (`guard:`); false when it is none. */
 bool weir_guard_load(struct weir_partition *p, struct weir_slice json);

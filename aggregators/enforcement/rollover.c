@@ -27,6 +27,8 @@ keep_closed_cycle(struct weir_partition *p, const struct weir_card_slot *card, u
 void
 weir_card_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_cause *cause)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
+	WEIR_CHECK(cycle > weir_card_at(p, slot)->cycle && cycle <= UINT16_MAX /* cycles only go on */);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	keep_closed_cycle(p, card, slot);
 	struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);

@@ -4,7 +4,7 @@
 
 #include "aggregators/state/state.h"
 
-/* Ends the card's cycle: its totals go to the past, counting starts anew in `cycle` (CYC-3, CYC-4). */
+/* Ends the card's cycle: its totals are kept as a closed cycle's, counting starts anew in `cycle` (CYC-3, CYC-4). */
 void weir_card_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle, const struct weir_cause *cause);
 
 /* Sets and clears reasons that are not derived, then evaluates the card, which is brought into the current cycle first. */

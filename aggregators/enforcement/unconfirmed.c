@@ -4,8 +4,8 @@
  * before it loads again. Either way the card's confirmed state counts as unknown, so that its desired state is asserted
  * whatever the replay decides.
  *
- * Told by ICCID, not by slot: what was not stored may be replayed in another order, and slots are given in that order. A
- * card that is not there yet is doubted when it is made.
+ * Identified by ICCID, not by slot: what was not stored may be replayed in another order, and slots are given in that
+ * order. A card that is not there yet is doubted when it is made.
  */
 #include "aggregators/enforcement/unconfirmed.h"
 
@@ -51,6 +51,8 @@ first_of(const struct weir_unconfirmed_list *list, struct weir_iccid iccid)
 static void
 unconfirmed_card_at(struct weir_partition *p, uint32_t slot, uint8_t pending)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
+	WEIR_CHECK(pending <= (WEIR_DESIRED_ACTIVE | WEIR_DESIRED_SUSPENDED));
 	struct weir_enforcement_slot *e = weir_partition_enforce(p, slot);
 	e->confirmed = WEIR_DESIRED_UNKNOWN;
 	e->pending |= pending;
@@ -140,6 +142,7 @@ confirmed_of(const struct weir_partition *p, uint32_t slot)
 void
 weir_partition_load_known(struct weir_partition *p, struct weir_unconfirmed_list *known)
 {
+	WEIR_CHECK(p->unconfirmed.loaded.n == 0 /* after load_finish */);
 	sort_by_card(known);
 	for (uint32_t i = 0; i < p->tables.enforcements.used; i++) { /* stored as suspended, known to be active */
 		const struct weir_enforcement_slot *e = weir_slab_at(&p->tables.enforcements, i);

@@ -2,10 +2,10 @@
  * The fold: decoded records into counters (REC-2 to REC-7), the record path's centre.
  *
  * Records come in blocks. Three passes over a block keep many cache misses in flight at once: hash and prefetch the index
- * and the mark's place; look up the card and prefetch its line; fold. Deciding what a record is needs, in this order: its
- * time against stream time, its card, the past cycle's totals if it is late for a closed cycle, its identity. Everything
- * that may be missing in memory (an old hour's marks, past totals) is checked before anything is changed, so that a parked
- * record can simply be folded again.
+ * and the dedupe key's place; look up the card and prefetch its line; fold. Deciding what a record is needs, in this order:
+ * its time against stream time, its card, the closed cycle's totals if it is late for a closed cycle, its identity.
+ * Everything that may be missing in memory (an old hour's dedupe keys, closed cycles' totals) is checked before anything is
+ * changed, so that a parked record can simply be folded again.
  */
 #include "aggregators/fold/fold.h"
 
@@ -25,7 +25,7 @@
 #define BLOCK 64u
 #define NO_SLOT UINT32_MAX
 
-/* Stream time moves with each record, so that a replay judges each as the first run did, wherever batches end. */
+/* Stream time moves with each record, so that a replay evaluates each as the first run did, wherever batches end. */
 static inline void
 advance_stream(struct weir_partition *p, int64_t arrived_us)
 {
@@ -61,7 +61,7 @@ struct counting {
 	bool unchanged;          /* windows change by the counters alone (weir_window_unchanged) */
 };
 
-/* What a record is to its card's life, lock and pool; true when thresholds and pool count it (LIFE-3). */
+/* What a record is to its card's lifecycle, lock and pool; true when thresholds and pool count it (LIFE-3). */
 static inline bool
 count_for_lifecycle(struct weir_partition *p, uint32_t slot, const struct counting *c, const struct weir_cause *cause)
 {
@@ -91,7 +91,7 @@ exempt_in_card(struct weir_partition *p, uint32_t slot, uint64_t bytes)
 		overrides->exempt_bytes = UINT64_MAX;
 }
 
-/* Another window than its card's newest record was in: its base, or later windows' (ROL-1). */
+/* Another window than its card's newest record was in: its baseline, or later windows' (ROL-1). */
 static void
 note_baselines(struct weir_partition *p, uint32_t slot, const struct weir_card_slot *card, const struct counting *c)
 {
@@ -124,7 +124,7 @@ count_in_card(struct weir_partition *p, uint32_t slot, struct weir_card_slot *ca
 	}
 }
 
-/* A closed cycle: restated in the past, and in its windows (REC-6). */
+/* A closed cycle: restated as a closed cycle, and in its windows (REC-6). */
 static void
 count_in_closed_cycle(
     struct weir_partition *p, uint32_t slot, struct weir_closed_cycle_entry *entry, const struct counting *c)
@@ -145,7 +145,7 @@ count_in_closed_cycle(
 	}
 }
 
-/* Is it new? Marks it as seen. Everything needed is in memory by now. */
+/* Is it new? Then it is remembered as seen. Everything needed is in memory by now. */
 static inline bool
 identity_is_new(struct weir_partition *p, const struct weir_record *r, struct weir_dedupe_keys_hour *hour,
     struct weir_dedupe_keys_bucket *bucket)
@@ -178,7 +178,7 @@ session_says_count(struct weir_partition *p, uint32_t slot, int32_t cycle, const
 	return false;
 }
 
-/* Is all of the windows in memory that the record may change, or that its account is about to forget? Else asked for. */
+/* Is all of the windows in memory that the record may change, or that its pool local is about to forget? Else asked for. */
 static bool
 windows_are_ready(struct weir_partition *p, uint32_t slot, const struct counting *c)
 {
@@ -286,7 +286,7 @@ fold_one(struct weir_partition *p, const struct weir_record *r, uint32_t slot)
 	fold_card(p, slot, r);
 }
 
-/* Where the record's mark or session will be looked for; an hour not held yet has nothing to fetch. */
+/* Where the record's dedupe key or session will be looked for; an hour not held yet has nothing to fetch. */
 static inline void
 prefetch_identity(struct weir_partition *p, const struct weir_record *r)
 {
@@ -314,8 +314,8 @@ prefetch_session(struct weir_partition *p, const struct weir_record *r)
 }
 
 /*
- * A record's account, once its card's life is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12 takes a
- * function that does nothing but prefetch for one without effect and drops the call.
+ * A record's pool local, once its card's lifecycle is in cache, or NULL. The prefetches stand in fold_block itself: gcc 12
+ * takes a function that does nothing but prefetch for one without effect and drops the call.
  */
 static inline const struct weir_pool_local_slot *
 pool_local_of(const struct weir_partition *p, uint32_t slot)
@@ -325,7 +325,7 @@ pool_local_of(const struct weir_partition *p, uint32_t slot)
 	return pool_local == 0 ? NULL : weir_pool_local_at(p, pool_local - 1);
 }
 
-/* Where a base will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
+/* Where a baseline will go, for a card whose newest record is of another hour than the one that is going on; or NULL. */
 static inline const struct weir_window_page *
 base_page(const struct weir_partition *p, uint32_t slot)
 {
@@ -339,6 +339,7 @@ base_page(const struct weir_partition *p, uint32_t slot)
 static void
 fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t count)
 {
+	WEIR_CHECK(count > 0 && count <= BLOCK);
 	uint64_t hash[BLOCK];
 	uint32_t slot[BLOCK];
 	p->tables.dedupe_keys.stream_us = p->clock.stream_time_us;
@@ -354,7 +355,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			slot[i] = NO_SLOT;
 		else {
 			__builtin_prefetch(weir_card_at(p, slot[i]), 1, 3);
-			/* Looked at for the account and the device: without pools and IMEIs it stays where it is. */
+			/* Looked at for the pool local and the device: without pools and IMEIs it stays where it is. */
 			if (p->tables.pool_locals.used != 0 || r->imei14 != 0)
 				__builtin_prefetch(weir_lifecycle_at(p, slot[i]), 0, 3);
 		}
@@ -372,7 +373,7 @@ fold_block(struct weir_partition *p, const struct weir_record *records, uint32_t
 			__builtin_prefetch(&pool_local->up, 1, 3);
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, tells whether it is the card.
+		/* A candidate matched 32 bits of the hash; the card's line, by now in cache, says whether it is the card.
 		 */
 		if (slot[i] != NO_SLOT && !weir_iccid_equal(weir_card_at(p, slot[i])->iccid, records[i].iccid) &&
 		    weir_partition_find(p, records[i].iccid, &slot[i]) == NULL)

@@ -26,6 +26,7 @@ is_of_other_device(const struct weir_partition *p, uint32_t slot, const struct w
 void
 weir_park(struct weir_partition *p, uint32_t slot, const struct weir_record *r)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	uint32_t word;
 	uint64_t bit = parked_bit(slot, &word);
 	p->parked.cards[word] |= bit;

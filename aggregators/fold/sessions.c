@@ -1,13 +1,13 @@
 /*
  * Sessions: dedupe by sequence number (REC-1, REC-3, REC-4) and deltas out of totals (REC-2).
  *
- * A sequence needs no marks: the highest number, a bitmap of the 64 ending with it, and up to three ranges of numbers still
- * missing below the window. When a fourth range would be needed the oldest is given up: its numbers can no longer be proven
- * new and are rejected as too late if they come (counted in gaps_lost); they are never counted twice.
+ * A sequence needs no dedupe keys: the highest number, a bitmap of the 64 ending with it, and up to three ranges of numbers
+ * still missing below the window. When a fourth range would be needed the oldest is given up: its numbers can no longer be
+ * proven new and are rejected as too late if they come (counted in gaps_lost); they are never counted twice.
  *
  * A total adds what it exceeds the session's high-water mark by; a lower one is an old record. A start marker newer than
  * anything seen of the session begins the count anew. A session unknown here that began before the retention may have been
- * forgotten: its total cannot be told from what was counted, so it is too late.
+ * forgotten: its total cannot be separated from what was counted, so it is too late.
  */
 #include "aggregators/fold/sessions.h"
 
@@ -36,6 +36,7 @@ session_find(struct weir_partition *p, uint64_t key, uint32_t *slot_out)
 void
 weir_partition_session_index(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(session_at(p, slot)->key != 0);
 	uint64_t key = session_at(p, slot)->key;
 	weir_shard_insert(weir_shards_of(&p->tables.session_index, key), weir_index_entry(key, slot));
 }
@@ -45,6 +46,7 @@ gaps_of(struct weir_partition *p, struct weir_session_slot *s)
 {
 	if (s->gaps == 0)
 		return NULL;
+	WEIR_CHECK(((const struct weir_session_gaps *)weir_slab_at(&p->tables.sessions, s->gaps - 1))->key == s->key);
 	weir_slab_dirty(&p->tables.sessions, s->gaps - 1);
 	return weir_slab_at(&p->tables.sessions, s->gaps - 1);
 }
@@ -52,6 +54,7 @@ gaps_of(struct weir_partition *p, struct weir_session_slot *s)
 static void
 gaps_drop_at(struct weir_session_gaps *gaps, uint32_t at)
 {
+	WEIR_CHECK(at < gaps->count && gaps->count <= RANGES);
 	for (uint32_t i = at; i + 1 < gaps->count; i++)
 		gaps->range[i] = gaps->range[i + 1];
 	gaps->count--;
@@ -62,6 +65,7 @@ gaps_drop_at(struct weir_session_gaps *gaps, uint32_t at)
 static void
 gaps_add(struct weir_partition *p, struct weir_session_slot *s, uint64_t from, uint64_t to)
 {
+	WEIR_CHECK(from <= to);
 	if (s->gaps == 0) {
 		uint32_t slot = weir_slab_new(&p->tables.sessions);
 		struct weir_session_gaps *made = weir_slab_at(&p->tables.sessions, slot);

@@ -7,6 +7,7 @@
 uint32_t
 weir_card_register(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number)
 {
+	WEIR_CHECK(p->tables.lifecycles.used == p->tables.cards.used);
 	uint32_t slot = weir_partition_new_card(p, iccid, carrier_number);
 	if (p->families != NULL)
 		weir_family_card_made(p, iccid);

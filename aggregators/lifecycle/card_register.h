@@ -4,7 +4,7 @@
 
 #include "aggregators/state/state.h"
 
-/* Makes a card that is not there, and tells those who waited for it: its sub-cards (POOL-8), commands under way. */
+/* Makes a card that is not there, and serves those who waited for it: its sub-cards (POOL-8), commands under way. */
 uint32_t weir_card_register(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
+ * A card's lifecycle (LIFE-1 to LIFE-7, SUS-6): status, dates, and what ends them; docs/lifecycle.md is the design.
  *
- * Status lies in the card's flags, dates and the next event in its life slot. Everything that changes one of them goes
- * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its account's
+ * Status lies in the card's flags, dates and the next event in its lifecycle slot. Everything that changes one of them goes
+ * through here and ends in weir_lifecycle_changed, which brings the flag "expired", the card's timer and its pool local's
  * number of activated members in line, so that no caller can forget one of them. Reasons follow by the evaluator, which
- * derives plan_expired from the flag and reset from the terms.
+ * derives plan_expired from the flag and reset from the overrides.
  *
  * Times: a record acts at its end time, a message at its Kafka time, a timer at the instant for which it was set, not at
  * the one at which it was run. So a lane that was away for a week ends with the dates of one that was not.
@@ -18,13 +18,14 @@
 static struct weir_carrier_entry *
 carrier_of(const struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(weir_card_at(p, slot)->carrier > 0);
 	return &p->registry.carriers[weir_card_at(p, slot)->carrier - 1];
 }
 
 uint32_t
 weir_lifecycle_seconds(int64_t at_us)
 {
-	int64_t at_s = at_us / WEIR_LIFE_S_US;
+	int64_t at_s = at_us / WEIR_LIFECYCLE_S_US;
 	return at_s < 1 ? 1 : at_s >= WEIR_LIFECYCLE_NEVER ? WEIR_LIFECYCLE_NEVER - 1 : (uint32_t)at_s;
 }
 
@@ -43,7 +44,8 @@ weir_lifecycle_cause_us(const struct weir_partition *p, const struct weir_cause 
 uint32_t
 weir_lifecycle_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months)
 {
-	return weir_lifecycle_seconds(weir_zone_add_months(carrier_of(p, slot)->zone, from_s * WEIR_LIFE_S_US, months));
+	return weir_lifecycle_seconds(
+	    weir_zone_add_months(carrier_of(p, slot)->zone, from_s * WEIR_LIFECYCLE_S_US, months));
 }
 
 bool
@@ -108,7 +110,8 @@ deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int6
 	case WEIR_STATUS_INACTIVE:
 		if (carrier->ref.silent_months == 0)
 			return 0;
-		int64_t end_us = weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * WEIR_LIFE_S_US;
+		int64_t end_us =
+		    weir_lifecycle_add_months(p, slot, since_s, carrier->ref.silent_months) * WEIR_LIFECYCLE_S_US;
 		return weir_lifecycle_seconds(weir_zone_month_start_after(carrier->zone, end_us));
 	case WEIR_STATUS_DEACTIVATED:
 		return carrier->ref.cancel_months == 0
@@ -122,6 +125,7 @@ deadline_of(const struct weir_partition *p, uint32_t slot, unsigned status, int6
 void
 weir_lifecycle_changed(struct weir_partition *p, uint32_t slot, bool was_active)
 {
+	WEIR_CHECK(p->tables.lifecycles.used == p->tables.cards.used);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	unsigned status = weir_card_status_of(card);
@@ -189,6 +193,7 @@ enqueue_anew(struct weir_partition *p, uint32_t slot, bool ceases)
 void
 weir_lifecycle_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us)
 {
+	WEIR_CHECK(slot < p->tables.cards.used && status <= WEIR_STATUS_CANCELLED);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	unsigned before = weir_card_status_of(card);
@@ -221,6 +226,7 @@ enum weir_lifecycle_answer
 weir_lifecycle_record_slow(
     struct weir_partition *p, uint32_t slot, const struct weir_record *r, uint64_t bytes, const struct weir_cause *cause)
 {
+	WEIR_CHECK(weir_card_status_of(weir_card_at(p, slot)) <= WEIR_STATUS_INACTIVE);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_INACTIVE) { /* LIFE-2 */
 		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, r->end_us);
@@ -245,13 +251,13 @@ status_due(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 {
 	switch (weir_card_status_of(weir_card_at(p, slot))) {
 	case WEIR_STATUS_TESTABLE:
-		end_test(p, slot, due_s * WEIR_LIFE_S_US);
+		end_test(p, slot, due_s * WEIR_LIFECYCLE_S_US);
 		break;
 	case WEIR_STATUS_INACTIVE: /* LIFE-4: forced */
-		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, due_s * WEIR_LIFE_S_US);
+		weir_lifecycle_enter(p, slot, WEIR_STATUS_IN_USE, due_s * WEIR_LIFECYCLE_S_US);
 		break;
 	case WEIR_STATUS_DEACTIVATED: /* LIFE-7 */
-		weir_lifecycle_enter(p, slot, WEIR_STATUS_CANCELLED, due_s * WEIR_LIFE_S_US);
+		weir_lifecycle_enter(p, slot, WEIR_STATUS_CANCELLED, due_s * WEIR_LIFECYCLE_S_US);
 		break;
 	default: /* in use: expiry; settle sees to it */
 		set_deadline(p, slot, 0);
@@ -262,10 +268,11 @@ status_due(struct weir_partition *p, uint32_t slot, uint32_t due_s)
 void
 weir_lifecycle_due(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	struct weir_card_slot *card = weir_card_at(p, slot);
 	const struct weir_card_overrides_slot *overrides = weir_card_overrides_of(p, card);
 	struct weir_cause cause = {
-	    UINT32_MAX, -1, weir_lifecycle_at(p, slot)->due_s * WEIR_LIFE_S_US, 0, weir_card_metered(p, card)};
+	    UINT32_MAX, -1, weir_lifecycle_at(p, slot)->due_s * WEIR_LIFECYCLE_S_US, 0, weir_card_metered(p, card)};
 	bool was_active = weir_card_is_activated(card);
 	uint32_t now_s = weir_lifecycle_now(p);
 	if (overrides != NULL && overrides->reset_s != 0 && overrides->reset_s <= now_s)
@@ -310,6 +317,7 @@ is_old_news(const struct weir_partition *p, uint32_t slot, const struct weir_ref
 static void
 apply_dates(struct weir_partition *p, uint32_t slot, const struct weir_ref_card *ref)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, slot);
 	if (!weir_lifecycle_has_dates(weir_card_at(p, slot)))
 		return; /* where the dates lie test_used does */

@@ -1,6 +1,6 @@
 /*
- * A card's life (LIFE-1 to LIFE-7, SUS-6). Every change of status or expiry goes through here: it keeps accounts, timers
- * and reasons in line.
+ * A card's lifecycle (LIFE-1 to LIFE-7, SUS-6). Every change of status or expiry goes through here: it keeps pool locals,
+ * timers and reasons in line.
  */
 #ifndef WEIR_AGGREGATORS_LIFECYCLE_LIFECYCLE_H
 #define WEIR_AGGREGATORS_LIFECYCLE_LIFECYCLE_H
@@ -35,7 +35,7 @@ void weir_lifecycle_due(struct weir_partition *p, uint32_t slot);
 
 /* ---- for requests ---- */
 
-#define WEIR_LIFE_S_US INT64_C(1000000) /* microseconds a second */
+#define WEIR_LIFECYCLE_S_US INT64_C(1000000) /* microseconds a second */
 
 /* Seconds as slots hold them: 0 means "none", so that the year 1970 begins at 1; the last are those of 2106. */
 uint32_t weir_lifecycle_seconds(int64_t at_us);
@@ -44,7 +44,7 @@ uint32_t weir_lifecycle_now(const struct weir_partition *p);
 int64_t weir_lifecycle_cause_us(const struct weir_partition *p, const struct weir_cause *cause);
 /* By the calendar of the card's carrier. */
 uint32_t weir_lifecycle_add_months(const struct weir_partition *p, uint32_t slot, uint32_t from_s, uint32_t months);
-/* Has it been activated, so that its life slot holds dates. */
+/* Has it been activated, so that its lifecycle slot holds dates. */
 bool weir_lifecycle_has_dates(const struct weir_card_slot *card);
 /* LIFE-5: is the card's expiry a renewal's? */
 void weir_lifecycle_set_renewed(struct weir_partition *p, uint32_t slot, bool renewed);
@@ -57,7 +57,7 @@ void weir_lifecycle_set_reset(struct weir_partition *p, uint32_t slot, uint32_t 
 void weir_lifecycle_enter(struct weir_partition *p, uint32_t slot, unsigned status, int64_t since_us);
 /*
  * The last step of every change: the flag, the timer of those in use, and, when the card has become an activated member or
- * ceased to be one (was_active: before the change), its account. Evaluation is the caller's.
+ * ceased to be one (was_active: before the change), its pool local. Evaluation is the caller's.
  */
 void weir_lifecycle_changed(struct weir_partition *p, uint32_t slot, bool was_active);
 

@@ -1,12 +1,12 @@
 /*
- * Cards' next events of life by the clock (docs/lifecycle.md "Timers").
+ * Cards' next lifecycle events by the clock (docs/lifecycle.md "Timers").
  *
- * The truth is `due_s` in the life slots; in memory lies only what is near. A heap of (time, card) holds all events before
- * the horizon. Once an hour of the clock a scan over the life slots, a bounded number a tick, moves the horizon to two
- * hours ahead, so that it has an hour to get round before an event that it brings in is due; a change of due_s in between
- * pushes for itself. An entry whose card has meanwhile another due_s is stale and skipped when it comes up: taking it out
- * of the heap's middle would cost an index a card. Rejected: a timer wheel over all cards (12 bytes a card for events
- * mostly months away), a sorted index in Redis (a second source of truth).
+ * The truth is `due_s` in the lifecycle slots; in memory lies only what is near. A heap of (time, card) holds all events
+ * before the horizon. Once an hour of the clock a scan over the lifecycle slots, a bounded number a tick, moves the horizon
+ * to two hours ahead, so that it has an hour to get round before an event that it brings in is due; a change of due_s in
+ * between pushes for itself. An entry whose card has meanwhile another due_s is stale and skipped when it comes up: taking
+ * it out of the heap's middle would cost an index a card. Rejected: a timer wheel over all cards (12 bytes a card for
+ * events mostly months away), a sorted index in Redis (a second source of truth).
  *
  * Deterministic: equal times run in the order of slots.
  */
@@ -63,6 +63,7 @@ heap_push(struct weir_timers *t, uint64_t entry)
 static uint64_t
 heap_pop(struct weir_timers *t)
 {
+	WEIR_CHECK(t->n > 0);
 	uint64_t least = t->heap[0], last = t->heap[--t->n];
 	uint32_t at = 0;
 	for (uint32_t child = 1; child < t->n; child = at * 2 + 1) {
@@ -80,6 +81,7 @@ heap_pop(struct weir_timers *t)
 void
 weir_timers_touch(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.lifecycles.used);
 	struct weir_timers *t = timers_of(p);
 	uint32_t due_s = weir_lifecycle_at(p, slot)->due_s;
 	if (due_s != 0 && due_s < t->horizon_s)

@@ -1,10 +1,10 @@
-/* Cards' next events by due_s of their life slots (docs/lifecycle.md "Timers"). */
+/* Cards' next events by due_s of their lifecycle slots (docs/lifecycle.md "Timers"). */
 #ifndef WEIR_AGGREGATORS_LIFECYCLE_TIMERS_H
 #define WEIR_AGGREGATORS_LIFECYCLE_TIMERS_H
 
 #include "aggregators/state/state.h"
 
-/* Cards' next events by due_s of their life slots. */
+/* Cards' next events by due_s of their lifecycle slots. */
 void weir_timers_free(struct weir_partition *p);
 /* The card's due_s has changed (or was loaded). */
 void weir_timers_touch(struct weir_partition *p, uint32_t slot);

@@ -1,16 +1,17 @@
 /*
  * Pools in their own partition: finding and making, definitions, and what the clock brings (POOL-1, POOL-5, CYC-4).
  *
- * A pool is made by its definition or by the first partial, whichever comes first; without a definition it sums and cuts
- * nothing. Whatever touches a pool puts it on the list of those that are judged when the round ends, so that a round's
- * hundred partials are judged once. While the stage replays, nothing is judged and no cycle ended: partials of the cycle
- * that ended meanwhile are still to come.
+ * A pool is made by its definition or by the first usage report, whichever comes first; without a definition it sums and
+ * cuts nothing. Whatever touches a pool puts it on the list of those that are evaluated when the round ends, so that a
+ * round's hundred usage reports are evaluated once. While the stage replays, nothing is evaluated and no cycle ended: usage
+ * reports of the cycle that ended meanwhile are still to come.
  */
 #include "aggregators/pools/pool_definitions.h"
 
 #include <string.h>
 
 #include "aggregators/pools/pool_sources.h"
+#include "aggregators/state/sound.h"
 
 #define S_US 1000000ll
 #define SCAN_US (60 * S_US) /* at the latest: a carrier's calendar may have been defined anew */
@@ -39,6 +40,7 @@ check_definition(const struct weir_partition *p, const struct weir_pool_slot *po
 static void
 take_definition(struct weir_partition *p, uint32_t slot, const struct weir_ref_pool *ref, uint32_t carrier, uint32_t plan)
 {
+	WEIR_CHECK(carrier > 0 && carrier <= p->registry.carrier_count && plan <= p->registry.plan_count);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint32_t ladder = ref->alerts[0] == '\0' ? 0 : weir_ladder_number(p, ref->alerts) + 1;
 	if (pool->carrier != carrier)
@@ -161,12 +163,9 @@ check_pool(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint32_t other;
-	if (pool->id[sizeof(pool->id) - 1] != '\0' || pool->carrier > p->registry.carrier_count ||
-	    pool->plan > p->registry.plan_count || (pool->carrier != 0 && !p->registry.carriers[pool->carrier - 1].known) ||
-	    pool->kind > WEIR_PLAN_METERED || pool->status > WEIR_POOL_DISABLED ||
-	    weir_partition_find_pool(p, pool->id, &other) != NULL)
+	if (!weir_pool_is_sound(p, slot) || weir_partition_find_pool(p, pool->id, &other) != NULL)
 		return false;
-	/* Lists that only memory holds; every word is told when the stage has settled. */
+	/* Lists that only memory holds; every pool's state is published when the stage has caught up. */
 	pool->flags &= (uint8_t) ~(WEIR_POOL_EVALUATE_DUE | WEIR_POOL_FORCE);
 	weir_pool_index(p, slot);
 	return true;

@@ -1,8 +1,8 @@
 /*
- * Judging a pool: from its sums to reasons, status and alerts (POOL-1, POOL-5, ALR-1).
+ * Evaluating a pool: from its sums to reasons, status and alerts (POOL-1, POOL-5, ALR-1).
  *
- * Once a round, after all of its partials and requests, and never while the stage replays. The decision is audited here,
- * with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
+ * Once a round, after all of its usage reports and requests, and never while the stage replays. The decision is audited
+ * here, with the pool's limit and usage; what it does to a member is the member's own partition's to decide and audit.
  */
 #include "aggregators/pools/pool_evaluate.h"
 
@@ -30,7 +30,7 @@ reasons_of(const struct weir_pool_slot *pool)
 	if (limit != UINT64_MAX && pool->used >= limit)
 		reasons |= pool->kind == WEIR_PLAN_METERED ? WEIR_REASON_BIT(WEIR_REASON_POOL_THRESHOLD)
 							   : WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED);
-	/* Disabled pools are off whether or not the account was paid since: they are enabled by hand (POOL-5). */
+	/* Disabled pools are off whether or not the pool local was paid since: they are enabled by hand (POOL-5). */
 	if ((pool->flags & WEIR_POOL_FROZEN) != 0 || pool->disabled_s != 0)
 		reasons |= WEIR_REASON_BIT(WEIR_REASON_POOL_FROZEN);
 	return reasons;
@@ -48,6 +48,7 @@ status_of(const struct weir_pool_slot *pool)
 struct weir_audit *
 weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
+	WEIR_CHECK(event <= WEIR_AUDIT_REFUSED);
 	const struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint64_t limit = weir_pool_limit(pool);
 	struct weir_audit *audit = weir_effects_add_audit(&p->effects);
@@ -74,6 +75,7 @@ weir_pool_audit(struct weir_partition *p, uint32_t slot, enum weir_audit_event e
 static void
 decide_reasons(struct weir_partition *p, uint32_t slot, uint16_t reasons, const struct weir_cause *cause)
 {
+	WEIR_CHECK(reasons != weir_pool_at(p, slot)->reasons);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	uint16_t before = pool->reasons, raised = reasons & (uint16_t)~before;
 	pool->reasons = reasons;
@@ -107,6 +109,7 @@ alert_threshold(struct weir_partition *p, struct weir_pool_slot *pool)
 void
 weir_pool_evaluate(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.pools.used);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	struct weir_cause cause = {UINT32_MAX, -1, p->clock.now_us, pool->newest_us, pool->evaluated_used};
 	uint16_t reasons = reasons_of(pool);

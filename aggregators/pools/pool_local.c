@@ -1,18 +1,22 @@
 /*
- * Accounts: a pool as this partition's cards see it (POOL-2 to POOL-4; docs/pools.md). Its word is pool_local_state.c's.
+ * Pool locals: a pool as this partition's cards see it (POOL-2 to POOL-4; docs/pools.md). Its state is
+ * pool_local_state.c's.
  *
- * An account counts its members and what they use, and holds the pool's last word. It never goes away: when its last member
- * has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life slots, so
- * that joining and leaving cost the same however many there are, and a walk needs nothing but its place.
+ * A pool local counts its members and what they use, and holds the pool's last state. It never goes away: when its last
+ * member has left it still holds usage of the cycle (POOL-3). Members are a doubly linked list through the cards' life
+ * slots, so that joining and leaving cost the same however many there are, and a scan needs nothing but its place.
  */
 #include "aggregators/pools/pool_local.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregators/state/sound.h"
+
 uint32_t
 weir_pool_local_get(struct weir_partition *p, const char *pool)
 {
+	WEIR_CHECK(pool[0] != '\0');
 	uint32_t slot;
 	if (weir_partition_find_pool_local(p, pool, &slot) != NULL)
 		return slot;
@@ -30,6 +34,7 @@ weir_pool_local_get(struct weir_partition *p, const char *pool)
 void
 weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urgent)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	if ((a->flags & WEIR_POOL_LOCAL_QUEUED) == 0)
 		weir_u64_list_push(&p->pools_work.publish_queue, pool_local);
@@ -41,7 +46,7 @@ weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urge
 
 /* ---- members ---- */
 
-/* Brings `active` in line with what the card is counted as; the pool's total moves with it, so the word is looked at anew.
+/* Brings `active` in line with what the card is counted as; the pool's total moves with it, so the state is checked anew.
  */
 static void
 count_active(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, bool active)
@@ -52,6 +57,7 @@ count_active(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, 
 		return;
 	card->flags ^= WEIR_CARD_MEMBER_ACTIVE;
 	weir_slab_dirty(&p->tables.cards, card_slot);
+	WEIR_CHECK(active ? a->active < a->members : a->active > 0);
 	a->active += active ? 1 : UINT32_MAX;
 	if ((a->reasons & WEIR_REASON_BIT(WEIR_REASON_POOL_EXHAUSTED)) != 0)
 		a->flags |= WEIR_POOL_LOCAL_RESCAN;
@@ -71,6 +77,7 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
 	uint32_t pool_local = lifecycle->pool_local - 1;
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
+	WEIR_CHECK(a->members > 0);
 	count_active(p, pool_local, card_slot, false);
 	if (a->member_scan == card_slot + 1)
 		a->member_scan = lifecycle->next;
@@ -82,15 +89,18 @@ leave_pool(struct weir_partition *p, uint32_t card_slot)
 		set_neighbour(p, &weir_lifecycle_at(p, lifecycle->next - 1)->prev, lifecycle->next, lifecycle->prev);
 	lifecycle->pool_local = lifecycle->next = lifecycle->prev = 0;
 	a->members--;
+	WEIR_CHECK((a->first == 0) == (a->members == 0));
 	weir_slab_dirty(&p->tables.lifecycles, card_slot);
 	weir_pool_local_changed(p, pool_local, true);
 }
 
-/* At the head of the list: a walk in progress does not come by, and need not, since the joining card is evaluated anyway.
+/* At the head of the list: a scan in progress does not come by, and need not, since the joining card is evaluated anyway.
  */
 static void
 join(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot)
 {
+	WEIR_CHECK(weir_lifecycle_at(p, card_slot)->pool_local == 0);
+	WEIR_CHECK((weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) == 0);
 	struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	lifecycle->pool_local = pool_local + 1;
@@ -135,7 +145,7 @@ before_of(const struct weir_pool_local_slot *a)
 	return weir_add_saturating(a->before_up, a->before_down);
 }
 
-/* Counting goes over to a newer cycle; what is older than the one before it has long been told. */
+/* Counting goes over to a newer cycle; what is older than the one before it has long been published. */
 static void
 roll_over(struct weir_pool_local_slot *a, int32_t cycle)
 {
@@ -149,11 +159,13 @@ roll_over(struct weir_pool_local_slot *a, int32_t cycle)
 	a->cycle = (uint16_t)cycle;
 }
 
-/* The record's cycle is not the account's: a new one begins, or it is late. */
+/* The record's cycle is not the pool local's: a new one begins, or it is late. */
 void
 weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_t cycle, uint64_t up, uint64_t down,
     bool session, int64_t arrived_us)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
+	WEIR_CHECK(cycle >= 0 && cycle <= UINT16_MAX);
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	a->crossed_us = arrived_us;
 	if (cycle > a->cycle) {
@@ -178,7 +190,7 @@ weir_pool_local_count_slow(struct weir_partition *p, uint32_t pool_local, int32_
 	weir_pool_local_changed(p, pool_local, before_of(a) - published >= a->unreported_allowance);
 }
 
-/* ---- partials ---- */
+/* ---- usage reports ---- */
 
 static bool
 has_unpublished(const struct weir_pool_local_slot *a)
@@ -243,7 +255,8 @@ publish_queued(struct weir_partition *p, struct weir_u64_list *list, uint8_t que
 		if (has_unpublished(a)) {
 			publish_one(p, (uint32_t)list->v[i]);
 		} else if ((a->flags & WEIR_POOL_LOCAL_RESCAN) != 0 && a->active <= a->state_active) {
-			/* One came and another went: there is nothing to tell, so no word will have them looked at. */
+			/* One came and another went: there is nothing to tell, so no state update will have them looked at.
+			 */
 			a->flags &= (uint8_t)~WEIR_POOL_LOCAL_RESCAN;
 			weir_pool_local_begin_scan(p, (uint32_t)list->v[i]);
 		}
@@ -271,29 +284,16 @@ struct tally {
 	uint32_t members, active;
 };
 
-/* One member against its neighbours and its account. Lists whose every link answers, and that have one head, hold no loop.
- */
 static bool
-check_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
+tally_member(const struct weir_partition *p, uint32_t card_slot, struct tally *tallies)
 {
-	const struct weir_lifecycle_slot *lifecycle = weir_lifecycle_at(p, card_slot);
-	uint32_t pool_local = lifecycle->pool_local, self = card_slot + 1;
-	bool counted = (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
+	if (!weir_membership_is_sound(p, card_slot))
+		return false;
+	uint32_t pool_local = weir_lifecycle_at(p, card_slot)->pool_local;
 	if (pool_local == 0)
-		return !counted && lifecycle->next == 0 && lifecycle->prev == 0;
-	if (pool_local > p->tables.pool_locals.used || lifecycle->next > p->tables.cards.used ||
-	    lifecycle->prev > p->tables.cards.used)
-		return false;
-	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local - 1);
-	if (a->pool[0] == '\0' || (lifecycle->prev == 0) != (a->first == self))
-		return false;
-	if (lifecycle->next != 0 && (weir_lifecycle_at(p, lifecycle->next - 1)->prev != self ||
-					weir_lifecycle_at(p, lifecycle->next - 1)->pool_local != pool_local))
-		return false;
-	if (lifecycle->prev != 0 && weir_lifecycle_at(p, lifecycle->prev - 1)->next != self)
-		return false;
+		return true;
 	tallies[pool_local - 1].members++;
-	tallies[pool_local - 1].active += counted;
+	tallies[pool_local - 1].active += (weir_card_at(p, card_slot)->flags & WEIR_CARD_MEMBER_ACTIVE) != 0;
 	return true;
 }
 
@@ -302,15 +302,11 @@ index_pool_local(struct weir_partition *p, uint32_t slot)
 {
 	struct weir_pool_local_slot *a = weir_pool_local_at(p, slot);
 	uint32_t other;
-	if (a->pool[sizeof(a->pool) - 1] != '\0' || a->first > p->tables.cards.used ||
-	    a->carrier > p->registry.carrier_count || a->plan > p->registry.plan_count ||
-	    a->zone > p->registry.carrier_count || a->hour < 0 ||
-	    (a->zone != 0 && !p->registry.carriers[a->zone - 1].known) || (a->first == 0) != (a->members == 0) ||
-	    weir_partition_find_pool_local(p, a->pool, &other) != NULL)
+	if (!weir_pool_local_is_sound(p, slot) || weir_partition_find_pool_local(p, a->pool, &other) != NULL)
 		return false;
 	uint64_t hash = weir_pool_hash(a->pool);
 	weir_shard_insert(weir_shards_of(&p->tables.pool_local_index, hash), weir_index_entry(hash, slot));
-	/* Lists that only memory holds; all is told when the stage has settled. */
+	/* Lists that only memory holds; all is published when the stage has caught up. */
 	a->flags &= (uint8_t) ~(WEIR_POOL_LOCAL_QUEUED | WEIR_POOL_LOCAL_URGENT);
 	if ((a->flags & WEIR_POOL_LOCAL_SCAN) != 0) {
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_SCAN;
@@ -327,7 +323,7 @@ weir_pool_locals_load(struct weir_partition *p)
 	struct tally *tallies = weir_calloc((size_t)p->tables.pool_locals.used + 1, sizeof(*tallies));
 	bool good = true;
 	for (uint32_t slot = 0; good && slot < p->tables.cards.used; slot++)
-		good = weir_slab_is_filler(&p->tables.cards, slot) || check_member(p, slot, tallies);
+		good = weir_slab_is_filler(&p->tables.cards, slot) || tally_member(p, slot, tallies);
 	for (uint32_t slot = 0; good && slot < p->tables.pool_locals.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pool_locals, slot))
 			continue;

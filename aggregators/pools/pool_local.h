@@ -1,4 +1,4 @@
-/* Pools on the cards' side (docs/pools.md): membership, usage, and what is told of them to their pools. */
+/* Pools on the cards' side (docs/pools.md): membership, usage, and what is published of them to their pools. */
 #ifndef WEIR_AGGREGATORS_POOLS_POOL_LOCAL_H
 #define WEIR_AGGREGATORS_POOLS_POOL_LOCAL_H
 
@@ -11,7 +11,8 @@ weir_pool_local_used(const struct weir_pool_local_slot *a)
 	return weir_add_saturating(a->up, a->down);
 }
 
-/* Wants an answer whatever the pool thinks: it has no word, or one whose total does not count all its activated members. */
+/* Wants an answer whatever the pool thinks: it has no state, or one whose total does not count all its activated members.
+ */
 static inline bool
 weir_pool_local_asks(const struct weir_pool_local_slot *a)
 {
@@ -19,11 +20,11 @@ weir_pool_local_asks(const struct weir_pool_local_slot *a)
 	return (a->flags & WEIR_POOL_LOCAL_ASKS) != 0 || (exhausted && a->active > a->state_active);
 }
 
-/* The pool's account, made when there is none. */
+/* The pool's pool local, made when there is none. */
 uint32_t weir_pool_local_get(struct weir_partition *p, const char *pool);
 
 /*
- * Membership, activation or both have changed from what the card's account holds: pool "" = none; the same pool again
+ * Membership, activation or both have changed from what the card's pool local holds: pool "" = none; the same pool again
  * brings activation alone in line. What the card was counted as is remembered in its flags, so that order does not matter.
  * Evaluation is the caller's.
  */
@@ -32,7 +33,7 @@ void weir_pool_local_move(struct weir_partition *p, uint32_t card_slot, const ch
 /* The card's being an activated member has changed to `active`. */
 void weir_pool_local_activity(struct weir_partition *p, uint32_t card_slot, bool active);
 
-/* The account has something to tell: with the next tick, or, urgent, with the round. */
+/* The pool local has something to tell: with the next tick, or, urgent, with the round. */
 void weir_pool_local_changed(struct weir_partition *p, uint32_t pool_local, bool urgent);
 
 /* Usage of a record that was counted (POOL-3). */
@@ -60,13 +61,15 @@ weir_pool_local_count(struct weir_partition *p, uint32_t pool_local, int32_t cyc
 		weir_pool_local_changed(p, pool_local, urgent);
 }
 
-/* All its members are to be looked at, from the first. */
+/* All its members are to be checked, from the first. */
 void weir_pool_local_begin_scan(struct weir_partition *p, uint32_t pool_local);
 
-/* Partials that are due. all: of every account that has ever told, changed or not (the stage has just settled). */
+/* Usage reports that are due. all: of every pool local that has ever reported, changed or not (the stage has just caught
+ * up).
+ */
 void weir_pool_locals_publish(struct weir_partition *p, bool all);
 
-/* Loading: index, lists of members checked, walks begun again. False when slots contradict each other. */
+/* Loading: index, lists of members checked, scans begun again. False when slots contradict each other. */
 bool weir_pool_locals_load(struct weir_partition *p);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * The pool's word in the partitions of its members (POOL-1, POOL-7): who may be a member, which reasons the members hold,
- * and the walk over them when that has changed.
+ * The pool's state in the partitions of its members (POOL-1, POOL-7): who may be a member, which reasons the members hold,
+ * and the scan over them when that has changed.
  *
- * The word may be older than what the account knows itself: a member activated here raises an accumulative pool's total
- * at once (LIFE-2), but the word that says so is two hops away. Until it has come, exhaustion holds only if it would also
- * with those members' allowance added: else the new member would be cut off for as long as the word takes.
+ * The state may be older than what the pool local knows itself: a member activated here raises an accumulative pool's total
+ * at once (LIFE-2), but the state that says so is two hops away. Until it has come, exhaustion holds only if it would also
+ * with those members' allowance added: else the new member would be cut off for as long as the state takes.
  *
- * Walks are one queue; the first account in it is walked, so many members a tick. A walk is a place in the list of members:
- * who leaves takes it on to the next one, who joins is evaluated anyway.
+ * Scans are one queue; the first pool local in it is scanned, so many members a tick. A scan is a place in the list of
+ * members: who leaves takes it on to the next one, who joins is evaluated anyway.
  */
 #include "aggregators/pools/pool_local_state.h"
 
@@ -43,8 +43,10 @@ weir_pool_local_admits(
 
 /* It was taken in before the pool's definition was known here: it leaves, what it has used stays (POOL-3). */
 void
-weir_account_check_member(struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
+weir_pool_local_check_member(
+    struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause)
 {
+	WEIR_CHECK(weir_lifecycle_at(p, card_slot)->pool_local == pool_local + 1 /* a member of it */);
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_card_slot *card = weir_card_at(p, card_slot);
 	if (fits_definition(a, card->carrier, card->plan))
@@ -66,9 +68,9 @@ weir_account_check_member(struct weir_partition *p, uint32_t pool_local, uint32_
 	    iccid, id, carrier, plan, at);
 }
 
-/* ---- the pool's word ---- */
+/* ---- the pool's state ---- */
 
-/* Would the pool still be exhausted with the allowance of the members that its word does not count? */
+/* Would the pool still be exhausted with the allowance of the members that its state does not count? */
 static bool
 still_exhausted(const struct weir_partition *p, const struct weir_pool_local_slot *a)
 {
@@ -86,6 +88,7 @@ still_exhausted(const struct weir_partition *p, const struct weir_pool_local_slo
 static uint16_t
 reasons_in(const struct weir_partition *p, const struct weir_pool_local_slot *a, uint16_t cycle)
 {
+	WEIR_CHECK(a->active <= a->members);
 	uint16_t reasons = a->reasons_cycle == cycle ? a->reasons : a->reasons & FROZEN;
 	if ((reasons & EXHAUSTED) != 0 && !still_exhausted(p, a))
 		reasons &= (uint16_t)~EXHAUSTED;
@@ -100,14 +103,14 @@ weir_pool_local_reasons(const struct weir_partition *p, uint32_t card_slot)
 	return a == NULL || !weir_card_is_activated(card) ? 0 : reasons_in(p, a, card->cycle);
 }
 
-/* Carrier, plan and kind of the word; true when they are not what the account knew, so that members must be looked at. */
+/* Carrier, plan and kind of the state; true when they are not what the pool local knew, so that members must be checked. */
 static bool
 take_definition(struct weir_partition *p, struct weir_pool_local_slot *a, const struct weir_ref_pool_state *pool_state)
 {
 	uint32_t carrier = pool_state->defined ? weir_partition_carrier_number(p, pool_state->carrier) + 1 : 0;
 	uint32_t plan =
 	    carrier == 0 || pool_state->plan[0] == '\0' ? 0 : weir_partition_plan_number(p, pool_state->plan) + 1;
-	/* A carrier that is not known here yet: its definition is under way, so the next partial asks again. */
+	/* A carrier that is not known here yet: its definition is under way, so the next usage report asks again. */
 	a->flags &= (uint8_t)~WEIR_POOL_LOCAL_ASKS;
 	if (pool_state->defined && carrier == 0)
 		a->flags |= WEIR_POOL_LOCAL_ASKS;
@@ -143,7 +146,7 @@ weir_pool_local_apply_state(struct weir_partition *p, const struct weir_ref_pool
 	bool moved = known_cycle != pool_state->cycle && (known_reasons | pool_state->reasons) != 0;
 	if (look || moved || known_reasons != pool_state->reasons || held != reasons_in(p, a, pool_state->cycle))
 		weir_pool_local_begin_scan(p, slot);
-	if (weir_pool_local_asks(a)) /* the partial that told of those members may have crossed this word */
+	if (weir_pool_local_asks(a)) /* the usage report with those members may have crossed this state */
 		a->flags &= (uint8_t)~WEIR_POOL_LOCAL_PUBLISHED;
 	if (weir_pool_local_asks(a) ||
 	    (a->published_cycle == a->cycle && weir_pool_local_used(a) - a->published_used >= a->unreported_allowance))

@@ -4,11 +4,11 @@
 
 #include "aggregators/state/state.h"
 
-/* POOL-1: may a card of this carrier and plan (numbers + 1) be a member? POISON with err when the pool's word says no. */
+/* POOL-1: may a card of this carrier and plan (numbers + 1) be a member? POISON with err when the pool's state says no. */
 enum weir_class weir_pool_local_admits(
     const struct weir_partition *p, const char *pool, uint8_t carrier, uint16_t plan, struct weir_error *err);
 
-/* Reasons that the card's pool gives it now; what was met and by whose record is in its account: cut_limit, cut_used,
+/* Reasons that the card's pool gives it now; what was met and by whose record is in its pool local: cut_limit, cut_used,
  * cut_us. */
 uint16_t weir_pool_local_reasons(const struct weir_partition *p, uint32_t card_slot);
 
@@ -17,7 +17,7 @@ enum weir_class weir_pool_local_apply_state(
     struct weir_partition *p, const struct weir_ref_pool_state *pool_state, struct weir_error *err);
 
 /* POOL-1: a member that was taken in before the pool was known, and is not of its carrier and plan, leaves. */
-void weir_account_check_member(
+void weir_pool_local_check_member(
     struct weir_partition *p, uint32_t pool_local, uint32_t card_slot, const struct weir_cause *cause);
 
 #endif

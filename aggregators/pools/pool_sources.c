@@ -1,20 +1,22 @@
 /*
- * Shares: what each source partition last told of a pool, and the sums over them (POOL-1, POOL-3, CYC-3).
+ * Source totals: what each source partition last reported of a pool, and the sums over them (POOL-1, POOL-3, CYC-3).
  *
- * A partial is absolute, so a share takes the newest and forgets the rest: repeated and lost-and-repeated ones change
- * nothing. Two things can make a partial say less than an earlier one did without anything having been given back: its
- * source was overthrown (lower epoch: ignored), or it replays (unsettled: the larger of each number is kept). So sums fall
- * only when a source that has caught up says so.
+ * A usage report is absolute, so a source total takes the newest and forgets the rest: repeated and lost-and-repeated ones
+ * change nothing. Two things can make a usage report say less than an earlier one did without anything having been given
+ * back: its source was fenced (lower epoch: ignored), or it replays (not caught up: the larger of each number is kept). So
+ * sums fall only when a source that has caught up says so.
  *
- * A pool's shares are a list, one a source, in the order in which they came; sums are made by walking it. An index by
- * source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is made
- * anew cannot drift.
+ * A pool's source totals are a list, one a source, in the order in which they came; sums are made by scanning it. An index
+ * by source and sums kept up by differences were rejected: a list is as long as there are partitions, and a sum that is
+ * made anew cannot drift.
  */
 #include "aggregators/pools/pool_sources.h"
 
+#include "aggregators/state/sound.h"
+
 struct sums {
 	uint64_t members, active, up, down, before_up, before_down, before_records, before_sessions;
-	uint16_t newest; /* cycle of the newest share */
+	uint16_t newest; /* cycle of the newest source total */
 };
 
 static uint64_t
@@ -23,7 +25,7 @@ larger_of(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* ---- partials ---- */
+/* ---- usage reports ---- */
 
 static void
 replace(struct weir_pool_source_slot *pool_source, const struct weir_usage_report *report)
@@ -41,10 +43,11 @@ replace(struct weir_pool_source_slot *pool_source, const struct weir_usage_repor
 	pool_source->before_sessions = report->before_sessions;
 }
 
-/* A cycle that the share has not seen yet has begun at the source. */
+/* A cycle that the source total has not seen yet has begun at the source. */
 static void
 roll_over_source(struct weir_pool_source_slot *pool_source, uint16_t cycle)
 {
+	WEIR_CHECK(cycle > pool_source->cycle);
 	bool next = pool_source->cycle != 0 && cycle == pool_source->cycle + 1;
 	pool_source->before_up = next ? pool_source->up : 0;
 	pool_source->before_down = next ? pool_source->down : 0;
@@ -80,13 +83,14 @@ keep_larger(struct weir_pool_source_slot *pool_source, const struct weir_usage_r
 }
 
 void
-weir_share_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
+weir_pool_source_take(struct weir_partition *p, const struct weir_usage_report *report, int64_t arrived_us)
 {
+	WEIR_CHECK(report->active <= report->members && report->source < p->opts.partitions);
 	uint32_t pool_slot = weir_pool_get(p, report->pool);
 	uint32_t slot = weir_pool_source_get(p, pool_slot, report->source);
 	struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, slot);
 	if (report->epoch < pool_source->epoch)
-		return; /* of an owner that was overthrown */
+		return; /* of an owner that was fenced */
 	bool caught_up = (report->flags & WEIR_REPORT_CAUGHT_UP) != 0;
 	if (caught_up)
 		replace(pool_source, report);
@@ -141,8 +145,9 @@ cycle_of(const struct weir_partition *p, const struct weir_pool_slot *pool, uint
 }
 
 /*
- * The cycle before, as far as the shares tell it: restated by late records (REC-6). A source that is a cycle ahead of the
- * pool's clock no longer tells it; that lasts a moment around a boundary, when nothing can be late by a whole cycle.
+ * The cycle before, as far as the source totals tell it: restated by late records (REC-6). A source that is a cycle ahead
+ * of the pool's clock no longer reports it; that lasts a moment around a boundary, when nothing can be late by a whole
+ * cycle.
  */
 static void
 keep_closed_cycle(struct weir_partition *p, uint32_t slot, const struct sums *sums)
@@ -201,11 +206,13 @@ weir_pool_sum(struct weir_partition *p, uint32_t slot)
 	weir_slab_dirty(&p->tables.pools, slot);
 }
 
-#define ROLLOVERS_MAX 12 /* after a stop of a year, what lies before that is where the shares left it */
+#define ROLLOVERS_MAX 12 /* after a stop of a year, what lies before that is where the source totals left it */
 
 void
 weir_pool_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle)
 {
+	WEIR_CHECK(slot < p->tables.pools.used && cycle <= UINT16_MAX);
+	WEIR_CHECK(cycle >= weir_pool_at(p, slot)->cycle);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	for (int i = 0; pool->cycle < cycle; i++) {
 		pool->cycle = (uint16_t)(i < ROLLOVERS_MAX ? pool->cycle + 1 : cycle);
@@ -220,27 +227,12 @@ weir_pool_roll_over(struct weir_partition *p, uint32_t slot, int32_t cycle)
 
 /* ---- loading ---- */
 
-/* The pool's list: its own shares, one a source; visited_io counts them, so that a loop ends. */
-static bool
-check_list(const struct weir_partition *p, uint32_t pool_slot, uint32_t *visited_io)
-{
-	for (uint32_t at = weir_pool_at(p, pool_slot)->first_source; at != 0; at = weir_pool_source_at(p, at - 1)->next) {
-		if (at > p->tables.pool_sources.used || weir_slab_is_filler(&p->tables.pool_sources, at - 1) ||
-		    ++*visited_io > p->tables.pool_sources.used)
-			return false;
-		const struct weir_pool_source_slot *pool_source = weir_pool_source_at(p, at - 1);
-		if (pool_source->pool != pool_slot + 1 || pool_source->active > pool_source->members)
-			return false;
-	}
-	return true;
-}
-
 bool
 weir_pool_sources_load(struct weir_partition *p)
 {
 	uint32_t visited = 0, used = 0;
 	for (uint32_t slot = 0; slot < p->tables.pools.used; slot++)
-		if (!weir_pool_is_free(p, slot) && !check_list(p, slot, &visited))
+		if (!weir_pool_is_free(p, slot) && !weir_pool_source_list_is_sound(p, slot, &visited))
 			return false;
 	for (uint32_t slot = 0; slot < p->tables.pool_sources.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.pool_sources, slot))

@@ -1,13 +1,14 @@
 /*
- * A pool's word to its members' partitions (POOL-7).
+ * A pool's state to its members' partitions (POOL-7).
  *
- * The word says all of the pool that a member's partition needs: definition, reasons and their cycle, slack. It goes to
- * every partition that has a share, each by its own number, when any of it has changed in a way that matters, and to a
- * single one that asked. Versions rise with every word, so that a partition takes them in order whatever the log's order.
+ * The state says all of the pool that a member's partition needs: definition, reasons and their cycle, unreported
+ * allowance. It goes to every partition that has a source total, each by its own number, when any of it has changed in a
+ * way that matters, and to a single one that asked. Versions rise with every update, so that a partition takes them in
+ * order whatever the log's order.
  *
- * slack = max(floor, remaining / (2 x partitions)): all partitions together may keep half of what remains to themselves.
- * It is told again when it has halved or doubled, so a pool that is used up evenly costs a word a halving; once the limit
- * is met nothing depends on being told early and the tick is enough.
+ * unreported allowance = max(floor, remaining / (2 x partitions)): all partitions together may keep half of what remains to
+ * themselves. It is published again when it has halved or doubled, so a pool that is used up evenly costs a state update a
+ * halving; once the limit is met nothing depends on being published early and the tick is enough.
  */
 #include "aggregators/pools/pool_state_out.h"
 

@@ -1,10 +1,10 @@
 /*
- * Feeds on the cards' side: accounts' hours told to their pools, and cards' days as rows (ROL-3).
+ * Feeds on the cards' side: pool locals' hours published to their pools, and cards' days as rows (ROL-3).
  *
  * Messages are made when a flush is encoded, of what that flush makes durable: first what was restated, then a bounded part
- * of the walk over all accounts and cards for windows that the watermark has passed. A walk goes from quarter to quarter of
- * an hour; when it has told the last account, every partition is told how far that is. A base that is not in memory stops
- * the walk until the next flush; what lies ahead is asked for meanwhile.
+ * of the scan over all pool locals and cards for windows that the watermark has passed. A scan goes from quarter to quarter
+ * of an hour; when it has published the last pool local, every partition hears how far that is. A baseline that is not in
+ * memory stops the scan until the next flush; what lies ahead is asked for meanwhile.
  */
 #include "aggregators/rollups/feed_cards.h"
 
@@ -28,6 +28,7 @@ static void
 seal_message(
     struct weir_feeds *f, enum weir_outbox_topic topic, uint32_t partition, const char *key, const void *value, size_t len)
 {
+	WEIR_CHECK(strlen(key) < WEIR_FEED_KEY_MAX);
 	if (f->sealed_count == f->sealed_cap) {
 		f->sealed_cap = f->sealed_cap == 0 ? 64 : f->sealed_cap * 2;
 		f->sealed = weir_realloc(f->sealed, f->sealed_cap * sizeof(*f->sealed));
@@ -62,11 +63,12 @@ seal_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour, int32_t d
 static int32_t
 day_of_hour(const struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
+	WEIR_CHECK(weir_pool_local_at(p, pool_local)->zone != 0);
 	struct weir_carrier_entry *carrier = &p->registry.carriers[weir_pool_local_at(p, pool_local)->zone - 1];
 	return weir_carrier_day(carrier, weir_hour_instant(hour))->number;
 }
 
-/* One hour of an account; false when bases must be fetched first. */
+/* One hour of a pool local; false when baselines must be fetched first. */
 static bool
 publish_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour)
 {
@@ -126,7 +128,7 @@ publish_restated(struct weir_partition *p, struct weir_feed_source *source, publ
 	free(left.v);
 }
 
-/* ---- walks ---- */
+/* ---- scans ---- */
 
 /* Windows of one carrier that end after from_us and up to to_us: first .. last, none when last < first. */
 struct span {
@@ -164,7 +166,7 @@ spans_of(const struct weir_partition *p, const struct weir_feed_scan *scan,
 	return any;
 }
 
-/* Is there a walk to go on with? */
+/* Is there a scan to go on with? */
 static bool
 scan_begin(struct weir_partition *p, struct weir_feed_place *place)
 {
@@ -180,6 +182,7 @@ scan_begin(struct weir_partition *p, struct weir_feed_place *place)
 static void
 scan_end(struct weir_feed_place *place)
 {
+	WEIR_CHECK(place->scan.running && place->scan.to_us >= place->published_us /* only onwards */);
 	place->published_us = place->scan.to_us;
 	place->scan.running = false;
 }
@@ -219,8 +222,8 @@ publish_card(struct weir_partition *p, uint32_t slot, const struct span *spans)
 }
 
 /*
- * Goes on from slot to slot. One that waits stops it: others behind are looked at for the pages that they need, but what is
- * made of them is taken back, since the walk will come by again.
+ * Goes on from slot to slot. One that waits stops it: others behind are checked for the pages that they need, but what is
+ * made of them is taken back, since the scan will come by again.
  */
 static void
 scan_on(struct weir_partition *p, struct weir_feed_scan *scan, const struct span *spans, uint32_t slots, uint32_t max,
@@ -266,7 +269,8 @@ scan_hours(struct weir_partition *p)
 		    publish_pool_local);
 	else
 		place->scan.next = p->tables.pool_locals.used;
-	/* The pools' side lets go of what a late record cannot change any more by this mark: nothing older may be pending.
+	/* The pools' side lets go of what a late record cannot change any more by this watermark: nothing older may be
+	 * pending.
 	 */
 	if (place->scan.next < p->tables.pool_locals.used || p->feeds->hours.again.list.n > 0)
 		return;
@@ -294,6 +298,7 @@ scan_days(struct weir_partition *p)
 static void
 keep(struct weir_partition *p, uint32_t pool_local, int32_t hour, const struct weir_counts *usage)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	struct weir_feeds *f = p->feeds;
 	for (uint32_t i = f->kept_sealed; i < f->kept_count; i++) {
 		if (f->kept[i].pool_local == pool_local && f->kept[i].hour == hour) {
@@ -321,6 +326,7 @@ keep_hour(struct weir_partition *p, uint32_t pool_local, int32_t hour)
 bool
 weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cycle)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	const struct weir_pool_local_slot *a = weir_pool_local_at(p, pool_local);
 	const struct weir_feed_source *hours = &p->feeds->hours;
 	if (a->cycle == 0 || a->zone == 0 || cycle <= a->cycle || hours->now.published_us == 0)
@@ -342,8 +348,8 @@ weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cy
 }
 
 /*
- * Before its first hour an owner says from where on it tells: where Redis went back that is before the mark of the owner
- * before it, and hours that the pools' side has from that one will be told again, first with less.
+ * Before its first hour an owner says from where on it publishes: where Redis went back that is before the watermark of the
+ * owner before it, and hours that the pools' side has from that one will be published again, first with less.
  */
 static void
 publish_first_watermark(struct weir_partition *p)

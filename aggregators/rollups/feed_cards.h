@@ -1,4 +1,4 @@
-/* Feeds on the cards' side: accounts' hours and cards' days (ROL-3). */
+/* Feeds on the cards' side: pool locals' hours and cards' days (ROL-3). */
 #ifndef WEIR_AGGREGATORS_ROLLUPS_FEED_CARDS_H
 #define WEIR_AGGREGATORS_ROLLUPS_FEED_CARDS_H
 
@@ -8,8 +8,8 @@
 void weir_feeds_seal(struct weir_partition *p);
 
 /*
- * The account is about to count in `cycle`, and will hold no totals of those before the one before it: what is untold of
- * them is kept. False when bases must be fetched for that.
+ * The pool local is about to count in `cycle`, and will hold no totals of those before the one before it: what is
+ * unpublished of them is kept. False when baselines must be fetched for that.
  */
 bool weir_feeds_keep_cycles(struct weir_partition *p, uint32_t pool_local, int32_t cycle);
 

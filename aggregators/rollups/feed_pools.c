@@ -1,15 +1,16 @@
 /*
- * Feeds on the pools' side: hours of shares summed to hours and days of their pools, and rows of them (ROL-2, ROL-3).
+ * Feeds on the pools' side: hours of source totals summed to hours and days of their pools, and rows of them (ROL-2,
+ * ROL-3).
  *
- * A source tells an account's hour whole. What it told before is kept by share, so the pool's hour and day move by the
- * difference: a repeat moves nothing, and days are the sums of their hours by construction. Only windows whose end the
- * marks of all sources have passed are complete. Rows of complete windows come from a walk over all pools; where sources
- * are behind for long, a walk by the clock emits what there is, marked as not complete, and the complete rows follow.
- * Afterwards a row is emitted again when its window changes.
+ * A source publishes a pool local's hour whole. What it published before is kept by source total, so the pool's hour and
+ * day move by the difference: a repeat moves nothing, and days are the sums of their hours by construction. Only windows
+ * whose end the watermarks of all sources have passed are complete. Rows of complete windows come from a scan over all
+ * pools; where sources are behind for long, a scan by the clock emits what there is, marked as not complete, and the
+ * complete rows follow. Afterwards a row is emitted again when its window changes.
  *
- * All but the clock's walk, and what comes too late to be counted, is a function of the log: a replay says the same again.
- * What needs pages that are not in memory waits in order; marks wait behind it, so that nothing is called complete before
- * it is there.
+ * All but the clock's scan, and what comes too late to be counted, is a function of the log: a replay says the same again.
+ * What needs pages that are not in memory waits in order; watermarks wait behind it, so that nothing is called complete
+ * before it is there.
  */
 #include "aggregators/rollups/feed_pools.h"
 
@@ -46,7 +47,7 @@ fed_us(const struct weir_feeds *f)
 	return f->scan.running && f->scan.to_us > fed ? f->scan.to_us : fed;
 }
 
-/* The first complete rows begin with the oldest window that was told or emitted before them. */
+/* The first complete rows begin with the oldest window that was published or emitted before them. */
 static void
 note_early(struct weir_feeds *f, int64_t start_us)
 {
@@ -79,6 +80,7 @@ restate(struct weir_partition *p, uint32_t pool_slot, int32_t hour, int32_t day)
 void
 weir_feeds_pool_defined(struct weir_partition *p, uint32_t pool_slot)
 {
+	WEIR_CHECK(pool_slot < p->tables.pools.used);
 	int32_t last = (int32_t)(fed_us(p->feeds) / WEIR_HOUR_US);
 	struct weir_carrier_entry *carrier = calendar_of(p, pool_slot);
 	for (int32_t n = last - LATELY_H; n <= last; n++)
@@ -98,9 +100,9 @@ is_ready(struct weir_partition *p, enum weir_window_kind kind, int32_t number, u
 /*
  * False when pages must be fetched first; nothing is changed then.
  *
- * An hour that an overthrown owner tells counts when it has more records than what is known. What is told was stored, and
- * records are only added: so it is of a later state, which the next owner began with and has no reason to tell again. That
- * an owner which was overthrown stores anything happens when Redis has forgotten who overthrew it.
+ * An hour that a fenced owner publishes counts when it has more records than what is known. What is published was stored,
+ * and records are only added: so it is of a later state, which the next owner began with and has no reason to tell again.
+ * That an owner which was fenced stores anything happens when Redis has lost the newer owner's epoch.
  */
 static bool
 take_window(struct weir_partition *p, const struct weir_feed_message *message)
@@ -108,7 +110,7 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 	const struct weir_usage_report_hour *window = &message->window;
 	uint32_t pool = weir_pool_get(p, window->pool), slot = weir_pool_source_get(p, pool, window->source);
 	if (window->hour < weir_partition_windows_from(p, WEIR_WINDOW_POOL_SOURCE_HOUR)) {
-		p->stats.windows_old++; /* what the share told before is gone: it would count twice */
+		p->stats.windows_old++; /* what the source total published before is gone: it would count twice */
 		return true;
 	}
 	bool ready = is_ready(p, WEIR_WINDOW_POOL_SOURCE_HOUR, window->hour, slot);
@@ -136,10 +138,12 @@ take_window(struct weir_partition *p, const struct weir_feed_message *message)
 static bool
 take_message(struct weir_partition *p, const struct weir_feed_message *message)
 {
+	WEIR_CHECK(message->source < p->opts.partitions);
 	int64_t *watermark = &p->feeds->watermarks[message->source];
 	if (message->published_us == 0)
 		return take_window(p, message);
-	/* An owner that begins before it tells again what lies between: not whole until its own mark is back there. */
+	/* An owner that begins before it publishes again what lies between: not whole until its own watermark is back
+	 * there. */
 	if (message->begins ? message->published_us < *watermark : message->published_us > *watermark)
 		*watermark = message->published_us;
 	return true;
@@ -180,13 +184,14 @@ weir_feeds_unpark(struct weir_partition *p)
 }
 
 /*
- * False for what an owner tells that was overthrown: the one after it tells all that this one could not, and its hours may
- * lie in the log behind its mark, which is ignored. To be asked when the message is read: one that waits for pages was told
- * before what is read meanwhile.
+ * False for what an owner publishes that was fenced: the one after it publishes all that this one could not, and its hours
+ * may lie in the log behind its watermark, which is ignored. To be asked when the message is read: one that waits for pages
+ * was published before what is read meanwhile.
  */
 bool
 weir_feeds_is_of_owner(struct weir_partition *p, uint32_t source, uint64_t epoch)
 {
+	WEIR_CHECK(source < p->opts.partitions);
 	uint64_t *newest = &p->feeds->epochs[source];
 	if (epoch < *newest)
 		return false;
@@ -219,10 +224,10 @@ weir_feeds_watermark_of_source(
     struct weir_partition *p, const struct weir_source_watermark *watermark, struct weir_error *err)
 {
 	if (watermark->source >= p->opts.partitions)
-		return weir_error_set(
-		    err, WEIR_POISON, "a mark of partition %u, but there are %u", watermark->source, p->opts.partitions);
+		return weir_error_set(err, WEIR_POISON, "a watermark of partition %u, but there are %u", watermark->source,
+		    p->opts.partitions);
 	if (watermark->published_us <= 0 || watermark->published_us > p->clock.now_us + FUTURE_US)
-		return weir_error_set(err, WEIR_POISON, "a mark of no time that has been");
+		return weir_error_set(err, WEIR_POISON, "a watermark of no time that has been");
 	if (!weir_feeds_is_of_owner(p, watermark->source, watermark->epoch))
 		return WEIR_OK;
 	struct weir_feed_message message = {.published_us = watermark->published_us,
@@ -272,13 +277,13 @@ weir_feeds_publish_rows(struct weir_partition *p)
 	weir_feed_pairs_clear(&f->day_rows);
 }
 
-/* ---- walks ---- */
+/* ---- scans ---- */
 
 struct span {
 	int32_t first, last;
 };
 
-/* Hours and days of one carrier that end within the walk. */
+/* Hours and days of one carrier that end within the scan. */
 struct spans {
 	struct span hours, days;
 };
@@ -331,6 +336,7 @@ scan_begin(struct weir_partition *p)
 static void
 scan_end(struct weir_feeds *f)
 {
+	WEIR_CHECK(f->scan.running && f->scan.from_us <= f->scan.to_us);
 	f->scan.running = false;
 	if (f->scan_whole)
 		f->whole_us = f->scan.to_us;

@@ -98,6 +98,7 @@ void
 weir_feed_pool_row(const struct weir_partition *p, uint32_t pool_slot, const struct weir_feed_row *row,
     char key_out[WEIR_FEED_KEY_MAX], struct weir_buf *json)
 {
+	WEIR_CHECK(weir_pool_at(p, pool_slot)->carrier != 0 && weir_pool_at(p, pool_slot)->status <= WEIR_POOL_DISABLED);
 	static const char *const STATUS[] = {"in_use", "suspended", "disabled"};
 	const struct weir_feeds *f = p->feeds;
 	const struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);

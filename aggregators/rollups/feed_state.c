@@ -1,7 +1,7 @@
 /*
  * Where the feeds are, as a line of the partition's reference data: `feeds:` -> {"type":"feeds_state","v":[…]}, numbers in
- * the order of write() below (docs/formats.md). It changes with a flush that tells something, a few times an hour, and with
- * each that holds restatements.
+ * the order of write() below (docs/formats.md). It changes with a flush that publishes something, a few times an hour, and
+ * with each that holds restatements.
  *
  * Of the cards' side it is what the next owner must tell again: the place as of the last flush whose messages were all
  * given, and what was restated or sealed since. Of the pools' side it is what the log has said so far.
@@ -141,6 +141,7 @@ take_scan(struct numbers *from)
 	scan.to_us = take_time(from);
 	scan.next = (uint32_t)take_number(from, UINT32_MAX);
 	scan.running = take_number(from, 1) != 0;
+	from->good = from->good && (!scan.running || scan.from_us <= scan.to_us);
 	return scan;
 }
 
@@ -149,6 +150,7 @@ take_source(struct numbers *from, struct weir_feed_source *source)
 {
 	source->safe.published_us = take_time(from);
 	source->safe.scan = take_scan(from);
+	from->good = from->good && (!source->safe.scan.running || source->safe.scan.to_us >= source->safe.published_us);
 	source->now = source->safe;
 	source->sealing.n = 0;
 	weir_feed_pairs_clear(&source->again);
@@ -234,7 +236,7 @@ weir_feeds_load_finish(struct weir_partition *p)
 		return false;
 	weir_feeds_edge(p);
 	/*
-	 * Sources may have told hours up to their clocks; by slots and pages alone nobody knows which, so what is not
+	 * Sources may have published hours up to their clocks; by slots and pages alone nobody knows which, so what is not
 	 * fetched is not known of any that has begun.
 	 */
 	weir_feeds_place_texts(p);

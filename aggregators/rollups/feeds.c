@@ -1,4 +1,4 @@
-/* Feeds: life, what is restated, and sealed messages on their way out; see feeds.h. */
+/* Feeds: beginning and end, what is restated, and sealed messages on their way out; see feeds.h. */
 #include "aggregators/rollups/feeds.h"
 
 #include <stdlib.h>
@@ -11,11 +11,12 @@
 
 #define S_US 1000000ll
 
-/* ---- life ---- */
+/* ---- beginning and end ---- */
 
 void
 weir_feeds_init(struct weir_partition *p)
 {
+	WEIR_CHECK(p->feeds == NULL);
 	struct weir_feeds *f = p->feeds = weir_calloc(1, sizeof(*f));
 	f->watermarks = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->watermarks));
 	f->epochs = weir_calloc((size_t)p->opts.partitions + 1, sizeof(*f->epochs));
@@ -86,6 +87,7 @@ weir_feeds_encode(struct weir_partition *p)
 {
 	struct weir_feeds *f = p->feeds;
 	if (f->sealed_count == f->given) {
+		WEIR_CHECK(f->kept_sealed <= f->kept_count);
 		f->sealed_count = f->given = 0;
 		f->sealed_bytes.len = 0;
 		f->stored = false;
@@ -118,6 +120,8 @@ weir_feeds_give(struct weir_partition *p, uint32_t max)
 		const struct weir_outbox_message *message = &f->sealed[f->given];
 		const uint8_t *at = f->sealed_bytes.data + message->at;
 		char key[WEIR_FEED_KEY_MAX] = "";
+		WEIR_CHECK((size_t)message->at + message->key_len + message->value_len <= f->sealed_bytes.len);
+		WEIR_CHECK(message->key_len < sizeof(key));
 		memcpy(key, at, message->key_len);
 		weir_outbox_add(p, (enum weir_outbox_topic)message->topic, message->partition, key, at + message->key_len,
 		    message->value_len);

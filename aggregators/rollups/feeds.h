@@ -1,11 +1,12 @@
 /*
- * What of the windows was told to whom, and what is to be (ROL-3; docs/rollups.md).
+ * What of the windows was published to whom, and what is to be (ROL-3; docs/rollups.md).
  *
- * Two sides, as everywhere in a partition. The cards' side tells its accounts' hours to their pools and emits cards' days.
- * It tells only what is stored: messages are made when a flush is encoded ("sealed"), and given out when that flush is in
- * the store. So what others know is always the usage of a state that will not be taken back, whichever account a replay
- * finds a record's card in. What was sealed and not yet acknowledged when an owner died is made again by the next one: the
- * walks' places and the list of restated windows are part of the state, as of the last flush whose messages were all given.
+ * Two sides, as everywhere in a partition. The cards' side publishes its pool locals' hours to their pools and emits cards'
+ * days. It publishes only what is stored: messages are made when a flush is encoded ("sealed"), and given out when that
+ * flush is in the store. So what others know is always the usage of a state that will not be taken back, whichever pool
+ * local a replay finds a record's card in. What was sealed and not yet acknowledged when an owner died is made again by the
+ * next one: the scans' places and the list of restated windows are part of the state, as of the last flush whose messages
+ * were all given.
  *
  * The pools' side is a function of the log of weir.partials, so it emits its rows at once: a replay emits them again.
  */
@@ -14,25 +15,25 @@
 
 #include "aggregators/state/state.h"
 
-/* All zones' hours end at quarters of an hour: watermarks are told in whole ones. */
+/* All zones' hours end at quarters of an hour: watermarks are published in whole ones. */
 #define WEIR_FEED_STEP_US (900 * 1000000ll)
 
-/* Windows to be told (again): a set that keeps the order in which they came. */
+/* Windows to be published (again): a set that keeps the order in which they came. */
 struct weir_feed_pairs {
 	struct weir_u64_list list; /* slot << 32 | window */
 	struct weir_shard seen;
 };
 
-/* A walk over all slots, for windows that end after from_us and up to to_us. */
+/* A scan over all slots, for windows that end after from_us and up to to_us. */
 struct weir_feed_scan {
 	int64_t from_us, to_us;
 	uint32_t next;
 	bool running;
 };
 
-/* Where a side of cards is: accounts' hours, or cards' days. */
+/* Where a side of cards is: pool locals' hours, or cards' days. */
 struct weir_feed_place {
-	int64_t published_us; /* windows that end up to here were told */
+	int64_t published_us; /* windows that end up to here were published */
 	struct weir_feed_scan scan;
 };
 struct weir_feed_source {
@@ -41,7 +42,7 @@ struct weir_feed_source {
 	struct weir_u64_list sealing;     /* restated, sealed and not yet all given */
 };
 
-/* An account's hour of a cycle that the account has forgotten before it could be told. */
+/* A pool local's hour of a cycle that the pool local has forgotten before it could be published. */
 struct weir_feed_kept {
 	uint32_t pool_local;
 	int32_t hour, day;
@@ -49,11 +50,11 @@ struct weir_feed_kept {
 };
 
 struct weir_feed_message {    /* of weir.partials, waits for pages */
-	int64_t published_us; /* a mark's; 0 = a window */
-	bool begins;          /* a mark: its owner's first word */
+	int64_t published_us; /* a watermark's; 0 = a window */
+	bool begins;          /* a watermark: its owner's first message */
 	struct weir_usage_report_hour window;
 	uint32_t source;
-	bool fenced; /* who told it */
+	bool fenced; /* who published it */
 };
 
 /* A pool's texts that were loaded before the pools were. */
@@ -73,14 +74,14 @@ struct weir_feeds {
 	uint32_t sealed_count, sealed_cap, given;
 	struct weir_buf sealed_bytes;
 	bool stored; /* the flush that sealed them is */
-	bool placed; /* the owner has said from where on it tells hours */
+	bool placed; /* the owner has said from where on it publishes hours */
 
 	/* pools' side */
-	int64_t *watermarks; /* by source: its hours up to here are told; 0 = not known */
+	int64_t *watermarks; /* by source: its hours up to here are published; 0 = not known */
 	uint64_t *epochs;    /* by source: of the newest owner that was heard of */
 	int64_t whole_us;    /* rows of windows that end up to here were emitted as complete */
 	int64_t fed_us;      /* or at all */
-	int64_t early_us;    /* before the first complete ones: start of the oldest window that was told; 0 = none */
+	int64_t early_us;    /* before the first complete ones: start of the oldest window that was published; 0 = none */
 	struct weir_feed_scan scan;
 	bool scan_whole, scan_first; /* it emits complete rows; it is the first and leaves windows without traffic out */
 	struct weir_feed_pairs hour_rows, day_rows; /* restated in this round */
@@ -105,14 +106,14 @@ uint32_t weir_feeds_waiting(const struct weir_partition *p);
 /* Before tables are encoded: makes messages of what is due, and writes down where it is. */
 void weir_feeds_encode(struct weir_partition *p);
 
-/* Of the sealed messages of a stored flush, at most max become tells; true when more are left. */
+/* Of the sealed messages of a stored flush, at most max go to the outbox; true when more are left. */
 bool weir_feeds_give(struct weir_partition *p, uint32_t max);
 
 /* ---- for the owner ---- */
 
 /*
  * Watermark of the partition's records (docs/rollups.md): the newest Kafka timestamp of the input that is furthest behind,
- * or the clock when all were read to their end. Never goes back. What it makes due is told with the next flushes.
+ * or the clock when all were read to their end. Never goes back. What it makes due is published with the next flushes.
  */
 void weir_partition_watermark(struct weir_partition *partition, int64_t at_us);
 /* Is there something that only a flush brings on: windows or rows due, and not sealed yet? */
@@ -120,7 +121,7 @@ bool weir_partition_feeds_due(const struct weir_partition *partition);
 /* Which windows have ended for it, and up to where the rows of its pools are complete; 0 = not known yet. */
 int64_t weir_partition_watermark_us(const struct weir_partition *partition);
 int64_t weir_partition_complete_us(const struct weir_partition *partition);
-/* The flush that was encoded last is in the store: windows and rows of it may be told. */
+/* The flush that was encoded last is in the store: windows and rows of it may be published. */
 void weir_partition_stored(struct weir_partition *partition);
 
 #endif

@@ -13,6 +13,7 @@
 static void
 set_text(struct weir_feeds *f, uint32_t slot, char *text)
 {
+	WEIR_CHECK(text != NULL);
 	if (slot >= f->text_cap) {
 		uint32_t cap = f->text_cap == 0 ? 64 : f->text_cap;
 		while (cap <= slot)

@@ -40,7 +40,7 @@ weir_feeds_quarter(int64_t at_us)
 	return at_us - at_us % WEIR_FEED_STEP_US;
 }
 
-/* Windows that end up to here are told, or are being told. */
+/* Windows that end up to here are published, or are being published. */
 static int64_t
 edge(const struct weir_feed_source *source)
 {
@@ -71,6 +71,7 @@ weir_feeds_begin(struct weir_partition *p, int64_t at_us)
 void
 weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct weir_window *day)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	if (p->opts.feed_card_daily && day->end_us <= edge(&p->feeds->days))
 		weir_feed_pairs_add(&p->feeds->days.again, slot, day->number);
 }
@@ -78,6 +79,7 @@ weir_feeds_card_changed(struct weir_partition *p, uint32_t slot, const struct we
 void
 weir_feeds_pool_local_changed(struct weir_partition *p, uint32_t pool_local, const struct weir_window *hour)
 {
+	WEIR_CHECK(pool_local < p->tables.pool_locals.used);
 	if (hour->end_us <= edge(&p->feeds->hours))
 		weir_feed_pairs_add(&p->feeds->hours.again, pool_local, hour->number);
 }

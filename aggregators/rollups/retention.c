@@ -45,7 +45,7 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 {
 	int64_t published_us = p->feeds->hours.safe.published_us, whole_us = weir_feeds_whole_us(p);
 	if (kind == WEIR_WINDOW_POOL_SOURCE_HOUR)
-		return p->feeds->whole_us; /* not by the marks, which may go back: what was deleted is gone */
+		return p->feeds->whole_us; /* not by the watermarks, which may go back: what was deleted is gone */
 	if (kind == WEIR_WINDOW_POOL_LOCAL_HOUR || kind == WEIR_WINDOW_POOL_LOCAL_DAY)
 		return published_us < p->clock.stream_time_us ? published_us : p->clock.stream_time_us;
 	/* The pools of a partition may well have traffic while its cards have none. */
@@ -56,6 +56,7 @@ time_of(const struct weir_partition *p, enum weir_window_kind kind)
 int32_t
 weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kind kind)
 {
+	WEIR_CHECK(kind < WEIR_WINDOW_KINDS);
 	/* What a late record may still change, and what may still be told, is kept in any case. */
 	uint32_t least = p->opts.dedupe_horizon_h + 26, wanted = 0;
 	int64_t at_us = time_of(p, kind);
@@ -75,6 +76,7 @@ weir_partition_windows_from(const struct weir_partition *p, enum weir_window_kin
 uint32_t
 weir_partition_window_pages(const struct weir_partition *p, enum weir_window_kind kind)
 {
+	WEIR_CHECK(kind < WEIR_WINDOW_KINDS);
 	uint32_t slots = kind <= WEIR_WINDOW_CARD_DAY           ? p->tables.cards.used
 			 : kind <= WEIR_WINDOW_POOL_LOCAL_DAY   ? p->tables.pool_locals.used
 			 : kind == WEIR_WINDOW_POOL_SOURCE_HOUR ? p->tables.pool_sources.used

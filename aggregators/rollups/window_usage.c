@@ -1,13 +1,14 @@
 /*
- * Bases: windows of cards and accounts as differences of counters that are there anyway (ROL-1, ROL-2; docs/rollups.md).
+ * Baselines: windows of cards and pool locals as differences of counters that are there anyway (ROL-1, ROL-2;
+ * docs/rollups.md).
  *
- * A window's base is where the counters of its cycle stood before the first record in it. Its usage is the next base of the
- * same cycle less its own, or the cycle's total less its own. So hours add up to their day and days to their cycle whatever
- * happens, and one append a window is all that usage by hour costs. The newest window with a base is known without looking:
- * a card's by the end time of its newest record, an account's by a number in its slot.
+ * A window's baseline is where the counters of its cycle stood before the first record in it. Its usage is the next
+ * baseline of the same cycle less its own, or the cycle's total less its own. So hours add up to their day and days to
+ * their cycle whatever happens, and one append a window is all that usage by hour costs. The newest window with a baseline
+ * is known without looking: a card's by the end time of its newest record, a pool local's by a number in its slot.
  *
- * A record of an older window raises the bases of all later ones of its cycle, and gives its own one if it had none: that
- * of the next window before the raising. All of those must be in memory first, so they are looked at before anything is
+ * A record of an older window raises the baselines of all later ones of its cycle, and gives its own one if it had none:
+ * that of the next window before the raising. All of those must be in memory first, so they are checked before anything is
  * changed, and the record is parked for what is missing.
  */
 #include "aggregators/rollups/window_usage.h"
@@ -19,16 +20,16 @@
 
 /* ---- a row of windows ---- */
 
-/* Windows of one kind of one card or account, around one of them. */
+/* Windows of one kind of one card or pool local, around one of them. */
 struct row {
 	enum weir_window_kind kind;
 	uint32_t slot;
-	int32_t number; /* the one that is looked at */
-	int32_t newest; /* the newest that has a base; any lower than number when it is older */
+	int32_t number; /* the one that is checked */
+	int32_t newest; /* the newest that has a baseline; any lower than number when it is older */
 	int32_t end;    /* windows from here on are of a later cycle */
 };
 
-/* Past the last window whose base the record may change, or which tells the usage. */
+/* Past the last window whose base the record may change, or which gives the usage. */
 static int32_t
 row_end(const struct row *row)
 {
@@ -65,7 +66,7 @@ next_baseline(const struct weir_partition *p, const struct row *row)
 	return next;
 }
 
-/* A record of a window before the newest: all bases after it grow. */
+/* A record of a window before the newest: all baselines after it grow. */
 static __attribute__((noinline)) void
 row_count_late(
     struct weir_partition *p, const struct row *row, const struct weir_counts *before, const struct weir_counts *more)
@@ -94,7 +95,7 @@ row_count(struct weir_partition *p, const struct row *row, const struct weir_cou
 		row_count_late(p, row, before, more);
 }
 
-/* The window has a base. */
+/* The window has a baseline. */
 static struct weir_counts
 row_usage(const struct weir_partition *p, const struct row *row, const struct weir_counts *total)
 {
@@ -103,7 +104,7 @@ row_usage(const struct weir_partition *p, const struct row *row, const struct we
 	return weir_counts_less(next != NULL ? next : total, baseline);
 }
 
-/* ---- a card's and an account's rows ---- */
+/* ---- a card's and a pool local's rows ---- */
 
 /* Where the cycle of at_us ends, in windows: its first instant begins an hour and a day. */
 static void
@@ -126,7 +127,7 @@ rows_late(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, 
 	set_ends(carrier, at_us, hours, days);
 }
 
-/* newest_us: an instant in the owner's newest hour and day with a base; INT64_MIN = none. */
+/* newest_us: an instant in the owner's newest hour and day with a baseline; INT64_MIN = none. */
 static void
 rows_at(struct weir_carrier_entry *carrier, int64_t at_us, int64_t newest_us, struct row *hours, struct row *days)
 {
@@ -194,7 +195,7 @@ weir_window_count_card(struct weir_partition *p, uint32_t slot, const struct wei
 		weir_feeds_card_changed(p, slot, weir_carrier_day(card_carrier(p, slot), r->end_us));
 }
 
-/* The account's totals of a cycle; false when it does not hold it. */
+/* The pool local's totals of a cycle; false when it does not hold it. */
 static bool
 pool_local_total(const struct weir_pool_local_slot *a, int32_t cycle, struct weir_counts *total_out)
 {
@@ -253,7 +254,7 @@ card_total(struct weir_partition *p, uint32_t slot, int32_t cycle, struct weir_c
 	return closed_cycles != NULL;
 }
 
-/* The card's or account's calendar; NULL when it has never counted. */
+/* The card's or pool local's calendar; NULL when it has never counted. */
 static struct weir_carrier_entry *
 calendar_of(const struct weir_partition *p, enum weir_window_kind kind, uint32_t slot)
 {

@@ -14,10 +14,12 @@
 #include "aggregators/rollups/feed_state.h"
 #include "aggregators/rollups/pool_texts.h"
 #include "aggregators/rollups/window_usage.h"
+#include "aggregators/state/sound.h"
 
 void
 weir_partition_load_sizes(struct weir_partition *p, const uint32_t slots[WEIR_SLABS], int64_t stream_time_us)
 {
+	WEIR_CHECK(p->tables.cards.used == 0 /* of a new partition */);
 	for (uint32_t i = 0; i < WEIR_SLABS; i++)
 		weir_slab_resize(weir_partition_slab(p, i), slots[i]);
 	p->clock.stream_time_us = stream_time_us;
@@ -65,21 +67,15 @@ index_cards(struct weir_partition *p)
 	for (uint32_t slot = 0; slot < p->tables.cards.used; slot++) {
 		if (weir_slab_is_filler(&p->tables.cards, slot))
 			continue;
-		const struct weir_card_slot *card = weir_card_at(p, slot);
-		if (weir_iccid_is_zero(card->iccid) || card->carrier == 0 || card->carrier > p->registry.carrier_count ||
-		    card->plan > p->registry.plan_count || card->overrides > p->tables.overrides.used)
+		if (!weir_card_is_sound(p, slot))
 			return false;
-		if (!p->registry.carriers[card->carrier - 1].known || weir_card_status_of(card) > WEIR_STATUS_CANCELLED)
-			return false;
-		if (card->overrides != 0 && weir_card_overrides_of(p, card)->card != slot + 1)
-			return false;
-		uint64_t hash = weir_iccid_hash(card->iccid);
+		uint64_t hash = weir_iccid_hash(weir_card_at(p, slot)->iccid);
 		weir_shard_insert(weir_shards_of(&p->tables.card_index, hash), weir_index_entry(hash, slot));
 	}
 	return true;
 }
 
-/* Number for number with the cards; their place in lists is the accounts' to check. */
+/* Number for number with the cards; their place in lists is the pool locals' to check. */
 static bool
 take_lifecycles(struct weir_partition *p)
 {
@@ -91,12 +87,6 @@ take_lifecycles(struct weir_partition *p)
 	return true;
 }
 
-static const struct weir_enforcement_slot *
-enforcement_of(const struct weir_partition *p, const struct weir_card_overrides_slot *overrides)
-{
-	return weir_slab_at(&p->tables.enforcements, overrides->enforcement - 1);
-}
-
 static bool
 check_overrides(struct weir_partition *p)
 {
@@ -106,12 +96,7 @@ check_overrides(struct weir_partition *p)
 		const struct weir_card_overrides_slot *overrides = weir_slab_at(&p->tables.overrides, slot);
 		if (overrides->card == 0)
 			weir_slab_push_free(&p->tables.overrides, slot);
-		else if (overrides->card > p->tables.cards.used ||
-			 weir_card_at(p, overrides->card - 1)->overrides != slot + 1 ||
-			 overrides->enforcement > p->tables.enforcements.used ||
-			 overrides->alerts > p->registry.ladder_count)
-			return false;
-		else if (overrides->enforcement != 0 && enforcement_of(p, overrides)->card != overrides->card)
+		else if (!weir_card_overrides_are_sound(p, slot))
 			return false;
 	}
 	return true;
@@ -128,26 +113,13 @@ check_enforcements(struct weir_partition *p)
 			weir_slab_push_free(&p->tables.enforcements, slot);
 			continue;
 		}
-		if (e->card > p->tables.cards.used || weir_partition_enforcement(p, e->card - 1) != e)
-			return false;
-		if (e->desired > WEIR_DESIRED_SUSPENDED || e->confirmed > WEIR_DESIRED_SUSPENDED ||
-		    e->ticket[sizeof(e->ticket) - 1] != '\0')
+		if (!weir_enforcement_is_sound(p, slot))
 			return false;
 		/* In motion when it was stored: nobody knows whether the carrier did it (CMD-2). */
 		if (weir_command_in_motion(e))
 			e->confirmed = WEIR_DESIRED_UNKNOWN;
 	}
 	return true;
-}
-
-static bool
-gaps_are_its_own(const struct weir_partition *p, const struct weir_session_slot *s)
-{
-	if (s->gaps == 0 || s->gaps > p->tables.sessions.used)
-		return s->gaps == 0;
-	const struct weir_session_gaps *gaps = weir_slab_at(&p->tables.sessions, s->gaps - 1);
-	return gaps->card == WEIR_SESSION_GAPS && gaps->key == s->key &&
-	       gaps->count <= sizeof(gaps->range) / sizeof(gaps->range[0]);
 }
 
 static bool
@@ -159,11 +131,10 @@ index_sessions(struct weir_partition *p)
 		const struct weir_session_slot *s = weir_slab_at(&p->tables.sessions, slot);
 		if (s->key == 0)
 			weir_slab_push_free(&p->tables.sessions, slot);
-		else if (s->card != WEIR_SESSION_GAPS) {
-			if (s->card == 0 || s->card > p->tables.cards.used || !gaps_are_its_own(p, s))
-				return false;
+		else if (!weir_session_is_sound(p, slot))
+			return false;
+		else if (s->card != WEIR_SESSION_GAPS)
 			weir_partition_session_index(p, slot);
-		}
 	}
 	return true;
 }
@@ -181,6 +152,7 @@ ship_carriers(struct weir_partition *p)
 bool
 weir_partition_load_finish(struct weir_partition *p)
 {
+	WEIR_CHECK(p->tables.lifecycles.free_count == 0);
 	ship_carriers(p);
 	if (!index_cards(p) || !check_overrides(p) || !check_enforcements(p) || !index_sessions(p) || !take_lifecycles(p) ||
 	    !weir_pool_locals_load(p) || !weir_pools_load(p) || !weir_feeds_load_finish(p))
@@ -189,7 +161,7 @@ weir_partition_load_finish(struct weir_partition *p)
 	weir_unconfirmed_loaded(p);
 	for (uint32_t i = 0; i < p->registry.plan_count; i++)
 		p->registry.plans[i].changed = false;
-	/* A scan may have been under way when the pages were stored: all cards are looked at once. */
+	/* A scan may have been under way when the pages were stored: all cards are checked once. */
 	weir_partition_scan_all(p);
 	/* A boundary may have passed since: look once at all that are suspended. */
 	p->scans.boundary_running = p->tables.enforcements.used > 0;

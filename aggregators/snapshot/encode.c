@@ -1,6 +1,7 @@
 /*
- * All that changed in a partition, as bytes for the store: pages or runs of slots, marks by bucket, past cycles' slots,
- * directory entries, names. After it nothing counts as changed: the owner brings the bytes into the store or reloads.
+ * All that changed in a partition, as bytes for the store: pages or runs of slots, dedupe keys by bucket, closed cycles'
+ * slots, directory entries, names. After it nothing counts as changed: the owner brings the bytes into the store or
+ * reloads.
  */
 #include "aggregators/snapshot/encode.h"
 
@@ -31,6 +32,7 @@ encode_runs(
 static void
 encode_slab(struct weir_slab *slab, char tag, const struct weir_writer *w, uint32_t sparse_slots)
 {
+	WEIR_CHECK(slab->dirty_count <= slab->page_cap);
 	for (uint32_t i = 0; i < slab->dirty_count; i++) {
 		uint32_t page = slab->dirty_pages[i];
 		const struct weir_slab_dirt *dirt = &slab->dirt[page];
@@ -79,13 +81,14 @@ sort_by_bucket(uint64_t *hashes, uint32_t n, uint32_t start_out[WEIR_SHARDS + 1]
 	}
 }
 
-/* The hour's pending marks, one append a bucket. */
+/* The hour's pending dedupe keys, one append a bucket. */
 static void
 encode_hour(struct weir_dedupe_keys_hour *hour, const struct weir_writer *w)
 {
 	uint32_t start[WEIR_SHARDS + 1];
 	struct weir_u64_list *pending = &hour->pending;
 	sort_by_bucket(pending->v, pending->n, start);
+	WEIR_CHECK(start[WEIR_SHARDS] == pending->n);
 	for (uint32_t b = 0; b < WEIR_SHARDS; b++) {
 		uint32_t n = start[b + 1] - start[b];
 		if (n > 0)
@@ -208,7 +211,7 @@ encode_names(struct weir_partition *p, const struct weir_writer *w)
 #define WARM_BUCKETS_KEPT 2048u
 #define CLOSED_CYCLE_ENTRIES_KEPT 65536u
 #define WINDOW_PAGES_CARDS 2048u  /* 6 MiB: a late record fetches what was dropped */
-#define WINDOW_PAGES_SHARED 8192u /* of accounts, shares and pools: every turn of an hour needs them */
+#define WINDOW_PAGES_SHARED 8192u /* of pool locals, source totals and pools: every turn of an hour needs them */
 
 static void
 encode_windows(struct weir_partition *p, const struct weir_writer *w)

@@ -11,7 +11,7 @@ struct weir_writer {
 	void *ctx;
 	void (*page)(void *ctx, char slab, uint32_t page, const uint8_t *data, uint32_t len);
 	void (*range)(void *ctx, char slab, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
-	/* letter: 'y' cards', 'z' pools' past cycles */
+	/* tag: 'y' cards', 'z' pools' closed cycles */
 	void (*closed_cycles)(
 	    void *ctx, char tag, uint32_t cycle, uint32_t page, uint32_t offset, const uint8_t *data, uint32_t len);
 	uint8_t *(*dedupe_keys)(

@@ -21,6 +21,8 @@ weir_partition_find(const struct weir_partition *p, struct weir_iccid iccid, uin
 uint32_t
 weir_partition_new_card(struct weir_partition *p, struct weir_iccid iccid, uint32_t carrier_number)
 {
+	WEIR_CHECK(carrier_number < p->registry.carrier_count && p->registry.carriers[carrier_number].known);
+	WEIR_CHECK(!weir_iccid_is_zero(iccid));
 	uint32_t slot = weir_slab_new(&p->tables.cards);
 	weir_slab_reach(&p->tables.lifecycles, slot);
 	struct weir_card_slot *card = weir_card_at(p, slot);
@@ -48,6 +50,7 @@ weir_partition_card_overrides(struct weir_partition *p, uint32_t slot)
 		card->overrides = made + 1;
 		weir_slab_dirty(&p->tables.cards, slot);
 	}
+	WEIR_CHECK(weir_card_overrides_of(p, card)->card == slot + 1 /* the slot answers */);
 	weir_slab_dirty(&p->tables.overrides, card->overrides - 1);
 	return weir_slab_at(&p->tables.overrides, card->overrides - 1);
 }
@@ -64,6 +67,7 @@ weir_partition_enforcement(const struct weir_partition *p, uint32_t slot)
 struct weir_enforcement_slot *
 weir_partition_enforce(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
 	struct weir_card_overrides_slot *overrides = weir_partition_card_overrides(p, slot);
 	if (overrides->enforcement == 0) {
 		uint32_t made = weir_slab_new(&p->tables.enforcements);

@@ -75,5 +75,6 @@ weir_carrier_day_by_number(const struct weir_carrier_entry *carrier, int32_t num
 		day = weir_zone_day(carrier->zone, day.end_us);
 	while (day.number > number)
 		day = weir_zone_day(carrier->zone, day.start_us - 1);
+	WEIR_CHECK(day.number == number);
 	return day;
 }

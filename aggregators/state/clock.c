@@ -1,9 +1,9 @@
-/* Time of a partition; see clock.h. A carrier's boundary begins a look at all that are suspended (CYC-4). */
+/* Time of a partition; see clock.h. A carrier's boundary begins a scan of all that are suspended (CYC-4). */
 #include "aggregators/state/clock.h"
 
 #include "aggregators/state/state.h"
 
-/* Past a carrier's boundary: the new window, and a look at all that are suspended (CYC-4). */
+/* Past a carrier's boundary: the new window, and a scan of all that are suspended (CYC-4). */
 static void
 advance_cycles(struct weir_partition *p)
 {
@@ -31,4 +31,5 @@ weir_partition_set_time(struct weir_partition *p, int64_t now_us, int64_t stream
 		p->clock.stream_time_us = stream_us;
 	weir_clock_limits(
 	    &p->clock, &p->opts, &p->tables.dedupe_keys, p->clock.stream_time_us != 0 ? p->clock.stream_time_us : now_us);
+	WEIR_CHECK(p->clock.too_late_us <= p->clock.future_us);
 }

@@ -1,10 +1,10 @@
 /*
- * What a partition tells others: messages for Kafka, collected until the owner takes them at the end of a round; audit
+ * What a partition publishes: messages for Kafka, collected until the owner takes them at the end of a round; audit
  * entries, dead letters, and what is to be fetched.
  *
  * A message's key and value lie one after the other in one buffer, so that a round's thousand reports cost no allocation
- * after warm-up. Telling is at least once: a replay tells again what it decides again, so every message is absolute and
- * says which state of things it is of (epoch and version, or an alert's card or pool, cycle and level).
+ * after warm-up. Publishing is at least once: a replay publishes again what it decides again, so every message is absolute
+ * and says which state of things it is of (epoch and version, or an alert's card or pool, cycle and level).
  */
 #include "aggregators/state/effects.h"
 
@@ -87,6 +87,7 @@ weir_is_text_of_id(const char id[WEIR_ID_MAX])
 void
 weir_partition_reject(struct weir_partition *p, const struct weir_record *record, enum weir_reject reject)
 {
+	WEIR_CHECK(reject > WEIR_REJECT_NONE && reject < WEIR_REJECT_COUNT);
 	struct weir_record *kept = weir_records_add(&p->effects.dead_letters);
 	*kept = *record;
 	kept->reject = (uint8_t)reject;
@@ -107,6 +108,8 @@ struct weir_audit *
 weir_partition_add_audit(
     struct weir_partition *p, uint32_t slot, enum weir_audit_event event, const struct weir_cause *cause)
 {
+	WEIR_CHECK(slot < p->tables.cards.used);
+	WEIR_CHECK(event <= WEIR_AUDIT_REFUSED);
 	const struct weir_card_slot *card = weir_card_at(p, slot);
 	struct weir_audit *audit = weir_effects_add_audit(&p->effects);
 	*audit = (struct weir_audit){.iccid = card->iccid,

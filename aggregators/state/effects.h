@@ -51,7 +51,7 @@ struct weir_audit {
 	uint16_t cycle;
 };
 
-/* What is told to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
+/* What goes to other partitions or to everybody: a message for Kafka, which a flush must wait for. */
 enum weir_outbox_topic {
 	WEIR_OUTBOX_USAGE_REPORTS,
 	WEIR_OUTBOX_CARDS,
@@ -83,15 +83,15 @@ enum weir_fetch_kind { WEIR_FETCH_DEDUPE_KEYS, WEIR_FETCH_CLOSED_CYCLE, WEIR_FET
 struct weir_fetch_request {
 	uint8_t kind;   /* enum weir_fetch_kind */
 	uint8_t window; /* of WEIR_FETCH_WINDOW: enum weir_window_kind */
-	int64_t number; /* marks: hour; past: cycle; else the window's */
-	uint32_t place; /* marks: bucket; past: card's slot; else the page */
+	int64_t number; /* dedupe keys: hour; closed cycle: its number; else the window's */
+	uint32_t place; /* dedupe keys: bucket; closed cycle: card's slot; else the page */
 };
 #define WEIR_FETCH_KEY_MAX 64
 /* Its key's name after the partition tag, and which bytes of it are wanted: *len_out 0 = all. */
 void weir_fetch_key(
     const struct weir_fetch_request *fetch, char name_out[WEIR_FETCH_KEY_MAX], uint32_t *from_out, uint32_t *len_out);
 
-/* A card of which is told what it may be in at its carrier: an intent, or what an owner knew (unconfirmed.c). */
+/* A card, and the state that it may be in at its carrier: an intent, or what an owner knew (unconfirmed.c). */
 struct weir_unconfirmed_card {
 	struct weir_iccid iccid;
 	uint64_t token; /* of the intent, and of no other; 0 = it is none */
@@ -175,7 +175,7 @@ void weir_partition_remember(struct weir_partition *p, const char *kind, const c
 void weir_partition_request_fetch(struct weir_partition *p, struct weir_fetch_request fetch);
 /* Asks for the page of a slot's window, once. */
 void weir_partition_request_window(struct weir_partition *p, enum weir_window_kind kind, int32_t number, uint32_t slot);
-/* The card's totals of a closed cycle, or NULL: they are wished for. Valid until the next call. */
+/* The card's totals of a closed cycle, or NULL: they are requested. Valid until the next call. */
 struct weir_closed_cycle_entry *weir_partition_closed_cycle(struct weir_partition *p, uint16_t cycle, uint32_t slot);
 
 #endif

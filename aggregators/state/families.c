@@ -31,6 +31,7 @@ weir_family_find(const struct weir_partition *p, struct weir_iccid parent)
 struct weir_family *
 weir_family_get(struct weir_partition *p, struct weir_iccid parent)
 {
+	WEIR_CHECK(!weir_iccid_is_zero(parent));
 	struct weir_family *family = weir_family_find(p, parent);
 	if (family != NULL)
 		return family;
@@ -61,6 +62,7 @@ weir_families_free(struct weir_partition *p)
 void
 weir_family_flag_parent(struct weir_partition *p, const struct weir_family *family)
 {
+	WEIR_CHECK(family->count <= WEIR_CHILDREN_MAX);
 	uint32_t slot;
 	struct weir_card_slot *card = weir_partition_find(p, family->parent, &slot);
 	if (card == NULL)

@@ -17,7 +17,7 @@ struct weir_family *weir_family_find(const struct weir_partition *p, struct weir
 struct weir_family *weir_family_get(struct weir_partition *p, struct weir_iccid parent);
 /* Says in the parent's card, if there is one, whether it has children. */
 void weir_family_flag_parent(struct weir_partition *p, const struct weir_family *family);
-/* A card was made: its sub-cards may have been told before it. */
+/* A card was made: its sub-cards may have been announced before it. */
 void weir_family_card_made(struct weir_partition *p, struct weir_iccid iccid);
 void weir_families_free(struct weir_partition *p);
 

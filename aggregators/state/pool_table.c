@@ -1,6 +1,6 @@
 /*
- * Pools, their shares, and accounts: finding and making them. A pool is a list of its shares, one a source; an account
- * never goes away.
+ * Pools, their source totals, and pool locals: finding and making them. A pool is a list of its source totals, one a
+ * source; a pool local never goes away.
  */
 #include "aggregators/state/pool_table.h"
 
@@ -55,6 +55,7 @@ weir_pool_index(struct weir_partition *p, uint32_t slot)
 uint32_t
 weir_pool_get(struct weir_partition *p, const char *id)
 {
+	WEIR_CHECK(id[0] != '\0');
 	uint32_t slot;
 	if (weir_partition_find_pool(p, id, &slot) != NULL)
 		return slot;
@@ -70,6 +71,7 @@ weir_pool_get(struct weir_partition *p, const char *id)
 void
 weir_pool_touch(struct weir_partition *p, uint32_t slot)
 {
+	WEIR_CHECK(slot < p->tables.pools.used);
 	struct weir_pool_slot *pool = weir_pool_at(p, slot);
 	weir_slab_dirty(&p->tables.pools, slot);
 	if ((pool->flags & WEIR_POOL_EVALUATE_DUE) != 0)
@@ -88,6 +90,8 @@ weir_pool_due(struct weir_partition *p, int64_t at_us)
 uint32_t
 weir_pool_source_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source)
 {
+	WEIR_CHECK(pool_slot < p->tables.pools.used);
+	WEIR_CHECK(source < p->opts.partitions);
 	struct weir_pool_slot *pool = weir_pool_at(p, pool_slot);
 	for (uint32_t at = pool->first_source; at != 0; at = weir_pool_source_at(p, at - 1)->next)
 		if (weir_pool_source_at(p, at - 1)->source == source)

@@ -1,4 +1,4 @@
-/* Pools, their shares, and accounts (a pool as this partition's cards see it): making and finding them. */
+/* Pools, their source totals, and pool locals (a pool as this partition's cards see it): making and finding them. */
 #ifndef WEIR_AGGREGATORS_STATE_POOL_TABLE_H
 #define WEIR_AGGREGATORS_STATE_POOL_TABLE_H
 
@@ -10,7 +10,7 @@ weir_pool_local_at(const struct weir_partition *p, uint32_t slot)
 	return weir_slab_at(&p->tables.pool_locals, slot);
 }
 
-/* The card's account, or NULL when it is in no pool. */
+/* The card's pool local, or NULL when it is in no pool. */
 static inline struct weir_pool_local_slot *
 weir_pool_local_of(const struct weir_partition *p, uint32_t card_slot)
 {
@@ -38,7 +38,7 @@ weir_pool_is_free(const struct weir_partition *p, uint32_t slot)
 
 uint64_t weir_pool_hash(const char *id);
 
-/* A pool that this partition owns, or its account here; NULL if there is none. */
+/* A pool that this partition owns, or its pool local here; NULL if there is none. */
 struct weir_pool_slot *weir_partition_find_pool(const struct weir_partition *partition, const char *id, uint32_t *slot_out);
 struct weir_pool_local_slot *weir_partition_find_pool_local(
     const struct weir_partition *partition, const char *id, uint32_t *slot_out);
@@ -47,12 +47,12 @@ struct weir_pool_local_slot *weir_partition_find_pool_local(
 uint32_t weir_pool_get(struct weir_partition *p, const char *id);
 /* Loading: makes the pool's slot be found by its id. */
 void weir_pool_index(struct weir_partition *p, uint32_t slot);
-/* The pool's share of a source, made (told nothing yet) when there is none. */
+/* The pool's source total of a source, made (nothing reported yet) when there is none. */
 uint32_t weir_pool_source_get(struct weir_partition *p, uint32_t pool_slot, uint32_t source);
 
-/* To be judged, and told if need be, at the end of the round. */
+/* To be evaluated, and published if need be, at the end of the round. */
 void weir_pool_touch(struct weir_partition *p, uint32_t slot);
-/* Its clock-driven state is to be looked at by at_us at the latest. */
+/* Its clock-driven state is to be checked by at_us at the latest. */
 void weir_pool_due(struct weir_partition *p, int64_t at_us);
 
 #endif

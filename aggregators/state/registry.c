@@ -48,7 +48,7 @@ weir_partition_carrier_number(struct weir_partition *p, const char *id)
 	return number != UINT32_MAX && p->registry.carriers[number].known ? number : UINT32_MAX;
 }
 
-/* Plans are found by a linear walk: control plane, a few thousand at most. */
+/* Plans are found by a linear scan: control plane, a few thousand at most. */
 static uint32_t
 find_plan(const struct weir_partition *p, const char *id)
 {
@@ -94,6 +94,7 @@ weir_partition_scan_all(struct weir_partition *p)
 enum weir_class
 weir_partition_define_carrier(struct weir_partition *p, const struct weir_ref_carrier *ref, struct weir_error *err)
 {
+	WEIR_CHECK(ref->id[0] != '\0');
 	struct weir_zone *zone = NULL;
 	enum weir_class class = weir_zone_open(ref->zone, &zone, err);
 	if (class != WEIR_OK)
@@ -131,6 +132,7 @@ static const struct weir_ref_alerts DEFAULT_LADDER = {
 static uint32_t
 add_ladder(struct weir_partition *p, const char *id)
 {
+	WEIR_CHECK(id[0] != '\0');
 	if (p->registry.ladder_count >= UINT16_MAX)
 		return UINT32_MAX;
 	if ((p->registry.ladder_count & (p->registry.ladder_count + 1)) == 0)
@@ -164,7 +166,7 @@ weir_ladder_number(struct weir_partition *p, const char *id)
 	return number;
 }
 
-/* Gates hold the next level: cards of plans with this ladder, and pools, are looked at anew. */
+/* Next thresholds hold the next level: cards of plans with this ladder, and pools, are checked anew. */
 void
 weir_ladder_define(struct weir_partition *p, const struct weir_ref_alerts *ref)
 {
@@ -194,6 +196,7 @@ weir_ladder_of(const struct weir_partition *p, uint16_t ladder_plus_1)
 void
 weir_partition_define_plan(struct weir_partition *p, const struct weir_ref_plan *ref)
 {
+	WEIR_CHECK(ref->id[0] != '\0');
 	uint32_t number = weir_partition_plan_number(p, ref->id);
 	if (number == UINT32_MAX)
 		return;

@@ -32,19 +32,19 @@ struct weir_unconfirmed {
 
 /* Queues of both sides of the pools, in memory only. */
 struct weir_pools_work {
-	struct weir_u64_list publish_queue; /* accounts with something untold (slots) */
-	struct weir_u64_list urgent;        /* those of them that are told with the round */
-	struct weir_u64_list pool_states;   /* pools with a word due (slots) */
-	struct weir_u64_list scans; /* accounts whose members are to be looked at (slots), the first is being walked */
+	struct weir_u64_list publish_queue; /* pool locals with something unpublished (slots) */
+	struct weir_u64_list urgent;        /* those of them that are published with the round */
+	struct weir_u64_list pool_states;   /* pools with a state update due (slots) */
+	struct weir_u64_list scans; /* pool locals whose members are to be checked (slots), the first is being scanned */
 	uint32_t scans_head;        /* how many of `scans` are done */
-	int64_t published_us;       /* last tick of partials, clock */
-	struct {                    /* look at every pool: boundaries, arrears, retention */
+	int64_t published_us;       /* last tick of usage reports, clock */
+	struct {                    /* scan of every pool: boundaries, arrears, retention */
 		bool running;
 		uint32_t next;  /* slot */
 		int64_t due_us; /* when the next look begins; while it runs, what it has found so far */
 	} scan;
-	bool cards_caught_up; /* the card stage has caught up: partials are settled ones */
-	bool pools_caught_up; /* the pool stage has: words are told */
+	bool cards_caught_up; /* the card stage has caught up: usage reports are caught up ones */
+	bool pools_caught_up; /* the pool stage has: pool states are published */
 };
 
 /* Places of the background scans over slots, a bounded number a tick. */
@@ -69,7 +69,7 @@ struct weir_partition {
 	struct weir_pools_work pools_work;
 	struct weir_scans scans;
 	struct weir_guard *guard;       /* CMD-5: how many suspends were decided of late */
-	struct weir_feeds *feeds;       /* what of the windows was told, and what is to be */
+	struct weir_feeds *feeds;       /* what of the windows was published, and what is to be */
 	struct weir_families *families; /* smart cards' children */
 	struct weir_timers *timers;     /* cards' events that are near */
 	struct weir_partition_stats stats;

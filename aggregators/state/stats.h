@@ -28,10 +28,10 @@
 	X(pool_states_published)                                                                                           \
 	X(pool_states_applied)                                                                                             \
 	X(reports_applied)                                                                                                 \
-	X(members_scanned) /* members looked at because of their pool's word */                                            \
+	X(members_scanned) /* members looked at because of their pool's state */                                           \
 	X(guarded)         /* suspends held back by a tripped guard */                                                     \
-	X(unattributed)    /* counted in their card, too old for its pool's account: never with a horizon up to 25 days */ \
-	X(windows_published) /* of accounts to pools */                                                                    \
+	X(unattributed) /* counted in their card, too old for its pool's pool local: never with a horizon up to 25 days */ \
+	X(windows_published) /* of pool locals to pools */                                                                 \
 	X(windows_taken)                                                                                                   \
 	X(windows_old)    /* taken and left out: their windows are gone; never of what sources tell by the rules */        \
 	X(rows_published) /* of the feeds */                                                                               \

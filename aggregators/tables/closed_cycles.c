@@ -1,4 +1,4 @@
-/* The table of past cycles' totals; see closed_cycles.h. */
+/* The table of closed cycles' totals; see closed_cycles.h. */
 #include "aggregators/tables/closed_cycles.h"
 
 #include <stdlib.h>
@@ -54,6 +54,7 @@ weir_closed_cycles_find(const struct weir_closed_cycles *closed_cycles, uint16_t
 struct weir_closed_cycle_entry *
 weir_closed_cycles_get(struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint32_t slot, bool *created_out)
 {
+	WEIR_CHECK(closed_cycles->used < closed_cycles->cap);
 	if (closed_cycles->used + 1 > closed_cycles->cap / 2)
 		grow(closed_cycles);
 	struct weir_closed_cycle_entry *entry = &closed_cycles->entries[entry_index(closed_cycles, cycle, slot)];
@@ -68,6 +69,7 @@ weir_closed_cycles_get(struct weir_closed_cycles *closed_cycles, uint16_t cycle,
 void
 weir_closed_cycles_mark_dirty(struct weir_closed_cycles *closed_cycles, struct weir_closed_cycle_entry *entry)
 {
+	WEIR_CHECK(entry->slot != 0 && entry->loaded);
 	closed_cycles->dirty += !entry->dirty;
 	entry->dirty = true;
 }

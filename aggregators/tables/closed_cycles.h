@@ -1,5 +1,5 @@
 /*
- * Past cycles' totals (CYC-3, REC-6): what a card had when its cycle ended, restated by late records.
+ * Closed cycles' totals (CYC-3, REC-6): what a card had when its cycle ended, restated by late records.
  *
  * A small table of (cycle, card slot) -> totals: values on their way to Redis, and values that late records brought in.
  * After a flush everything in it is clean and may be dropped when there is too much of it. A value not in it is an answer,
@@ -37,7 +37,7 @@ struct weir_closed_cycle_entry *weir_closed_cycles_find(
 struct weir_closed_cycle_entry *weir_closed_cycles_get(
     struct weir_closed_cycles *closed_cycles, uint16_t cycle, uint32_t slot, bool *created_out);
 void weir_closed_cycles_mark_dirty(struct weir_closed_cycles *closed_cycles, struct weir_closed_cycle_entry *entry);
-/* After a flush took the dirty ones: marks all clean, and drops all when more than max. */
+/* After a flush took the dirty ones: dedupe keys all clean, and drops all when more than max. */
 void weir_closed_cycles_trim(struct weir_closed_cycles *closed_cycles, uint32_t max);
 
 #endif

@@ -64,7 +64,7 @@ expected_of(const struct weir_dedupe_keys *dedupe_keys, int64_t hour)
 	return weir_shards_share(used);
 }
 
-#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time tells nothing of an hour: a burst, or a backlog of a minute */
+#define WATCHED_US (WEIR_HOUR_US / 16) /* a shorter time says nothing of an hour: a burst, or a backlog of a minute */
 
 void
 weir_dedupe_keys_make_room(
@@ -126,12 +126,14 @@ warm_grow(struct weir_dedupe_keys *dedupe_keys)
 struct weir_dedupe_keys_bucket *
 weir_dedupe_keys_bucket_find(const struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket)
 {
+	WEIR_CHECK(bucket < WEIR_SHARDS);
 	return dedupe_keys->warm[warm_place(dedupe_keys, hour, bucket)];
 }
 
 struct weir_dedupe_keys_bucket *
 weir_dedupe_keys_bucket_get(struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket, bool *created_out)
 {
+	WEIR_CHECK(bucket < WEIR_SHARDS);
 	uint32_t at = warm_place(dedupe_keys, hour, bucket);
 	*created_out = dedupe_keys->warm[at] == NULL;
 	if (!*created_out)
@@ -171,6 +173,7 @@ weir_dedupe_keys_load(struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32
 bool
 weir_dedupe_keys_bucket_load(struct weir_dedupe_keys_bucket *bucket, const uint8_t *data, size_t len)
 {
+	WEIR_CHECK(!bucket->loaded);
 	if (len % WEIR_DEDUPE_KEY_BYTES != 0)
 		return false;
 	weir_shard_reserve(&bucket->set, (uint32_t)(len / WEIR_DEDUPE_KEY_BYTES));

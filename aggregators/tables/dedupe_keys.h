@@ -1,12 +1,12 @@
 /*
- * Dedupe marks (REC-3): which record ids were counted, per UTC hour of the record's end time.
+ * Dedupe keys (REC-3): which record ids were counted, per UTC hour of the record's end time.
  *
  * Fresh hours are whole in memory: 256 shards of 64-bit hashes. A shard that grows step by step clears and copies thrice
  * what it ends with, and all shards of an hour grow at about the same time; so an hour begins as large as the one before
- * ended, and the first one grows to what its course so far tells. An older hour's mark lives in Redis in one of 256
+ * ended, and the first one grows to what its course so far suggests. An older hour's key is in Redis in one of 256
  * strings; a late record brings that string in ("warm bucket"), is answered from it, and leaves it there until a flush
- * finds the cache over its bound. New marks wait in `pending` lists until a flush appends them. See docs/ARCHITECTURE.md
- * for the probability of a wrong "duplicate".
+ * finds the cache over its bound. New dedupe keys wait in `pending` lists until a flush appends them. See
+ * docs/ARCHITECTURE.md for the probability of a wrong "duplicate".
  *
  * One owner (the partition's lane). Never asked for I/O here: a missing bucket is an answer (WEIR_DEDUPE_KEY_ABSENT), not a
  * wait.
@@ -38,7 +38,7 @@ weir_u64_list_push(struct weir_u64_list *list, uint64_t value)
 struct weir_dedupe_keys_hour {
 	int64_t hour;
 	int64_t begun_us;  /* stream time of its first mark */
-	uint32_t expected; /* marks a shard, by the hour before it; 0 = nothing tells */
+	uint32_t expected; /* dedupe keys a shard, by the hour before it; 0 = not known */
 	struct weir_shards shards;
 	struct weir_u64_list pending;
 };
@@ -59,7 +59,7 @@ struct weir_dedupe_keys {
 	uint32_t warm_count;
 	int64_t fresh_from; /* hours from here on are kept whole */
 	int64_t stream_us;  /* about now: how far the newest hour has got */
-	uint64_t pending;   /* marks not yet in a flush */
+	uint64_t pending;   /* dedupe keys not yet in a flush */
 };
 
 enum weir_dedupe_answer { WEIR_DEDUPE_KEY_NEW, WEIR_DEDUPE_KEY_SEEN, WEIR_DEDUPE_KEY_ABSENT };
@@ -84,12 +84,12 @@ struct weir_dedupe_keys_bucket *weir_dedupe_keys_bucket_get(
 struct weir_dedupe_keys_bucket *weir_dedupe_keys_bucket_find(
     const struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket);
 
-/* Puts stored marks (7 bytes each) in; false when len is no multiple of 7. */
+/* Puts stored dedupe keys (7 bytes each) in; false when len is no multiple of 7. */
 bool weir_dedupe_keys_load(
     struct weir_dedupe_keys *dedupe_keys, int64_t hour, uint32_t bucket, const uint8_t *data, size_t len);
 bool weir_dedupe_keys_bucket_load(struct weir_dedupe_keys_bucket *bucket, const uint8_t *data, size_t len);
 
-/* Takes the memory that the shard will need by the hour's end, as far as can be told. */
+/* Takes the memory that the shard will need by the hour's end, as far as can be known. */
 void weir_dedupe_keys_make_room(
     const struct weir_dedupe_keys *dedupe_keys, const struct weir_dedupe_keys_hour *hour, struct weir_shard *shard);
 

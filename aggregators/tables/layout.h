@@ -5,11 +5,11 @@
 #ifndef WEIR_AGGREGATORS_LAYOUT_H
 #define WEIR_AGGREGATORS_LAYOUT_H
 
+#include "aggregators/tables/slab.h"
 #include "aggregators/tables/slots.h"
 
 /* Of keys and bytes in Redis (docs/formats.md); field `format` of each header. 4: places in logs, pinned partitions. */
 #define WEIR_STORE_FORMAT 4
-#define WEIR_PAGE_BYTES 8192
 
 /* X(number, member of struct weir_tables, tag, type of a slot, count field of the header), in the order of the numbers. */
 #define WEIR_SLAB_LIST(X)                                                                                                  \

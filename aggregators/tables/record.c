@@ -85,6 +85,7 @@ weir_identity_hash_u64(struct weir_iccid iccid, uint64_t number)
 const char *
 weir_reject_text(enum weir_reject reject)
 {
+	WEIR_CHECK(reject < WEIR_REJECT_COUNT);
 	static const char *const TEXTS[WEIR_REJECT_COUNT] = {
 	    [WEIR_REJECT_NONE] = "counted",
 	    [WEIR_REJECT_MALFORMED] = "not valid JSON, not an object, or a packed batch of a wrong length",

@@ -7,6 +7,7 @@
 static void
 rebuild(struct weir_shard *shard, uint32_t cap)
 {
+	WEIR_CHECK(cap >= shard->used);
 	struct weir_shard bigger = {.cap = (cap + 7) & ~7u};
 	bigger.entries = weir_calloc(bigger.cap, sizeof(uint64_t));
 	for (uint32_t i = 0; i < shard->cap; i++)

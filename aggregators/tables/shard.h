@@ -2,9 +2,9 @@
  * Shards: small open-addressing tables of 64-bit entries, and groups of 256 of them that act as one big table.
  *
  * An entry's high 32 bits decide its place (fast range reduction, so that a capacity need not be a power of two), the
- * rest is the user's: marks keep the whole hash, indexes keep hash-high in the high half and slot + 1 in the low half.
- * Zero is an empty place. A group chooses the shard by the hash's low 8 bits. Each shard grows by itself, by half, at three
- * quarters full: growing moves a few thousand entries at most, so that no growth is a pause; one table with one big
+ * rest is the user's: dedupe keys keep the whole hash, indexes keep hash-high in the high half and slot + 1 in the low
+ * half. Zero is an empty place. A group chooses the shard by the hash's low 8 bits. Each shard grows by itself, by half, at
+ * three quarters full: growing moves a few thousand entries at most, so that no growth is a pause; one table with one big
  * rehash (20-30 ms a million) was rejected for that. Deletion shifts back, so there are no tombstones.
  *
  * One owner (the partition's lane); no locks.
@@ -33,7 +33,7 @@ struct weir_shards {
 void weir_shard_grow(struct weir_shard *shard);
 /* Makes room for that many entries at once: what is known beforehand need not grow step by step. */
 void weir_shard_reserve(struct weir_shard *shard, uint32_t entries);
-/* Likewise for entries that a group's shards will share. */
+/* Likewise for entries that a group's shards will divide among them. */
 void weir_shards_reserve(struct weir_shards *shards, uint32_t entries);
 void weir_shard_free(struct weir_shard *shard);
 void weir_shards_free(struct weir_shards *shards);
@@ -129,7 +129,7 @@ weir_index_entry(uint64_t hash, uint32_t slot)
 }
 
 /*
- * Walks the slots whose hash-high equals hash's: start with *pos_io = home and call until it returns false. For indexes;
+ * Scans the slots whose hash-high equals hash's: start with *pos_io = home and call until it returns false. For indexes;
  * the caller compares the slot's full key.
  */
 static inline bool

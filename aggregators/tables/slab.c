@@ -85,6 +85,7 @@ weir_slab_new(struct weir_slab *slab)
 void
 weir_slab_reach(struct weir_slab *slab, uint32_t slot)
 {
+	WEIR_CHECK(slot < UINT32_MAX);
 	if (slot < slab->used)
 		return;
 	slab->used = slot + 1;
@@ -95,6 +96,7 @@ weir_slab_reach(struct weir_slab *slab, uint32_t slot)
 void
 weir_slab_push_free(struct weir_slab *slab, uint32_t slot)
 {
+	WEIR_CHECK(slot < slab->used && !weir_slab_is_filler(slab, slot));
 	if (slab->free_count == slab->free_cap) {
 		slab->free_cap = slab->free_cap == 0 ? 64 : slab->free_cap * 2;
 		slab->free_slots = weir_realloc(slab->free_slots, slab->free_cap * sizeof(uint32_t));
@@ -105,6 +107,7 @@ weir_slab_push_free(struct weir_slab *slab, uint32_t slot)
 void
 weir_slab_release(struct weir_slab *slab, uint32_t slot)
 {
+	WEIR_CHECK(!weir_slab_is_filler(slab, slot));
 	WEIR_CHECK(slot < slab->used);
 	memset(weir_slab_at(slab, slot), 0, slab->slot_bytes);
 	weir_slab_dirty(slab, slot);
@@ -132,6 +135,7 @@ weir_slab_load_page(struct weir_slab *slab, uint32_t page, const uint8_t *data, 
 void
 weir_slab_clean(struct weir_slab *slab)
 {
+	WEIR_CHECK(slab->dirty_count <= slab->page_cap);
 	for (uint32_t i = 0; i < slab->dirty_count; i++)
 		slab->dirt[slab->dirty_pages[i]] = (struct weir_slab_dirt){0};
 	slab->dirty_count = 0;

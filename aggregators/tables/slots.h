@@ -44,15 +44,15 @@ _Static_assert(offsetof(struct weir_card_slot, overrides) == 60, "as documented"
 #define WEIR_CARD_EXPIRED 16u      /* expiry has passed: plan_expired, and not an activated member (POOL-2) */
 #define WEIR_CARD_HAS_CHILDREN 32u /* a smart card (POOL-8) */
 #define WEIR_CARD_HAS_PARENT 64u
-#define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its account's `active` */
+#define WEIR_CARD_MEMBER_ACTIVE 128u /* counted in its pool local's `active` */
 
 /*
- * A card's life and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it and the
- * fold can prefetch it beside the card.
+ * A card's lifecycle and its place in its pool: slab `l`, under the card's own slot number, so that nothing refers to it
+ * and the fold can prefetch it beside the card.
  */
 struct weir_lifecycle_slot {
-	uint32_t pool_local; /* pool's account + 1; 0 = in no pool */
-	uint32_t next;       /* member of the same account, card slot + 1 */
+	uint32_t pool_local; /* pool's pool local + 1; 0 = in no pool */
+	uint32_t next;       /* member of the same pool local, card slot + 1 */
 	uint32_t prev;
 	uint32_t due_s; /* next event of its life, seconds UTC; 0 = none (docs/lifecycle.md) */
 	union {
@@ -96,7 +96,7 @@ struct weir_card_overrides_slot {
 	uint16_t alerts;             /* number of its own ladder + 1 */
 	uint8_t rebinds;             /* in rebind_month */
 	uint8_t pad2;
-	uint32_t status_due_s; /* while reset_s is set: what the life slot's due_s stands for otherwise */
+	uint32_t status_due_s; /* while reset_s is set: what the lifecycle slot's due_s stands for otherwise */
 	uint64_t renew_id;     /* hash of the newest renewal's id */
 	uint8_t spare[16];
 };
@@ -175,11 +175,11 @@ _Static_assert(sizeof(struct weir_session_gaps) == 64, "as a session slot");
 struct weir_pool_local_slot {
 	char pool[WEIR_ID_MAX];        /* id, zero-padded; empty = free */
 	uint64_t up, down;             /* bytes attributed (POOL-3) in `cycle` */
-	uint64_t published_used;       /* as last told, of `published_cycle` */
-	uint64_t unreported_allowance; /* bytes of usage that may go untold */
-	int64_t crossed_us;            /* arrival of the newest record counted and not told; for the latency of a cut-off */
+	uint64_t published_used;       /* as last published, of `published_cycle` */
+	uint64_t unreported_allowance; /* bytes of usage that may go unpublished */
+	int64_t crossed_us; /* arrival of the newest record counted and not reported; for the latency of a cut-off */
 	uint32_t records, sessions;
-	int32_t hour;   /* newest hour with a base (docs/rollups.md), hours since 1970; 0 = none */
+	int32_t hour;   /* newest hour with a baseline (docs/rollups.md), hours since 1970; 0 = none */
 	uint16_t cycle; /* 0 = nothing counted yet */
 	uint16_t published_cycle;
 	uint8_t carrier;      /* of the definition, number + 1; 0 = not known */
@@ -187,23 +187,23 @@ struct weir_pool_local_slot {
 	uint8_t flags;        /* WEIR_ACCOUNT_… */
 	uint8_t zone;         /* carrier of the card of its newest base, number + 1: whose calendar its windows go by */
 	uint16_t plan;        /* of the definition, plan number + 1; 0 = none or not known */
-	uint16_t reasons;     /* the pool's last word: pool_exhausted, pool_threshold, pool_frozen */
+	uint16_t reasons;     /* the pool's last state: pool_exhausted, pool_threshold, pool_frozen */
 	uint32_t first;       /* member, card slot + 1 */
 	uint32_t members;     /* cards in the pool */
 	uint32_t active;      /* activated ones (POOL-2) */
-	uint32_t member_scan; /* next member of a walk in progress, card slot + 1 */
+	uint32_t member_scan; /* next member of a scan in progress, card slot + 1 */
 	uint64_t before_up, before_down; /* in the cycle before it */
 	uint32_t before_records, before_sessions;
 	uint64_t published_before;
 	uint32_t published_members;
 	uint32_t published_active;
-	uint32_t state_active;  /* activated members here that the word's total counts */
+	uint32_t state_active;  /* activated members here that the state's total counts */
 	uint16_t reasons_cycle; /* cycle for which the first two hold */
 	uint16_t pad;
 	uint64_t state_epoch, state_version;
 	uint64_t cut_limit; /* for the audit of its members: what was met, and the pool's usage then */
 	uint64_t cut_used;
-	int64_t cut_us; /* arrival of the record that made the pool's word */
+	int64_t cut_us; /* arrival of the record that made the pool's state */
 	uint64_t spare[3];
 };
 _Static_assert(sizeof(struct weir_pool_local_slot) == 256, "four cache lines");
@@ -211,12 +211,13 @@ _Static_assert(offsetof(struct weir_pool_local_slot, up) == 64 && offsetof(struc
     "a line to count in");
 
 enum {
-	WEIR_POOL_LOCAL_SCAN = 1,      /* members are to be looked at: from the start after a load */
-	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of accounts with something to tell; memory only */
-	WEIR_POOL_LOCAL_URGENT = 4,    /* to be told with the round, not with the tick; memory only */
-	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has told its pool at least once */
-	WEIR_POOL_LOCAL_ASKS = 16,     /* has no word yet, or one whose carrier is not known here */
-	WEIR_POOL_LOCAL_RESCAN = 32,   /* activated members changed while it was exhausted: the next word is walked */
+	WEIR_POOL_LOCAL_SCAN = 1,      /* members are to be checked: from the start after a load */
+	WEIR_POOL_LOCAL_QUEUED = 2,    /* in the list of pool locals with something to tell; memory only */
+	WEIR_POOL_LOCAL_URGENT = 4,    /* to be published with the round, not with the tick; memory only */
+	WEIR_POOL_LOCAL_PUBLISHED = 8, /* has reported to its pool at least once */
+	WEIR_POOL_LOCAL_ASKS = 16,     /* has no state yet, or one whose carrier is not known here */
+	WEIR_POOL_LOCAL_RESCAN =
+	    32, /* activated members changed while it was exhausted: the next state update is scanned */
 };
 
 /* A pool in its own partition: slab `q`. */
@@ -239,10 +240,10 @@ struct weir_pool_slot {
 	uint64_t addon_id[3];     /* hashes of its newest add-ons' ids */
 	uint16_t addon_cycle;
 	uint16_t retention_days;
-	uint16_t published_reasons; /* as last told */
+	uint16_t published_reasons; /* as last published */
 	uint16_t published_cycle;
 	uint64_t published_allowance;
-	uint64_t used; /* of `cycle`, sum over shares */
+	uint64_t used; /* of `cycle`, sum over source totals */
 	uint64_t state_version;
 	int64_t changed_us;  /* POOL-6: last change */
 	uint32_t arrears_s;  /* arrears since; 0 = none */
@@ -251,9 +252,9 @@ struct weir_pool_slot {
 	uint16_t pad;
 	uint32_t pad2;
 	uint64_t effective_total; /* as last computed; UINT64_MAX = none or not known */
-	int64_t crossed_us;       /* arrival of the record that made the last word */
-	int64_t newest_us;        /* arrival of the newest record that a partial told of */
-	uint64_t evaluated_used;  /* `used` when reasons were last judged */
+	int64_t crossed_us;       /* arrival of the record that made the last state */
+	int64_t newest_us;        /* arrival of the newest record that a usage report counted */
+	uint64_t evaluated_used;  /* `used` when reasons were last evaluated */
 	uint64_t before_up;       /* of the cycle before, as last written to the past */
 	uint64_t before_down;
 	uint64_t before_records;
@@ -265,16 +266,16 @@ enum weir_pool_status { WEIR_POOL_IN_USE, WEIR_POOL_SUSPENDED, WEIR_POOL_DISABLE
 enum {
 	WEIR_POOL_SUSPENDS = 1, /* threshold's action is suspend */
 	WEIR_POOL_FROZEN = 2,
-	WEIR_POOL_EVALUATE_DUE = 4, /* to be judged at the round's end; memory only */
+	WEIR_POOL_EVALUATE_DUE = 4, /* to be evaluated at the round's end; memory only */
 	WEIR_POOL_DEFINED = 8,
-	WEIR_POOL_FORCE = 16,   /* its word goes to every source, whatever was told; memory only */
+	WEIR_POOL_FORCE = 16,   /* its state goes to every source, whatever was published; memory only */
 	WEIR_POOL_ALERTED = 32, /* the threshold's alert of `cycle` was given */
 };
 
-/* The last partial of one source partition: slab `h`. */
+/* The last usage report of one source partition: slab `h`. */
 struct weir_pool_source_slot {
 	uint32_t pool;   /* + 1; 0 = free */
-	uint32_t next;   /* share of the same pool, + 1 */
+	uint32_t next;   /* source total of the same pool, + 1 */
 	uint32_t source; /* partition */
 	uint32_t members;
 	uint32_t active;
@@ -284,18 +285,18 @@ struct weir_pool_source_slot {
 	uint64_t epoch;
 	uint64_t up, down, before_up, before_down;
 	uint32_t records, sessions, before_records, before_sessions;
-	int64_t at_us; /* Kafka time of the partial */
+	int64_t at_us; /* Kafka time of the usage report */
 	int64_t crossed_us;
 	uint64_t spare[4];
 };
 _Static_assert(sizeof(struct weir_pool_source_slot) == 128, "two cache lines");
 
 enum {
-	WEIR_POOL_SOURCE_CAUGHT_UP = 1, /* told by a source that had caught up */
-	WEIR_POOL_SOURCE_NEW = 2,       /* asks for the pool's word; memory only */
+	WEIR_POOL_SOURCE_CAUGHT_UP = 1, /* reported by a source that had caught up */
+	WEIR_POOL_SOURCE_NEW = 2,       /* asks for the pool's state; memory only */
 };
 
-/* A partial as it travels in weir.partials: little-endian, docs/formats.md. */
+/* A usage report as it travels in weir.partials: little-endian, docs/formats.md. */
 struct weir_usage_report {
 	char magic[4]; /* "WPA1" */
 	uint32_t source;
@@ -312,7 +313,7 @@ struct weir_usage_report {
 };
 _Static_assert(sizeof(struct weir_usage_report) == 152, "as documented");
 
-/* An account's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
+/* A pool local's hour as it travels there too: its whole usage, of a state that is stored (docs/rollups.md). */
 struct weir_usage_report_hour {
 	char magic[4]; /* "WPH1" */
 	uint32_t source;
@@ -325,18 +326,19 @@ struct weir_usage_report_hour {
 };
 _Static_assert(sizeof(struct weir_usage_report_hour) == 112, "as documented");
 
-/* And how far a source has told its hours; or, the first that its owner says of them, from where on it tells them. */
+/* And how far a source has published its hours; or, its owner's first message about them, from where on it publishes. */
 struct weir_source_watermark {
-	char magic[4]; /* "WPM1"; an owner's first word "WPB1" */
+	char magic[4]; /* "WPM1"; an owner's first message "WPB1" */
 	uint32_t source;
 	uint64_t epoch;
-	int64_t published_us; /* hours that end up to here were told before this; "WPB1": later ones are told after it */
+	int64_t published_us; /* hours that end up to here were published before this; "WPB1": later ones are published
+				 after it */
 };
 _Static_assert(sizeof(struct weir_source_watermark) == 24, "as documented");
 
-enum { WEIR_REPORT_CAUGHT_UP = 1, WEIR_REPORT_ASKS = 2 /* wants the pool's word in any case */ };
+enum { WEIR_REPORT_CAUGHT_UP = 1, WEIR_REPORT_ASKS = 2 /* wants the pool's state in any case */ };
 
-/* A past cycle's totals of one card (pages y:<cycle>:<page>) or pool (z:<cycle>:<page>). */
+/* A closed cycle's totals of one card (pages y:<cycle>:<page>) or pool (z:<cycle>:<page>). */
 struct weir_closed_cycle_slot {
 	uint64_t up;
 	uint64_t down;

@@ -72,6 +72,7 @@ weir_windows_page_slow(const struct weir_windows *windows, int32_t window, uint3
 static void
 rebuild(struct weir_windows *windows, uint32_t cap)
 {
+	WEIR_CHECK(cap > windows->used && (cap & (cap - 1)) == 0);
 	struct weir_window_place *old = windows->places;
 	uint32_t old_cap = windows->cap;
 	windows->places = weir_calloc(cap, sizeof(*windows->places));
@@ -96,6 +97,7 @@ push(struct weir_window_page ***list, uint32_t *count, uint32_t *cap, struct wei
 static void
 note_newest(struct weir_windows *windows, struct weir_window_page *page)
 {
+	WEIR_CHECK(weir_windows_page_slow(windows, page->window, page->page) == page);
 	if (page->window < windows->newest_window)
 		return;
 	if (page->window > windows->newest_window && windows->newest_cap > 0)
@@ -294,10 +296,12 @@ next_bit(const uint64_t bits[2], uint32_t at)
 static void
 encode_page(struct weir_window_page *page, unsigned kind, weir_windows_append_fn append, void *ctx)
 {
+	WEIR_CHECK((page->dirty[0] & ~page->present[0]) == 0 && (page->dirty[1] & ~page->present[1]) == 0);
 	uint32_t len = 0, at;
 	for (at = next_bit(page->dirty, 0); at < WEIR_WINDOW_SLOTS; at = next_bit(page->dirty, at + 1))
 		len += entry_len(&page->counts[at]);
 	uint8_t *out = append(ctx, kind, page->window, page->page, len);
+	WEIR_CHECK(len > 0 && out != NULL);
 	for (at = next_bit(page->dirty, 0); at < WEIR_WINDOW_SLOTS; at = next_bit(page->dirty, at + 1))
 		out = entry_put(out, at, &page->counts[at]);
 	page->dirty[0] = page->dirty[1] = 0;

@@ -1,5 +1,5 @@
 /*
- * Windows of usage (ROL-1): what lies in Redis per hour or day and slot, and the part of it that is in memory.
+ * Windows of usage (ROL-1): what is in Redis per hour or day and slot, and the part of it that is in memory.
  *
  * A table holds one kind: entries of 128 neighbouring slots of one window make a page, which is one string in Redis. A
  * flush appends a page's changed entries to its string, so the last entry of a slot counts. In memory a page is held while
@@ -8,7 +8,8 @@
  * memory does not exist. Everything else is fetched first (never asked for here: not ready is an answer, not a wait). What
  * is in memory wins over what is fetched, because it is newer.
  *
- * Kinds of cards and accounts hold bases (bases.h); those of shares and pools hold the usage itself (feed_pools.c).
+ * Kinds of cards and pool locals hold baselines (baselines.h); those of source totals and pools hold the usage itself
+ * (feed_pools.c).
  *
  * One owner (the partition's lane). A page is 3 KiB whatever it holds, and is used again when it was dropped: an hour like
  * the one before allocates nothing.

@@ -83,7 +83,7 @@ head_parse(const uint8_t *text, struct head *head_out)
 {
 	__m128i bytes = _mm_loadu_si128((const __m128i *)text);
 	const __m128i low = _mm_setr_epi8('0', '0', '0', '0', '-', '0', '0', '-', '0', '0', ' ', '0', '0', ':', '0', '0');
-	/* How far a byte may lie above `low`: 9 for digits, 0 for separators; the date's end is looked at apart. */
+	/* How far a byte may lie above `low`: 9 for digits, 0 for separators; the date's end is checked apart. */
 	const __m128i span = _mm_setr_epi8(9, 9, 9, 9, 0, 9, 9, 0, 9, 9, 'T' - ' ', 9, 9, 0, 9, 9);
 	__m128i digits = _mm_sub_epi8(bytes, low);
 	__m128i inside = _mm_cmpeq_epi8(_mm_max_epu8(digits, span), span);

@@ -4,7 +4,7 @@
  * JSON like everything in weir.cards, so that people can read the topic; but words come by the thousand a second, and
  * jansson needs eight microseconds for one. So a word in the very spelling that is printed here is read here as well, by
  * one pass over its bytes; any other spelling goes the way of all messages, to the same result. JSON's integers are signed
- * here: a number above 2^63 - 1 (no bound on slack, a saturated sum) is written as a text of its digits.
+ * here: a number above 2^63 - 1 (an unbounded allowance, a saturated sum) is written as a text of its digits.
  */
 #include "config/base/decimal.h"
 #include "config/reference/parser_priv.h"

@@ -105,7 +105,7 @@ struct weir_settings {
 	/* rollups */
 	uint32_t card_hours_days; /* rollups.card_hours_days, 1..400, default 7 (ROL-1) */
 	uint32_t pool_hours_days; /* rollups.pool_hours_days, 1..400, default 62 (ROL-1) */
-	uint32_t day_cycles;      /* rollups.day_cycles, 1..6, default 1: past cycles whose days are kept (ROL-1) */
+	uint32_t day_cycles;      /* rollups.day_cycles, 1..6, default 1: closed cycles whose days are kept (ROL-1) */
 	uint32_t rollup_grace_s;  /* rollups.grace_s, 0..3600, default 60: how late records are that are not yet late */
 	uint32_t
 	    rollup_wait_s; /* rollups.wait_s, 0..86400, default 60: how long rows wait for partitions that are behind */

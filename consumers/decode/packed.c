@@ -27,7 +27,7 @@ _Static_assert(sizeof(struct packed) == RECORD_BYTES, "as on the wire");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "packed batches and stored slots are little-endian");
 
 /*
- * Whether ten 6-bit codes are each 1..36. Every second code is looked at in a lane of 12 bits, so that a sum's carry stays
+ * Whether ten 6-bit codes are each 1..36. Every second code is compared in a lane of 12 bits, so that a sum's carry stays
  * in its lane: code + 63 reaches bit 6 unless the code is 0, code + 27 reaches it when the code is above 36.
  */
 static inline bool

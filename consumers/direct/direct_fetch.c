@@ -1,7 +1,7 @@
 /*
  * Asking leaders for records, and taking what comes.
  *
- * A connection has one Fetch under way. When its response is there, only the heads of its batches are looked at, which
+ * A connection has one Fetch under way. When its response is there, only the heads of its batches are read, which
  * gives the next offsets: the next Fetch goes out before the first record is walked. It asks for the partitions that the
  * lane came to since the last one, so that what is held back is not fetched, and asks in full each time: a session would
  * have to name nearly all of them again, for their offsets have moved, and would take one of the broker's few slots.

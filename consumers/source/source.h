@@ -23,7 +23,7 @@
 #include "config/base/slice.h"
 #include "config/settings/settings.h"
 
-#define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 2) /* inputs in settings order, then the cards and the partials topic */
+#define WEIR_TOPICS_MAX (WEIR_INPUTS_MAX + 2) /* inputs in settings order, then topics.cards and topics.partials */
 #define WEIR_OFFSET_START (-1)                /* from the log's beginning */
 
 struct weir_message {

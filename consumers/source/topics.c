@@ -1,6 +1,6 @@
 /*
- * Checks at start that all topics are there and that the inputs are co-partitioned with the cards and partials topics: what
- * a user gets wrong first is answered with the topics' names and the command that creates them, not with a hang.
+ * Checks at start that all topics are there and that the inputs are co-partitioned with topics.cards and topics.partials:
+ * what a user gets wrong first is answered with the topics' names and the command that creates them, not with a hang.
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>

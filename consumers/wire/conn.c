@@ -442,7 +442,7 @@ conn_open(struct conn *conn, int64_t now_us)
 	if (code == 1)
 		try_addresses(conn, now_us);
 	else if (code < 0)
-		conn_close(conn, "the broker's name cannot be looked up", now_us);
+		conn_close(conn, "the broker's name cannot be resolved", now_us);
 }
 
 void
@@ -472,7 +472,7 @@ conn_tick(struct conn *conn, int64_t now_us)
 		if (code == 1)
 			try_addresses(conn, now_us);
 		else if (code < 0)
-			conn_close(conn, "the broker's name cannot be looked up", now_us);
+			conn_close(conn, "the broker's name cannot be resolved", now_us);
 	}
 	if (conn->state > CONN_CLOSED && conn->state < CONN_READY && now_us - conn->begun_us > timeout_us)
 		conn_close(conn, "no connection in time", now_us);

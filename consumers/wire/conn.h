@@ -1,7 +1,7 @@
 /*
  * One connection to a broker: non-blocking, driven by the thread that owns it through an epoll descriptor of the owner's.
  *
- * It connects (names are looked up beside, never waited for), does TLS and SASL, asks which versions the broker speaks, and
+ * It connects (names are resolved beside, never waited for), does TLS and SASL, asks which versions the broker speaks, and
  * is then ready for requests, whose responses come back in order. A response's bytes go straight to where its owner wants
  * them. When anything fails it closes, tells its owner and may be opened again after a back-off that grows and is jittered.
  * Times are microseconds of a clock that only goes forward.
@@ -20,7 +20,7 @@
 
 enum conn_state {
 	CONN_CLOSED,
-	CONN_NAMING,     /* the host's addresses are being looked up */
+	CONN_NAMING,     /* the host's addresses are being resolved */
 	CONN_CONNECTING, /* TCP */
 	CONN_TLS,        /* handshake */
 	CONN_VERSIONS,

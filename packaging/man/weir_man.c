@@ -133,7 +133,7 @@ page_weir(void)
 		   ".SH SYNOPSIS\n.B weir\n.I COMMAND\n.RI [ ARGUMENTS ]\n"
 		   ".SH DESCRIPTION\nReads the traffic records of SIM cards from Kafka, keeps in Redis what every card and "
 		   "pool used in its\n"
-		   "billing cycle, each record counted once, and tells carriers to cut off and to bring back.\n"
+		   "billing cycle, each record counted once, and has carriers cut cards off and bring them back.\n"
 		   ".SH COMMANDS");
 	for (const struct weir_command *command = weir_cli_commands(); command->name != NULL; command++)
 		if (strcmp(command->name, "help") != 0)

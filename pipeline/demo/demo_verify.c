@@ -86,7 +86,7 @@ little_endian(const char *bytes, uint32_t count)
 	return value;
 }
 
-/* A past cycle's slot: 32 bytes in y:<cycle>:<page>. Absent reads as zeros. */
+/* A closed cycle's slot: 32 bytes in y:<cycle>:<page>. Absent reads as zeros. */
 static bool
 closed_cycle_equal(const struct verify *v, const struct weir_demo_card *card, const struct shown *shown,
     const struct weir_demo_cycle *want)
@@ -175,7 +175,7 @@ card_equal(const struct verify *v, const struct weir_demo_card *card, const stru
 	return true;
 }
 
-/* Replies of a batch are the caller's before past cycles are asked for by the same client. */
+/* Replies of a batch are the caller's before closed cycles are asked for by the same client. */
 static enum weir_class
 batch_compare(struct verify *v, uint32_t from, uint32_t count, struct weir_error *err)
 {

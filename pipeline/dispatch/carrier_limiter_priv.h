@@ -1,5 +1,5 @@
 /*
- * A carrier's gate: may a call start now, and if not, when? Inside pipeline/dispatch only.
+ * A carrier's limiter: may a call start now, and if not, when? Inside pipeline/dispatch only.
  *
  * Four conditions, each cheap: concurrency; a token bucket; a pause that the carrier asked for (429, Retry-After); the
  * circuit breaker. The bucket holds 1 + rate/50 tokens and is refilled at rate - rate/50 a second, so that full bucket plus

@@ -65,7 +65,7 @@ struct weir_card_entry {
 	bool forgotten; /* its owner let go while a call was open */
 };
 
-struct weir_map { /* u64 -> u32, no deletion marks */
+struct weir_map { /* u64 -> u32, no tombstones */
 	uint64_t *keys;
 	uint32_t *values; /* WEIR_NONE = empty */
 	uint32_t capacity, count;

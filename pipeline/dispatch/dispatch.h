@@ -5,8 +5,8 @@
  * one, and a command not yet sent for a state no longer desired is never sent); it keeps at most one command in flight
  * per card, obeys each carrier's limits, retries with growing jittered delay, polls tickets, asks the carrier for the
  * state after a timeout, and reports each change of a command's state to the lane that owns the card. It keeps
- * nothing on disk: the owner stores what it reports in the card's enforcement slot and offers unfinished cards again after
- * a restart.
+ * nothing on disk: the owner stores what it reports in the card's enforcement slot and enqueues unfinished cards
+ * again after a restart.
  *
  * Thread: weir_dispatch_enqueue and weir_dispatch_next are for lane `lane`'s thread alone (SPSC rings inside).
  */
@@ -21,7 +21,7 @@
 #include "config/base/iccid.h"
 #include "pipeline/carriers/types.h"
 
-/* What a lane tells: the desired and last confirmed state of one card. */
+/* What a lane wants: the desired and last confirmed state of one card. */
 struct weir_pending_command {
 	struct weir_iccid iccid;
 	uint32_t partition;
@@ -44,7 +44,7 @@ struct weir_command_result {
 	uint32_t slot;
 	uint8_t state;     /* enum weir_command_state */
 	uint8_t target;    /* enum weir_desired the command was for */
-	uint8_t pending;   /* as in the offer, as far as known now */
+	uint8_t pending;   /* as in the pending command, as far as known now */
 	uint16_t attempts; /* calls made for this target */
 	uint64_t token;    /* of the card's newest intent, 0 = none was asked for */
 	int64_t at_us;     /* when it happened, microseconds UTC */
@@ -58,8 +58,8 @@ struct weir_settings;
 
 /*
  * Optional hook: called on the dispatcher's thread, once a batch, before the first call for each new target; writes
- * intents. Of the offers only iccid, partition, slot, desired, confirmed, token and carrier are filled. It may block for a
- * bounded time.
+ * intents. Of the pending commands only iccid, partition, slot, desired, confirmed, token and carrier are filled. It may
+ * block for a bounded time.
  */
 typedef void (*weir_intent_fn)(void *ctx, const struct weir_pending_command *pending_commands, uint32_t count);
 /* Rings lane `lane`'s bell after results were queued for it; any-thread-safe. */
@@ -77,13 +77,13 @@ struct weir_dispatch_opts {
 
 /*
  * What an owner may rely on:
- * - Offering means queued; QUEUED is reported only for a retry, with next_us and the carrier's words; with next_us 0 there
- * will be none, because nothing is desired any more, and nobody knows what became of the last attempt.
+ * - Enqueueing means queued; QUEUED is reported only for a retry, with next_us and the carrier's words; with next_us 0
+ * there will be none, because nothing is desired any more, and nobody knows what became of the last attempt.
  * - IDLE: the command was withdrawn before it could reach the carrier. No further result for it.
- * - After CONFIRMED, FAILED or IDLE compare desired with confirmed anew and offer again if they differ. CONFIRMED's target
- * is the state the carrier's card is in.
- * - A card that FAILED is tried again when it is offered again; how often is the owner's choice.
- * - An offer repeated unchanged changes nothing: place in the queue, delays and attempts stay.
+ * - After CONFIRMED, FAILED or IDLE compare desired with confirmed anew and enqueue it again if they differ.
+ * CONFIRMED's target is the state the carrier's card is in.
+ * - A card that FAILED is tried again when it is enqueued again; how often is the owner's choice.
+ * - A pending command repeated unchanged changes nothing: place in the queue, delays and attempts stay.
  * - SENT counts attempts; asking for a state or a ticket is no attempt and is not reported.
  * - SENT is heard of after its intent was written, or could not be: what its owner then deletes by the token is there.
  */
@@ -93,7 +93,7 @@ struct weir_dispatch *weir_dispatch_start(const struct weir_dispatch_opts *opts,
 void weir_dispatch_stop(struct weir_dispatch *dispatch, uint32_t grace_ms);
 void weir_dispatch_free(struct weir_dispatch *dispatch);
 
-/* False when the ring is full: keep the card dirty and offer again later. */
+/* False when the ring is full: keep the card dirty and enqueue it again later. */
 bool weir_dispatch_enqueue(
     struct weir_dispatch *dispatch, uint32_t lane, const struct weir_pending_command *pending_command);
 /* Forget all cards of a partition that the lane gave up (commands not sent are dropped, answers discarded). */

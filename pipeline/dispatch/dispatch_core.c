@@ -1,6 +1,7 @@
 /*
- * The decisions of the dispatcher; what they are is told in dispatch_core.h. Here: the one place where an entry's next
- * step is chosen (card_settle) and the two where facts change (an offer; the outcome of a call, in dispatch_outcome.c).
+ * The decisions of the dispatcher; dispatch_core.h says what they are. Here: the one place where an entry's next
+ * step is chosen (weir_card_reschedule) and the two where facts change (a pending command; the outcome of a call, in
+ * dispatch_outcome.c).
  */
 #include "pipeline/dispatch/core_priv.h"
 
@@ -103,8 +104,8 @@ card_wait(struct weir_dispatch_core *core, struct weir_card_entry *card, enum we
 }
 
 /*
- * Nothing to do: remembered for a while if we ever called for it, else dropped. The intent goes: how this ended is told,
- * and the owner's next flush deletes it; another command for the same state needs one of its own.
+ * Nothing to do: remembered for a while if we ever called for it, else dropped. The intent goes: how this ended is
+ * reported, and the owner's next flush deletes it; another command for the same state needs one of its own.
  */
 static void
 card_rest(struct weir_dispatch_core *core, struct weir_card_entry *card, int64_t now_us)
@@ -150,7 +151,7 @@ weir_core_release_retries(struct weir_dispatch_core *core, uint32_t carrier, int
 	}
 }
 
-/* ---- offers ---- */
+/* ---- pending commands ---- */
 
 /* A command of an earlier run that may have reached the carrier: its ticket, or else the card's state, comes first. */
 static void
@@ -252,7 +253,7 @@ enqueue_known(struct weir_dispatch_core *core, struct weir_card_entry *card, uin
 			weir_card_report(core, card, WEIR_COMMAND_IDLE, desired_before, now_us, 0, NULL);
 	} else if (!needs && pending_command->desired != WEIR_DESIRED_UNKNOWN &&
 		   pending_command->desired != pending_command->confirmed) {
-		/* Settled before this owner came: it has not been told. */
+		/* Finished before this owner came: it does not know. */
 		enum weir_command_state reported =
 		    card->desired == card->refused ? WEIR_COMMAND_FAILED : WEIR_COMMAND_CONFIRMED;
 		weir_card_report(core, card, reported, card->desired, now_us, 0, NULL);

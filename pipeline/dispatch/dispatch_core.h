@@ -1,8 +1,9 @@
 /*
  * The dispatcher's decisions, without a clock, a thread or I/O.
  *
- * In: offers, outcomes of calls, the time. Out: calls to start, results for the lanes. The same inputs at the same times
- * with the same seed give the same outputs, so a simulator on one thread can drive it and a failing run can be replayed.
+ * In: pending commands, outcomes of calls, the time. Out: calls to start, results for the lanes. The same inputs at the
+ * same times with the same seed give the same outputs, so a simulator on one thread can drive it and a failing run can be
+ * replayed.
  *
  * A card has an entry only while something is going on. What decides is four facts of the entry:
  *   desired    the owner's newest word
@@ -27,7 +28,7 @@
 #include "pipeline/carriers/carrier.h"
 #include "pipeline/dispatch/dispatch.h"
 
-/* How long a settled card is remembered, so that an owner's word that crossed our result on the way repeats nothing. */
+/* How long a finished card is remembered, so that a pending command that crossed our result repeats nothing. */
 #define WEIR_DISPATCH_LINGER_US 2000000
 #define WEIR_DISPATCH_NEVER INT64_MAX
 
@@ -68,12 +69,12 @@ struct weir_dispatch_core *weir_dispatch_core_new(const struct weir_dispatch_lim
     weir_dispatch_result_fn result, void *result_ctx);
 void weir_dispatch_core_free(struct weir_dispatch_core *core);
 
-/* The owner's word on one card, to be commanded through carrier index `carrier`. An offer of desired state unknown
- * withdraws what was not sent, whatever state that leaves the card in; a command that may have reached the carrier is still
- * asked after, but not repeated. */
+/* What the owner wants of one card, to be commanded through carrier index `carrier`. A pending command of desired state
+ * unknown withdraws what was not sent, whatever state that leaves the card in; a command that may have reached the carrier
+ * is still asked after, but not repeated. */
 void weir_dispatch_core_enqueue(struct weir_dispatch_core *core, uint32_t lane, uint32_t carrier,
     const struct weir_pending_command *pending_command, int64_t now_us);
-/* Drops the cards of a partition that `lane` offered; calls in flight end unreported. O(its cards). */
+/* Drops the cards of a partition that `lane` enqueued; calls in flight end unreported. O(its cards). */
 void weir_dispatch_core_forget(struct weir_dispatch_core *core, uint32_t lane, uint32_t partition);
 /* Calls that may start now, at most max; they count as started. SENT is reported for each SET. */
 uint32_t weir_dispatch_core_start(

@@ -63,7 +63,8 @@ outcome_state(
     struct weir_dispatch_core *core, struct weir_card_entry *card, const struct weir_outcome *outcome, int64_t now_us)
 {
 	uint8_t state = outcome->state;
-	/* While the opposite may still come, the state told is one of before: only a SET says in which the card ends. */
+	/* While the opposite may still come, the state answered is one of before: only a SET says in which the card ends.
+	 */
 	bool final = (card->pending & ~card->target) == 0;
 	if (state == card->target && state != WEIR_DESIRED_UNKNOWN && final) {
 		outcome_confirmed(core, card, state, outcome, now_us);

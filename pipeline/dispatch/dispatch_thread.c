@@ -1,12 +1,12 @@
 /*
- * The dispatcher's thread: moves offers from the lanes' rings into the core, starts the calls it names, hands outcomes back
- * and results to the lanes. All decisions are the core's; here are the clock, the rings and sleep.
+ * The dispatcher's thread: moves pending commands from the lanes' rings into the core, starts the calls it names, hands
+ * outcomes back and results to the lanes. All decisions are the core's; here are the clock, the rings and sleep.
  *
- * One turn: finished calls, offers, new calls (intents first), results out, sleep. It sleeps in the HTTP library's poll; a
- * lane that offers wakes it only if it said that it sleeps, so that a burst of offers costs one system call.
- * A lane that does not drain its results is waited for: they are kept in a backlog, and until that is empty no offers of
- * that lane are taken and no calls are started. Nothing is lost, and the backlog stays as short as a turn. See
- * thread_priv.h for the memory shared with lanes.
+ * One turn: finished calls, pending commands, new calls (intents first), results out, sleep. It sleeps in the HTTP
+ * library's poll; a lane that enqueues wakes it only if it said that it sleeps, so that a burst of pending commands
+ * costs one system call. A lane that does not drain its results is waited for: they are kept in a backlog, and until that
+ * is empty no pending commands of that lane are taken and no calls are started. Nothing is lost, and the backlog stays as
+ * short as a turn. See thread_priv.h for the memory shared with lanes.
  */
 #include "config/base/log.h"
 #include "pipeline/dispatch/thread_priv.h"
@@ -77,7 +77,7 @@ dispatch_ring_bells(struct weir_dispatch *dispatch)
 	}
 }
 
-/* ---- offers ---- */
+/* ---- pending commands ---- */
 
 static uint32_t
 dispatch_carrier_index(const struct weir_dispatch *dispatch, const char *id)

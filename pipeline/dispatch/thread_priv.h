@@ -21,7 +21,7 @@
 #define CALLS_A_TURN 256u
 
 struct dispatch_message {
-	bool forget; /* the offer's partition only */
+	bool forget; /* the pending command's partition only */
 	struct weir_pending_command pending_command;
 };
 

@@ -1,6 +1,6 @@
 /*
- * Bases (docs/rollups.md): where counters stood when a window began, as strings of varints, and the volumes between them.
- * Pure. The bytes are input: a varint that ends too late, or in the middle, makes the string no list of bases.
+ * Baselines (docs/rollups.md): where counters stood when a window began, as strings of varints, and the volumes between
+ * them. Pure. The bytes are input: a varint that ends too late, or in the middle, makes the string no list of baselines.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * Cards' slots, read together: where the card is (directory), then the card and its life, then its terms and the account,
- * then its enforcement. Each step is one round trip for all the cards asked for.
+ * Cards' slots, read together: where the card is (directory), then the card and its lifecycle, then its overrides and the
+ * pool local, then its enforcement. Each step is one round trip for all the cards asked for.
  *
  * Steps see different flushes, and a terms or enforcement slot may have been given to another card in between: a slot says
  * whose it is, and the cards for which it says another are read again.
@@ -214,7 +214,7 @@ load_people(struct weir_reader *reader, struct card_raw *cards, uint32_t count, 
 	return WEIR_READ_OK;
 }
 
-/* Terms and account; a terms slot that is another card's is for the next try. */
+/* Overrides and pool local; an overrides slot that is another card's is for the next try. */
 static enum weir_read
 load_overrides(struct weir_reader *reader, struct card_raw *cards, uint32_t count, struct weir_error *err)
 {
@@ -239,7 +239,7 @@ load_overrides(struct weir_reader *reader, struct card_raw *cards, uint32_t coun
 		if (strnlen(id, WEIR_ID_MAX) < WEIR_ID_MAX)
 			memcpy(cards[i].pool, id, WEIR_ID_MAX);
 		else
-			answer = read_fail(err, WEIR_READ_BROKEN, "account %u of partition %u in Redis has no id",
+			answer = read_fail(err, WEIR_READ_BROKEN, "pool local %u of partition %u in Redis has no id",
 			    cards[i].lifecycle.pool_local - 1, cards[i].partition);
 	}
 	free(wants);

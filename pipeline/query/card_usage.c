@@ -1,8 +1,8 @@
 /*
  * A card's usage by window (ROL-1, ROL-2), of one card and of a page of them.
  *
- * Bases, current counters and past cycles are read in one transaction a partition: two flushes mixed would give a window
- * what belongs to none.
+ * Baselines, current counters and closed cycles are read in one transaction a partition: two flushes mixed would give a
+ * window what belongs to none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "pipeline/query/query_priv.h"
 
 #define CLOSED_CYCLE_BYTES ((uint32_t)sizeof(struct weir_closed_cycle_slot))
-#define CLOSED_CYCLES_A_PAGE (WEIR_PAGE_BYTES / CLOSED_CYCLE_BYTES)
+#define CLOSED_CYCLES_A_PAGE (WEIR_SLAB_PAGE_BYTES / CLOSED_CYCLE_BYTES)
 
 /* ---- totals of cycles ---- */
 
@@ -81,8 +81,8 @@ query_baselines(struct weir_reader *reader, const struct card_raw *card, bool da
 static enum weir_read
 broken_baselines(struct weir_error *err, const char *tags, int32_t number, uint32_t page, uint32_t partition)
 {
-	return read_fail(
-	    err, WEIR_READ_BROKEN, "%s:%d:%u of partition %u in Redis is no list of bases", tags, number, page, partition);
+	return read_fail(err, WEIR_READ_BROKEN, "%s:%d:%u of partition %u in Redis is no list of baselines", tags, number,
+	    page, partition);
 }
 
 static enum weir_read
@@ -91,7 +91,7 @@ take_card(const struct weir_reader *reader, const struct card_raw *card, struct 
 	struct weir_card_slot slot;
 	(void)slot_of_page(query_bytes(reader, 0), 0, sizeof(slot), &slot);
 	if (!weir_iccid_equal(slot.iccid, card->iccid))
-		return read_fail(err, WEIR_READ_AWAY, "the card's place has changed: Redis has forgotten something");
+		return read_fail(err, WEIR_READ_AWAY, "the card's slot has changed: Redis has lost writes");
 	totals->cycle = slot.cycle;
 	totals->volume = (struct weir_volume){slot.up, slot.down, slot.records, slot.sessions};
 	for (uint32_t i = 0; i < totals->count; i++)
@@ -100,7 +100,8 @@ take_card(const struct weir_reader *reader, const struct card_raw *card, struct 
 	return WEIR_READ_OK;
 }
 
-/* Card's slot, past cycles, then bases of rows and tail, in this order. Returns the number of the first base's question. */
+/* Card's slot, closed cycles, then baselines of rows and tail, in this order. Returns the number of the first baseline's
+ * question. */
 static uint32_t
 query_card_usage(
     struct weir_reader *reader, const struct card_raw *card, const struct span_plan *plan, struct totals *totals)
@@ -182,7 +183,7 @@ weir_read_card_usage(struct weir_reader *reader, struct weir_iccid iccid, enum w
 
 #define PAGE_WINDOWS_MAX 366u
 
-/* Cards of one partition whose slots share a page of bases: they are read together. */
+/* Cards of one partition whose slots share a page of baselines: they are read together. */
 struct group {
 	struct weir_reader *reader;
 	const struct weir_card_view *const *cards; /* sorted */
@@ -193,7 +194,7 @@ struct group {
 	int32_t first;
 	uint32_t windows, tail;
 	struct weir_volume *out;
-	struct totals cycles;             /* which past cycles are asked for; their volumes differ by card */
+	struct totals cycles;             /* which closed cycles are asked for; their volumes differ by card */
 	struct baselines_page *baselines; /* windows, then tail */
 };
 
@@ -240,7 +241,7 @@ carrier_number(const struct group *g, const struct weir_card_view *card)
 	return 0;
 }
 
-/* Both pages of past cycles that a page of bases may straddle are the same one: 128 divides 256. */
+/* Both pages of closed cycles that a page of baselines may straddle are the same one: 128 divides 256. */
 static uint32_t
 query_group(struct group *g, struct calendars *calendars)
 {
@@ -373,7 +374,7 @@ weir_read_page_usage(struct weir_reader *reader, const struct weir_card_page *pa
 {
 	if (span == WEIR_SPAN_HOUR || count == 0 || count > PAGE_WINDOWS_MAX)
 		return read_fail(
-		    err, WEIR_READ_REFUSED, "1 to %u days or cycles can be told of many cards", PAGE_WINDOWS_MAX);
+		    err, WEIR_READ_REFUSED, "1 to %u days or cycles can be shown of many cards", PAGE_WINDOWS_MAX);
 	struct sorted *sorted = arena_take(&reader->arena, page->count + 1, sizeof(*sorted));
 	for (uint32_t i = 0; i < page->count; i++)
 		sorted[i] = (struct sorted){&page->cards[i], i};

@@ -1,5 +1,5 @@
 /*
- * From a card's slots to what is told of it (query.h, struct weir_card_view). The rules are the core's
+ * From a card's slots to what is shown of it (query.h, struct weir_card_view). The rules are the core's
  * (aggregators/enforcement/evaluate.c), read from the other side: a card whose cycle has ended by the clock has used
  * nothing of the new one, whether or not weir has rolled it over yet.
  */
@@ -91,7 +91,7 @@ view_remark(struct weir_reader *reader, const char *text)
 
 /* ---- enforcement ---- */
 
-/* Topics by number, as a lane counts them: inputs, then cards, then partials. */
+/* Topics by number, as a lane counts them: inputs, then cards, then usage reports. */
 static const char *
 topic_name(const struct weir_settings *settings, uint32_t input)
 {

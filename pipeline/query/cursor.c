@@ -1,6 +1,6 @@
 /*
  * Cursors: a place in a list as text, bound to the query that the list answers. The text is base64url of 36 bytes: the
- * place, then 32 bits of a hash over query and place. That is no secret and no protection; it tells a cursor of another
+ * place, then 32 bits of a hash over query and place. That is no secret and no protection; it finds a cursor of another
  * query, or a broken one, from ours.
  */
 #include <string.h>

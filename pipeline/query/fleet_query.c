@@ -1,6 +1,6 @@
 /*
- * The fleet in numbers. Counts by status, reason and carrier come from a look at every card, which is spread over calls, a
- * bounded number of pages each; a finished look is told until the next one is. What headers say is asked with each call.
+ * The fleet in numbers. Counts by status, reason and carrier come from a scan of every card, which is spread over calls, a
+ * bounded number of pages each; a finished scan is shown until the next one is. What headers say is asked with each call.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define SCAN_EVERY_US 5000000
 #define CARD_BYTES ((uint32_t)sizeof(struct weir_card_slot))
 #define LIFECYCLE_BYTES ((uint32_t)sizeof(struct weir_lifecycle_slot))
-#define CARDS_A_PAGE (WEIR_PAGE_BYTES / CARD_BYTES)
+#define CARDS_A_PAGE (WEIR_SLAB_PAGE_BYTES / CARD_BYTES)
 
 struct carrier_count {
 	char id[WEIR_ID_MAX];
@@ -193,7 +193,7 @@ scan_pools(struct weir_reader *reader, struct counts *counts, uint32_t partition
 	return answer;
 }
 
-/* Pages left of what is being looked at; 0: on to the next. */
+/* Pages left of what is being scanned; 0: on to the next. */
 static uint32_t
 pages_of(const struct weir_reader *reader, const struct fleet *fleet)
 {

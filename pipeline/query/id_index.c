@@ -1,5 +1,5 @@
 /*
- * Where a pool's and an account's slot is. Redis has no directory of them (a partition has some hundred pools, and weir
+ * Where a pool's and a pool local's slot is. Redis has no directory of them (a partition has some hundred pools, and weir
  * keeps its index in memory), so a reader makes its own: hashes of ids, read page by page, and only the new pages when a
  * header says that there are more slots. A slot is its pool's for good, but Redis may forget, so each use reads the slot
  * and looks at the id: one that differs makes the index begin anew. 12 bytes a pool and partition.
@@ -107,7 +107,7 @@ id_index_scan(struct weir_reader *reader, uint32_t partition, char tag, struct w
 	struct id_index *id_index = id_index_of(reader, partition, tag);
 	const uint32_t a_page = slots_a_page(ID_SLOT_BYTES), slots = slots_of(reader, partition, tag);
 	if (slots < id_index->scanned)
-		id_index_free(id_index); /* Redis forgot */
+		id_index_free(id_index); /* Redis lost writes */
 	while (id_index->scanned < slots) {
 		uint32_t first = id_index->scanned / a_page, last = (slots - 1) / a_page;
 		if (last - first >= PAGES_A_ROUND)
@@ -172,7 +172,7 @@ check_all(struct weir_reader *reader, struct id_lookup *wants, uint32_t count, s
 
 /*
  * The index may be behind: the headers, at most a second old, say by how much. A place that led to another id means that
- * Redis forgot: that index is made anew, once.
+ * Redis lost writes: that index is made anew, once.
  */
 enum weir_read
 id_index_find(struct weir_reader *reader, struct id_lookup *wants, uint32_t count, struct weir_error *err)

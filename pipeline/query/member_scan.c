@@ -1,10 +1,11 @@
 /*
- * A pool's members: the account's list in each partition, card by card along the life slots (docs/pools.md). Pages of life
- * slots are kept while one question runs, because members that came together lie together.
+ * A pool's members: the pool local's list in each partition, card by card along the lifecycle slots (docs/pools.md). Pages
+ * of lifecycle slots are kept while one question runs, because members that came together lie together.
  *
- * The list may change under the walk. A card that is no longer in the account ends this way: the walk goes back to the last
- * card it told, and from there on; if that one left as well, it begins the partition again. So a card that is a member all
- * the time is told, and one may be told twice. A bound on steps ends a list that has become a ring between two flushes.
+ * The list may change under the scan. A card that is no longer in the pool local ends this way: the scan goes back to the
+ * last card it listed, and from there on; if that one left as well, it begins the partition again. So a card that is a
+ * member all the time is listed, and one may be listed twice. A bound on steps ends a list that has become a ring between
+ * two flushes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 struct lifecycle_page {
 	bool kept;
 	uint32_t page;
-	uint8_t bytes[WEIR_PAGE_BYTES];
+	uint8_t bytes[WEIR_SLAB_PAGE_BYTES];
 	size_t len;
 };
 struct member_scan {
@@ -65,7 +66,7 @@ is_member(const struct member_scan *member_scan, const struct weir_lifecycle_slo
 	return lifecycle->pool_local == member_scan->pool_local->index + 1;
 }
 
-/* The place is no longer in the list: on from the last card told, else from the beginning. Places are slots + 1. */
+/* The place is no longer in the list: on from the last card listed, else from the beginning. Places are slots + 1. */
 static enum weir_read
 find_way_back(struct member_scan *member_scan, struct weir_error *err)
 {
@@ -141,7 +142,7 @@ take_some(struct member_scan *member_scan, const uint32_t *slots, uint32_t count
 	return answer;
 }
 
-/* Where the partition's walk begins, or goes on. */
+/* Where the partition's scan begins, or goes on. */
 static enum weir_read
 scan_partition(struct member_scan *member_scan, struct weir_error *err)
 {

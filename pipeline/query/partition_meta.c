@@ -59,7 +59,7 @@ signed_of(const struct weir_reply *value)
 	return number > INT64_MAX ? 0 : (int64_t)number;
 }
 
-/* "k:<carrier>": two masks, then its current cycle, which the reader tells by its own clock. */
+/* "k:<carrier>": two masks, then its current cycle, which the reader knows by its own clock. */
 static void
 take_ability(struct partition_meta *partition_meta, const char *carrier, const struct weir_reply *value)
 {

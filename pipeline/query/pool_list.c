@@ -8,7 +8,7 @@
 
 #define PAGES_A_CALL 256u /* of pools: 7,900 */
 #define POOL_BYTES ((uint32_t)sizeof(struct weir_pool_slot))
-#define POOLS_A_PAGE (WEIR_PAGE_BYTES / POOL_BYTES)
+#define POOLS_A_PAGE (WEIR_SLAB_PAGE_BYTES / POOL_BYTES)
 
 struct pool_search {
 	struct weir_reader *reader;

@@ -1,6 +1,6 @@
 /*
- * Pools as told (POOL-6): the pool's slot in its own partition, and its accounts in the partitions of its cards, whose sum
- * is its usage no older than a flush (the pool's own sum lags by what is under way, docs/pools.md).
+ * Pools as shown (POOL-6): the pool's slot in its own partition, and its pool locals in the partitions of its cards, whose
+ * sum is its usage no older than a flush (the pool's own sum lags by what is under way, docs/pools.md).
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "pipeline/query/query_priv.h"
 
-/* ---- sums over accounts ---- */
+/* ---- sums over pool locals ---- */
 
 struct weir_volume
 pool_local_volume(const struct weir_pool_local_slot *pool_local, int32_t cycle)
@@ -34,7 +34,7 @@ cycle_of(const struct pool_raw *raw)
 
 /* ---- finding ---- */
 
-/* The accounts of `count` pools in all partitions, where there are any. */
+/* The pool locals of `count` pools in all partitions, where there are any. */
 static enum weir_read
 find_pool_locals(struct weir_reader *reader, struct pool_raw *pools, uint32_t count, struct weir_error *err)
 {

@@ -1,9 +1,9 @@
 /*
- * A pool's usage by window (ROL-1, ROL-2): the sum over its accounts, one in each partition that has members of it.
+ * A pool's usage by window (ROL-1, ROL-2): the sum over its pool locals, one in each partition that has members of it.
  *
- * An account holds two cycles, and its hours are kept only as long as late records may change them (the dedupe horizon and
- * a day). Older windows are read from the pool's own partition, which keeps the sums of what the partitions told it
- * (strings uh and ud, docs/rollups.md "A pool's windows").
+ * A pool local holds two cycles, and its hours are kept only as long as late records may change them (the dedupe horizon
+ * and a day). Older windows are read from the pool's own partition, which keeps the sums of what the partitions reported to
+ * it (strings uh and ud, docs/rollups.md "A pool's windows").
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "pipeline/query/query_priv.h"
 
 #define CLOSED_CYCLE_BYTES ((uint32_t)sizeof(struct weir_closed_cycle_slot))
-#define CLOSED_CYCLES_A_PAGE (WEIR_PAGE_BYTES / CLOSED_CYCLE_BYTES)
+#define CLOSED_CYCLES_A_PAGE (WEIR_SLAB_PAGE_BYTES / CLOSED_CYCLE_BYTES)
 
 static struct weir_volume
 total_of_pool_local(void *ctx, int32_t cycle)
@@ -26,7 +26,7 @@ query_pool_local_baselines(struct weir_reader *reader, const struct pool_local_r
 	    reader, pool_local->partition, "%s:%d:%u", day ? "vd" : "vh", number, pool_local->index / BASELINES_A_PAGE);
 }
 
-/* Rows before `from` are told by the pool's own partition. */
+/* Rows before `from` come from the pool's own partition. */
 static uint32_t
 query_pool_local(
     struct weir_reader *reader, const struct pool_local_raw *pool_local, const struct span_plan *plan, uint32_t from)
@@ -50,12 +50,12 @@ take_pool_local(struct weir_reader *reader, const struct pool_local_raw *pool_lo
 	struct baseline_point *points = arena_take(&reader->arena, count + 1, sizeof(*points));
 	(void)slot_of_page(query_bytes(reader, first), 0, sizeof(slot), &slot);
 	if (memcmp(slot.pool, pool_local->slot.pool, sizeof(slot.pool)) != 0)
-		return read_fail(err, WEIR_READ_AWAY, "the pool's place has changed: Redis has forgotten something");
+		return read_fail(err, WEIR_READ_AWAY, "the pool's slot has changed: Redis has lost writes");
 	for (uint32_t i = 0; i < count; i++) {
 		points[i].cycle = i < rows ? plan->rows[from + i].cycle : plan->tail[i - rows].cycle;
 		if (!baselines_find(query_bytes(reader, first + 1 + i), pool_local->index, &points[i].found, &points[i].at))
 			return read_fail(err, WEIR_READ_BROKEN,
-			    "a string of accounts' bases (v) of partition %u in Redis is no list of bases",
+			    "a string of pool locals' baselines (v) of partition %u in Redis is no list of baselines",
 			    pool_local->partition);
 	}
 	baselines_to_volumes(points, count, total_of_pool_local, &slot);
@@ -119,7 +119,7 @@ cycles_of(struct weir_reader *reader, const struct pool_raw *pool, const struct 
 		    closed_cycles.up, closed_cycles.down, closed_cycles.records, closed_cycles.sessions};
 		if (row->cycle < current - 1)
 			continue;
-		/* Fresher than what the pool was told. */
+		/* Fresher than what the pool knows. */
 		row->volume = (struct weir_volume){0};
 		for (uint32_t k = 0; k < pool->pool_local_count; k++) {
 			struct weir_volume volume = pool_local_volume(&pool->pool_locals[k].slot, row->cycle);
@@ -129,7 +129,7 @@ cycles_of(struct weir_reader *reader, const struct pool_raw *pool, const struct 
 	return answer;
 }
 
-/* The first row that all accounts still hold: its cycle, and its hour for as long as a late record may come. */
+/* The first row that all pool locals still hold: its cycle, and its hour for as long as a late record may come. */
 static uint32_t
 first_held(const struct weir_reader *reader, const struct pool_raw *pool, const struct span_plan *plan)
 {

@@ -3,7 +3,7 @@
  * console.
  *
  * Redis only (docs/rollups.md "Reading"): a reader asks no lane and no Kafka, so that any number of processes may read, and
- * what it tells is no older than one flush (ROL-4). Nothing that counts is kept longer than a second; names of carriers and
+ * what it shows is no older than one flush (ROL-4). Nothing that counts is kept longer than a second; names of carriers and
  * plans and carriers' zones are kept ten, and the place of a pool's slot for good, but is checked with every use.
  *
  * One reader is one thread's: it holds one connection (and, in Redis Cluster, one more for each node that MOVED named),
@@ -45,7 +45,7 @@ enum weir_read {
 
 struct weir_reader_opts {
 	const struct weir_settings *settings; /* borrowed for the reader's life */
-	int64_t (*clock_us)(void *ctx);       /* NULL = the system's clock; tells which cycle is the current one */
+	int64_t (*clock_us)(void *ctx);       /* NULL = the system's clock; decides which cycle is the current one */
 	void *clock_ctx;
 };
 
@@ -103,7 +103,7 @@ struct weir_usage_rows {
 #define WEIR_READ_CHILDREN_MAX 64
 
 struct weir_command_view { /* the newest decision and how far its command has come; from the enforcement slot */
-	bool exists;       /* false: active, and nothing was ever decided or all is settled */
+	bool exists;       /* false: active, and nothing was ever decided or all is done */
 	enum weir_desired desired, confirmed;
 	const char *state;  /* idle queued sent accepted confirmed failed */
 	const char *action; /* suspend or resume: what the command is for; "" when idle */
@@ -242,7 +242,7 @@ struct weir_pool_view { /* POOL-6, and what it follows from */
 	uint32_t effective_cards;
 	uint64_t plan_allowance;  /* 0 = not known */
 	uint64_t effective_total; /* WEIR_NO_LIMIT = none (metered), or not known */
-	struct weir_volume used;  /* of the cycle: sum over its accounts of all partitions, no older than a flush */
+	struct weir_volume used;  /* of the cycle: sum over its pool locals of all partitions, no older than a flush */
 	uint64_t used_evaluated;  /* as the pool's own partition knows it, by which it is judged (docs/pools.md) */
 	bool has_remaining;
 	int64_t remaining;          /* effective_total - used, may be negative */
@@ -287,20 +287,20 @@ struct weir_card_query {                         /* zero-initialised = every car
 struct weir_card_page {
 	const struct weir_card_view *cards;
 	uint32_t count;
-	uint64_t examined; /* cards that were looked at for it */
+	uint64_t examined; /* cards that were read for it */
 	char next[WEIR_CURSOR_MAX];
 };
 /*
  * Cards that match, in order of their place (partition, slot); cards that come or change meanwhile may be missed, cards
- * that stay are told once. With `pool` the pool's members are walked (MISSING when there is no such pool), with `tag` the
- * tagged cards. max 1..WEIR_PAGE_MAX.
+ * that stay are listed once. With `pool` the pool's members are scanned (MISSING when there is no such pool), with `tag`
+ * the tagged cards. max 1..WEIR_PAGE_MAX.
  */
 enum weir_read weir_read_search(struct weir_reader *reader, const struct weir_card_query *query, const char *cursor,
     uint32_t max, struct weir_card_page *page_out, struct weir_error *err);
 
 /*
- * A pool's members with their usage: weir_read_search by pool alone. A card that is a member all the time is told; one may
- * be told twice when members leave while pages are taken.
+ * A pool's members with their usage: weir_read_search by pool alone. A card that is a member all the time is listed; one
+ * may be listed twice when members leave while pages are taken.
  */
 enum weir_read weir_read_members(struct weir_reader *reader, const char *pool, const char *cursor, uint32_t max,
     struct weir_card_page *page_out, struct weir_error *err);
@@ -347,7 +347,7 @@ struct weir_near_pool {
 
 struct weir_fleet_view {
 	uint64_t cards, pools;
-	/* Out of a whole look at all cards and pools, which ended at as_of_us; 0: the first one is still under way (done of
+	/* Out of a whole scan of all cards and pools, which ended at as_of_us; 0: the first one is still under way (done of
 	 * cards).
 	 */
 	int64_t as_of_us;
@@ -366,7 +366,7 @@ struct weir_fleet_view {
 	int64_t stream_time_us; /* oldest of the partitions' */
 };
 /*
- * Bounded work: each call goes on with the look at all cards by at most 1,024 pages (130,000 cards), and begins a new one
+ * Bounded work: each call goes on with the scan of all cards by at most 1,024 pages (130,000 cards), and begins a new one
  * when the last is five seconds old. Call it again while as_of_us is 0 or too old.
  */
 enum weir_read weir_read_fleet(
@@ -389,7 +389,7 @@ enum weir_read weir_read_partitions(struct weir_reader *reader, const struct wei
 
 /*
  * A partition as of one flush: its positions and every card's counters, for whoever counts anew what weir counted
- * (`weir verify`). Large: 64 bytes a card and 32 a card and past cycle.
+ * (`weir verify`). Large: 64 bytes a card and 32 a card and closed cycle.
  */
 struct weir_closed_cycle_page {
 	int32_t cycle;

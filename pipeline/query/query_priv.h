@@ -1,7 +1,7 @@
 /*
  * Inside of the reader: questions to Redis in pipelines (redis_pipeline.c), what is known of each partition
- * (partition_meta.c), slots by number (slot_fetch.c), indexes of pools and accounts (id_index.c), windows out of bases
- * (baselines.c), and cursors (cursor.c).
+ * (partition_meta.c), slots by number (slot_fetch.c), indexes of pools and pool locals (id_index.c), windows out of
+ * baselines (baselines.c), and cursors (cursor.c).
  */
 #ifndef WEIR_PIPELINE_READ_PRIV_H
 #define WEIR_PIPELINE_READ_PRIV_H
@@ -85,7 +85,7 @@ struct partition_ability { /* of the header's k:<carrier> (SUS-4) */
 	char carrier[WEIR_ID_MAX];
 	uint16_t single, pooled;
 };
-/* id -> slot of pools or accounts, by hash; each use checks the slot. */
+/* id -> slot of pools or pool locals, by hash; each use checks the slot. */
 struct id_index {
 	uint64_t *hashes; /* 0 = empty place */
 	uint32_t *slots;
@@ -141,7 +141,7 @@ void partition_metas_free(struct weir_reader *reader);
 static inline uint32_t
 slots_a_page(uint32_t slot_bytes)
 {
-	return WEIR_PAGE_BYTES / slot_bytes;
+	return WEIR_SLAB_PAGE_BYTES / slot_bytes;
 }
 /* Slots of a slab that were given out: a page's last slot never is. */
 static inline uint64_t
@@ -165,8 +165,8 @@ bool slot_of_page(struct weir_slice page, uint32_t slot, uint32_t size, void *ou
 /* ---- places (id_index.c) ---- */
 
 /*
- * Finds `id` among the pools (letter q) or accounts (a) of a partition; *found_out false: there is none. The slot is read
- * and checked. 256 bytes into out.
+ * Finds `id` among the pools (tag q) or pool locals (a) of a partition; *found_out false: there is none. The slot is
+ * read and checked. 256 bytes into out.
  */
 struct id_lookup {
 	uint32_t partition;
@@ -233,16 +233,16 @@ struct pool_raw {
 };
 /* Begins a question about one pool. MISSING when there is none. */
 enum weir_read pool_find(struct weir_reader *reader, const char *id, struct pool_raw *raw, struct weir_error *err);
-/* Accounts and definitions of pools whose id, partition and slot are read. */
+/* Pool locals and definitions of pools whose id, partition and slot are read. */
 enum weir_read pools_load(struct weir_reader *reader, struct pool_raw *pools, uint32_t count, struct weir_error *err);
 void pool_view_make(struct weir_reader *reader, const struct pool_raw *raw, struct weir_pool_view *view);
 const struct partition_carrier *pool_carrier(const struct weir_reader *reader, const struct pool_raw *raw);
-/* What the account has of a cycle: its current one, the one before, or nothing. */
+/* What the pool local has of a cycle: its current one, the one before, or nothing. */
 struct weir_volume pool_local_volume(const struct weir_pool_local_slot *pool_local, int32_t cycle);
 
-/* ---- bases (baselines.c): pure ---- */
+/* ---- baselines (baselines.c): pure ---- */
 
-/* Last entry of each slot of a page of bases; false when the bytes are no such list. found: a bit a slot. */
+/* Last entry of each slot of a page of baselines; false when the bytes are no such list. found: a bit a slot. */
 #define BASELINES_A_PAGE 128u /* slots whose entries lie in one string */
 struct baselines_page {
 	struct weir_volume at[BASELINES_A_PAGE];
@@ -269,7 +269,7 @@ void volume_add(struct weir_volume *sum, const struct weir_volume *more);
 
 #define READ_TAIL_MAX 96u /* the rest of a day, and of a cycle */
 
-/* Windows to be told, and further ones whose bases end the last of them. */
+/* Windows to be shown, and further ones whose baselines end the last of them. */
 struct span_plan {
 	enum weir_span span;
 	struct weir_usage_row *rows;

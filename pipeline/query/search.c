@@ -12,7 +12,7 @@
 #define PAGES_A_ROUND 16u
 #define CARD_BYTES ((uint32_t)sizeof(struct weir_card_slot))
 #define LIFECYCLE_BYTES ((uint32_t)sizeof(struct weir_lifecycle_slot))
-#define CARDS_A_PAGE (WEIR_PAGE_BYTES / CARD_BYTES)
+#define CARDS_A_PAGE (WEIR_SLAB_PAGE_BYTES / CARD_BYTES)
 
 /* ---- the scan ---- */
 

@@ -2,8 +2,8 @@
  * Cards by tag: what people wrote of cards lies in one hash a partition (`x`), which is scanned by HSCAN: its size is that
  * of the tagged cards, not of the fleet.
  *
- * A scan's batch may hold more than a page takes. The cursor then names the batch and the last card told of it; batches are
- * told in order of ICCIDs, so that the rest of it can be found again.
+ * A scan's batch may hold more than a page takes. The cursor then names the batch and the last card listed of it; batches
+ * are listed in order of ICCIDs, so that the rest of it can be found again.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -97,7 +97,7 @@ scan_tags(struct search *search, struct batch *batch, struct weir_error *err)
 	return answer;
 }
 
-/* Cards of the batch after the last one told; the place moves on when all of them fit. */
+/* Cards of the batch after the last one listed; the cursor moves on when all of them fit. */
 static void
 take_batch(struct search *search, const struct batch *batch)
 {

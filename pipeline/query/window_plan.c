@@ -1,6 +1,6 @@
 /*
  * Which windows a question about usage is for (ROL-1): hours, days or cycles of the carrier's calendar between two
- * instants, no older than what is kept, and the windows after them whose bases end the last one.
+ * instants, no older than what is kept, and the windows after them whose baselines end the last one.
  */
 #include <string.h>
 
@@ -52,7 +52,7 @@ kept_from(const struct weir_settings *settings, const struct calendar *c, enum w
 	return weir_zone_cycle_by_number(c->zone, c->carrier->cycle_day, c->carrier->named_after_end, oldest).start_us;
 }
 
-/* Nothing is told beyond: today, or this cycle. A record may be ahead of the clock by the allowed skew. */
+/* Nothing is shown beyond: today, or this cycle. A record may be ahead of the clock by the allowed skew. */
 static int64_t
 clamped_until(const struct calendar *c, enum weir_span span)
 {

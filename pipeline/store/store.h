@@ -48,8 +48,8 @@ enum weir_request_state {
 };
 
 /*
- * Positions of a header: the input topics, the cards and partials topics, and the number of the flush (which moves when no
- * topic does).
+ * Checkpoint offsets of a header: the input topics, topics.cards, topics.partials, and the number of the flush (which moves
+ * when no topic does).
  */
 #define WEIR_CHECKPOINT_OFFSETS_MAX (WEIR_INPUTS_MAX + 3)
 
@@ -65,10 +65,10 @@ struct weir_store_header {
 };
 
 /*
- * Receives a partition while it is loaded: header first, then names in order, reference data, pages, marks, intents. Called
- * on the store thread while the lane does not touch the object (ownership is with the request). Slices are valid during the
- * call. A retried load calls begin() again, which must drop what came before. false from any = poison: the load fails with
- * WEIR_STORE_FAILED.
+ * Receives a partition while it is loaded: header first, then names in order, reference data, pages, dedupe keys, intents.
+ * Called on the store thread while the lane does not touch the object (ownership is with the request). Slices are valid
+ * during the call. A retried load calls begin() again, which must drop what came before. false from any = poison: the load
+ * fails with WEIR_STORE_FAILED.
  */
 struct weir_load_sink {
 	void *ctx;
@@ -98,9 +98,9 @@ struct weir_store_request {
 	/* TAKE */
 	struct weir_load_sink sink;
 	/* New epoch = max(stored, floor, clock in microseconds - 1) + 1, raised atomically: it never comes twice, even
-	 * when Redis forgot. */
+	 * when Redis lost writes. */
 	uint64_t epoch_floor;
-	uint32_t fresh_hours; /* load marks of hours (stream hour - fresh_hours) .. stream hour + 1 */
+	uint32_t fresh_hours; /* load dedupe keys of hours (stream hour - fresh_hours) .. stream hour + 1 */
 	/* FLUSH */
 	uint64_t epoch;                                      /* ours */
 	int64_t offsets_before[WEIR_CHECKPOINT_OFFSETS_MAX]; /* that the header must hold, -1 = absent; order of

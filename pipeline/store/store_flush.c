@@ -1,6 +1,6 @@
 /*
  * A flush: the lane's body inside the fence. What the header says decides, and it is read on every attempt, so that a lost
- * acknowledgement, a second owner and a Redis that forgot are told apart by the same comparison. A body whose first
+ * acknowledgement, a second owner and a Redis that lost writes are told apart by the same comparison. A body whose first
  * connection died may still be waiting in Redis' socket when the second one asks: whichever transaction comes second has
  * its watch broken by the first, so it is never applied twice. The lane gives each flush a number among its positions, so
  * that one which moves no topic's offset can be recognised too. Store thread only.

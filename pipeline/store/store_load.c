@@ -1,14 +1,14 @@
 /*
- * Reading a partition into the lane's sink: header, names, reference data, pages, fresh hours' marks, intents. Pages come
- * in pieces of 2 MiB and marks in quarters of an hour's 256 strings, so that neither Redis nor weir holds a whole partition
- * as one answer. Plain reads after the epoch was raised: nobody else's flush can pass the fence, and store_take.c looks at
- * the epoch again at the end. Store thread only; what a key holds is the sink's to judge.
+ * Reading a partition into the lane's sink: header, names, reference data, pages, fresh hours' dedupe keys, intents. Pages
+ * come in pieces of 2 MiB and dedupe keys in quarters of an hour's 256 strings, so that neither Redis nor weir holds a
+ * whole partition as one answer. Plain reads after the epoch was raised: nobody else's flush can pass the fence, and
+ * store_take.c looks at the epoch again at the end. Store thread only; what a key holds is the sink's to judge.
  */
 #include <string.h>
 
 #include "pipeline/store/store_priv.h"
 
-#define PAGES_A_PIECE (2 * 1024 * 1024 / WEIR_PAGE_BYTES)
+#define PAGES_A_PIECE (2 * 1024 * 1024 / WEIR_SLAB_PAGE_BYTES)
 #define BUCKETS 256
 #define BUCKETS_A_PIECE 64
 #define HOUR_US INT64_C(3600000000)
@@ -163,7 +163,7 @@ load_pages_piece(
 static enum weir_step
 load_slab(struct weir_store *store, struct weir_store_request *request, enum weir_slab_kind slab)
 {
-	uint64_t slots_a_page = WEIR_PAGE_BYTES / SLOT_BYTES[slab];
+	uint64_t slots_a_page = WEIR_SLAB_PAGE_BYTES / SLOT_BYTES[slab];
 	uint32_t pages = (uint32_t)((request->header.slots[slab] + slots_a_page - 1) / slots_a_page);
 	for (uint32_t first = 0; first < pages; first += PAGES_A_PIECE) {
 		uint32_t count = pages - first < PAGES_A_PIECE ? pages - first : PAGES_A_PIECE;

@@ -3,8 +3,8 @@
  * and the new epoch, then read everything (store_load.c) and look at the epoch once more: a newer owner may have raised it
  * and flushed meanwhile, and a mixture of two owners' pages must not be handed to anybody. Store thread only.
  *
- * The epoch is at least the clock's microseconds: partials and words in Kafka carry epochs of owners that a Redis which
- * forgot knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
+ * The epoch is at least the clock's microseconds: usage reports and pool states in Kafka carry epochs of owners that a
+ * Redis which lost writes knows nothing of, and a later owner's must be higher than theirs (docs/pools.md "Epochs").
  */
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  *
  * A connection whose attempt ended otherwise than in an answer is closed: what it still holds (a watch, an open
  * transaction, answers on their way) ends with it, which is simpler to be sure of than to undo. Refusals are rare and
- * delayed anyway. Which node has a partition's slot, the cluster knows (redis/cluster.h); it is told of nodes that fail,
+ * delayed anyway. Which node has a partition's slot, the cluster knows (redis/cluster.h); it hears of nodes that fail,
  * and asked for a new map of slots between attempts.
  */
 #include <poll.h>

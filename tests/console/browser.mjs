@@ -3,6 +3,7 @@ import {spawn} from "node:child_process";
 import {once} from "node:events";
 import {mkdirSync} from "node:fs";
 import {createRequire} from "node:module";
+import {cpus, loadavg} from "node:os";
 import {dirname, join} from "node:path";
 import {createInterface} from "node:readline";
 import {fileURLToPath} from "node:url";
@@ -58,6 +59,18 @@ export async function newPage(browser, base, {size = "desktop", scheme = "light"
 			.observe({type: "layout-shift", buffered: true});
 	});
 	return page;
+}
+
+/*
+ * Usable within a second. A machine that is busy with other things is not the page's fault: what the page itself works, on the clock of
+ * its own thread, is then at most a quarter of that. worked(page): call it before the page is opened; it returns what asks for the work.
+ */
+const USABLE_MS = 1000;
+export const usable = (took, work) => took < USABLE_MS || (loadavg()[0] > cpus().length && work < USABLE_MS / 4);
+export async function worked(page) {
+	const devtools = await page.context().newCDPSession(page);
+	await devtools.send("Performance.enable", {timeDomain: "threadTicks"});
+	return async () => 1000 * (await devtools.send("Performance.getMetrics")).metrics.find((m) => m.name === "TaskDuration").value;
 }
 
 /* Until what was asked for is there: behind hashchange, which comes after the click that caused it, no bones, nothing under way. */

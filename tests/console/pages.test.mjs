@@ -7,13 +7,13 @@ import {readFileSync, statSync} from "node:fs";
 import {join} from "node:path";
 import {after, afterEach, before, describe, test} from "node:test";
 import {setTimeout as sleep} from "node:timers/promises";
-import {AXE, SHOTS, fakeServer, launch, newPage, settled, show} from "./browser.mjs";
+import {AXE, SHOTS, fakeServer, launch, newPage, settled, show, usable, worked} from "./browser.mjs";
 
 const CUT = "8986012026000000983S", PLAIN = "89860120260000000017", POOL = "cm-acc-001", SPARE = "89860020260000007950";
 const PAGES = {
 	fleet: "#/", pools: "#/pools", pool: "#/pools/" + POOL, "pool-days": "#/pools/" + POOL, cards: "#/cards?status=suspended", card: "#/cards/" + CUT, bulk: "#/bulk",
 };
-const WEIGHT_MAX = 200000, USABLE_MS = 1000, SHIFT_MAX = 0.02;
+const WEIGHT_MAX = 200000, SHIFT_MAX = 0.02;
 
 let server, browser, base;
 const open = [];
@@ -88,21 +88,23 @@ describe("every page", () => {
 	});
 
 	for (const [name, hash] of Object.entries(PAGES)) test(name + ": under 200 kB, usable within a second, nothing jumps", async () => {
-		let page, took = Infinity, weight;
-		for (let attempt = 0; attempt < 5 && took >= USABLE_MS; attempt++) { // a busy machine is not the page's fault
+		let page, took = Infinity, work = Infinity, weight;
+		for (let attempt = 0; attempt < 5 && !usable(took, work); attempt++) {
 			if (attempt) await sleep(1000);
 			page = await newPage(browser, base, {clock: null, alone: true});
 			open.push(page);
+			const until = await worked(page);
 			const sizes = [];
 			page.on("response", (r) => sizes.push(r.body().then((b) => b.length, () => 0)));
 			await page.goto(base + hash);
 			await settled(page);
 			took = await page.evaluate(() => performance.now());
+			work = await until();
 			weight = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
 		}
-		console.log("%s: %d bytes uncompressed, usable after %d ms, shifted by %s", name, weight, Math.round(took), await shifts(page));
+		console.log("%s: %d bytes uncompressed, usable after %d ms, %d ms of work, shifted by %s", name, weight, Math.round(took), Math.round(work), await shifts(page));
 		assert.ok(weight < WEIGHT_MAX, weight + " bytes");
-		assert.ok(took < USABLE_MS, took + " ms");
+		assert.ok(usable(took, work), took + " ms, " + work + " ms of work");
 		assert.ok((await shifts(page)) < SHIFT_MAX, JSON.stringify(await page.evaluate(() => window.shifts)));
 		if (await button(page, "Refresh").count()) await button(page, "Refresh").click();
 		await settled(page);
@@ -162,7 +164,7 @@ describe("sign-in", () => {
 		assert.equal(await text(page, "h1"), PLAIN);
 	});
 
-	test("a role that may only read is offered no operations", async () => {
+	test("a role that may only read sees no operations", async () => {
 		const page = await visit("#/cards/" + CUT, {token: "read-token"});
 		assert.equal(await page.getByRole("group", {name: "Operations"}).count(), 0);
 		assert.equal(await page.getByRole("button", {name: /Edit/}).count(), 0);

@@ -6,11 +6,11 @@ import assert from "node:assert/strict";
 import {readFileSync} from "node:fs";
 import {after, before, describe, test} from "node:test";
 import {setTimeout as sleep} from "node:timers/promises";
-import {launch, newPage, settled, show} from "./browser.mjs";
+import {launch, newPage, settled, show, usable, worked} from "./browser.mjs";
 
 const base = process.env.WEIR_URL, OPERATE = process.env.WEIR_OPERATE, READ = process.env.WEIR_READ;
 const CARD = process.env.WEIR_CARD, OTHER = process.env.WEIR_OTHER, POOL = "pool/one";
-const WEIGHT_MAX = 200000, USABLE_MS = 1000;
+const WEIGHT_MAX = 200000;
 
 let browser, page;
 before(async () => {
@@ -40,22 +40,23 @@ async function eventually(text, tries = 40) {
 
 describe("weir's own answers", () => {
 	for (const [name, hash] of Object.entries({fleet: "#/", pools: "#/pools", pool: "#/pools/" + encodeURIComponent(POOL), cards: "#/cards", card: "#/cards/" + CARD, bulk: "#/bulk"})) test(name + ": under 200 kB, usable within a second", async () => {
-		let took = Infinity, plain = 0, sent = 0;
-		for (let attempt = 0; attempt < 5 && took >= USABLE_MS; attempt++) { // a busy machine is not the page's fault
+		let took = Infinity, work = Infinity, plain = 0, sent = 0;
+		for (let attempt = 0; attempt < 5 && !usable(took, work); attempt++) {
 			if (attempt) await sleep(1000);
 			const fresh = await newPage(browser, base, {token: OPERATE, clock: null});
-			const sizes = [];
+			const until = await worked(fresh), sizes = [];
 			fresh.on("requestfinished", (r) => sizes.push(r.sizes().then((s) => s.responseBodySize)));
 			fresh.on("response", (r) => sizes.push(r.body().then((b) => ((plain += b.length), 0), () => 0)));
 			plain = 0;
 			await show(fresh, base, hash);
 			took = await fresh.evaluate(() => performance.now());
+			work = await until();
 			sent = (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
 			assert.deepEqual(fresh.trouble, []);
 			await fresh.end();
 		}
-		console.log("%s: %d bytes, %d on the wire, usable after %d ms", name, plain, sent, Math.round(took));
-		assert.ok(plain < WEIGHT_MAX && took < USABLE_MS, plain + " bytes, " + took + " ms");
+		console.log("%s: %d bytes, %d on the wire, usable after %d ms, %d ms of work", name, plain, sent, Math.round(took), Math.round(work));
+		assert.ok(plain < WEIGHT_MAX && usable(took, work), plain + " bytes, " + took + " ms, " + work + " ms of work");
 	});
 
 	test("the policy allows no inline script or style, nothing from elsewhere, no frame", async () => {

@@ -58,7 +58,7 @@ def start(file):
 
 def serve(file, parent):
     ended = os.pidfd_open(parent)
-    server = kafka.Kafka(heap_mb=768).start()
+    server = kafka.Kafka(heap_mb=768, lasts=True).start()
     try:
         with open(file + ".new", "w") as f:
             json.dump({"port": server.port, "holder": os.getpid()}, f)

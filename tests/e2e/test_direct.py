@@ -86,12 +86,8 @@ def produce(brokers, topic, codec, count, seed, transactional=False):
 
 
 def produce_java(brokers, topic, codec, count, seed, *transactional):
-    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka", "Produce.java")
-    done = subprocess.run(["java", "-cp", os.path.join(kafka_module.jars(), "*"), source, brokers, topic, str(PARTITIONS), codec,
-                           str(count), str(seed)] + list(transactional), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-    if b"jdk.compiler" in done.stdout:
+    if kafka_module.java("Produce", brokers, topic, str(PARTITIONS), codec, str(count), str(seed), *transactional) is None:
         pytest.skip("java here has no compiler")
-    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
 
 
 @pytest.fixture

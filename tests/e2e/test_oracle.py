@@ -176,7 +176,7 @@ class FakeRedis:
 
 
 def test_page_reader():
-    """docs/formats.md by hand: one card in slot 1 with a past cycle, terms and enforcement."""
+    """docs/formats.md by hand: one card in slot 1 with a closed cycle, overrides and enforcement."""
     number = state.pack(A)
     card = struct.pack("<QQQQQIIIHHHBBI", number >> 64, number & (1 << 64) - 1, 7, 8, 0, 3, 1, 0, 682, 0b1000010, 2, 2, 2, 1)
     terms = struct.pack("<IIQ", 2, 1, 500).ljust(128, b"\0")

@@ -172,7 +172,7 @@ def test_kills_in_the_middle(world):
 
 
 def test_redis_forgets_a_pool(world):
-    """rule POOL-7: Redis comes back behind what Kafka was told; a later epoch makes old partials and words void."""
+    """rule POOL-7: Redis comes back behind what Kafka holds; a later epoch makes old reports and state updates void."""
     w = world(sim={"seed": 51}, appendonly=True)
     pools = Pools(w)
     cards = pools.pool("p", 80)
@@ -239,7 +239,7 @@ def test_ten_thousand_members(world):
 
 
 def test_latency_of_a_cut_off(world):
-    """rule POOL-7: record -> partial -> word -> command of small pools, one after the other; printed, bounded loosely."""
+    """rule POOL-7: record -> usage report -> state update -> command of small pools, one after the other; printed, bounded loosely."""
     count = number("WEIR_E2E_POOL_CROSSINGS", 200)
     w = world(settings={"carriers": {"default": {"adapter": "log"}}})
     pools = Pools(w)

@@ -1,4 +1,4 @@
-"""Redis forgets or goes away: the owner rewinds Kafka to what Redis still knows; enforcement goes on meanwhile."""
+"""Redis loses writes or goes away: the owner rewinds Kafka to what Redis still knows; enforcement goes on meanwhile."""
 
 import os
 import threading

@@ -115,7 +115,7 @@ def test_smart_card_and_what_people_see(world):
 
 
 def test_garbage_among_partials(world):
-    """rule REC-7: bytes that are no partial, or of a partition that is not there, are dead letters; sums stay right."""
+    """rule REC-7: bytes that are no usage report, or of a partition that is not there, are dead letters; sums stay right."""
     w = world(sim={"seed": 63})
     cards = _cards(8)
     w.cards.references(

@@ -188,6 +188,10 @@ void
 sim_fault(struct sim *sim)
 {
 	uint32_t partition = (uint32_t)sim_below(&sim->rng, sim->partitions);
+	if (sim->forgetful && sim_chance(&sim->rng, 700)) {
+		roll_back(sim, partition);
+		return;
+	}
 	switch (sim_below(&sim->rng, 18)) {
 	case 0:
 	case 1:

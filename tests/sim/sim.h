@@ -242,8 +242,9 @@ struct sim {
 	uint64_t steps;
 	bool ordered; /* quiet points between inputs that race; else nothing races and anything may happen at any time */
 	bool faults;
-	bool asks;  /* the source must ask before it can prove what it delivered */
-	bool heard; /* an owner always hears that it is none any more */
+	bool asks;      /* the source must ask before it can prove what it delivered */
+	bool forgetful; /* Redis goes back again and again, and hardly anything else happens */
+	bool heard;     /* an owner always hears that it is none any more */
 	uint32_t partitions, processes;
 	struct weir_partition_opts opts;
 	struct owner_rules rules;

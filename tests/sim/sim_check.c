@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "aggregators/snapshot/check.h"
+
 /* The model's bits to weir's. */
 uint16_t
 sim_weir_reasons(unsigned reasons)
@@ -40,6 +42,7 @@ void
 sim_check_step(struct sim *sim, struct sim_owner *owner)
 {
 	const struct weir_partition *p = owner->o->core;
+	weir_partition_check(p);
 	for (int i = 0; i < sim->cards; i++) {
 		uint32_t slot;
 		if (sim->card[i].partition != owner->partition ||

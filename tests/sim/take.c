@@ -163,7 +163,8 @@ round_of(struct sim *sim, struct sim_owner *owner)
 	struct owner *o = owner->o;
 	bool runs = o->state == OWNER_RUNNING;
 	bool full = runs && owner_unflushed(o) >= sim->rules.unflushed_max;
-	bool held = !runs || !o->at_end[SIM_CARDS] || weir_partition_parked(o->core) >= sim->opts.parked_max;
+	bool held = !runs || o->proving || o->reload_due || !o->at_end[SIM_CARDS] ||
+		    weir_partition_parked(o->core) >= sim->opts.parked_max;
 	int64_t next_offset = o->next_offset[SIM_RECORDS];
 	(void)owner_round(o, sim_now(sim));
 	if (runs)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aggregators/snapshot/check.h"
+
 void
 sim_fail(struct sim *sim, const char *fmt, ...)
 {
@@ -111,6 +113,8 @@ sim_step(struct sim *sim)
 		(void)sim_carriers_answer(sim);
 		break;
 	}
+	if (owner->used && owner->o->state == OWNER_RUNNING)
+		weir_partition_check(owner->o->core);
 }
 
 /* An owner's part of a turn; true when nothing is left for it to do. */
@@ -252,6 +256,7 @@ draw_rules(struct sim *sim)
 		sim->batch_max = 1 + (uint32_t)sim_below(&sim->rng, 2);
 	}
 	rules->backlog_interval_us = rules->flush_interval_us * (int64_t)sim_below(&sim->rng, 4);
+	sim->forgetful = sim_chance(&sim->rng, 150);
 }
 
 void

@@ -61,7 +61,7 @@ static inline void
 put_slot(uint32_t partition, char tag, uint32_t slot, const void *bytes, size_t size)
 {
 	const char name[2] = {tag, '\0'}; /* hiredis knows no %c */
-	uint32_t a_page = (uint32_t)(WEIR_PAGE_BYTES / size);
+	uint32_t a_page = (uint32_t)(WEIR_SLAB_PAGE_BYTES / size);
 	put("SETRANGE weir:{%u}:%s:%u %u %b", partition, name, slot / a_page, slot % a_page * (uint32_t)size, bytes, size);
 }
 

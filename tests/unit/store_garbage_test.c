@@ -331,7 +331,7 @@ sink_page(void *ctx, enum weir_slab_kind slab, uint32_t page, struct weir_slice 
 	(void)ctx;
 	(void)slab;
 	(void)page;
-	return bytes.len == WEIR_PAGE_BYTES;
+	return bytes.len == WEIR_SLAB_PAGE_BYTES;
 }
 
 static bool

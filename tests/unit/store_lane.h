@@ -181,7 +181,7 @@ flush_request(uint32_t partition, uint64_t epoch, int64_t before, int64_t after)
 	weir_resp_command(&request.body, 3);
 	weir_resp_text(&request.body, "SET");
 	weir_resp_key(&request.body, "weir", partition, "c:0");
-	memset(weir_resp_reserve(&request.body, WEIR_PAGE_BYTES), 'p', WEIR_PAGE_BYTES);
+	memset(weir_resp_reserve(&request.body, WEIR_SLAB_PAGE_BYTES), 'p', WEIR_SLAB_PAGE_BYTES);
 	weir_resp_command(&request.body, 8);
 	weir_resp_text(&request.body, "HSET");
 	weir_resp_key(&request.body, "weir", partition, "h");

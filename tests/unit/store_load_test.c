@@ -8,7 +8,7 @@ a_partition_is_loaded_whole(void **state)
 {
 	(void)state;
 	redisContext *redis = by_hand();
-	static char page[WEIR_PAGE_BYTES];
+	static char page[WEIR_SLAB_PAGE_BYTES];
 	int64_t hour = 1774847286 / 3600;
 	freeReplyObject(redisCommand(redis,
 	    "HSET weir:{5}:h format 4 epoch 6 stream_time_us 1774847286000000 cards %d terms 66 enforcements 33 sessions "
@@ -48,7 +48,7 @@ a_partition_is_loaded_whole(void **state)
 	assert_int_equal(loaded.pages[WEIR_SLAB_POOL_LOCALS], 1);
 	assert_int_equal(loaded.pages[WEIR_SLAB_POOLS], 1);
 	assert_int_equal(loaded.pages[WEIR_SLAB_POOL_SOURCES], 1);
-	assert_int_equal(loaded.page_bytes, 904 * WEIR_PAGE_BYTES + 5);
+	assert_int_equal(loaded.page_bytes, 904 * WEIR_SLAB_PAGE_BYTES + 5);
 	assert_int_equal(loaded.names, 2);
 	assert_string_equal(loaded.last_name, "gold");
 	assert_string_equal(loaded.last_json, "{}");

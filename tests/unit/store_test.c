@@ -193,7 +193,7 @@ a_killed_redis_is_waited_for(void **state)
 			weir_resp_command(&request.body, 3);
 			weir_resp_text(&request.body, "SET");
 			weir_resp_key(&request.body, "weir", 1, "s:%d", page);
-			memset(weir_resp_reserve(&request.body, WEIR_PAGE_BYTES), 'p', WEIR_PAGE_BYTES);
+			memset(weir_resp_reserve(&request.body, WEIR_SLAB_PAGE_BYTES), 'p', WEIR_SLAB_PAGE_BYTES);
 			request.commands++;
 		}
 		assert_true(weir_store_submit(lane->store, &request));

@@ -13,7 +13,7 @@
 static void
 store_slot(redisContext *redis, uint32_t partition, const char *slab, uint32_t slot, const void *bytes, size_t size)
 {
-	uint32_t a_page = (uint32_t)(WEIR_PAGE_BYTES / size);
+	uint32_t a_page = (uint32_t)(WEIR_SLAB_PAGE_BYTES / size);
 	redisReply *reply = redisCommand(redis, "SETRANGE weir:{%u}:%s:%u %u %b", partition, slab, slot / a_page,
 	    slot % a_page * (uint32_t)size, bytes, size);
 	assert_int_equal(reply->type, REDIS_REPLY_INTEGER);

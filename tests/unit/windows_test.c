@@ -5,7 +5,6 @@
 #include "partition_fixture.h"
 
 #include "aggregators/rollups/feed_pools.h"
-#include "aggregators/rollups/feeds.h"
 #include "pipeline/engine/owner_priv.h"
 
 #define HOUR_NOW ((int32_t)(NOW / HOUR))

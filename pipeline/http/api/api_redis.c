@@ -36,7 +36,7 @@ weir_api_redis_free(struct weir_api_redis *redis)
 	free(redis);
 }
 
-/* An error reply is "not now" to the API, whatever it says: it is told to the caller, who may ask again. */
+/* An error reply is "not now" to the API, whatever it says: the caller gets it and may ask again. */
 static bool
 is_answered(struct weir_api_redis *redis, struct weir_error *err)
 {

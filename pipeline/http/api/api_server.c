@@ -95,7 +95,7 @@ watch_peers(void *arg)
 {
 	struct weir_api *api = arg;
 	struct timespec pause = {0, WATCH_MS * 1000000L};
-	/* relaxed: only tells to end */
+	/* relaxed: only ends the loop */
 	while (!atomic_load_explicit(&api->stopping, memory_order_relaxed)) {
 		struct weir_error err = {0};
 		(void)nanosleep(&pause, NULL);
@@ -295,12 +295,12 @@ weir_api_port(const struct weir_api *api)
 void
 weir_api_stop(struct weir_api *api)
 {
-	/* relaxed: only tells to end; joins below order the rest */
+	/* relaxed: only ends loops; joins below order the rest */
 	atomic_store_explicit(&api->stopping, true, memory_order_relaxed);
 	MHD_socket listening = api->daemon != NULL ? MHD_quiesce_daemon(api->daemon) : MHD_INVALID_SOCKET;
 	if (api->command_queue != NULL)
 		weir_api_pool_stop(api->command_queue);
-	weir_api_bulks_stop(api->bulks); /* after the desk, which wakes it */
+	weir_api_bulks_stop(api->bulks); /* after the command queue, which wakes it */
 	api->bulks = NULL;
 	if (api->slow != NULL)
 		weir_api_pool_stop(api->slow);

@@ -61,7 +61,7 @@ body_take(struct weir_api_request *request, const char *data, size_t *len)
 	return endless ? MHD_NO : MHD_YES;
 }
 
-/* While Redis did not answer a moment ago, others are told so at once and not after another wait. */
+/* While Redis did not answer a moment ago, others get that answer at once and not after another wait. */
 static void
 request_handle(struct weir_api_request *request, struct weir_api_worker *worker)
 {

@@ -6,7 +6,7 @@
 #define FLEET_PAUSE_US 1000000 /* an answer serves others for so long */
 
 /*
- * The look at all cards is long, and one serves all who ask: one reader for the process, which whoever comes first after a
+ * The scan of all cards is long, and one serves all who ask: one reader for the process, which whoever comes first after a
  * second moves on, and the text of what it said.
  */
 struct weir_api_fleet {

@@ -1,6 +1,6 @@
 /*
  * What operators ask for, on its way to weir.cards: to the partition that holds the card or pool, which is where its key's
- * partitioner put it; idempotent, acknowledged by all replicas before it is told to anybody.
+ * partitioner put it; idempotent, acknowledged by all replicas before anybody hears of it.
  *
  * One producer for the process. Those who send wait for their own messages; librdkafka gives a message up after ten
  * seconds, so waiting ends, and an answer never says that something is asked for when it is not. After a message was given
@@ -125,7 +125,7 @@ weir_api_produce(
 	if (weir_api_producer_partitions(producer, &partitions, err) != WEIR_OK)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
-		messages[i].done = messages[i].taken = false; /* before: its delivery may be told at once */
+		messages[i].done = messages[i].taken = false; /* before: its delivery may be reported at once */
 		if (!send_one(producer, &messages[i]))
 			messages[i].done = true;
 	}

@@ -116,7 +116,7 @@ remember(struct weir_api_request *request, struct weir_api_worker *worker, const
 	(void)snprintf(name, sizeof(name), "q:%s", asked->id);
 	(void)snprintf(seconds, sizeof(seconds), "%u", request->api->settings->api_kept_h * 3600u);
 	struct weir_reply *reply = weir_api_redis_texts(worker->redis, name, &err, "SET", text, "EX", seconds, NULL);
-	if (reply == NULL) /* it is asked for all the same; only its result cannot be told */
+	if (reply == NULL) /* it is sent all the same; only its result cannot be shown */
 		WEIR_LOG_LIMITED(WEIR_LOG_WARN, "api_request_forgotten", "id=%s %s", asked->id, err.text);
 	weir_reply_free(reply);
 	free(text);

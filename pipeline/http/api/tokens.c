@@ -3,7 +3,7 @@
  *
  * A file of lines `name role token`, where a token is written plainly or as sha256:HEX of it, so that the file need not
  * hold secrets. Only hashes are kept in memory and compared: all of them, each in constant time, so that the time an answer
- * takes tells nothing about a token. Immutable after reading; a changed file is read into a new object.
+ * takes says nothing about a token. Immutable after reading; a changed file is read into a new object.
  */
 #include <ctype.h>
 #include <gnutls/crypto.h>

@@ -94,7 +94,7 @@ function outcomeWords(state) {
 	return ["done" + (state.reply && state.reply !== "done" ? ": " + state.reply : "") + "." + stays, false];
 }
 
-/* Tells about the request as it goes on, then has the page asked for again. */
+/* Shows how the request goes on, then has the page loaded again. */
 async function follow(kind, id, name, answer, reload) {
 	const replace = say(name + ": requested.");
 	try {

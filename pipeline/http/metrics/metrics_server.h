@@ -15,7 +15,7 @@ struct weir_metrics_server;
 
 /*
  * Listens on `listen` ("127.0.0.1:9464", "[::]:9464", "0.0.0.0:0" for any free port). FATAL with err when it cannot be
- * bound. health is of the run, NULL without one. Stop it before what it tells of.
+ * bound. health is of the run, NULL without one. Stop it before what it shows.
  */
 enum weir_class weir_metrics_server_start(const char *listen, struct weir_metrics_of of, const struct weir_health *health,
     struct weir_metrics_server **server_out, struct weir_error *err);

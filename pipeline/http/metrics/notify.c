@@ -1,4 +1,4 @@
-/* What systemd is told; see notify.h. */
+/* What weir reports to systemd; see notify.h. */
 #include "pipeline/http/metrics/notify.h"
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
- * What systemd is told: datagrams of NAME=value lines on the socket that it names in the environment (sd_notify(3)). The
- * protocol is a few lines, so libsystemd is not needed. Without that socket all of this does nothing.
+ * What weir reports to systemd: datagrams of NAME=value lines on the socket that it names in the environment
+ * (sd_notify(3)). The protocol is a few lines, so libsystemd is not needed. Without that socket all of this does nothing.
  */
 #ifndef WEIR_PIPELINE_NOTIFY_H
 #define WEIR_PIPELINE_NOTIFY_H

@@ -238,7 +238,7 @@ local function limit_text(base, own, plan)
   return json and json:match('"limit"%s*:%s*(%d+)%s*[,}]') or 'none'
 end
 
--- Usage of past cycles: pages y of cards, z of pools.
+-- Usage of closed cycles: pages y of cards, z of pools.
 local function previous_text(base, letter, slot, cycle)
   local words = {}
   for past = cycle - 1, math.max(cycle - CYCLES_SHOWN, 0), -1 do

@@ -20,6 +20,9 @@ from . import procs
 VERSION = "3.9.1"
 _POM = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "kafka", "pom.xml")
 
+# A program of seconds ends before the best of Java's compilers has paid for itself.
+_SHORT = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto"]
+
 _LOG4J = """\
 log4j.rootLogger=WARN, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
@@ -59,6 +62,24 @@ def jars():
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return cache
+
+
+_classes = {}
+
+
+def java(program, *args, timeout_s=120):
+    """Runs one of the programs in kafka/, compiled once: what it says. None when Java has no compiler here."""
+    if not shutil.which("javac"):
+        return None
+    if program not in _classes:
+        _classes[program] = procs.directory("classes")
+        subprocess.run(["javac", "-J-XX:TieredStopAtLevel=1", "-cp", os.path.join(jars(), "*"), "-d", _classes[program],
+                        os.path.join(os.path.dirname(_POM), program + ".java")], check=True, timeout=120)
+    done = subprocess.run(["java", *_SHORT, "-cp", os.pathsep.join([os.path.join(jars(), "*"), _classes[program]]), program, *args],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said[-2000:]
+    return said
 
 
 def available():
@@ -122,15 +143,15 @@ def shared():
 
 
 class Kafka(Broker):
-    def __init__(self, heap_mb=512, extra=(), cluster=None, formats=()):
-        """extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins. formats:
+    def __init__(self, heap_mb=512, extra=(), cluster=None, formats=(), lasts=False):
+        """lasts: for many tests, not one. extra: lines for the broker's properties; the last of two for one name counts. cluster: id of the one it joins. formats:
         more arguments of the tool that formats its directory."""
         self.dir = procs.directory("kafka")
         self.port = procs.free_port()
         controller = procs.free_port()
         self.log = os.path.join(self.dir, "kafka.log")
         self.brokers = "127.0.0.1:%d" % self.port
-        self._heap_mb = heap_mb
+        self._options = ["-Xms128m", "-Xmx%dm" % heap_mb] + (_SHORT[1:] if lasts else _SHORT)
         self._child = None
         self._config = os.path.join(self.dir, "server.properties")
         with open(self._config, "w") as f:
@@ -159,7 +180,7 @@ class Kafka(Broker):
 
     def _java(self, main, *args, wait=False):
         command = [
-            "java", "-Xms128m", "-Xmx%dm" % self._heap_mb, "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto",
+            "java", *(_SHORT if wait else self._options),
             "-Djava.awt.headless=true", "-Dlog4j.configuration=file:" + os.path.join(self.dir, "log4j.properties"),
             "-cp", os.path.join(jars(), "*"), main] + list(args)
         child = procs.start(command, self.log)

@@ -1,8 +1,8 @@
 /*
- * Requests on a card's life: activation without traffic, deactivation, cancellation, renewal, network reset (LIFE-2,
+ * Requests on a card's lifecycle: activation without traffic, deactivation, cancellation, renewal, network reset (LIFE-2,
  * LIFE-5, LIFE-7, SUS-6). All act at the request's Kafka time, so that a replay ends as the first run did.
  */
-#include "aggregators/apply/life_requests.h"
+#include "aggregators/apply/lifecycle_requests.h"
 
 #include "aggregators/enforcement/rollover.h"
 #include "aggregators/lifecycle/lifecycle.h"
@@ -88,7 +88,7 @@ request_reset(
 {
 	if (weir_card_status_of(weir_card_at(p, slot)) == WEIR_STATUS_DEACTIVATED)
 		return weir_error_set(err, WEIR_POISON, "the card is deactivated: it takes no command (LIFE-6)");
-	uint32_t end_s = weir_lifecycle_seconds(weir_lifecycle_cause_us(p, cause) + RESET_S * WEIR_LIFE_S_US);
+	uint32_t end_s = weir_lifecycle_seconds(weir_lifecycle_cause_us(p, cause) + RESET_S * WEIR_LIFECYCLE_S_US);
 	if (end_s <= weir_lifecycle_now(p))
 		*reply_out = "asked more than 15 minutes ago: nothing done";
 	else

@@ -1,6 +1,6 @@
-/* Requests on a card's life (LIFE-2, LIFE-5, LIFE-7, SUS-6). */
-#ifndef WEIR_AGGREGATORS_APPLY_LIFE_REQUESTS_H
-#define WEIR_AGGREGATORS_APPLY_LIFE_REQUESTS_H
+/* Requests on a card's lifecycle (LIFE-2, LIFE-5, LIFE-7, SUS-6). */
+#ifndef WEIR_AGGREGATORS_APPLY_LIFECYCLE_REQUESTS_H
+#define WEIR_AGGREGATORS_APPLY_LIFECYCLE_REQUESTS_H
 
 #include "aggregators/state/state.h"
 
