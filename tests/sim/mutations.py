@@ -178,4 +178,11 @@ MUTATIONS = [
     ("past cycles are deleted while they are kept", "pipeline/engine/owner_purge.c",
      "oldest - (int32_t)o->rules->cycles_kept - 2;",
      "oldest - 2;"),
+    ("a new log is read from the offset of the old one", "pipeline/engine/owner_take.c",
+     "	o->next_offset[topic] = new_log->next_offset;\n", ""),
+    ("an offset is stored without its log", "pipeline/engine/owner_flush.c", "		flush->logs[t] = o->logs[t];\n", ""),
+    ("the log of a stored offset is not known after a take", "pipeline/engine/owner_take.c",
+     "		o->logs[t] = header->logs[t];\n", ""),
+    ("the start of a new log is stored before it is known", "pipeline/engine/owner_flush.c",
+     "		if (o->next_offset[t] < 0 && o->stored[t] >= 0)\n			return false;\n", ""),
 ]

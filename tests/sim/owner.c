@@ -77,6 +77,8 @@ next_batch(void *ctx, uint32_t topic, uint32_t max, struct weir_batch *batch_out
 	enum log_verdict verdict = log_verdict_of(&owner->read_logs[topic], owner->read[topic], &evidence);
 	if (verdict != LOG_SAME)
 		return say_verdict(owner, topic, verdict, &evidence, batch_out, err);
+	if (owner->read[topic] < 0 && sim->faults && sim_chance(&sim->rng, 700))
+		return WEIR_RETRY; /* where the log begins is being asked */
 	if (owner->read[topic] < 0)
 		owner->read[topic] = 0;
 	int64_t left = sim_log_end(log) - owner->read[topic];

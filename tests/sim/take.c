@@ -281,6 +281,10 @@ decide_flush(struct sim *sim, struct sim_owner *owner, struct sim_request *reque
 	sim->rolled_back[owner->partition] = sim->noticed[owner->partition] = false;
 	if (again)
 		return; /* applied by an attempt whose answer was lost */
+	for (int t = 0; t < SIM_TOPICS; t++)
+		if (request->flush.after[t] < 0 && request->flush.before[t] >= 0)
+			sim_fail(
+			    sim, "%u/%u stores the start of a log, which is no offset", owner->process, owner->partition);
 	known_to_store(sim, owner->partition, request->flush.number);
 	sim_store_apply(store, &request->body);
 	store->exists = true;
