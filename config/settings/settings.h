@@ -58,6 +58,7 @@ struct weir_settings {
 	char *kafka_brokers;    /* kafka.brokers, default localhost:9092 */
 	char *kafka_group;      /* kafka.group, default weir */
 	char *kafka_source;     /* kafka.source: auto, direct or librdkafka, default auto */
+	bool first_start;       /* of the command line: Redis may hold nothing though the group has committed offsets */
 	char *kafka_on_new_log; /* kafka.on_new_log: stop or read_from_start, default stop */
 	char *kafka_instance;   /* kafka.instance: static membership id of this process, empty = dynamic */
 	char *topic_cards;      /* topics.cards, default weir.cards */

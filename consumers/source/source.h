@@ -125,6 +125,13 @@ enum weir_class weir_source_check_topics(const struct weir_settings *settings, c
     uint32_t topic_count, const char *const *others, uint32_t other_count, uint32_t timeout_ms, uint32_t *partitions_out,
     struct weir_error *err);
 
+/*
+ * Offsets that the group of the settings has committed, by topic, then partition (topic_count * partitions of them); -1:
+ * none. RETRY when the group's coordinator does not answer in timeout_ms. Joins no group. Waits.
+ */
+enum weir_class weir_source_committed(const struct weir_settings *settings, const char *const *topics, uint32_t topic_count,
+    uint32_t partitions, uint32_t timeout_ms, int64_t *offsets_out, struct weir_error *err);
+
 /* A librdkafka configuration made of the settings (brokers, properties) for consumers and producers alike; opaque to
  * others. */
 struct rd_kafka_conf_s;

@@ -1,5 +1,7 @@
 /*
- * Checks at start that all topics are there and that the inputs are co-partitioned with topics.cards and topics.partials:
+ * What is asked of Kafka at start, through librdkafka, which does every security protocol.
+ *
+ * Checks that all topics are there and that the inputs are co-partitioned with topics.cards and topics.partials:
  * what a user gets wrong first is answered with the topics' names and the command that creates them, not with a hang.
  */
 #include <librdkafka/rdkafka.h>
@@ -99,6 +101,47 @@ weir_source_check_topics(const struct weir_settings *settings, const char *const
 		class = weir_error_set(err, WEIR_RETRY, "Kafka at %s: %s", settings->kafka_brokers, rd_kafka_err2str(code));
 	if (metadata != NULL)
 		rd_kafka_metadata_destroy(metadata);
+	rd_kafka_destroy(rk);
+	return class;
+}
+
+/* ---- what the group has committed ---- */
+
+static enum weir_class
+ask_committed(rd_kafka_t *rk, const char *const *topics, uint32_t topic_count, uint32_t partitions, uint32_t timeout_ms,
+    int64_t *offsets_out, struct weir_error *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)(topic_count * partitions));
+	for (uint32_t t = 0; t < topic_count; t++)
+		for (uint32_t p = 0; p < partitions; p++)
+			(void)rd_kafka_topic_partition_list_add(list, topics[t], (int32_t)p);
+	rd_kafka_resp_err_t code = rd_kafka_committed(rk, list, (int)timeout_ms);
+	for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+		code = list->elems[i].err;
+		offsets_out[i] = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		   ? WEIR_OK
+		   : weir_error_set(err, WEIR_RETRY, "committed offsets: %s", rd_kafka_err2str(code));
+}
+
+enum weir_class
+weir_source_committed(const struct weir_settings *settings, const char *const *topics, uint32_t topic_count,
+    uint32_t partitions, uint32_t timeout_ms, int64_t *offsets_out, struct weir_error *err)
+{
+	char text[256];
+	rd_kafka_conf_t *conf = weir_kafka_conf(settings, err);
+	if (conf == NULL)
+		return WEIR_FATAL;
+	if (rd_kafka_conf_get(conf, "group.id", text, &(size_t){sizeof(text)}) != RD_KAFKA_CONF_OK || text[0] == '\0')
+		(void)rd_kafka_conf_set(conf, "group.id", settings->kafka_group, text, sizeof(text));
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (rk == NULL) {
+		rd_kafka_conf_destroy(conf);
+		return weir_error_set(err, WEIR_FATAL, "kafka: %s", text);
+	}
+	enum weir_class class = ask_committed(rk, topics, topic_count, partitions, timeout_ms, offsets_out, err);
 	rd_kafka_destroy(rk);
 	return class;
 }

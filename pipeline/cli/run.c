@@ -176,9 +176,13 @@ int
 weir_cli_run(int argc, char **argv)
 {
 	struct weir_settings_options common = {0};
-	bool list = false;
+	bool list = false, first_start = false;
 	const struct weir_option options[] = {WEIR_SETTINGS_OPTIONS(common),
-	    {.name = "list-metrics", .help = "print every metric: type, labels, meaning", .flag = &list}, {0}};
+	    {.name = "list-metrics", .help = "print every metric: type, labels, meaning", .flag = &list},
+	    {.name = "first-start",
+		.help = "start from nothing though the group has committed offsets: what was counted before is given up",
+		.flag = &first_start},
+	    {0}};
 	struct weir_words words;
 	int code;
 	if (!weir_options_accept(&usage, options, argc, argv, 0, 0, &words, &code))
@@ -191,6 +195,7 @@ weir_cli_run(int argc, char **argv)
 	code = weir_settings_options_load(&common, "run", &settings);
 	if (code != WEIR_EXIT_OK)
 		return code;
+	settings->first_start = first_start;
 	struct weir_error err = {0};
 	weir_signal_block();
 	code = log_begin(settings, &err) ? engine_run(settings) : weir_exit_fail("run", WEIR_EXIT_SETTINGS, &err);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config/base/log.h"
+#include "pipeline/engine/installation.h"
 #include "pipeline/engine/intents.h"
 #include "pipeline/engine/lane.h"
 #include "pipeline/engine/lane_priv.h"
@@ -50,25 +51,6 @@ name_topics(struct weir_run *run)
 	shared->checkpoint_offsets[shared->topic_count] = WEIR_FLUSH_TOPIC;
 }
 
-/* Redis is prepared when it is there; a Redis that is away at start is the stores' matter, which wait for it. */
-static void
-prepare_redis(const struct weir_run *run)
-{
-	struct weir_error err = {0};
-	const char *prefix = run->settings->redis_prefix;
-	struct weir_redis *redis = weir_redis_new(&(struct weir_redis_opts){.settings = run->settings});
-	char key[128], count[16];
-	(void)snprintf(key, sizeof(key), "%s:partitions", prefix);
-	(void)snprintf(count, sizeof(count), "%u", run->partitions);
-	struct weir_reply *reply = WEIR_REDIS_ASK(redis, weir_slot_of_key(weir_slice_of(key)), &err, "SET", key, count);
-	if (reply == NULL)
-		weir_log(WEIR_LOG_WARN, "redis_away", "%s", err.text);
-	else if (weir_redis_install_functions(redis, prefix, &err) != WEIR_OK)
-		weir_log(WEIR_LOG_WARN, "redis_functions", "%s", err.text);
-	weir_reply_free(reply);
-	weir_redis_free(redis);
-}
-
 static enum weir_class
 start_lanes(struct weir_run *run, struct weir_error *err)
 {
@@ -99,7 +81,9 @@ start_parts(struct weir_run *run, struct weir_error *err)
 		return class;
 	run->shared.partitions = run->partitions;
 	run->shared.rows = weir_calloc(run->partitions, sizeof(*run->shared.rows));
-	prepare_redis(run);
+	class = weir_installation_check(settings, run->shared.topics, run->shared.topic_count, run->partitions, err);
+	if (class != WEIR_OK)
+		return class;
 	class = weir_outbox_producer_start(settings, &run->shared.outbox_producer, err);
 	if (class != WEIR_OK)
 		return class;

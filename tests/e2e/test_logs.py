@@ -188,6 +188,23 @@ def test_a_transaction_then_a_quiet_week(one, source):
     assert not weir.said("partition_stopped")
 
 
+def test_an_empty_redis_is_no_first_start(one):
+    """The group has committed offsets and Redis holds nothing: once taken for a first start."""
+    w = one("auto")
+    weir = w.weir().start()
+    send(w, 100)
+    wait_counted(w, 100)
+    time.sleep(1)  # commits are not waited for
+    weir.stop()
+    w.redis.client().flushall()
+    weir.start(ready_s=0)
+    assert weir.wait_exit(40) != 0
+    words = weir.text(since_start=True)
+    assert "has committed offset 100 of " + w.topics["records"] in words and "--first-start" in words
+    weir.start(args=["--first-start"])
+    wait_counted(w, 100)
+
+
 class Spread:
     """The cluster as a World wants it: the records on nodes 1 and 2, where a stale replica may be elected."""
 

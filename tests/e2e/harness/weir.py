@@ -51,12 +51,12 @@ class Weir:
         with open(self.config, "w") as f:
             json.dump(settings, f, indent=1)
 
-    def start(self, ready_s=60):
+    def start(self, ready_s=60, args=()):
         """Starts and waits until it says that it is ready; ready_s 0 does not wait."""
         self._started_at = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         env = dict(os.environ)
         env.setdefault("ASAN_OPTIONS", "abort_on_error=1:detect_leaks=0")
-        self.child = procs.start([binary(), "run", "--config", self.config], self.log, env=env)
+        self.child = procs.start([binary(), "run", "--config", self.config] + list(args), self.log, env=env)
         if ready_s:
             self.wait_ready(ready_s)
         return self
