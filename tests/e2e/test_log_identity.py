@@ -27,7 +27,7 @@ def check(brokers, places, timeout_ms=10000, code=0):
     with open(config, "w") as f:
         json.dump({"kafka": {"brokers": brokers}}, f)
     done = subprocess.run([tool, config, str(timeout_ms)] + list(places), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
-    assert done.returncode == code, done.stderr.decode(errors="replace")
+    assert code is None or done.returncode == code, done.stderr.decode(errors="replace")
     out = []
     for line in done.stdout.decode().splitlines():
         words = line.split()

@@ -17,7 +17,7 @@ import state
 from conftest import World
 from harness import kafka as kafka_module
 from harness import procs
-from test_log_identity import RETENTION, cluster, create_on, leader_of  # noqa: F401
+from test_log_identity import RETENTION, check, cluster, create_on, leader_of  # noqa: F401
 
 SOURCES = ("direct", "librdkafka")
 CARD = "89860000000000000001"
@@ -216,8 +216,12 @@ class Spread:
             if name.endswith(".records"):
                 create_on(self.cluster, name, (1, 2), {"unclean.leader.election.enable": "true", "min.insync.replicas": "1"})
         self.cluster.create({t: n for t, n in topics.items() if not t.endswith(".records")})
+        places = ["%s:0" % t for t in topics]
+        procs.wait_for(lambda: all(p["leader"] != "-1" for p in check(self.brokers, sorted(places), code=None)), 30, "leaders")
+        for node in self.cluster.nodes:  # each has heard of all
+            procs.wait_for(lambda: all(t in node.admin().list_topics(timeout=5).topics for t in topics), 30, "topics to be known")
 
-    def delete(self, topics):
+    def discard(self, topics):
         pass  # the cluster goes with the file
 
 
